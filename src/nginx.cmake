@@ -1,0 +1,117 @@
+# Makes the nginx tree in NGINX_SRC usable for building a module against it.
+# Sets
+#   NGINX_INCLUDES      the directories of nginx's headers
+#   NGINX_MODULES_C     the generated file that names the module to nginx
+#   NGINX_MODULES_PATH  where that nginx looks for modules
+#   NGINX_ABI           the package that stands for its ABI on Debian, or ""
+
+# An unpacked nginx-dev package will do as well.
+if(EXISTS ${NGINX_SRC}/usr/share/nginx/src)
+  set(nginx_src ${NGINX_SRC}/usr/share/nginx/src)
+else()
+  get_filename_component(nginx_src ${NGINX_SRC} ABSOLUTE
+    BASE_DIR ${CMAKE_BINARY_DIR})
+endif()
+if(NOT EXISTS ${nginx_src}/src/core/nginx.h)
+  message(FATAL_ERROR "No nginx headers in ${NGINX_SRC}.\n"
+    "Install them (apt-get install nginx-dev), or name a source tree of the "
+    "nginx that is to load the module: -DNGINX_SRC=DIR")
+endif()
+file(STRINGS ${nginx_src}/src/core/nginx.h version REGEX "define NGINX_VERSION")
+string(REGEX MATCH "[0-9.]+" NGINX_VERSION "${version}")
+
+# A tree that was configured is taken as it is; else it is configured from a
+# folder of links, since nginx's configure writes where it is started.
+if(EXISTS ${nginx_src}/objs/ngx_auto_config.h)
+  set(nginx_objs ${nginx_src}/objs)
+else()
+  set(nginx_objs ${CMAKE_BINARY_DIR}/nginx-objs)
+  set(from "${nginx_src} ${NGINX_VERSION} ${NGINX_CONFIGURE_ARGS}")
+  set(configured)
+  if(EXISTS ${nginx_objs}/configured)
+    file(READ ${nginx_objs}/configured configured)
+  endif()
+  if(NOT configured STREQUAL from)
+    message(STATUS "Configuring nginx ${NGINX_VERSION} from ${nginx_src}")
+    set(links ${CMAKE_BINARY_DIR}/nginx-links)
+    file(REMOVE_RECURSE ${links} ${nginx_objs})
+    file(MAKE_DIRECTORY ${links})
+    file(GLOB entries ${nginx_src}/*)
+    foreach(entry IN LISTS entries)
+      get_filename_component(name ${entry} NAME)
+      if(NOT name MATCHES "^(Makefile|objs)$")
+        file(CREATE_LINK ${entry} ${links}/${name} SYMBOLIC)
+      endif()
+    endforeach()
+    # conf_flags is a bash array, how Debian's nginx was configured.
+    execute_process(WORKING_DIRECTORY ${links}
+      COMMAND bash -ec "NGX_CONF_FLAGS=(\"$@\")
+        if [ -f conf_flags ]; then . ./conf_flags; fi
+        configure=./configure; [ -f $configure ] || configure=auto/configure
+        unset CFLAGS CXXFLAGS LDFLAGS
+        bash $configure \"\${NGX_CONF_FLAGS[@]}\" --with-cc='${CMAKE_C_COMPILER}' \\
+          --with-cc-opt='-g -O2 -fPIC' --builddir='${nginx_objs}'"
+        configure ${NGINX_CONFIGURE_ARGS}
+      RESULT_VARIABLE failed OUTPUT_VARIABLE output ERROR_VARIABLE output)
+    if(failed)
+      message(FATAL_ERROR "nginx's configure failed:\n${output}")
+    endif()
+    file(WRITE ${nginx_objs}/configured "${from}")
+  endif()
+endif()
+
+set(NGINX_INCLUDES ${nginx_objs})
+foreach(folder core event event/modules event/quic os/unix
+    http http/modules http/v2 http/v3)
+  if(EXISTS ${nginx_src}/src/${folder})
+    list(APPEND NGINX_INCLUDES ${nginx_src}/src/${folder})
+  endif()
+endforeach()
+
+set(NGINX_MODULES_PATH)
+file(STRINGS ${nginx_objs}/ngx_auto_config.h arguments REGEX NGX_CONFIGURE)
+if(arguments MATCHES "--modules-path=([^ \"]+)")
+  set(NGINX_MODULES_PATH ${CMAKE_MATCH_1})
+elseif(arguments MATCHES "--prefix=([^ \"]+)")
+  set(NGINX_MODULES_PATH ${CMAKE_MATCH_1}/modules)
+else()
+  set(NGINX_MODULES_PATH /usr/local/nginx/modules)
+endif()
+
+set(NGINX_ABI)
+if(EXISTS ${nginx_src}/debian/libnginx-mod.abisubstvars)
+  file(STRINGS ${nginx_src}/debian/libnginx-mod.abisubstvars abi
+    REGEX "^nginx:abi=")
+  string(REPLACE "nginx:abi=" "" NGINX_ABI "${abi}")
+endif()
+
+# As nginx's auto/make writes it.  The order is that of an auxiliary filter:
+# its header filter runs after not_modified's and before headers'.
+set(NGINX_MODULES_C ${CMAKE_BINARY_DIR}/ngx_http_ratelimit_module_modules.c)
+file(CONFIGURE OUTPUT ${NGINX_MODULES_C} CONTENT [[
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+extern ngx_module_t  ngx_http_ratelimit_module;
+extern ngx_module_t *ngx_modules[];
+extern char *ngx_module_names[];
+extern char *ngx_module_order[];
+
+ngx_module_t *ngx_modules[] = {
+    &ngx_http_ratelimit_module,
+    NULL
+};
+
+char *ngx_module_names[] = {
+    "ngx_http_ratelimit_module",
+    NULL
+};
+
+char *ngx_module_order[] = {
+    "ngx_http_ratelimit_module",
+    "ngx_http_copy_filter_module",
+    NULL
+};
+]])
+
+message(STATUS "nginx ${NGINX_VERSION} in ${nginx_src}")
