@@ -1,0 +1,25 @@
+#!/bin/bash
+
+# nginx accepts every example as it stands, but for the path of the module.
+
+. t/tools/tap.sh
+
+accepted() {
+    local prefix=$BUILD/examples/${1##*/}
+    rm -rf "$prefix" && mkdir -p "$prefix/logs"
+    cp -r conf-examples/. "$prefix/"
+    sed "s|^ *load_module .*ratelimit.*|load_module $MODULE;|" "$1" \
+        > "$prefix/nginx.conf"
+    "$NGINX" -t -p "$prefix/" -c "$prefix/nginx.conf" -e stderr
+}
+
+quiet() {
+    ! accepted "$1" 2>&1 | grep -E '\[(warn|error|alert|crit)\]'
+}
+
+for file in conf-examples/*.conf; do
+    check "nginx -t ${file##*/}" accepted "$file"
+    check "nginx -t ${file##*/} warns of nothing" quiet "$file"
+done
+
+finish

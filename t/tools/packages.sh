@@ -1,0 +1,141 @@
+# Sourced by t/run: gets what the tests need, from Debian's packages only.
+# A function that cannot do its work stops the run with a message.
+
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/ngx_http_ratelimit_module
+
+say() {
+    printf '== %s\n' "$*" >&2
+}
+
+stop() {
+    printf '\n== stopped: %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo > /dev/null; then
+        sudo -n "$@"
+    else
+        return 1
+    fi
+}
+
+# install PACKAGE...: those that are missing.
+install() {
+    local package missing=() lists=(/var/lib/apt/lists/*_Packages*)
+    for package; do
+        case $(dpkg-query -W -f '${Status}' "$package" 2> /dev/null) in
+            *' installed') ;;
+            *) missing+=("$package") ;;
+        esac
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing ${missing[*]}"
+    as_root true ||
+        stop "packages are missing and this user can neither install them" \
+             "nor use sudo: apt-get install ${missing[*]}"
+    as_root apt-get -qq update < /dev/null ||
+        [ -e "${lists[0]}" ] || stop 'apt-get update failed'
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+        -o DPkg::Lock::Timeout=600 install --no-install-recommends \
+        "${missing[@]}" < /dev/null > "$cache/install.log" 2>&1 ||
+        { tail -n 20 "$cache/install.log" >&2
+          stop "apt-get install ${missing[*]} failed"; }
+}
+
+# The mirrors of Debian that this machine already uses, one a line, as
+# "TYPE [options] ADDRESS SUITE main".  mirror_lines deb-src | mirror_lines
+# deb SUITE
+mirror_lines() {
+    local type=$1 suite=${2:-'$(CODENAME)'} label=${2:+Label: Debian}
+    local keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
+        'Component: main' ${label:+"$label"} \
+        --format "$type [signed-by=$keys] \$(REPO_URI) $suite main" | sort -u
+}
+
+# private_apt NAME TYPE [SUITE]: lists of their own, so that the machine's
+# stay as they are; afterwards ${apt[@]} are the options that use them.
+private_apt() {
+    local dir=$cache/apt-$1
+    mkdir -p "$dir/lists/partial"
+    mirror_lines "${@:2}" > "$dir/sources.list"
+    if [ ! -s "$dir/sources.list" ]; then
+        as_root apt-get -qq update < /dev/null
+        mirror_lines "${@:2}" > "$dir/sources.list"
+    fi
+    [ -s "$dir/sources.list" ] ||
+        stop "this machine's apt knows no Debian mirror: $1 is out of reach"
+    apt=(-q -o "Dir::Etc::SourceList=$dir/sources.list"
+         -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$dir/lists"
+         -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+         -o APT::Sandbox::User=root)
+    apt-get "${apt[@]}" -qq update < /dev/null ||
+        stop "apt-get update failed for $1"
+}
+
+# Test::Nginx, which Debian has from testing on.  It is pure Perl and runs
+# with the libraries of the older releases.
+install_test_nginx() {
+    perl -MTest::Nginx::Socket -e 1 2> /dev/null && return
+    say 'installing Test::Nginx, the package of Debian testing'
+    local dir=$cache/test-nginx
+    rm -rf "$dir" && mkdir -p "$dir"
+    private_apt test-nginx deb testing
+    (cd "$dir" && apt-get "${apt[@]}" download libtest-nginx-perl) < /dev/null ||
+        stop 'libtest-nginx-perl could not be downloaded'
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+        -o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root \
+        install --no-install-recommends "$dir"/libtest-nginx-perl_*.deb \
+        < /dev/null > "$dir/install.log" 2>&1 ||
+        { tail -n 20 "$dir/install.log" >&2
+          stop 'libtest-nginx-perl could not be installed'; }
+    perl -MTest::Nginx::Socket -e 1 ||
+        stop 'Test::Nginx is installed and does not load'
+}
+
+# unpack_nginx SUITE: its nginx and nginx-dev, unpacked below the cache and
+# not installed; sets $nginx and $nginx_src.
+unpack_nginx() {
+    local dir=$cache/nginx-$1 deb
+    if [ ! -x "$dir/root/usr/sbin/nginx" ]; then
+        say "getting nginx of Debian $1"
+        rm -rf "$dir" && mkdir -p "$dir"
+        private_apt "nginx-$1" deb "$1"
+        (cd "$dir" && apt-get "${apt[@]}" download nginx nginx-dev) \
+            < /dev/null || stop "nginx of Debian $1 could not be downloaded"
+        for deb in "$dir"/*.deb; do
+            dpkg -x "$deb" "$dir/unpacked" || stop "$deb does not unpack"
+        done
+        mv "$dir/unpacked" "$dir/root"
+    fi
+    nginx=$dir/root/usr/sbin/nginx
+    nginx_src=$dir/root
+    "$nginx" -v 2> /dev/null || stop "nginx of Debian $1 does not run here"
+}
+
+# get_nginx_source: that of the nginx installed, or the nearest revision that
+# the mirror has; sets $source.
+get_nginx_source() {
+    local dir=$cache/nginx-source version installed
+    installed=$(dpkg-query -W -f '${source:Version}' nginx)
+    source=$dir/${installed%-*}
+    [ ! -f "$source/src/core/nginx.c" ] || return 0
+    install dpkg-dev
+    say "getting the source of nginx $installed"
+    rm -rf "$dir" && mkdir -p "$dir"
+    private_apt nginx-source deb-src
+    for version in "$installed" \
+        $(apt-cache "${apt[@]}" showsrc nginx | sed -n 's/^Version: //p'); do
+        [ "${version%-*}" = "${installed%-*}" ] || continue
+        if (cd "$dir" && rm -rf ./*/ && apt-get "${apt[@]}" source \
+            "nginx=$version") < /dev/null > "$dir/log" 2>&1; then
+            mv "$dir"/*/ "$source"
+            return
+        fi
+    done
+    tail -n 20 "$dir/log" >&2
+    stop "the source of nginx $installed could not be downloaded"
+}

@@ -1,0 +1,106 @@
+# Sourced by t/run: the steps that its modes are made of.
+#
+# Globals: $root, $jobs, $kinds, $build (the build folder), $nginx (binary),
+# $nginx_src, $module (what suites load, "" when nginx has it built in).
+
+passed=0
+failed=0
+failures=()
+
+# count NAME PASSED FAILED
+count() {
+    passed=$((passed + $2))
+    failed=$((failed + $3))
+    say "$1: $2 passed, $3 failed"
+    [ "$3" = 0 ] || failures+=("$1: $3 failed")
+}
+
+# summary: the last line, and the exit status.
+summary() {
+    [ ${#failures[@]} = 0 ] || printf '== %s\n' '' "${failures[@]}" >&2
+    if [ $((passed + failed)) = 0 ]; then
+        say 'nothing ran'
+        failed=1
+    fi
+    echo
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
+
+# wanted KIND: whether tests of this kind are to run.
+wanted() {
+    case "$kinds " in
+        *" $1 "*) ;;
+        *) return 1 ;;
+    esac
+}
+
+# build_project CMAKE-ARGUMENTS...: in $build.
+build_project() {
+    say "building in ${build#"$root"/}"
+    mkdir -p "$build"
+    { cmake -S . -B "$build" "$@" && cmake --build "$build" -j"$jobs"; } \
+        < /dev/null > "$build/build.log" 2>&1 ||
+        { tail -n 60 "$build/build.log" >&2; stop 'the build failed'; }
+    grep -A 3 'CMake Warning' "$build/build.log" >&2
+    module=$build/ngx_http_ratelimit_module.so
+}
+
+# run_unit: the unit tests built in $build.
+run_unit() {
+    local log=$build/unit.log names=() file total bad
+    wanted unit || return 0
+    say 'unit tests'
+    for file in "${unit_files[@]}"; do
+        file=${file##*/}
+        names+=("${file%.*}")
+    done
+    local only=${names[*]}
+    ctest --test-dir "$build" -j"$jobs" --output-on-failure --timeout 600 \
+        ${only:+-R "^(${only// /|})(\.|\$)"} < /dev/null > "$log" 2>&1
+    read -r bad total < <(sed -n \
+        's/.*passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$log")
+    if [ "${bad:-1}" != 0 ]; then
+        grep -v ' Passed ' "$log" >&2
+    fi
+    count 'unit tests' $((${total:-1} - ${bad:-1})) "${bad:-1}"
+}
+
+# run_tap NAME DIR FILE...: suites or checks.
+run_tap() {
+    local name=$1 dir=$2 good bad
+    shift 2
+    say "$name"
+    rm -rf "$dir" && mkdir -p "$dir"
+    perl t/tools/harness.pl --jobs "$jobs" --dir "$dir" "$@" \
+        < /dev/null | tee "$dir/log" | grep -v -E '^[0-9]+ [0-9]+$' >&2
+    read -r good bad < <(tail -n 1 "$dir/log")
+    case $good-$bad in
+        [0-9]*-[0-9]*) count "$name" "$good" "$bad" ;;
+        *) count "$name" 0 1 ;;
+    esac
+}
+
+# run_suites NAME
+run_suites() {
+    local name=$1 files=("${suite_files[@]}")
+    wanted suites || return 0
+    [ ${#files[@]} -gt 0 ] || files=(t/*.t)
+    rm -rf "$build/reports" && mkdir -p "$build/reports"
+    TEST_NGINX_BINARY=$nginx TEST_NGINX_LOAD_MODULES=$module \
+        run_tap "$name" "$build/suites" "${files[@]}"
+    if bash t/tools/reports.sh "$build" >&2; then
+        count "$name: logs" 1 0
+    else
+        count "$name: logs" 0 1
+    fi
+}
+
+# run_checks
+run_checks() {
+    local files=("${check_files[@]}")
+    wanted checks || return 0
+    [ ${#files[@]} -gt 0 ] || files=(t/check/*.sh)
+    NGINX=$nginx NGINX_SRC=$nginx_src MODULE=$module BUILD=$build \
+        run_tap checks "$build/checks" "${files[@]}"
+}
