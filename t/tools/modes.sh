@@ -55,7 +55,7 @@ mode_valgrind() {
     install valgrind
     use_nginx ''
     build_project -DNGINX_SRC="$nginx_src" -DBUILD_TESTING=OFF
-    options="--leak-check=full --show-possibly-lost=no --num-callers=40"
+    options="--leak-check=full --show-possibly-lost=no --num-callers=40 --keep-debuginfo=yes"
     options+=" --gen-suppressions=all --suppressions=$root/t/valgrind.suppress"
     TEST_NGINX_USE_VALGRIND="$options --log-file=$build/reports/%p" \
         TEST_NGINX_SLEEP=0.3 TEST_NGINX_TIMEOUT=20 \
