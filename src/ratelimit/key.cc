@@ -1,0 +1,275 @@
+// Key sources at request time: from what a client sent to the value that its
+// bucket is named by.
+//
+// A client chooses these bytes, so whatever it may vary without the backend
+// taking it for another credential must not make another key: blanks around a
+// credential, its percent-encoding, quotes around a cookie.  Where backends
+// differ, the coarser reading wins: two writings that share a bucket cost a
+// client nothing, two buckets for one credential double its quota.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "ratelimit.h"
+#include "text.h"
+
+namespace ratelimit {
+namespace {
+
+const Byte* find(const Byte* begin, const Byte* end, char c) {
+  if (begin == end) return nullptr;
+  return static_cast<const Byte*>(
+      std::memchr(begin, c, static_cast<std::size_t>(end - begin)));
+}
+
+const Byte* find_or_end(const Byte* begin, const Byte* end, char c) {
+  const Byte* const found = find(begin, end, c);
+  return found == nullptr ? end : found;
+}
+
+rl_str_t trim(const Byte* begin, const Byte* end) {
+  while (begin != end && is_blank(*begin))
+    begin++;
+  while (begin != end && is_blank(end[-1]))
+    end--;
+  return slice(begin, end);
+}
+
+int yield(rl_str_t value, rl_str_t* out) {
+  if (value.len == 0) return 0;
+  *out = value;
+  return 1;
+}
+
+// What a credential of RFC 9110 may be made of.  Some languages count bytes
+// beyond ASCII as blanks (0xA0, U+2003) and trim them off.
+bool is_visible(Byte c) {
+  return c > ' ' && c < 0x7f;
+}
+
+// What follows the scheme (given in lower case), trimmed; empty if the scheme
+// is another one.  Python's split() and .NET's Trim() take far more than SP
+// for a blank.
+rl_str_t credential(rl_str_t field, std::string_view scheme) {
+  rl_str_t text = trim(field.data, field.data + field.len);
+  const rl_str_t none = {0, text.data};
+  if (text.len <= scheme.size() || is_visible(text.data[scheme.size()])) {
+    return none;
+  }
+  for (std::size_t i = 0; i < scheme.size(); i++) {
+    if (to_lower(text.data[i]) != static_cast<Byte>(scheme[i])) return none;
+  }
+  return trim(text.data + scheme.size(), text.data + text.len);
+}
+
+// Decodes what may be an escape at *at and moves behind it; an escape that is
+// none is its own bytes, one by one.
+Byte take_decoded(const Byte** at, const Byte* end) {
+  const Byte* const c = *at;
+  if (*c == '%' && end - c > 2) {
+    const int high = hex_value(c[1]);
+    const int low = hex_value(c[2]);
+    if (high >= 0 && low >= 0) {
+      *at += 3;
+      return static_cast<Byte>(high << 4 | low);
+    }
+  }
+  (*at)++;
+  return *c;
+}
+
+// A text without "%" is its own decoding and is not copied.
+rl_str_t percent_decoded(rl_str_t text, Byte* buf) {
+  const Byte* at = text.data;
+  const Byte* const end = at + text.len;
+  if (find(at, end, '%') == nullptr) return text;
+  Byte* to = buf;
+  while (at != end)
+    *to++ = take_decoded(&at, end);
+  return slice(buf, to);
+}
+
+bool decodes_to(const Byte* at, const Byte* end, rl_str_t name) {
+  std::size_t i = 0;
+  while (at != end) {
+    if (i == name.len || take_decoded(&at, end) != name.data[i]) return false;
+    i++;
+  }
+  return i == name.len;
+}
+
+// A quoted cookie in Python's manner: \" is ", \101 is A.  buf may be where
+// the text is.
+rl_str_t unquoted(rl_str_t text, Byte* buf) {
+  const Byte* at = text.data;
+  const Byte* const end = at + text.len;
+  if (find(at, end, '\\') == nullptr) return text;
+  const auto octal = [](Byte c) { return c >= '0' && c <= '7'; };
+  Byte* to = buf;
+  while (at != end) {
+    if (*at != '\\' || end - at == 1) {
+      *to++ = *at++;
+    } else if (end - at > 3 && at[1] <= '3' && octal(at[1]) && octal(at[2]) &&
+               octal(at[3])) {
+      *to++ = static_cast<Byte>((at[1] - '0') << 6 | (at[2] - '0') << 3 |
+                                (at[3] - '0'));
+      at += 4;
+    } else {
+      *to++ = at[1];
+      at += 2;
+    }
+  }
+  return slice(buf, to);
+}
+
+constexpr Byte kNoDigit = 0xff;
+
+struct Base64 {
+  Byte value[256];
+};
+
+constexpr Base64 make_base64() {
+  Base64 table{};
+  for (Byte& value : table.value)
+    value = kNoDigit;
+  Byte digit = 0;
+  for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "abcdefghijklmnopqrstuvwxyz"
+                                       "0123456789+/")) {
+    table.value[static_cast<Byte>(c)] = digit++;
+  }
+  return table;
+}
+
+constexpr Base64 kBase64 = make_base64();
+
+// The length of text without its padding, which may be left out but must not
+// be wrong; 0 if text cannot be base64.
+std::size_t unpadded_len(rl_str_t text) {
+  std::size_t len = text.len;
+  while (len != 0 && text.len - len < 2 && text.data[len - 1] == '=')
+    len--;
+  if (len % 4 == 1 || (len != text.len && text.len % 4 != 0)) return 0;
+  return len;
+}
+
+// Decodes into buf; false if text is not base64.
+bool base64_decoded(rl_str_t text, Byte* buf, rl_str_t* out) {
+  const std::size_t len = unpadded_len(text);
+  Byte* to = buf;
+  std::uint32_t bits = 0;
+  for (std::size_t i = 0; i < len; i++) {
+    const Byte digit = kBase64.value[text.data[i]];
+    if (digit == kNoDigit) return false;
+    bits = bits << 6 | digit;
+    // The first of four digits completes no byte, each other one does.
+    if (i % 4 != 0) *to++ = static_cast<Byte>(bits >> (6 - i % 4 * 2));
+  }
+  *out = slice(buf, to);
+  return len != 0;
+}
+
+}  // namespace
+}  // namespace ratelimit
+
+using ratelimit::Byte;
+
+int rl_key_bearer(rl_str_t authorization, rl_str_t* out) noexcept {
+  const rl_str_t text = ratelimit::credential(authorization, "bearer");
+  const Byte* const end = text.data + text.len;
+  const auto is_part = [](Byte c) {
+    return ratelimit::is_visible(c) && c != ',';
+  };
+  // passport-jwt reads on to the next blank, Laravel to the next comma: what
+  // follows would be a key of the client's choice.
+  const Byte* begin = text.data;
+  while (begin != end && !is_part(*begin))
+    begin++;
+  const Byte* stop = begin;
+  while (stop != end && is_part(*stop))
+    stop++;
+  // A credential with no such byte is no token of RFC 6750, but a credential.
+  if (begin == stop) return ratelimit::yield(text, out);
+  return ratelimit::yield(ratelimit::slice(begin, stop), out);
+}
+
+int rl_key_basic(rl_str_t authorization, unsigned char* buf,
+                 rl_str_t* out) noexcept {
+  const rl_str_t text = ratelimit::credential(authorization, "basic");
+  if (text.len == 0) return 0;
+  rl_str_t decoded{};
+  if (!ratelimit::base64_decoded(text, buf, &decoded)) {
+    return ratelimit::yield(ratelimit::literal(":"), out);
+  }
+  // Without a colon all of it is the user, as for those that accept it.
+  const Byte* const colon =
+      ratelimit::find_or_end(decoded.data, decoded.data + decoded.len, ':');
+  return ratelimit::yield(ratelimit::slice(decoded.data, colon), out);
+}
+
+int rl_key_header(rl_str_t value, rl_str_t* out) noexcept {
+  return ratelimit::yield(ratelimit::trim(value.data, value.data + value.len),
+                          out);
+}
+
+// Only "&" separates: where ";" does not for the backend (nowhere since 2021),
+// "k=a;b" is one value, and to cut it would give "k=a;1", "k=a;2", ... one
+// key.
+int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
+               rl_str_t* out) noexcept {
+  const Byte* at = query.data;
+  const Byte* const end = at + query.len;
+  const bool escapes = ratelimit::find(at, end, '%') != nullptr;
+
+  while (at != end) {
+    const Byte* const amp = ratelimit::find_or_end(at, end, '&');
+    const std::size_t len = static_cast<std::size_t>(amp - at);
+    if (len > name.len && at[name.len] == '=' &&
+        std::memcmp(at, name.data, name.len) == 0) {
+      const rl_str_t value = ratelimit::slice(at + name.len + 1, amp);
+      if (value.len != 0) {
+        *out = escapes ? ratelimit::percent_decoded(value, buf) : value;
+        return 1;
+      }
+    } else if (escapes) {
+      const Byte* const equal = ratelimit::find(at, amp, '=');
+      if (equal != nullptr && equal + 1 != amp &&
+          ratelimit::decodes_to(at, equal, name)) {
+        *out =
+            ratelimit::percent_decoded(ratelimit::slice(equal + 1, amp), buf);
+        return 1;
+      }
+    }
+    at = amp == end ? end : amp + 1;
+  }
+  return 0;
+}
+
+int rl_key_cookie(rl_str_t cookie, rl_str_t name, unsigned char* buf,
+                  rl_str_t* out) noexcept {
+  const Byte* at = cookie.data;
+  const Byte* const end = at + cookie.len;
+
+  while (at != end) {
+    const Byte* const stop = ratelimit::find_or_end(at, end, ';');
+    const Byte* const equal = ratelimit::find(at, stop, '=');
+    if (equal != nullptr) {
+      const rl_str_t found = ratelimit::trim(at, equal);
+      if (found.len == name.len &&
+          std::memcmp(found.data, name.data, name.len) == 0) {
+        rl_str_t value = ratelimit::trim(equal + 1, stop);
+        if (value.len > 1 && value.data[0] == '"' &&
+            value.data[value.len - 1] == '"') {
+          value = ratelimit::unquoted({value.len - 2, value.data + 1}, buf);
+        }
+        // PHP and Express decode a cookie's value, others keep it.
+        value = ratelimit::percent_decoded(value, buf);
+        if (ratelimit::yield(value, out)) return 1;
+      }
+    }
+    at = stop == end ? end : stop + 1;
+  }
+  return 0;
+}

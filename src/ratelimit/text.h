@@ -1,0 +1,97 @@
+// Bytes in, bytes out: what parsers, key sources, fields and bodies share.
+//
+// Text is never terminated and may hold any byte.  Nothing here reads beyond a
+// length, allocates or formats through libc.
+
+#ifndef RATELIMIT_TEXT_H_
+#define RATELIMIT_TEXT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "ratelimit.h"
+
+namespace ratelimit {
+
+using Byte = unsigned char;
+
+inline rl_str_t slice(const Byte* begin, const Byte* end) {
+  return {static_cast<std::size_t>(end - begin), begin};
+}
+
+// For literals of static storage only.
+inline rl_str_t literal(std::string_view text) {
+  return {text.size(), reinterpret_cast<const Byte*>(text.data())};
+}
+
+inline bool equals(rl_str_t a, std::string_view b) {
+  return a.len == b.size() && std::memcmp(a.data, b.data(), a.len) == 0;
+}
+
+inline bool is_digit(Byte c) {
+  return c >= '0' && c <= '9';
+}
+
+inline bool is_alpha(Byte c) {
+  const Byte lower = c | 0x20;
+  return lower >= 'a' && lower <= 'z';
+}
+
+inline Byte to_lower(Byte c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<Byte>(c | 0x20) : c;
+}
+
+// Space, tab, other controls: what one HTTP parser or another trims.
+inline bool is_blank(Byte c) {
+  return c <= ' ' || c == 0x7f;
+}
+
+// A field name or method of RFC 9110: not empty, of its token characters.
+bool is_token(rl_str_t text);
+
+// The value of a hexadecimal digit, or -1.
+int hex_value(Byte c);
+
+// What is left of a text that is being read.
+struct Reader {
+  const Byte* at;
+  const Byte* end;
+
+  explicit Reader(rl_str_t text)
+      : at(text.data), end(text.len == 0 ? at : at + text.len) {}
+
+  std::size_t left() const { return static_cast<std::size_t>(end - at); }
+  bool done() const { return at == end; }
+
+  bool take(char c) {
+    if (done() || *at != static_cast<Byte>(c)) return false;
+    at++;
+    return true;
+  }
+
+  // Decimal digits up to a value of max (at most 2^63), leading zeros allowed
+  // as in nginx's own numbers; false without a digit or beyond max.
+  bool take_number(std::uint64_t max, std::uint64_t* out);
+};
+
+// What has been written so far; the caller knows that there is room.
+struct Writer {
+  Byte* at;
+
+  void put(char c) { *at++ = static_cast<Byte>(c); }
+
+  void put(const void* data, std::size_t len) {
+    if (len != 0) std::memcpy(at, data, len);
+    at += len;
+  }
+
+  void put(std::string_view text) { put(text.data(), text.size()); }
+  void put(rl_str_t text) { put(text.data, text.len); }
+  void put_number(std::uint64_t value) { at += rl_render_u64(value, at); }
+};
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_TEXT_H_
