@@ -1,0 +1,166 @@
+// The 64 bytes that are stored for one policy and one key, and what the four
+// algorithms do with them.
+//
+// A bucket lives in shared memory and is only touched under its set's lock.  A
+// decision works on a local copy: adapt() brings it to now and to the policy's
+// current quota, stand() answers, charge() writes; the copy is stored back
+// only when every policy of the request admits.  So nothing here needs to be
+// undone, and a refusal or a look changes nothing (but see adapt).
+//
+// All times are milliseconds of the monotonic clock, which may step back by
+// some milliseconds between processes: elapsed time is clamped at zero, never
+// negated.  A stored time that lies further ahead than kClockStepMs is one of
+// a clock that has started anew; it becomes now.  Integers only; every product
+// is proved to fit by a static_assert on the bounds of ratelimit.h.
+
+#ifndef RATELIMIT_BUCKET_H_
+#define RATELIMIT_BUCKET_H_
+
+#include <cstdint>
+
+#include "ratelimit.h"
+
+namespace ratelimit {
+
+// More than processes' cached clocks differ by, less than anyone waits for.
+constexpr uint64_t kClockStepMs = 1000;
+
+// What the configuration says of a bucket at this request.
+struct Shape {
+  rl_algorithm_e algorithm;
+  uint32_t units;           // the quota; 0: refuse all
+  uint32_t capacity_units;  // gcra; equals units elsewhere
+  uint32_t window_months;   // calendar
+  uint64_t window_ms;
+  int32_t tz_ms;  // calendar
+};
+
+// The algorithms' parts of a bucket.  window_lo is everywhere the first, so
+// that all fields are aligned (and it may be read through any of them).
+struct SlidingState {
+  uint32_t window_lo;
+  uint16_t carry;       // units below the block exponent, with a marker bit
+                        // above them: 1 << exponent | units
+  uint16_t counts[17];  // units >> exponent, newest sub-window first
+  uint64_t offsets;     // of the older 16: 4 bits each, when in the sub-window
+                        // the last charge was; the newest one's is in stamp
+};
+
+struct WindowState {  // fixed, calendar
+  uint32_t window_lo;
+  uint32_t used_units;     // 0: no window is open
+  uint64_t end_ms;         // from here on calendar's only
+  uint64_t wall_start_ms;  // the grid's window, local time
+  uint64_t wall_end_ms;
+  int32_t tz_ms;
+  uint32_t months;
+};
+
+struct GcraState {
+  uint32_t window_lo;
+  uint32_t units;  // the quota that debt drains by
+  uint32_t capacity_units;
+  uint32_t unused;
+  uint64_t debt_lo;  // debt in units times window_ms
+  uint64_t debt_hi;
+};
+
+// Stored.  Trivially copyable; no pointer.
+struct Bucket {
+  uint64_t key;         // rl_hash_t::lo
+  uint64_t stamp : 48;  // sliding: tick of the last charge; fixed, calendar:
+                        // when the window was opened; gcra: when the debt was
+                        // what it says
+  uint64_t algorithm : 2;
+  uint64_t window_hi : 3;    // window_ms >> 32
+  uint64_t throttled : 1;    // a request was refused since the last charge
+  uint64_t limit_code : 10;  // limit as a small float, see encode_limit: the
+                             // share of a quota in use is compared with it
+                             // when a full zone must evict
+  union {
+    SlidingState sliding;
+    WindowState window;
+    GcraState gcra;
+  };
+
+  uint64_t window_ms() const noexcept {
+    return uint64_t{window_hi} << 32 | sliding.window_lo;
+  }
+  void set_window_ms(uint64_t window_ms) noexcept {
+    window_hi = (window_ms >> 32) & 7;
+    sliding.window_lo = static_cast<uint32_t>(window_ms);
+  }
+};
+static_assert(sizeof(Bucket) == 64, "one cache line");
+static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "fits window_hi, _lo");
+
+// What a bucket answers for a cost.
+struct Standing {
+  bool admitted;
+  uint32_t remaining_units;  // before the cost is charged
+  uint64_t reset_ms;         // until the whole quota is there again, as it
+                             // stands; not clamped to the window
+  uint64_t retry_after_ms;   // refused: until the cost would be admitted; the
+                             // window where waiting cannot help
+  uint64_t next_ms;          // as rl_item_t::next_ms; only if asked for
+};
+
+// A bucket that no unit has been charged to; key and tag are the caller's.  It
+// needs no adapt().
+void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
+
+// Brings a bucket to now and to the current shape, units in use staying used.
+// True: what is stored no longer meant what it says (another window, quota or
+// clock), and the adapted bucket must be stored even if the request is
+// refused. Else the translation would start again at each retry, from that
+// retry's time, and the retry-after of a refused client would never come true.
+bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
+
+// The bucket must have been adapted to the same shape and time.
+Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
+               bool want_next, const rl_time_t& now) noexcept;
+
+// The reset_ms of stand() alone: what a caller needs anew after a charge,
+// since remaining_units is then less by what was charged.
+uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
+                  const rl_time_t& now) noexcept;
+
+// Charges units whether admitted or not (into debt), saturating; returns the
+// receipt that names the window charged.  The bucket must have been adapted to
+// the same shape and time, as for refund().
+uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+                const rl_time_t& now) noexcept;
+
+// Takes units back that were charged under `receipt`: at most what is still
+// there of that window.
+void refund(Bucket* bucket, const Shape& shape, uint32_t units,
+            uint64_t receipt, const rl_time_t& now) noexcept;
+
+// When the bucket is as good as none, from what is stored alone.
+uint64_t idle_at_ms(const Bucket& bucket) noexcept;
+
+// The share of the quota in use beyond a first unit, in 1/65536 of the limit
+// (more in debt), from what is stored alone; a throttled bucket's is at least
+// 65536, until it is idle.  A stranger's first unit is no debt: else a policy
+// of quota 1 would always look fully in debt next to others.
+uint32_t debt_share(const Bucket& bucket, uint64_t now_ms) noexcept;
+
+// limit_code: 5 bits of exponent over 5 of mantissa.  Limits below 64 are
+// exact, greater ones rounded down by less than 1/32; 0 stays 0.
+constexpr unsigned encode_limit(uint32_t limit_units) noexcept {
+  const unsigned shift =
+      limit_units < 64
+          ? 0
+          : 26u - static_cast<unsigned>(__builtin_clz(limit_units));
+  const unsigned top = limit_units >> shift;  // 32 to 63, or all of it
+  return top < 32 ? top : ((shift + 1) << 5 | (top - 32));
+}
+
+constexpr uint32_t decode_limit(unsigned code) noexcept {
+  return code < 32 ? code : (32 + (code & 31)) << ((code >> 5) - 1);
+}
+static_assert(encode_limit(UINT32_MAX) < 1024, "fits limit_code");
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_BUCKET_H_
