@@ -1,0 +1,195 @@
+package Example;
+
+# Runs a file of conf-examples/ in a suite: the file itself, read at run time.
+# Only what ties it to a machine is put in other words: its ports, its prefix,
+# the module's path (that is Test::Nginx's business).
+#
+# - "--- example: projekt.conf" makes the file's http block the block's own.
+#   The file's first server gets the suite's port.
+# - "--- windows: 60s=2s 1h=4s" compresses time, in this block's copy: every
+#   quota of 60s becomes one of 2s.
+# - "--- traffic" is sent before the block's request, a line at a time:
+#
+#       600 GET /issues worker-01: 200 600 0 60
+#
+#   600 requests with this bearer token ("-" or none: without) are to be
+#   answered 200, and the last one's X-RateLimit-Limit, -Remaining and -Reset
+#   are to match these patterns.  "from 127.0.0.2" names another address to
+#   send from, "wait 1.5" sleeps.
+# - "--- client: name" calls main::name() before the block's request.
+
+use strict;
+use warnings;
+
+use IO::Socket::INET;
+use Test::More ();
+use Test::Nginx::Socket ();
+use Test::Nginx::Util;
+use Time::HiRes qw(sleep time);
+
+use RateLimit;
+
+our $Folder = 'conf-examples';
+
+# The inside of the file's http block, fit for Test::Nginx.
+sub http_block {
+    my ($file, $windows) = @_;
+
+    open my $in, '<', "$Folder/$file" or die "cannot read $file: $!";
+    my $text = do { local $/; <$in> };
+    close $in;
+
+    $text =~ s/\A.*?^http \{\n(.*)^\}\s*\z/$1/ms or die "no http block: $file";
+
+    # Test::Nginx has lines of its own for where nginx writes.
+    $text =~ s/^ *\w+_temp_path .*\n//mg;
+    $text =~ s/\baccess_log +access\.log/access_log logs\/access.log/g;
+
+    my $servers = $text =~ s/(listen +)127\.0\.0\.1:8080;/$1\$TEST_NGINX_SERVER_PORT;/g;
+    my $apps = $text =~ s/127\.0\.0\.1:8081;/127.0.0.1:\$TEST_NGINX_RAND_PORT_1;/g;
+    die "not the usual ports: $file" if $servers != 1 || $apps != 2;
+
+    for my $pair (split ' ', $windows // '') {
+        my ($from, $to) = split /=/, $pair;
+        my $found = $text =~ s{(quota=\d+)/\Q$from\E(?=[ ;])}{$1/$to}g;
+        die "no window of $from: $file" if !$found;
+    }
+
+    return $text;
+}
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    return if !defined $block->example;
+
+    my $file = $block->example;
+    $file =~ s/\s+\z//;
+    $block->set_value('http_config', http_block($file, $block->windows));
+
+    # The example's server is the first on its port: it gets every request, if
+    # the one that Test::Nginx adds does not claim their name.
+    $block->set_value('server_name', 'of-test-nginx');
+    $block->set_value('config', '') if !defined $block->config;
+});
+
+# Sends the same request $count times and returns the answers, each a hash of
+# status, headers (by name in lower case) and body.
+sub ask {
+    my (%request) = @_;
+    my $count = $request{count} // 1;
+    my @answers;
+
+    my $text = "$request{method} $request{uri} HTTP/1.1\r\nHost: localhost\r\n";
+    $text .= "Authorization: Bearer $request{token}\r\n"
+        if defined $request{token};
+    $text .= "$_: $request{headers}{$_}\r\n" for keys %{$request{headers} || {}};
+    $text .= "Content-Length: 0\r\n" if $request{method} =~ /^P/;
+    $text .= "\r\n";
+
+    # nginx closes a connection after 1,000 requests.
+    while (@answers < $count) {
+        my $left = $count - @answers;
+        push @answers, one_connection($request{from}, $text,
+                                      $left < 500 ? $left : 500);
+    }
+    return @answers;
+}
+
+sub one_connection {
+    my ($from, $text, $count) = @_;
+    my $batch = 25;
+    my ($buffer, @answers) = ('');
+
+    my $socket = IO::Socket::INET->new(
+        PeerAddr => server_addr(), PeerPort => server_port_for_client(),
+        $from ? (LocalAddr => $from) : (),
+    ) or die "cannot connect: $!";
+
+    while (@answers < $count) {
+        my $end = @answers + $batch < $count ? @answers + $batch : $count;
+        syswrite $socket, $text x ($end - @answers) or die "cannot send: $!";
+
+        while (@answers < $end) {
+            my $answer = take_answer(\$buffer);
+            if ($answer) {
+                push @answers, $answer;
+                next;
+            }
+            sysread $socket, $buffer, 65536, length $buffer
+                or die 'connection closed after ' . @answers . ' answers';
+        }
+    }
+
+    close $socket;
+    return @answers;
+}
+
+# Cuts one answer off the buffer; nothing if it is not complete.
+sub take_answer {
+    my ($buffer) = @_;
+
+    my $end = index $$buffer, "\r\n\r\n";
+    return if $end < 0;
+
+    my ($line, @fields) = split /\r\n/, substr $$buffer, 0, $end;
+    my %headers = map { /^([^:]+):\s*(.*)/ ? (lc $1 => $2) : () } @fields;
+    my $length = $headers{'content-length'};
+    die "no Content-Length: $line" if !defined $length;
+
+    return if length $$buffer < $end + 4 + $length;
+    my $body = substr $$buffer, $end + 4, $length;
+    substr($$buffer, 0, $end + 4 + $length) = '';
+    my ($status) = $line =~ m{^HTTP/1\.1 (\d+)};
+    return { status => $status, headers => \%headers, body => $body };
+}
+
+sub one_line_of_traffic {
+    my ($line, $name) = @_;
+
+    if ($line =~ /^\s*wait\s+([\d.]+)\s*$/) {
+        sleep $1;
+        return;
+    }
+
+    my ($count, $method, $uri, $token, $from, $status, $fields) = $line =~
+        m{^\s*(?:(\d+)\s+)?([A-Z]+)\s+(/\S*?)(?:\s+(\S+?))?
+          (?:\s+from\s+(\S+?))?:\s+(\d+)(?:\s+(\S.*?))?\s*$}x
+        or die "no traffic: $line";
+    undef $token if defined $token && $token eq '-';
+
+    my @answers = ask(count => $count // 1, method => $method, uri => $uri,
+                      token => $token, from => $from);
+
+    my %got;
+    $got{$_->{status}}++ for @answers;
+    my $got = join ', ', map { "$got{$_} x $_" } sort keys %got;
+    Test::More::is($got, @answers . " x $status", "$name - $line");
+
+    if (defined $fields) {
+        my $last = $answers[-1]{headers};
+        my $told = join ' ', map { $last->{"x-ratelimit-$_"} // 'none' }
+                   qw(limit remaining reset);
+        Test::More::like($told, qr/^(?:$fields)$/, "$name - $line");
+    }
+}
+
+my $run_test_helper = $RunTestHelper;
+
+$RunTestHelper = sub {
+    my ($block, $dry_run) = @_;
+
+    if (!$dry_run) {
+        one_line_of_traffic($_, $block->name)
+            for grep { /\S/ } split /\n/, $block->traffic // '';
+
+        if (defined $block->client) {
+            my ($client) = $block->client =~ /(\w+)/;
+            no strict 'refs';
+            &{"main::$client"}($block);
+        }
+    }
+    return $run_test_helper->(@_);
+};
+
+1;

@@ -1,0 +1,144 @@
+package RateLimit;
+
+# What the suites share: defaults for every block, and a few helpers that a
+# block's own Perl may call.
+#
+# - No block may leave an [alert] or [emerg] in the error log; where nginx must
+#   refuse to start, no [alert].
+# - "--- backend" is the inside of a second server on a unix socket, which
+#   "proxy_pass http://backend;" reaches.
+# - A block without "--- config" has one empty location, one without
+#   "--- request" asks for "/t".
+
+use strict;
+use warnings;
+
+use IO::Socket::INET;
+use JSON::PP ();
+use Test::Nginx::Util;
+
+# Debug lines would be most of the time that a run takes.
+$ENV{TEST_NGINX_LOG_LEVEL} ||= 'info';
+log_level($ENV{TEST_NGINX_LOG_LEVEL});
+
+$ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
+
+sub listed {
+    my ($value) = @_;
+
+    return () if !defined $value;
+    return @$value if ref $value eq 'ARRAY';
+    return ($value) if ref $value;
+    return grep { $_ ne '' } split /\n+/, $value;
+}
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    my @never = defined $block->must_die ? ('[alert]') : ('[alert]', '[emerg]');
+
+    $block->set_value('no_error_log', [listed($block->no_error_log), @never]);
+
+    if (defined $block->must_die && !defined $block->suppress_stderr) {
+        $block->set_value('suppress_stderr', '');
+    }
+
+    if (!defined $block->config) {
+        $block->set_value('config', "location /t { }\n");
+    }
+
+    if (!defined $block->request && !defined $block->raw_request
+        && !defined $block->pipelined_requests)
+    {
+        $block->set_value('request', "GET /t\n");
+    }
+
+    if (defined $block->backend) {
+        my $inside = $block->backend;
+
+        $block->set_value('http_config', ($block->http_config || '') . <<"_END_");
+    upstream backend {
+        server unix:\$TEST_NGINX_HTML_DIR/backend.sock;
+    }
+
+    server {
+        listen unix:\$TEST_NGINX_HTML_DIR/backend.sock;
+$inside
+    }
+_END_
+    }
+});
+
+# A filter for response bodies: JSON as an independent parser understands it,
+# with sorted names; anything else becomes a complaint.
+sub canonical_json {
+    my ($body) = @_;
+    my $json = JSON::PP->new->utf8->canonical;
+    my $value = eval { $json->decode($body) };
+
+    return "not JSON: $body" if !defined $value;
+    return $json->encode($value) . "\n";
+}
+
+# A filter for response bodies: the lines that match, each cut to what the
+# pattern captures (or the whole match).
+sub lines_like {
+    my ($pattern) = @_;
+
+    return sub {
+        my ($body) = @_;
+        return join '', map { /$pattern/ ? ($1 // $&) . "\n" : () }
+               split /\n/, $body // '';
+    };
+}
+
+# Sends $count requests over one connection, some at a time, and returns how
+# many answers there were of each status.  $request->($i) is a URI or a whole
+# request; answers must not have bodies that look like status lines.
+sub pipeline {
+    my ($count, $request) = @_;
+    my $batch = 50;
+    my %answers;
+
+    my $socket = IO::Socket::INET->new(PeerAddr => server_addr(),
+                                       PeerPort => server_port_for_client())
+        or die "cannot connect: $!";
+
+    for (my $first = 0; $first < $count; $first += $batch) {
+        my $last = $first + $batch < $count ? $first + $batch : $count;
+        my $text = '';
+
+        for my $i ($first .. $last - 1) {
+            my $one = $request->($i);
+            $one = "HEAD $one HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                if $one !~ /\r\n/;
+            $text .= $one;
+        }
+
+        print $socket $text or die "cannot send: $!";
+
+        my ($got, $heads) = ('', 0);
+
+        while ($heads < $last - $first) {
+            sysread($socket, $got, 65536, length $got)
+                or die "connection closed after $heads answers of a batch";
+            $heads = () = $got =~ /^HTTP\/1\.1 \d+.*?\r\n\r\n/msg;
+        }
+
+        $answers{$_}++ for $got =~ /^HTTP\/1\.1 (\d+)/mg;
+    }
+
+    close $socket;
+    return \%answers;
+}
+
+# Writes a file that "GET /NAME" shows.
+sub publish {
+    my ($name, $text) = @_;
+
+    open my $out, '>', html_dir() . "/$name" or die "cannot write $name: $!";
+    print $out $text;
+    close $out;
+}
+
+1;
