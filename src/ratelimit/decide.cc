@@ -1,0 +1,143 @@
+// Deciding and looking: see ratelimit.h.
+//
+// Under the locks of all sets concerned every policy is asked first; only if
+// the request is admitted is anything charged.  So a refused request costs
+// nobody anything, no reservation has to be rolled back, and nobody is refused
+// because of a reservation that is.
+
+#include "seat.h"
+
+namespace ratelimit {
+
+namespace {
+
+// Asks every policy; the items tell their standing as it is, uncharged, and
+// the working copies of their buckets are in the journal's images.
+struct Votes {
+  bool enforced;  // every item that is not in dry run admits
+  bool all;       // every item admits
+};
+
+Votes ask(const rl_time_t& now, rl_item_t* items, size_t n, Seat* seats,
+          Bucket* images) {
+  Votes votes = {true, true};
+  for (size_t i = 0; i < n; ++i) {
+    rl_item_t* item = &items[i];
+    const Shape shape = shape_of(*item);
+    prepare(*item, shape, now, &seats[i], &images[i]);
+    const Standing standing = stand(images[i], shape, item->cost_units,
+                                    item->want_next != 0, now);
+    item->charged = 0;
+    item->receipt = 0;
+    item->limit_units = shape.capacity_units;
+    report(standing, item);
+    item->admitted = standing.admitted || item->cost_units == 0;
+    item->retry_after_ms = 0;
+    if (!item->admitted) {
+      item->retry_after_ms = standing.retry_after_ms;
+      item->reset_ms = standing.retry_after_ms;
+      votes.all = false;
+      votes.enforced = votes.enforced && item->dry_run;
+    }
+  }
+  return votes;
+}
+
+// Charges the admitted request's units to item i's working copy.
+void charge_item(const rl_time_t& now, rl_item_t* item, Bucket* image) {
+  const Shape shape = shape_of(*item);
+  item->receipt = charge(image, shape, item->cost_units, now);
+  item->charged = 1;
+  if (item->want_next) {
+    report(stand(*image, shape, 0, true, now), item);
+  } else {
+    item->remaining_units -= item->cost_units;
+    report_reset(reset_ms(*image, shape, now), item);
+  }
+}
+
+// A client that is being refused must not get rid of its bucket by making the
+// zone full.  One bit, so nothing has to be done for a process that dies; and
+// the only thing that a refusal writes, once.
+void mark_throttled(const Seat& seat, Bucket* image) {
+  if (seat.exists() && !image->throttled) {
+    image->throttled = 1;
+    seat.set->buckets[seat.index].throttled = 1;
+  }
+}
+
+// Charges what is to be charged and makes it a journal target.  False: nothing
+// has to be written.
+bool settle_item(rl_item_t* items, Seat* seats, size_t n, size_t i,
+                 const Votes& votes, const rl_time_t& now, Journal* journal) {
+  rl_item_t* item = &items[i];
+  Bucket* image = &journal->images[i];
+  if (!item->admitted) {
+    mark_throttled(seats[i], image);
+    if (item->dry_run) {
+      item->remaining_units = 0;
+    }
+  }
+  const bool charges =
+      (item->dry_run ? votes.all : votes.enforced) && item->cost_units > 0;
+  if (charges) {
+    charge_item(now, item, image);
+  } else if (!seats[i].rewritten) {
+    set_no_target(journal, i);
+    return false;
+  }
+  set_target(items, seats, n, i, now.mono_ms, journal);
+  return true;
+}
+
+rl_verdict_e decide(rl_process_t* process, rl_item_t* items, size_t n,
+                    const rl_time_t& now) {
+  Seat seats[RL_MAX_ITEMS];
+  Locks locks(process);
+  if (!take_seats(items, n, &locks, seats)) {
+    return RL_BUSY;
+  }
+  Journal* journal = journal_of(process);
+  const Votes votes = ask(now, items, n, seats, journal->images);
+  bool writes = false;
+  for (size_t i = 0; i < n; ++i) {
+    writes |= settle_item(items, seats, n, i, votes, now, journal);
+  }
+  if (writes) {
+    commit(process, seats, n);
+  }
+  locks.release_all();
+  return votes.enforced ? RL_ADMITTED : RL_REFUSED;
+}
+
+bool may_decide(const rl_process_t* process, size_t n) {
+  return process->registry != nullptr && n <= RL_MAX_ITEMS;
+}
+
+}  // namespace
+
+}  // namespace ratelimit
+
+rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
+                       const rl_time_t* now) noexcept {
+  if (!ratelimit::may_decide(process, n)) {
+    return RL_BUSY;
+  }
+  return ratelimit::decide(process, items, n, *now);
+}
+
+rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
+                     const rl_time_t* now) noexcept {
+  if (!ratelimit::may_decide(process, n)) {
+    return RL_BUSY;
+  }
+  ratelimit::Seat seats[RL_MAX_ITEMS];
+  ratelimit::Locks locks(process);
+  if (!ratelimit::take_seats(items, n, &locks, seats)) {
+    return RL_BUSY;
+  }
+  const ratelimit::Votes votes = ratelimit::ask(
+      *now, items, n, seats, ratelimit::journal_of(process)->images);
+  locks.release_all();
+  return votes.enforced ? RL_ADMITTED : RL_REFUSED;
+}

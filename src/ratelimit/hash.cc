@@ -1,0 +1,43 @@
+// Key hashes and policy secrets: see ratelimit.h.
+
+#include "siphash.h"
+#include "zone.h"
+
+namespace {
+
+// Another key than that of key hashes, so that no client's key can be made
+// whose hash equals a policy's secret.
+constexpr uint64_t kSecretDomain = 0x7365637265740001u;
+
+void add_part(ratelimit::SipHash13* hash, const rl_str_t& part) {
+  hash->add_word(part.len);
+  hash->add(part.data, part.len);
+}
+
+}  // namespace
+
+void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
+                 rl_hash_t* out) noexcept {
+  const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
+  ratelimit::SipHash13 hash(header->seed[0], header->seed[1]);
+  // The only part of most keys, with no bytes pending before it.
+  if (n == 1) {
+    add_part(&hash, parts[0]);
+  } else {
+    for (size_t i = 0; i < n; ++i) {
+      add_part(&hash, parts[i]);
+    }
+  }
+  *out = hash.finish();
+}
+
+void rl_policy_secret(const rl_zone_t* zone, rl_str_t name,
+                      rl_algorithm_e algorithm, rl_str_t key_text,
+                      rl_hash_t* out) noexcept {
+  const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
+  ratelimit::SipHash13 hash(header->seed[0] ^ kSecretDomain, header->seed[1]);
+  add_part(&hash, name);
+  hash.add_word(static_cast<uint64_t>(algorithm));
+  add_part(&hash, key_text);
+  *out = hash.finish();
+}

@@ -1,0 +1,268 @@
+#include "registry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace ratelimit {
+
+namespace {
+
+constexpr uint64_t kRegistryMagic = 0x7972747367657272u;  // "rregstry"
+constexpr uint32_t kRegistryVersion = 1;
+
+constexpr uint32_t owner_word(uint32_t slot, uint32_t generation) {
+  return generation << kSlotBits | slot;
+}
+
+constexpr uint32_t slot_index(uint32_t owner) {
+  return owner & (kSlots - 1);
+}
+
+// A lock word is never 0, so no generation is.
+uint32_t next_generation(uint32_t generation) {
+  const uint32_t next = (generation + 1) & ((1u << Life::kGenerationBits) - 1);
+  return next == 0 ? 1 : next;
+}
+
+bool belongs_to(const Slot& slot, uint32_t owner) {
+  return Life::of(slot.life.load(std::memory_order_acquire)).generation ==
+         owner >> kSlotBits;
+}
+
+struct Stat {
+  char state;
+  uint32_t start;  // as in Life
+};
+
+// /proc/PID/stat: "pid (name) state ppid ...", the start time its 22nd field;
+// the name may hold blanks and parentheses.  False: not to be had.
+bool read_stat(uint32_t pid, Stat* out) {
+  char path[32] = "/proc/";
+  unsigned char digits[20];
+  const size_t n = rl_render_u64(pid, digits);
+  std::memcpy(path + 6, digits, n);
+  std::memcpy(path + 6 + n, "/stat", 6);
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return false;
+  }
+  char text[512];
+  const ssize_t length = read(fd, text, sizeof(text) - 1);
+  close(fd);
+  if (length <= 0) {
+    return false;
+  }
+  text[length] = '\0';
+  const char* at = std::strrchr(text, ')');
+  if (at == nullptr || at[1] != ' ') {
+    return false;
+  }
+  out->state = at[2];
+  // From the blank before the third field to that before the 22nd.
+  ++at;
+  for (int field = 3; field < 22; ++field) {
+    at = std::strchr(at + 1, ' ');
+    if (at == nullptr) {
+      return false;
+    }
+  }
+  uint64_t ticks = 0;
+  for (++at; *at >= '0' && *at <= '9'; ++at) {
+    ticks = ticks * 10 + static_cast<uint64_t>(*at - '0');
+  }
+  out->start = static_cast<uint32_t>(ticks) & ((1u << Life::kStartBits) - 1);
+  if (out->start == 0) {
+    out->start = 1;
+  }
+  return true;
+}
+
+bool is_dead(const Life& life, bool thorough) {
+  if (life.pid == 0) {
+    return true;
+  }
+  if (kill(static_cast<pid_t>(life.pid), 0) != 0 && errno == ESRCH) {
+    return true;
+  }
+  Stat stat;
+  if (!thorough || !read_stat(life.pid, &stat)) {
+    return false;
+  }
+  return stat.state == 'Z' || stat.state == 'X' ||
+         (life.start != 0 && life.start != stat.start);
+}
+
+// Zones that are not among the process's are memory that it does not have any
+// more: nobody who is yet to decide will look at them.
+void replay(const rl_process_t* process, const Journal& journal, uint32_t n) {
+  for (uint32_t i = 0; i < n && i < RL_MAX_ITEMS; ++i) {
+    const Target& target = journal.targets[i];
+    for (size_t z = 0; z < process->nzones; ++z) {
+      const rl_zone_t* zone = process->zones[z];
+      if (zone->id == target.zone_id && target.set < zone->sets &&
+          target.index < kBucketsPerSet) {
+        store(set_at(zone, target.set), target.index,
+              static_cast<uint8_t>(target.tag), journal.images[i]);
+      }
+    }
+  }
+}
+
+// Only one process finishes a dead one's commit; a claim whose holder died in
+// the midst of it is taken over.
+bool take_claim(const rl_process_t* process, Slot* slot) {
+  uint32_t holder = 0;
+  if (slot->claim.compare_exchange_strong(holder, process->owner)) {
+    return true;
+  }
+  return is_dead(registry_of(process), holder, true) &&
+         slot->claim.compare_exchange_strong(holder, process->owner);
+}
+
+// Takes a slot that is free, or else one of a dead process that has nothing
+// left to be finished; always with a new generation.
+bool take_slot(Registry* registry, uint32_t index, uint32_t pid,
+               uint32_t start, bool of_dead) {
+  Slot& slot = registry->slots[index];
+  uint64_t word = slot.life.load(std::memory_order_acquire);
+  Life life = Life::of(word);
+  if ((life.pid != 0) != of_dead || (of_dead && !is_dead(life, true))) {
+    return false;
+  }
+  // A dead process's count does not rise, so this holds until the exchange.
+  if (slot.pending.load(std::memory_order_acquire) != 0) {
+    return false;
+  }
+  life = {next_generation(life.generation), start, pid};
+  return slot.life.compare_exchange_strong(word, life.word());
+}
+
+// Whether this very process, and not the one it was forked from, has joined.
+bool has_joined(const rl_process_t* process, const void* registry) {
+  if (process->registry != registry) {
+    return false;
+  }
+  const Slot* slot = slot_of(process);
+  const Life life = Life::of(slot->life.load(std::memory_order_relaxed));
+  return belongs_to(*slot, process->owner) &&
+         life.pid == static_cast<uint32_t>(getpid());
+}
+
+void finish_all_dead(const rl_process_t* process) {
+  Registry* registry = registry_of(process);
+  for (uint32_t i = 0; i < kSlots; ++i) {
+    const Slot& slot = registry->slots[i];
+    if (slot.pending.load(std::memory_order_relaxed) == 0) {
+      continue;
+    }
+    const Life life = Life::of(slot.life.load(std::memory_order_acquire));
+    const uint32_t owner = owner_word(i, life.generation);
+    if (is_dead(registry, owner, true)) {
+      finish_commit_of_dead(process, owner);
+    }
+  }
+}
+
+}  // namespace
+
+bool is_dead(const Registry* registry, uint32_t owner, bool thorough) {
+  const Slot& slot = registry->slots[slot_index(owner)];
+  const Life life = Life::of(slot.life.load(std::memory_order_acquire));
+  // The slot is another's by now: its former owner was found dead, or left.
+  return life.generation != owner >> kSlotBits || is_dead(life, thorough);
+}
+
+bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
+  const uint32_t index = slot_index(owner);
+  Slot* slot = &registry_of(process)->slots[index];
+  if (slot->pending.load(std::memory_order_acquire) == 0) {
+    return true;
+  }
+  if (!take_claim(process, slot)) {
+    return false;
+  }
+  // The count before the generation: if the slot is still the dead one's, so
+  // was the count, since a slot is not reused before it is 0.
+  const uint32_t n = slot->pending.load(std::memory_order_acquire);
+  if (n != 0 && belongs_to(*slot, owner)) {
+    replay(process, registry_of(process)->journals[index], n);
+    end_commit(slot);
+  }
+  slot->claim.store(0, std::memory_order_release);
+  return true;
+}
+
+}  // namespace ratelimit
+
+using ratelimit::kSlots;
+using ratelimit::Life;
+using ratelimit::Registry;
+
+size_t rl_registry_size(void) noexcept {
+  return sizeof(Registry);
+}
+
+void rl_registry_create(void* memory) noexcept {
+  auto* registry = static_cast<Registry*>(memory);
+  registry->magic = 0;
+  registry->version = ratelimit::kRegistryVersion;
+  // Not the journals, 5 MB that are only backed by memory when used.
+  for (ratelimit::Slot& slot : registry->slots) {
+    slot.life.store(0, std::memory_order_relaxed);
+    slot.pending.store(0, std::memory_order_relaxed);
+    slot.claim.store(0, std::memory_order_relaxed);
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  registry->magic = ratelimit::kRegistryMagic;
+}
+
+int rl_registry_attach(void* memory) noexcept {
+  const auto* registry = static_cast<const Registry*>(memory);
+  return registry->magic == ratelimit::kRegistryMagic &&
+                 registry->version == ratelimit::kRegistryVersion
+             ? RL_OK
+             : RL_ERROR;
+}
+
+int rl_process_join(rl_process_t* process, void* memory,
+                    const rl_zone_t* const* zones, size_t nzones) noexcept {
+  if (ratelimit::has_joined(process, memory)) {
+    process->zones = zones;
+    process->nzones = nzones;
+    return RL_OK;
+  }
+  auto* registry = static_cast<Registry*>(memory);
+  const auto pid = static_cast<uint32_t>(getpid());
+  ratelimit::Stat stat;
+  const uint32_t start = ratelimit::read_stat(pid, &stat) ? stat.start : 0;
+  for (int of_dead = 0; of_dead < 2; ++of_dead) {
+    for (uint32_t i = 0; i < kSlots; ++i) {
+      if (!ratelimit::take_slot(registry, i, pid, start, of_dead != 0)) {
+        continue;
+      }
+      const Life life = Life::of(registry->slots[i].life.load());
+      process->registry = memory;
+      process->owner = ratelimit::owner_word(i, life.generation);
+      process->slot = i;
+      process->zones = zones;
+      process->nzones = nzones;
+      ratelimit::finish_all_dead(process);
+      return RL_OK;
+    }
+  }
+  return RL_ERROR;
+}
+
+void rl_process_leave(rl_process_t* process) noexcept {
+  if (process->registry != nullptr &&
+      ratelimit::has_joined(process, process->registry)) {
+    ratelimit::Slot* slot = ratelimit::slot_of(process);
+    const Life life = {process->owner >> ratelimit::kSlotBits, 0, 0};
+    slot->life.store(life.word(), std::memory_order_release);
+  }
+  process->registry = nullptr;
+}

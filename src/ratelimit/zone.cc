@@ -1,0 +1,125 @@
+#include "zone.h"
+
+#include <new>
+
+#include "siphash.h"
+
+namespace ratelimit {
+
+namespace {
+
+// Another key than that of key hashes: an id tells nothing about them.
+constexpr uint64_t kIdDomain = 0x7a6f6e6569640001u;
+
+constexpr uint64_t kWarningEveryMs = 60 * 1000;
+
+bool holds_a_set(const void* memory, size_t size) {
+  return reinterpret_cast<uintptr_t>(memory) % alignof(Set) == 0 &&
+         size >= sizeof(ZoneHeader) + sizeof(Set);
+}
+
+uint32_t sets_in(size_t size) {
+  const size_t sets = (size - sizeof(ZoneHeader)) / sizeof(Set);
+  return sets > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(sets);
+}
+
+// A statistic, read without the set's lock: a bucket that is being written may
+// be counted wrongly, which a reader of counters cannot tell from a scan a
+// microsecond later.  Taking 32,000 locks for it would hold requests up.
+__attribute__((no_sanitize("thread")))
+void count_buckets(const Set& set, uint64_t now_ms, rl_zone_stats_t* out) {
+  for (uint32_t i = 0; i < kBucketsPerSet && set.occupied >> i & 1; ++i) {
+    Bucket copy = set.buckets[i];
+    ++out->used;
+    if (idle_at_ms(copy) > now_ms) {
+      ++out->live;
+    }
+  }
+}
+
+}  // namespace
+
+}  // namespace ratelimit
+
+using ratelimit::header_of;
+using ratelimit::ZoneHeader;
+
+int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
+                   const unsigned char seed[16]) noexcept {
+  if (!ratelimit::holds_a_set(memory, size)) {
+    return RL_ERROR;
+  }
+  // Everything is written, but for the buckets, which do not exist until their
+  // set says so.
+  auto* header = new (memory) ZoneHeader{};
+  header->seed[0] = ratelimit::load_le64(seed);
+  header->seed[1] = ratelimit::load_le64(seed + 8);
+  ratelimit::SipHash13 hash(header->seed[0] ^ ratelimit::kIdDomain,
+                            header->seed[1]);
+  header->id = static_cast<uint32_t>(hash.finish().lo);
+  header->size = size;
+  header->sets = ratelimit::sets_in(size);
+  header->version = ratelimit::kLayoutVersion;
+
+  zone->memory = memory;
+  zone->sets = header->sets;
+  zone->id = header->id;
+  for (uint32_t i = 0; i < zone->sets; ++i) {
+    ratelimit::Set* set = ratelimit::set_at(zone, i);
+    std::memset(static_cast<void*>(set), 0, offsetof(ratelimit::Set, buckets));
+  }
+  // Last: what has this number is a whole zone.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  header->magic = ratelimit::kZoneMagic;
+  return RL_OK;
+}
+
+int rl_zone_attach(rl_zone_t* zone, void* memory, size_t size) noexcept {
+  if (!ratelimit::holds_a_set(memory, size)) {
+    return RL_ERROR;
+  }
+  const auto* header = static_cast<const ZoneHeader*>(memory);
+  if (header->magic != ratelimit::kZoneMagic ||
+      header->version != ratelimit::kLayoutVersion || header->size != size ||
+      header->sets != ratelimit::sets_in(size)) {
+    return RL_ERROR;
+  }
+  zone->memory = memory;
+  zone->sets = header->sets;
+  zone->id = header->id;
+  return RL_OK;
+}
+
+void rl_zone_stats(const rl_zone_t* zone, int scan, const rl_time_t* now,
+                   rl_zone_stats_t* out) noexcept {
+  const ZoneHeader* header = header_of(zone);
+  *out = {};
+  out->capacity = uint64_t{zone->sets} * ratelimit::kBucketsPerSet;
+  out->evicted_idle = header->evicted_idle.load(std::memory_order_relaxed);
+  out->evicted_live = header->evicted_live.load(std::memory_order_relaxed);
+  out->lock_takeovers = header->lock_takeovers.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; scan && i < zone->sets; ++i) {
+    ratelimit::count_buckets(*ratelimit::set_at(zone, i), now->mono_ms, out);
+  }
+}
+
+int rl_zone_full_warning(const rl_zone_t* zone, const rl_time_t* now,
+                         uint64_t* evicted) noexcept {
+  ZoneHeader* header = header_of(zone);
+  const uint64_t live = header->evicted_live.load(std::memory_order_relaxed);
+  if (live == header->warned_live.load(std::memory_order_relaxed)) {
+    return 0;
+  }
+  uint64_t warned_at = header->warned_at_ms.load(std::memory_order_relaxed);
+  // A clock that is behind the last warning's counts as no time gone by.
+  if (warned_at != 0 &&
+      now->mono_ms < warned_at + ratelimit::kWarningEveryMs) {
+    return 0;
+  }
+  const uint64_t stamp = now->mono_ms == 0 ? 1 : now->mono_ms;
+  if (!header->warned_at_ms.compare_exchange_strong(warned_at, stamp)) {
+    return 0;
+  }
+  *evicted = live - header->warned_live.exchange(live);
+  return 1;
+}

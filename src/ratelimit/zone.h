@@ -1,0 +1,74 @@
+// A zone's memory: one header block, then the sets of the bucket table.
+//
+//   0     header block (2,048 bytes): what is fixed, counters, the refusal log
+//   2048  set 0, set 1, ... (2,048 bytes each)
+//
+// Indices, no pointers.  The layout version says what all of this, Set and
+// Bucket included, looks like: whoever changes one of them raises it.
+
+#ifndef RATELIMIT_ZONE_H_
+#define RATELIMIT_ZONE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "ratelimit.h"
+#include "table.h"
+
+namespace ratelimit {
+
+constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
+constexpr uint32_t kLayoutVersion = 1;
+
+// Refusals are folded in sets of one cache line: see fold.cc.
+constexpr uint32_t kFoldSets = 30;
+constexpr uint32_t kFoldWays = 8;
+
+static_assert(std::atomic<uint64_t>::is_always_lock_free,
+              "counters shared by processes");
+
+struct ZoneHeader {
+  // Written at creation, read by every request: no counter in this line.
+  uint64_t magic;
+  uint64_t size;
+  uint64_t seed[2];  // the key of all hashes: the zone's secret
+  uint32_t version;
+  uint32_t sets;
+  uint32_t id;
+  uint32_t spare[5];
+
+  alignas(64) std::atomic<uint64_t> evicted_idle;
+  std::atomic<uint64_t> evicted_live;
+  std::atomic<uint64_t> lock_takeovers;
+  std::atomic<uint64_t> warned_at_ms;  // 0: never
+  std::atomic<uint64_t> warned_live;   // evicted_live when last warned
+
+  alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
+};
+static_assert(sizeof(ZoneHeader) == 2048, "keeps the sets aligned");
+
+inline ZoneHeader* header_of(const rl_zone_t* zone) {
+  return static_cast<ZoneHeader*>(zone->memory);
+}
+
+inline Set* set_at(const rl_zone_t* zone, uint32_t index) {
+  void* sets = static_cast<unsigned char*>(zone->memory) + sizeof(ZoneHeader);
+  return static_cast<Set*>(sets) + index;
+}
+
+inline void add(std::atomic<uint64_t>* counter, uint64_t n) {
+  counter->fetch_add(n, std::memory_order_relaxed);
+}
+
+// Counts what had to go for a bucket.
+inline void count_eviction(const rl_zone_t* zone, const Place& place) {
+  if (place.evicts) {
+    ZoneHeader* header = header_of(zone);
+    add(place.evicts_live ? &header->evicted_live : &header->evicted_idle, 1);
+  }
+}
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_ZONE_H_
