@@ -10,7 +10,9 @@ accepted() {
     cp -r conf-examples/. "$prefix/"
     sed "s|^ *load_module .*ratelimit.*|load_module $MODULE;|" "$1" \
         > "$prefix/nginx.conf"
-    "$NGINX" -t -p "$prefix/" -c "$prefix/nginx.conf" -e stderr
+    grep -q '^ *pid ' "$1" || set -- "$1" -g "pid $prefix/nginx.pid;"
+    shift
+    "$NGINX_BINARY" -t -p "$prefix/" -c "$prefix/nginx.conf" -e stderr "$@"
 }
 
 quiet() {

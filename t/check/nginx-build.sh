@@ -39,7 +39,7 @@ static_hides_nothing() {
 
 loads() {
     printf '%s\n' "load_module $module;" 'events { }' > "$objs/nginx.conf"
-    "$NGINX" -t -q -p "$objs" -c "$objs/nginx.conf" -e stderr \
+    "$NGINX_BINARY" -t -q -p "$objs" -c "$objs/nginx.conf" -e stderr \
         -g "pid $objs/nginx.pid;"
 }
 

@@ -8,6 +8,6 @@
 check 'needs no C++ run-time library' needs_no_cxx "$MODULE"
 check 'leaves no C++ symbol undefined' leaves_no_cxx "$MODULE"
 check 'exports what nginx looks up and nothing else' exports_three "$MODULE"
-check 'has the signature of its nginx' same_signature "$MODULE" "$NGINX"
+check 'has the signature of its nginx' same_signature "$MODULE" "$NGINX_BINARY"
 
 finish

@@ -104,7 +104,7 @@ unpack_nginx() {
         say "getting nginx of Debian $1"
         rm -rf "$dir" && mkdir -p "$dir"
         private_apt "nginx-$1" deb "$1"
-        (cd "$dir" && apt-get "${apt[@]}" download nginx nginx-dev) \
+        (cd "$dir" && apt-get "${apt[@]}" download "nginx/$1" "nginx-dev/$1") \
             < /dev/null || stop "nginx of Debian $1 could not be downloaded"
         for deb in "$dir"/*.deb; do
             dpkg -x "$deb" "$dir/unpacked" || stop "$deb does not unpack"

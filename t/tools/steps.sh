@@ -96,11 +96,11 @@ run_suites() {
     fi
 }
 
-# run_checks
+# run_checks.  Not $NGINX: nginx takes that for sockets to inherit.
 run_checks() {
     local files=("${check_files[@]}")
     wanted checks || return 0
     [ ${#files[@]} -gt 0 ] || files=(t/check/*.sh)
-    NGINX=$nginx NGINX_SRC=$nginx_src MODULE=$module BUILD=$build \
+    NGINX_BINARY=$nginx MODULE=$module BUILD=$build \
         run_tap checks "$build/checks" "${files[@]}"
 }
