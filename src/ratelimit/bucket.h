@@ -86,6 +86,9 @@ struct Bucket {
   uint64_t window_ms() const noexcept {
     return uint64_t{window_hi} << 32 | sliding.window_lo;
   }
+  void set_stamp(uint64_t value) noexcept {
+    stamp = value & ((uint64_t{1} << 48) - 1);
+  }
   void set_window_ms(uint64_t window_ms) noexcept {
     window_hi = (window_ms >> 32) & 7;
     sliding.window_lo = static_cast<uint32_t>(window_ms);

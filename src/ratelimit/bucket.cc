@@ -1,0 +1,132 @@
+#include "bucket.h"
+
+#include <cstring>
+
+#include "gcra.h"
+#include "sliding.h"
+#include "window.h"
+
+namespace ratelimit {
+namespace {
+
+uint32_t limit_of(const Shape& shape) {
+  return shape.algorithm == RL_GCRA ? shape.capacity_units : shape.units;
+}
+
+uint64_t used_units(const Bucket& bucket, uint64_t now_ms) {
+  switch (bucket.algorithm) {
+    case RL_SLIDING:
+      return sliding_used_units(bucket, now_ms);
+    case RL_GCRA:
+      return gcra_used_units(bucket, now_ms);
+    default:
+      return now_ms < window_idle_at_ms(bucket) ? bucket.window.used_units : 0;
+  }
+}
+
+}  // namespace
+
+void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
+  const uint64_t key = bucket->key;
+  std::memset(bucket, 0, sizeof(*bucket));
+  bucket->key = key;
+  bucket->algorithm = static_cast<unsigned>(shape.algorithm) & 3;
+  bucket->limit_code = encode_limit(limit_of(shape)) & 1023;
+  bucket->set_window_ms(shape.window_ms);
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      sliding_open(bucket, shape);
+      break;
+    case RL_GCRA:
+      gcra_open(bucket, shape, now);
+      break;
+    default:
+      window_open(bucket, shape);
+  }
+}
+
+bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_adapt(bucket, shape, now);
+    case RL_GCRA:
+      return gcra_adapt(bucket, shape, now);
+    default:
+      return window_adapt(bucket, shape, now);
+  }
+}
+
+Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
+               bool want_next, const rl_time_t& now) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_stand(bucket, shape, cost_units, want_next, now);
+    case RL_GCRA:
+      return gcra_stand(bucket, shape, cost_units, want_next, now);
+    default:
+      return window_stand(bucket, shape, cost_units, now);
+  }
+}
+
+uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
+                  const rl_time_t& now) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_reset_ms(bucket, now);
+    case RL_GCRA:
+      return gcra_reset_ms(bucket, shape, now);
+    default:
+      return window_reset_ms(bucket, now);
+  }
+}
+
+uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+                const rl_time_t& now) noexcept {
+  if (cost_units == 0) return 0;  // nothing that a refund could take back
+  bucket->throttled = 0;
+  bucket->limit_code = encode_limit(limit_of(shape)) & 1023;
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_charge(bucket, shape, cost_units, now);
+    case RL_GCRA:
+      return gcra_charge(bucket, shape, cost_units, now);
+    default:
+      return window_charge(bucket, shape, cost_units, now);
+  }
+}
+
+void refund(Bucket* bucket, const Shape& shape, uint32_t units,
+            uint64_t receipt, const rl_time_t& now) noexcept {
+  if (units == 0) return;
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_refund(bucket, shape, units, receipt, now);
+    case RL_GCRA:
+      return gcra_refund(bucket, shape, units, receipt, now);
+    default:
+      return window_refund(bucket, units, receipt);
+  }
+}
+
+uint64_t idle_at_ms(const Bucket& bucket) noexcept {
+  switch (bucket.algorithm) {
+    case RL_SLIDING:
+      return sliding_idle_at_ms(bucket);
+    case RL_GCRA:
+      return gcra_idle_at_ms(bucket);
+    default:
+      return window_idle_at_ms(bucket);
+  }
+}
+
+uint32_t debt_share(const Bucket& bucket, uint64_t now_ms) noexcept {
+  constexpr uint64_t kWhole = 65536;
+  const uint64_t used = used_units(bucket, now_ms);
+  if (used == 0) return 0;
+  const uint64_t limit = decode_limit(bucket.limit_code);
+  uint64_t share = limit == 0 ? kWhole : (used - 1) * kWhole / limit;
+  if (share < kWhole && bucket.throttled) share = kWhole;
+  return share < UINT32_MAX ? static_cast<uint32_t>(share) : UINT32_MAX;
+}
+
+}  // namespace ratelimit

@@ -1,0 +1,130 @@
+#include "window.h"
+
+#include "calendar.h"
+
+namespace ratelimit {
+namespace {
+
+uint64_t end_of(const Bucket& bucket) {
+  return bucket.algorithm == RL_CALENDAR ? bucket.window.end_ms
+                                         : bucket.stamp + bucket.window_ms();
+}
+
+bool is_shape(const Bucket& bucket, const Shape& shape) {
+  return bucket.window_ms() == shape.window_ms &&
+         (bucket.algorithm != RL_CALENDAR ||
+          (bucket.window.months == shape.window_months &&
+           bucket.window.tz_ms == shape.tz_ms));
+}
+
+void set_shape(Bucket* bucket, const Shape& shape) {
+  bucket->set_window_ms(shape.window_ms);
+  bucket->window.months = shape.window_months;
+  bucket->window.tz_ms = shape.tz_ms;
+}
+
+Span grid_window(uint64_t wall_ms, const Shape& shape) {
+  return calendar_window(wall_ms, shape.window_ms, shape.window_months,
+                         shape.tz_ms);
+}
+
+// Moves the end of an open calendar window to the grid of `shape`.
+void move_end(WindowState* w, const Shape& shape) {
+  const auto new_end =
+      static_cast<uint64_t>(grid_window(w->wall_start_ms, shape).end_ms);
+  const uint64_t end_ms = w->end_ms + new_end;  // minus the old one
+  w->end_ms = end_ms > w->wall_end_ms ? end_ms - w->wall_end_ms : 0;
+  w->wall_end_ms = new_end;
+}
+
+void open_calendar(WindowState* w, const Shape& shape, const rl_time_t& now) {
+  uint64_t wall_ms = now.wall_ms;
+  // The two clocks are rounded to milliseconds each, and the wall clock is
+  // slewed: if it has not quite reached the end of the window that has just
+  // passed, that one must not be opened once more, with a quota of its own.
+  if (wall_ms < w->wall_end_ms && w->wall_end_ms - wall_ms <= kClockStepMs &&
+      now.mono_ms >= w->end_ms) {
+    wall_ms = w->wall_end_ms;
+  }
+  const Span span = grid_window(wall_ms, shape);
+  const auto wall = static_cast<int64_t>(wall_ms);
+  w->end_ms = now.mono_ms + (span.end_ms > wall
+                                 ? static_cast<uint64_t>(span.end_ms - wall)
+                                 : 1);  // after the year 9999
+  w->wall_start_ms =
+      span.begin_ms > 0 ? static_cast<uint64_t>(span.begin_ms) : 0;
+  w->wall_end_ms = static_cast<uint64_t>(span.end_ms);
+}
+
+}  // namespace
+
+void window_open(Bucket* bucket, const Shape& shape) noexcept {
+  set_shape(bucket, shape);
+}
+
+bool window_adapt(Bucket* bucket, const Shape& shape,
+                  const rl_time_t& now) noexcept {
+  WindowState& w = bucket->window;
+  bool rewritten = false;
+  if (__builtin_expect(!is_shape(*bucket, shape), 0)) {
+    if (bucket->algorithm == RL_CALENDAR && w.used_units != 0) {
+      move_end(&w, shape);
+    }
+    set_shape(bucket, shape);
+    rewritten = true;
+  }
+  if (w.used_units == 0) return rewritten;
+
+  if (__builtin_expect(bucket->stamp > now.mono_ms + kClockStepMs, 0)) {
+    const uint64_t ahead_ms = bucket->stamp - now.mono_ms;
+    w.end_ms = w.end_ms > ahead_ms ? w.end_ms - ahead_ms : 0;
+    bucket->set_stamp(now.mono_ms);
+    rewritten = true;
+  }
+  if (now.mono_ms >= end_of(*bucket)) w.used_units = 0;
+  return rewritten;
+}
+
+Standing window_stand(const Bucket& bucket, const Shape& shape,
+                      uint32_t cost_units, const rl_time_t& now) noexcept {
+  const uint32_t used = bucket.window.used_units;
+  Standing standing;
+  standing.remaining_units = used < shape.units ? shape.units - used : 0;
+  standing.admitted = cost_units <= standing.remaining_units;
+  standing.reset_ms = window_reset_ms(bucket, now);
+  standing.retry_after_ms = 0;
+  if (!standing.admitted) {
+    standing.retry_after_ms =
+        cost_units > shape.units ? shape.window_ms : standing.reset_ms;
+  }
+  standing.next_ms = standing.reset_ms;
+  return standing;
+}
+
+uint64_t window_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
+  return bucket.window.used_units == 0 ? 0 : end_of(bucket) - now.mono_ms;
+}
+
+uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+                       const rl_time_t& now) noexcept {
+  WindowState& w = bucket->window;
+  if (w.used_units == 0) {
+    bucket->set_stamp(now.mono_ms);
+    if (bucket->algorithm == RL_CALENDAR) open_calendar(&w, shape, now);
+  }
+  const uint32_t used = w.used_units + cost_units;
+  w.used_units = used < cost_units ? UINT32_MAX : used;
+  return bucket->stamp;
+}
+
+void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept {
+  WindowState& w = bucket->window;
+  if (receipt != bucket->stamp) return;
+  w.used_units -= units < w.used_units ? units : w.used_units;
+}
+
+uint64_t window_idle_at_ms(const Bucket& bucket) noexcept {
+  return bucket.window.used_units == 0 ? 0 : end_of(bucket);
+}
+
+}  // namespace ratelimit
