@@ -1,6 +1,7 @@
 #!/bin/bash
 
-# nginx accepts every example as it stands, but for the path of the module.
+# nginx accepts every example as it stands, but for the path of the module and
+# the machine's own log, which a test leaves alone.
 
 . t/tools/tap.sh
 
@@ -8,7 +9,8 @@ accepted() {
     local prefix=$BUILD/examples/${1##*/}
     rm -rf "$prefix" && mkdir -p "$prefix/logs"
     cp -r conf-examples/. "$prefix/"
-    sed "s|^ *load_module .*ratelimit.*|load_module $MODULE;|" "$1" \
+    sed -e "s|^ *load_module .*ratelimit.*|load_module $MODULE;|" \
+        -e 's|^http {|& access_log logs/access.log;|' "$1" \
         > "$prefix/nginx.conf"
     grep -q '^ *pid ' "$1" || set -- "$1" -g "pid $prefix/nginx.pid;"
     shift

@@ -1,0 +1,56 @@
+#!/bin/bash
+
+# nginx accepts every configuration in the README, and its links lead
+# somewhere.
+
+. t/tools/tap.sh
+
+dir=$BUILD/readme
+rm -rf "$dir" && mkdir -p "$dir"
+
+# Each block to a file of its own.
+awk -v dir="$dir" '
+    /^```/ { inside = !inside && $0 == "```nginx"; if (inside) n++; next }
+    inside { print > (dir "/" n ".block") }
+' README.md
+
+# A part of an http block is put into one, with servers on a socket.
+accepted() {
+    local conf=${1%.block}.conf
+    {
+        echo "load_module $MODULE;"
+        echo "pid $dir/nginx.pid;"
+        if grep -q '^http {' "$1"; then
+            grep -v '^load_module' "$1"
+        else
+            echo 'events { }'
+            echo 'http {'
+            sed "s|^server {|server { listen unix:$dir/socket;|" "$1"
+            echo '}'
+        fi
+    } > "$conf"
+    "$NGINX" -t -q -p "$dir/" -c "$conf" -e stderr
+}
+
+linked() {
+    local target missing=0
+    while read -r target; do
+        case $target in
+            http*) ;;
+            \#*) headings | grep -q -x -- "${target#\#}" ;;
+            *) [ -e "$target" ] ;;
+        esac || { echo "no $target"; missing=1; }
+    done < <(grep -o '](\([^)]*\))' README.md | sed 's/^](//; s/)$//')
+    return $missing
+}
+
+headings() {
+    sed -n 's/^##* //p' README.md | tr '[:upper:] ' '[:lower:]-' | tr -d ',.'
+}
+
+for block in "$dir"/*.block; do
+    check "block ${block##*/}: $(head -n 1 "$block")" accepted "$block"
+done
+check 'every link leads somewhere' linked
+
+finish
