@@ -1,0 +1,558 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit_key": variables whose value is the first source that yields one,
+ * and the values that partition a policy.
+ */
+
+
+#include "ngx_http_ratelimit_module.h"
+
+
+typedef struct {
+    rl_source_t                  core;
+    ngx_int_t                    index;      /* of a variable */
+    rl_str_t                     tag;        /* of the chain's first source */
+} ngx_http_ratelimit_source_t;
+
+
+typedef struct {
+    ngx_array_t                  sources;    /* ngx_http_ratelimit_source_t */
+    ngx_uint_t                   untagged;   /* unsigned  untagged:1; */
+} ngx_http_ratelimit_key_t;
+
+
+typedef ngx_int_t (*ngx_http_ratelimit_field_pt)(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+
+
+static char *ngx_http_ratelimit_key_chain(ngx_conf_t *cf,
+    ngx_http_ratelimit_key_t *key, ngx_str_t *chain);
+static char *ngx_http_ratelimit_key_source(ngx_conf_t *cf,
+    ngx_http_ratelimit_key_t *key, ngx_str_t *text, rl_str_t *tag);
+static ngx_int_t ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_ratelimit_key_value(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_field(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *name,
+    ngx_http_ratelimit_field_pt extract, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_header(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_var(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *out);
+
+
+char *
+ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                      *rv;
+    ngx_str_t                 *value, name;
+    ngx_uint_t                 i;
+    ngx_http_variable_t       *var;
+    ngx_http_ratelimit_key_t  *key;
+
+    value = cf->args->elts;
+
+    if (value[1].len < 2 || value[1].data[0] != '$') {
+        return ngx_http_ratelimit_invalid(cf, "variable", &value[1],
+                                          "must be \"$\" and a name");
+    }
+
+    name.len = value[1].len - 1;
+    name.data = value[1].data + 1;
+
+    key = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_key_t));
+    if (key == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_array_init(&key->sources, cf->pool, 4,
+                       sizeof(ngx_http_ratelimit_source_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 8
+            && ngx_strncmp(value[i].data, "untagged", 8) == 0)
+        {
+            if (key->untagged) {
+                return ngx_http_ratelimit_duplicate(cf, &value[i]);
+            }
+
+            key->untagged = 1;
+            continue;
+        }
+
+        rv = ngx_http_ratelimit_key_chain(cf, key, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (key->sources.nelts == 0) {
+        return "needs a source";
+    }
+
+    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (var == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    var->get_handler = ngx_http_ratelimit_key_variable;
+    var->data = (uintptr_t) key;
+
+    return NGX_CONF_OK;
+}
+
+
+/* "bearer|header=X-API-Key" */
+
+static char *
+ngx_http_ratelimit_key_chain(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key,
+    ngx_str_t *chain)
+{
+    char       *rv;
+    u_char     *p, *last;
+    rl_str_t    tag;
+    ngx_str_t   text;
+
+    tag.len = 0;
+    last = chain->data + chain->len;
+
+    for (text.data = chain->data; text.data <= last; text.data = p + 1) {
+
+        p = ngx_strlchr(text.data, last, '|');
+        if (p == NULL) {
+            p = last;
+        }
+
+        text.len = p - text.data;
+
+        rv = ngx_http_ratelimit_key_source(cf, key, &text, &tag);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_key_source(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key,
+    ngx_str_t *text, rl_str_t *tag)
+{
+    ngx_str_t                     name;
+    const char                   *allowed;
+    ngx_http_ratelimit_source_t  *source;
+
+    source = ngx_array_push(&key->sources);
+    if (source == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(source, sizeof(ngx_http_ratelimit_source_t));
+
+    allowed = rl_parse_source(ngx_http_ratelimit_str(text), &source->core);
+    if (allowed) {
+        return ngx_http_ratelimit_invalid(cf, "source", text, allowed);
+    }
+
+    if (tag->len == 0) {
+        *tag = rl_source_tag(source->core.kind);
+    }
+
+    source->tag = *tag;
+
+    if (source->core.kind == RL_SOURCE_VAR) {
+        name.len = source->core.name.len;
+        name.data = (u_char *) source->core.name.data;
+
+        source->index = ngx_http_get_variable_index(cf, &name);
+        if (source->index == NGX_ERROR) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_ratelimit_key_t *key = (ngx_http_ratelimit_key_t *) data;
+
+    u_char                       *p;
+    rl_str_t                      value;
+    ngx_int_t                     rc;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_source_t  *source;
+
+    source = key->sources.elts;
+
+    for (i = 0; i < key->sources.nelts; i++) {
+        rc = ngx_http_ratelimit_key_value(r, &source[i], &value);
+
+        if (rc == NGX_OK) {
+            goto found;
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    v->not_found = 1;
+
+    return NGX_OK;
+
+found:
+
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+
+    if (key->untagged) {
+        v->len = value.len;
+        v->data = (u_char *) value.data;
+        return NGX_OK;
+    }
+
+    v->len = source[i].tag.len + 1 + value.len;
+    v->data = ngx_pnalloc(r->pool, v->len);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(v->data, source[i].tag.data, source[i].tag.len);
+    *p++ = ':';
+    ngx_memcpy(p, value.data, value.len);
+
+    return NGX_OK;
+}
+
+
+/* NGX_DECLINED: this source yields nothing */
+
+static ngx_int_t
+ngx_http_ratelimit_key_value(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+{
+    rl_str_t  name;
+
+    switch (source->core.kind) {
+
+    case RL_SOURCE_BEARER:
+        name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
+        return ngx_http_ratelimit_key_field(r, source, &name,
+                                            ngx_http_ratelimit_key_bearer,
+                                            out);
+
+    case RL_SOURCE_BASIC:
+        name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
+        return ngx_http_ratelimit_key_field(r, source, &name,
+                                            ngx_http_ratelimit_key_basic, out);
+
+    case RL_SOURCE_HEADER:
+        return ngx_http_ratelimit_key_field(r, source, &source->core.name,
+                                            ngx_http_ratelimit_key_header,
+                                            out);
+
+    case RL_SOURCE_COOKIE:
+        name = ngx_http_ratelimit_make_str((u_char *) "Cookie", 6);
+        return ngx_http_ratelimit_key_field(r, source, &name,
+                                            ngx_http_ratelimit_key_cookie,
+                                            out);
+
+    case RL_SOURCE_ARG:
+        return ngx_http_ratelimit_key_arg(r, source, out);
+
+    case RL_SOURCE_ADDR:
+        return ngx_http_ratelimit_key_addr(r, source, out);
+
+    case RL_SOURCE_VAR:
+        return ngx_http_ratelimit_key_var(r, source, out);
+
+    default:
+        return NGX_DECLINED;
+    }
+}
+
+
+/*
+ * The first field of that name from which the source yields a value: an empty
+ * field in front of the real one must not hide it.
+ */
+
+static ngx_int_t
+ngx_http_ratelimit_key_field(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *name,
+    ngx_http_ratelimit_field_pt extract, rl_str_t *out)
+{
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (header[i].key.len != name->len
+                || ngx_strncasecmp(header[i].key.data, (u_char *) name->data,
+                                   name->len)
+                   != 0)
+            {
+                continue;
+            }
+
+            rc = extract(r, source, &header[i].value, out);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out)
+{
+    return rl_key_bearer(ngx_http_ratelimit_str(field), out) ? NGX_OK
+                                                             : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out)
+{
+    u_char  *buf;
+
+    buf = ngx_pnalloc(r->pool, field->len);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    return rl_key_basic(ngx_http_ratelimit_str(field), buf, out)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_header(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out)
+{
+    return rl_key_header(ngx_http_ratelimit_str(field), out) ? NGX_OK
+                                                             : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out)
+{
+    u_char  *buf;
+
+    buf = ngx_pnalloc(r->pool, field->len);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    return rl_key_cookie(ngx_http_ratelimit_str(field), source->core.name, buf,
+                         out)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+{
+    u_char  *buf;
+
+    if (r->args.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    buf = NULL;
+
+    if (ngx_strlchr(r->args.data, r->args.data + r->args.len, '%')) {
+
+        buf = ngx_pnalloc(r->pool, r->args.len);
+        if (buf == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return rl_key_arg(ngx_http_ratelimit_str(&r->args), source->core.name, buf,
+                      out)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+{
+    size_t                len;
+    u_char               *address, *buf;
+    struct sockaddr      *sa;
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    sa = r->connection->sockaddr;
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        address = (u_char *) &sin->sin_addr;
+        len = 4;
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        address = (u_char *) &sin6->sin6_addr;
+        len = 16;
+        break;
+#endif
+
+    default: /* AF_UNIX: the peer has no address */
+        return NGX_DECLINED;
+    }
+
+    buf = ngx_pnalloc(r->pool, RL_ADDR_TEXT_LEN);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    return rl_key_addr(address, len, &source->core, buf, out) ? NGX_OK
+                                                              : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_var(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+{
+    ngx_http_variable_value_t  *vv;
+
+    vv = ngx_http_get_flushed_variable(r, source->index);
+    if (vv == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (vv->not_found || vv->len == 0) {
+        return NGX_DECLINED;
+    }
+
+    *out = ngx_http_ratelimit_make_str(vv->data, vv->len);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_compile(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *cv)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = cv;
+
+    return ngx_http_compile_complex_value(&ccv);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_ratelimit_value_t *value)
+{
+    u_char     *p, *last;
+    ngx_str_t   name;
+
+    value->index = NGX_ERROR;
+
+    if (ngx_http_ratelimit_compile(cf, text, &value->complex) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* "$name" alone, and not a capture such as "$1" */
+
+    p = text->data;
+    last = p + text->len;
+
+    if (p == last || *p++ != '$' || p == last
+        || (*p >= '0' && *p <= '9'))
+    {
+        return NGX_OK;
+    }
+
+    name.data = p;
+    name.len = last - p;
+
+    for ( /* void */ ; p < last; p++) {
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
+              || (*p >= '0' && *p <= '9') || *p == '_'))
+        {
+            return NGX_OK;
+        }
+    }
+
+    value->index = ngx_http_get_variable_index(cf, &name);
+
+    return (value->index == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_value(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, ngx_str_t *out)
+{
+    ngx_http_variable_value_t  *vv;
+
+    if (value->index == NGX_ERROR) {
+        return ngx_http_complex_value(r, &value->complex, out);
+    }
+
+    vv = ngx_http_get_flushed_variable(r, value->index);
+    if (vv == NULL) {
+        return NGX_ERROR;
+    }
+
+    out->len = vv->not_found ? 0 : vv->len;
+    out->data = vv->data;
+
+    return NGX_OK;
+}

@@ -1,0 +1,309 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The shim between nginx and the core.  Three kinds of struct, by their life:
+ * zones live in shared memory and are the core's; what stands below under
+ * "configuration" is read-only once nginx has started; the record is one
+ * request's and survives its internal redirects.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_MODULE_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_MODULE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "ratelimit/ratelimit.h"
+
+
+/* configuration */
+
+typedef struct {
+    rl_zone_t                    zone;       /* valid after zone init */
+    ngx_str_t                    name;
+    ngx_shm_zone_t              *registry;
+} ngx_http_ratelimit_zone_t;
+
+
+/* what a policy's buckets are partitioned by; shared by equal policies */
+
+typedef struct {
+    ngx_shm_zone_t              *shm_zone;
+    ngx_str_t                    text;       /* as written, length-prefixed */
+    ngx_array_t                  parts;      /* ngx_http_ratelimit_value_t */
+} ngx_http_ratelimit_partition_t;
+
+
+/* a complex value; one that is a single variable is read without a copy */
+
+typedef struct {
+    ngx_http_complex_value_t     complex;
+    ngx_int_t                    index;      /* of the variable, or -1 */
+} ngx_http_ratelimit_value_t;
+
+
+typedef struct {
+    rl_policy_t                  core;       /* first: rl_item_t points here */
+    ngx_str_t                    name;
+    ngx_uint_t                   index;      /* among the policies */
+
+    ngx_shm_zone_t              *shm_zone;
+    ngx_str_t                    zone_name;
+    ngx_http_ratelimit_partition_t *partition;
+
+    ngx_http_complex_value_t    *quota;      /* NULL: constant_quota holds */
+    rl_quota_t                   constant_quota;
+    ngx_array_t                  scales;     /* ngx_http_complex_value_t */
+    ngx_http_complex_value_t    *capacity;
+    ngx_uint_t                   status;     /* 0: the location's */
+
+    u_char                      *file;       /* of the definition, or while */
+    ngx_uint_t                   line;       /* undefined of the first use */
+    ngx_str_t                    user;       /* the directive that used it */
+    unsigned                     defined:1;
+} ngx_http_ratelimit_policy_t;
+
+
+/* one "ratelimit" line */
+
+typedef struct {
+    ngx_uint_t                   methods;    /* NGX_HTTP_GET|..., 0: any */
+    ngx_array_t                 *unknown;    /* ngx_str_t: other methods */
+    ngx_http_complex_value_t    *condition;
+    ngx_http_complex_value_t    *cost;       /* NULL: 1 */
+    ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
+    unsigned                     except:1;   /* methods=!... */
+    unsigned                     precontent:1;
+} ngx_http_ratelimit_rule_t;
+
+
+/* a policy of such a line; lines are flattened into these */
+
+typedef struct {
+    ngx_http_ratelimit_policy_t *policy;
+    ngx_http_ratelimit_rule_t   *rule;
+} ngx_http_ratelimit_entry_t;
+
+
+/* one "ratelimit_headers" dialect */
+
+typedef struct {
+    rl_dialect_t                 core;
+    ngx_array_t                 *policies;   /* of ngx_http_ratelimit_policy_t
+                                                pointers; NULL: all */
+    rl_field_t                  *names;      /* RL_DIALECT_FIELDS, for
+                                                per-policy as many a policy */
+    ngx_uint_t                   nfields;
+    u_char                      *file;
+    ngx_uint_t                   line;
+} ngx_http_ratelimit_dialect_t;
+
+
+/* a piece of a refusal's body; a variable in JSON is escaped */
+
+typedef struct {
+    ngx_http_complex_value_t     complex;
+    ngx_uint_t                   escape;     /* unsigned  escape:1; */
+} ngx_http_ratelimit_piece_t;
+
+
+typedef struct {
+    ngx_str_t                    type;
+    ngx_array_t                 *pieces;     /* NULL: problem */
+} ngx_http_ratelimit_body_t;
+
+
+typedef struct {
+    ngx_array_t                  zones;      /* ngx_shm_zone_t * */
+    ngx_array_t                  partitions; /* ngx_http_ratelimit_partition_t
+                                                pointers */
+    ngx_array_t                  policies;   /* ngx_http_ratelimit_policy_t
+                                                pointers */
+    ngx_array_t                  dialects;   /* ngx_http_ratelimit_dialect_t
+                                                pointers */
+    ngx_shm_zone_t              *registry;
+    const rl_zone_t            **core_zones; /* zones.nelts of them */
+    unsigned                     used:1;     /* a "ratelimit" line exists */
+} ngx_http_ratelimit_main_conf_t;
+
+
+typedef struct {
+    ngx_array_t                 *entries;    /* this level's own lines; */
+    unsigned                     off:1;      /* "ratelimit off" */
+
+    ngx_array_t                  preaccess;  /* ngx_http_ratelimit_entry_t, */
+    ngx_array_t                  precontent; /* after inheritance */
+    ngx_uint_t                   inherit;
+
+    ngx_array_t                 *dialects;   /* ngx_http_ratelimit_dialect_t
+                                                pointers; NULL: inherit */
+    unsigned                     headers_off:1;
+    unsigned                     want_next:1; /* of dialects, next_ms */
+    ngx_http_ratelimit_body_t   *body;
+    ngx_http_complex_value_t    *dry_run;
+    ngx_uint_t                   status;
+    ngx_uint_t                   log_level;
+} ngx_http_ratelimit_loc_conf_t;
+
+
+#define NGX_HTTP_RATELIMIT_INHERIT_OFF    0
+#define NGX_HTTP_RATELIMIT_INHERIT_ON     1
+#define NGX_HTTP_RATELIMIT_INHERIT_MERGE  2
+
+
+/* one request's */
+
+typedef struct {
+    ngx_http_ratelimit_loc_conf_t *conf;     /* that decided last */
+    rl_item_t                   *items;
+    ngx_uint_t                   nitems;
+    ngx_uint_t                   size;       /* items has room for */
+    rl_time_t                    time;       /* of the last decision */
+    uint64_t                     retry_after_ms;
+    unsigned                     refused:1;
+    unsigned                     dry_run:1;  /* would have been refused */
+    unsigned                     error:1;
+} ngx_http_ratelimit_record_t;
+
+
+/* ngx_http_ratelimit_conf.c */
+
+char *ngx_http_ratelimit_parse_status(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t *status);
+
+/* ngx_http_ratelimit_zone.c */
+
+char *ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_shm_zone_t *ngx_http_ratelimit_find_zone(
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
+rl_process_t *ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf);
+void ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle);
+void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
+    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
+void ngx_http_ratelimit_now(rl_time_t *now);
+
+/* ngx_http_ratelimit_policy.c */
+
+char *ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_http_ratelimit_policy_t *ngx_http_ratelimit_find_policy(
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
+ngx_http_ratelimit_policy_t *ngx_http_ratelimit_use_policy(ngx_conf_t *cf,
+    ngx_str_t *name);
+ngx_array_t *ngx_http_ratelimit_policies(ngx_conf_t *cf, ngx_str_t *names);
+ngx_int_t ngx_http_ratelimit_init_policies(ngx_conf_t *cf);
+ngx_int_t ngx_http_ratelimit_init_module(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_ratelimit_item(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
+    ngx_uint_t nknown);
+
+/* ngx_http_ratelimit_rule.c */
+
+char *ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
+ngx_int_t ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
+    ngx_http_ratelimit_rule_t *rule);
+ngx_int_t ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
+    ngx_http_ratelimit_entry_t *entry, rl_item_t *item);
+char *ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **value);
+ngx_int_t ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_rule_t *rule,
+    rl_item_t *item);
+
+/* ngx_http_ratelimit_key.c */
+
+char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_ratelimit_compile(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *cv);
+ngx_int_t ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_ratelimit_value_t *value);
+ngx_int_t ngx_http_ratelimit_value(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, ngx_str_t *out);
+
+/* ngx_http_ratelimit_handler.c */
+
+ngx_int_t ngx_http_ratelimit_init_handlers(ngx_conf_t *cf);
+ngx_http_ratelimit_record_t *ngx_http_ratelimit_get_record(
+    ngx_http_request_t *r);
+void ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record);
+
+/* ngx_http_ratelimit_refuse.c */
+
+char *ngx_http_ratelimit_body(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_ratelimit_refuse(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t status);
+
+/* ngx_http_ratelimit_headers.c */
+
+char *ngx_http_ratelimit_headers(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_ratelimit_init_headers(ngx_conf_t *cf);
+void ngx_http_ratelimit_merge_headers(ngx_http_ratelimit_loc_conf_t *prev,
+    ngx_http_ratelimit_loc_conf_t *conf);
+
+/* ngx_http_ratelimit_variables.c */
+
+ngx_int_t ngx_http_ratelimit_add_variables(ngx_conf_t *cf);
+ngx_int_t ngx_http_ratelimit_check_variables(ngx_conf_t *cf);
+
+/* ngx_http_ratelimit_log.c */
+
+/* bytes of a nonsensical value that a log line shows: it may be a client's */
+#define NGX_HTTP_RATELIMIT_MAX_SHOWN  64
+
+
+void ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
+    ngx_uint_t level, rl_time_t *now);
+void ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, char *what, ngx_str_t *value,
+    const char *allowed, char *consequence);
+char *ngx_http_ratelimit_invalid(ngx_conf_t *cf, char *what, ngx_str_t *value,
+    const char *allowed);
+char *ngx_http_ratelimit_duplicate(ngx_conf_t *cf, ngx_str_t *parameter);
+
+
+#define ngx_http_ratelimit_str(s)                                             \
+    ngx_http_ratelimit_make_str((s)->data, (s)->len)
+
+static ngx_inline rl_str_t
+ngx_http_ratelimit_make_str(u_char *data, size_t len)
+{
+    rl_str_t  s;
+
+    s.len = len;
+    s.data = data;
+
+    return s;
+}
+
+
+/* true: "name" is at the start of the argument; *value is what follows it */
+
+static ngx_inline ngx_uint_t
+ngx_http_ratelimit_parameter(ngx_str_t *arg, char *name, ngx_str_t *value)
+{
+    size_t  len;
+
+    len = ngx_strlen(name);
+
+    if (arg->len < len || ngx_strncmp(arg->data, name, len) != 0) {
+        return 0;
+    }
+
+    value->len = arg->len - len;
+    value->data = arg->data + len;
+
+    return 1;
+}
+
+
+extern ngx_module_t  ngx_http_ratelimit_module;
+
+
+#endif /* _NGX_HTTP_RATELIMIT_MODULE_H_INCLUDED_ */

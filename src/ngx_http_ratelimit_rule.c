@@ -1,0 +1,635 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit": which policies decide a request here, and at what cost.
+ */
+
+
+#include "ngx_http_ratelimit_module.h"
+
+
+static char *ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *arg, ngx_uint_t *seen);
+static char *ngx_http_ratelimit_rule_methods(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_method(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *name);
+static char *ngx_http_ratelimit_rule_phase(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_cost_conf(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_complex(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_complex_value_t **cv);
+static char *ngx_http_ratelimit_add_entries(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *entries);
+static ngx_int_t ngx_http_ratelimit_inherit_entries(ngx_conf_t *cf,
+    ngx_array_t *entries, ngx_array_t *outer);
+static ngx_uint_t ngx_http_ratelimit_count_policies(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf);
+static ngx_int_t ngx_http_ratelimit_is_true(ngx_str_t *value);
+
+
+/* the methods that nginx knows */
+
+static ngx_conf_bitmask_t  ngx_http_ratelimit_methods[] = {
+    { ngx_string("GET"),       NGX_HTTP_GET|NGX_HTTP_HEAD },
+    { ngx_string("HEAD"),      NGX_HTTP_HEAD },
+    { ngx_string("POST"),      NGX_HTTP_POST },
+    { ngx_string("PUT"),       NGX_HTTP_PUT },
+    { ngx_string("DELETE"),    NGX_HTTP_DELETE },
+    { ngx_string("MKCOL"),     NGX_HTTP_MKCOL },
+    { ngx_string("COPY"),      NGX_HTTP_COPY },
+    { ngx_string("MOVE"),      NGX_HTTP_MOVE },
+    { ngx_string("OPTIONS"),   NGX_HTTP_OPTIONS },
+    { ngx_string("PROPFIND"),  NGX_HTTP_PROPFIND },
+    { ngx_string("PROPPATCH"), NGX_HTTP_PROPPATCH },
+    { ngx_string("LOCK"),      NGX_HTTP_LOCK },
+    { ngx_string("UNLOCK"),    NGX_HTTP_UNLOCK },
+    { ngx_string("PATCH"),     NGX_HTTP_PATCH },
+    { ngx_string("TRACE"),     NGX_HTTP_TRACE },
+    { ngx_null_string, 0 }
+};
+
+
+static char  *ngx_http_ratelimit_rule_parameters[] = {
+    "methods=", "if=", "cost=", "dry_run=", "phase=", NULL
+};
+
+
+char *
+ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ratelimit_loc_conf_t  *rlcf = conf;
+
+    char                            *rv;
+    ngx_str_t                       *value;
+    ngx_uint_t                       i, seen, nentries;
+    ngx_http_ratelimit_rule_t       *rule;
+    ngx_http_ratelimit_entry_t      *entry;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    value = cf->args->elts;
+
+    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+
+        if (cf->args->nelts > 2) {
+            return ngx_http_ratelimit_invalid(cf, "parameter", &value[2],
+                                              "must not stand beside off");
+        }
+
+        rlcf->off = 1;
+
+    } else {
+        rule = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_rule_t));
+        if (rule == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (rlcf->entries == NULL) {
+            rlcf->entries = ngx_array_create(cf->pool, 4,
+                                           sizeof(ngx_http_ratelimit_entry_t));
+            if (rlcf->entries == NULL) {
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        nentries = rlcf->entries->nelts;
+        seen = 0;
+
+        for (i = 1; i < cf->args->nelts; i++) {
+
+            if (ngx_strlchr(value[i].data, value[i].data + value[i].len, '='))
+            {
+                rv = ngx_http_ratelimit_rule_parameter(cf, rule, &value[i],
+                                                       &seen);
+                if (rv != NGX_CONF_OK) {
+                    return rv;
+                }
+
+                continue;
+            }
+
+            entry = ngx_array_push(rlcf->entries);
+            if (entry == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            entry->rule = rule;
+            entry->policy = ngx_http_ratelimit_use_policy(cf, &value[i]);
+            if (entry->policy == NULL) {
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        if (rlcf->entries->nelts == nentries) {
+            return "names no policy";
+        }
+    }
+
+    if (rlcf->off && rlcf->entries) {
+        return "off cannot stand beside other \"ratelimit\" lines";
+    }
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+    rmcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *arg, ngx_uint_t *seen)
+{
+    u_char      *last;
+    ngx_str_t    value;
+    ngx_uint_t   i;
+    u_char       allowed[128];
+
+    last = ngx_cpymem(allowed, "must be one of", 14);
+
+    for (i = 0; ngx_http_ratelimit_rule_parameters[i]; i++) {
+
+        if (ngx_http_ratelimit_parameter(arg,
+                                         ngx_http_ratelimit_rule_parameters[i],
+                                         &value))
+        {
+            break;
+        }
+
+        last = ngx_sprintf(last, "%s %s", i ? "," : "",
+                           ngx_http_ratelimit_rule_parameters[i]);
+    }
+
+    if (ngx_http_ratelimit_rule_parameters[i] == NULL) {
+        *last = '\0';
+        return ngx_http_ratelimit_invalid(cf, "parameter", arg,
+                                          (char *) allowed);
+    }
+
+    if (*seen & (1 << i)) {
+        return ngx_http_ratelimit_duplicate(cf, arg);
+    }
+
+    *seen |= 1 << i;
+
+    switch (arg->data[0]) {
+
+    case 'm':
+        return ngx_http_ratelimit_rule_methods(cf, rule, &value);
+
+    case 'i':
+        return ngx_http_ratelimit_rule_complex(cf, &value, &rule->condition);
+
+    case 'c':
+        return ngx_http_ratelimit_rule_cost_conf(cf, rule, &value);
+
+    case 'd':
+        return ngx_http_ratelimit_compile_dry_run(cf, &value, &rule->dry_run);
+
+    default: /* 'p' */
+        return ngx_http_ratelimit_rule_phase(cf, rule, &value);
+    }
+}
+
+
+/* "GET,POST" or "!OPTIONS,TRACE" */
+
+static char *
+ngx_http_ratelimit_rule_methods(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value)
+{
+    char       *rv;
+    u_char     *p, *last;
+    ngx_str_t   name;
+
+    p = value->data;
+    last = p + value->len;
+
+    if (p < last && *p == '!') {
+        rule->except = 1;
+        p++;
+    }
+
+    for (name.data = p; name.data <= last; name.data = p + 1) {
+
+        p = ngx_strlchr(name.data, last, ',');
+        if (p == NULL) {
+            p = last;
+        }
+
+        name.len = p - name.data;
+
+        rv = ngx_http_ratelimit_rule_method(cf, rule, &name);
+        if (rv != NGX_CONF_OK) {
+            return ngx_http_ratelimit_invalid(cf, "methods", value, rv);
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_rule_method(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule,
+    ngx_str_t *name)
+{
+    u_char               ch;
+    ngx_str_t           *unknown;
+    ngx_uint_t           i;
+    ngx_conf_bitmask_t  *m;
+
+    m = ngx_http_ratelimit_methods;
+
+    for (i = 0; m[i].name.len; i++) {
+        if (m[i].name.len == name->len
+            && ngx_strncmp(m[i].name.data, name->data, name->len) == 0)
+        {
+            rule->methods |= m[i].mask;
+            return NGX_CONF_OK;
+        }
+    }
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if ((ch < 'A' || ch > 'Z') && ch != '_' && ch != '-') {
+            break;
+        }
+    }
+
+    if (name->len == 0 || i != name->len) {
+        return "must be methods in upper case, separated by \",\", "
+               "or \"!\" and the methods to leave out";
+    }
+
+    if (rule->unknown == NULL) {
+        rule->unknown = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+        if (rule->unknown == NULL) {
+            return "cannot be stored, out of memory";
+        }
+    }
+
+    unknown = ngx_array_push(rule->unknown);
+    if (unknown == NULL) {
+        return "cannot be stored, out of memory";
+    }
+
+    *unknown = *name;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule,
+    ngx_str_t *value)
+{
+    if (value->len == 10 && ngx_strncmp(value->data, "precontent", 10) == 0) {
+        rule->precontent = 1;
+        return NGX_CONF_OK;
+    }
+
+    if (value->len == 9 && ngx_strncmp(value->data, "preaccess", 9) == 0) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_ratelimit_invalid(cf, "phase", value,
+                                      "must be preaccess or precontent");
+}
+
+
+static char *
+ngx_http_ratelimit_rule_cost_conf(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value)
+{
+    char        *rv;
+    uint32_t     units;
+    const char  *allowed;
+
+    rv = ngx_http_ratelimit_rule_complex(cf, value, &rule->cost);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (rule->cost->lengths == NULL) {
+        allowed = rl_parse_units(ngx_http_ratelimit_str(value), &units);
+        if (allowed) {
+            return ngx_http_ratelimit_invalid(cf, "cost", value, allowed);
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_rule_complex(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_complex_value_t **cv)
+{
+    *cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (*cv == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_ratelimit_compile(cf, value, *cv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **value)
+{
+    char  *rv;
+
+    rv = ngx_http_ratelimit_rule_complex(cf, text, value);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if ((*value)->lengths == NULL
+        && !(text->len == 2 && ngx_strncmp(text->data, "on", 2) == 0)
+        && !(text->len == 3 && ngx_strncmp(text->data, "off", 3) == 0))
+    {
+        return ngx_http_ratelimit_invalid(cf, "dry_run", text,
+                                          "must be on, off or a variable");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * A level's own lines come before the outer level's: the first line of a
+ * policy that applies counts, and the inner one is the more special.
+ */
+
+char *
+ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf)
+{
+    char        *rv;
+    ngx_uint_t   outer;
+
+    if (prev->preaccess.elts == NULL && prev->entries) {
+
+        /* the http level itself is never merged into */
+
+        rv = ngx_http_ratelimit_add_entries(cf, prev, prev->entries);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    switch (conf->inherit) {
+
+    case NGX_HTTP_RATELIMIT_INHERIT_MERGE:
+        outer = !conf->off;
+        break;
+
+    case NGX_HTTP_RATELIMIT_INHERIT_ON:
+        outer = !conf->off && conf->entries == NULL;
+        break;
+
+    default: /* NGX_HTTP_RATELIMIT_INHERIT_OFF */
+        outer = 0;
+        break;
+    }
+
+    if (outer && conf->entries == NULL) {
+        conf->preaccess = prev->preaccess;
+        conf->precontent = prev->precontent;
+        return NGX_CONF_OK;
+    }
+
+    if (conf->entries) {
+        rv = ngx_http_ratelimit_add_entries(cf, conf, conf->entries);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (outer) {
+        if (ngx_http_ratelimit_inherit_entries(cf, &conf->preaccess,
+                                               &prev->preaccess)
+            != NGX_OK
+            || ngx_http_ratelimit_inherit_entries(cf, &conf->precontent,
+                                                  &prev->precontent)
+               != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ngx_http_ratelimit_count_policies(cf, conf) > RL_MAX_ITEMS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %ui policies decide one request",
+                           (ngx_uint_t) RL_MAX_ITEMS);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_add_entries(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *entries)
+{
+    ngx_uint_t                   i;
+    ngx_array_t                 *to;
+    ngx_http_ratelimit_entry_t  *entry, *e;
+
+    if (ngx_array_init(&conf->preaccess, cf->pool, entries->nelts,
+                       sizeof(ngx_http_ratelimit_entry_t))
+        != NGX_OK
+        || ngx_array_init(&conf->precontent, cf->pool, entries->nelts,
+                          sizeof(ngx_http_ratelimit_entry_t))
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    entry = entries->elts;
+
+    for (i = 0; i < entries->nelts; i++) {
+        to = entry[i].rule->precontent ? &conf->precontent : &conf->preaccess;
+
+        e = ngx_array_push(to);
+        if (e == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *e = entry[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_inherit_entries(ngx_conf_t *cf, ngx_array_t *entries,
+    ngx_array_t *outer)
+{
+    void  *p;
+
+    if (outer->nelts == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_array_push_n(entries, outer->nelts);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, outer->elts,
+               outer->nelts * sizeof(ngx_http_ratelimit_entry_t));
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_count_policies(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf)
+{
+    ngx_uint_t                   i, j, n, count;
+    ngx_http_ratelimit_entry_t  *preaccess, *precontent, *a, *b;
+
+    preaccess = conf->preaccess.elts;
+    precontent = conf->precontent.elts;
+    n = conf->preaccess.nelts + conf->precontent.nelts;
+    count = 0;
+
+    for (i = 0; i < n; i++) {
+        a = (i < conf->preaccess.nelts) ? &preaccess[i]
+                                  : &precontent[i - conf->preaccess.nelts];
+
+        for (j = 0; j < i; j++) {
+            b = (j < conf->preaccess.nelts) ? &preaccess[j]
+                                  : &precontent[j - conf->preaccess.nelts];
+
+            if (a->policy == b->policy) {
+                break;
+            }
+        }
+
+        if (j == i) {
+            count++;
+        }
+    }
+
+    return count;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
+    ngx_http_ratelimit_rule_t *rule)
+{
+    ngx_str_t   value, *unknown;
+    ngx_uint_t  i, listed;
+
+    if (rule->methods || rule->unknown) {
+        listed = (r->method & rule->methods) ? 1 : 0;
+
+        if (r->method == NGX_HTTP_UNKNOWN && rule->unknown) {
+            unknown = rule->unknown->elts;
+
+            for (i = 0; i < rule->unknown->nelts; i++) {
+                if (unknown[i].len == r->method_name.len
+                    && ngx_strncmp(unknown[i].data, r->method_name.data,
+                                   unknown[i].len)
+                       == 0)
+                {
+                    listed = 1;
+                    break;
+                }
+            }
+        }
+
+        if (listed == rule->except) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (rule->condition) {
+        if (ngx_http_complex_value(r, rule->condition, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_ratelimit_is_true(&value) ? NGX_OK : NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* as "if=" of access_log */
+
+static ngx_int_t
+ngx_http_ratelimit_is_true(ngx_str_t *value)
+{
+    return value->len != 0 && !(value->len == 1 && value->data[0] == '0');
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
+    ngx_http_ratelimit_entry_t *entry, rl_item_t *item)
+{
+    ngx_str_t    value;
+    const char  *allowed;
+
+    item->cost_units = 1;
+
+    if (entry->rule->cost == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, entry->rule->cost, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    allowed = rl_parse_units(ngx_http_ratelimit_str(&value),
+                             &item->cost_units);
+    if (allowed) {
+        item->cost_units = 1;
+        ngx_http_ratelimit_log_invalid(r, entry->policy, "cost", &value,
+                                       allowed, "counted as 1");
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_rule_t *rule,
+    rl_item_t *item)
+{
+    ngx_str_t                  value;
+    ngx_http_complex_value_t  *dry_run;
+
+    item->dry_run = 0;
+
+    dry_run = rule->dry_run ? rule->dry_run : rlcf->dry_run;
+
+    if (dry_run == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, dry_run, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    item->dry_run = (value.len == 2 && ngx_strncmp(value.data, "on", 2) == 0)
+                    || (value.len == 1 && value.data[0] == '1');
+
+    return NGX_OK;
+}

@@ -1,0 +1,475 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Shared memory: zones of buckets, and the register of the processes that may
+ * hold their locks.
+ */
+
+
+#include "ngx_http_ratelimit_module.h"
+
+#include <sys/random.h>
+
+
+#define NGX_HTTP_RATELIMIT_MIN_ZONE  (64 * 1024)
+
+
+static ngx_int_t ngx_http_ratelimit_parse_zone(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_str_t *name, ssize_t *size);
+static ngx_int_t ngx_http_ratelimit_add_registry(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf);
+static ngx_int_t ngx_http_ratelimit_init_registry(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_int_t ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+static void *ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size);
+static ngx_int_t ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone,
+    uint64_t *carried);
+static ngx_shm_zone_t *ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone);
+
+
+/* this process's place in the register; the zones are the cycle's */
+
+static rl_process_t  ngx_http_ratelimit_this_process;
+
+
+char *
+ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ratelimit_main_conf_t  *rmcf = conf;
+
+    ssize_t                      size;
+    ngx_str_t                   *value, s, name;
+    ngx_uint_t                   i;
+    ngx_shm_zone_t              *shm_zone, **zp;
+    ngx_http_ratelimit_zone_t   *zone;
+
+    value = cf->args->elts;
+    name.len = 0;
+    size = 0;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_http_ratelimit_parameter(&value[i], "zone=", &s)) {
+
+            if (name.len) {
+                return ngx_http_ratelimit_duplicate(cf, &value[i]);
+            }
+
+            if (ngx_http_ratelimit_parse_zone(cf, &s, &name, &size)
+                != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        return ngx_http_ratelimit_invalid(cf, "parameter", &value[i],
+                                          "must be zone=NAME:SIZE");
+    }
+
+    if (ngx_http_ratelimit_find_zone(rmcf, &name) != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate zone \"%V\" in \"ratelimit_zone\"",
+                           &name);
+        return NGX_CONF_ERROR;
+    }
+
+    /* first: a zone that is carried over needs the register */
+
+    if (ngx_http_ratelimit_add_registry(cf, rmcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_zone_t));
+    if (zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone->name = name;
+    zone->registry = rmcf->registry;
+
+    shm_zone = ngx_shared_memory_add(cf, &name, size,
+                                     &ngx_http_ratelimit_module);
+    if (shm_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    shm_zone->init = ngx_http_ratelimit_init_zone;
+    shm_zone->data = zone;
+
+    zp = ngx_array_push(&rmcf->zones);
+    if (zp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *zp = shm_zone;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_parse_zone(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *name, ssize_t *size)
+{
+    u_char     *p, *last;
+    ngx_str_t   s;
+
+    last = value->data + value->len;
+    p = ngx_strlchr(value->data, last, ':');
+
+    if (p == NULL || p == value->data) {
+        goto invalid;
+    }
+
+    name->data = value->data;
+    name->len = p - value->data;
+
+    s.data = p + 1;
+    s.len = last - s.data;
+
+    *size = ngx_parse_size(&s);
+
+    if (*size < NGX_HTTP_RATELIMIT_MIN_ZONE) {
+        goto invalid;
+    }
+
+    return NGX_OK;
+
+invalid:
+
+    ngx_http_ratelimit_invalid(cf, "zone", value,
+                               "must be NAME:SIZE with a SIZE such as 64m, "
+                               "at least 64k");
+    return NGX_ERROR;
+}
+
+
+ngx_shm_zone_t *
+ngx_http_ratelimit_find_zone(ngx_http_ratelimit_main_conf_t *rmcf,
+    ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_shm_zone_t  **zones;
+
+    zones = rmcf->zones.elts;
+
+    for (i = 0; i < rmcf->zones.nelts; i++) {
+        if (zones[i]->shm.name.len == name->len
+            && ngx_strncmp(zones[i]->shm.name.data, name->data, name->len)
+               == 0)
+        {
+            return zones[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * The register stands in memory of its own, of a size that never changes, so
+ * that it outlives every reload: a lock may be held by an old worker.
+ */
+
+static ngx_int_t
+ngx_http_ratelimit_add_registry(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf)
+{
+    size_t     size;
+    ngx_str_t  name = ngx_string("ngx_http_ratelimit_processes");
+
+    if (rmcf->registry) {
+        return NGX_OK;
+    }
+
+    size = ngx_align(rl_registry_size() + ngx_pagesize, ngx_pagesize);
+
+    rmcf->registry = ngx_shared_memory_add(cf, &name, size,
+                                           &ngx_http_ratelimit_module);
+    if (rmcf->registry == NULL) {
+        return NGX_ERROR;
+    }
+
+    rmcf->registry->init = ngx_http_ratelimit_init_registry;
+    rmcf->registry->data = rmcf;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_init_registry(ngx_shm_zone_t *shm_zone, void *data)
+{
+    void    *memory;
+    size_t   size;
+
+    memory = ngx_http_ratelimit_memory(shm_zone, &size);
+
+    if (data == NULL && !shm_zone->shm.exists) {
+        rl_registry_create(memory);
+        return NGX_OK;
+    }
+
+    if (rl_registry_attach(memory) != RL_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "ratelimit: the process register is of another version "
+                      "of the module, restart nginx instead of reloading");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The memory behind nginx's slab pool header.  The header must stay: nginx
+ * unlocks its mutex when a worker dies.  The rest of the slab pool is not
+ * used: its page list alone would cost one bucket in 170.
+ */
+
+static void *
+ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size)
+{
+    u_char  *p;
+
+    p = ngx_align_ptr(shm_zone->shm.addr + sizeof(ngx_slab_pool_t), 64);
+
+    *size = shm_zone->shm.addr + shm_zone->shm.size - p;
+
+    return p;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    void                       *memory;
+    size_t                      size;
+    u_char                     *last, text[NGX_INT64_LEN + 64];
+    uint64_t                    carried;
+    rl_time_t                   now;
+    rl_zone_stats_t             stats;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    zone = shm_zone->data;
+    carried = 0;
+    last = text;
+
+    if (data != NULL || shm_zone->shm.exists) {
+        memory = ngx_http_ratelimit_memory(shm_zone, &size);
+
+        if (rl_zone_attach(&zone->zone, memory, size) != RL_OK) {
+            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                          "ratelimit: zone \"%V\" is of another version of "
+                          "the module, restart nginx instead of reloading",
+                          &zone->name);
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_http_ratelimit_create_zone(shm_zone, &carried) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (carried) {
+        last = ngx_sprintf(text, ", %uL carried over from its former size",
+                           carried);
+    }
+
+    ngx_http_ratelimit_now(&now);
+    rl_zone_stats(&zone->zone, 0, &now, &stats);
+
+    ngx_log_error(NGX_LOG_NOTICE, shm_zone->shm.log, 0,
+                  "ratelimit: zone \"%V\" of %uz bytes holds %uL keys%*s",
+                  &zone->name, shm_zone->shm.size, stats.capacity,
+                  (size_t) (last - text), text);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *carried)
+{
+    void                            *memory;
+    size_t                           size;
+    u_char                           seed[16];
+    rl_time_t                        now;
+    rl_process_t                     process;
+    ngx_shm_zone_t                  *old;
+    const rl_zone_t                 *zones[2];
+    ngx_http_ratelimit_zone_t       *zone, *old_zone;
+
+    zone = shm_zone->data;
+    memory = ngx_http_ratelimit_memory(shm_zone, &size);
+
+    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
+                      "ratelimit: getrandom() failed for zone \"%V\"",
+                      &zone->name);
+        return NGX_ERROR;
+    }
+
+    if (rl_zone_create(&zone->zone, memory, size, seed) != RL_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "ratelimit: zone \"%V\" of %uz bytes is too small",
+                      &zone->name, shm_zone->shm.size);
+        return NGX_ERROR;
+    }
+
+    old = ngx_http_ratelimit_old_zone(shm_zone);
+
+    if (old == NULL) {
+        return NGX_OK;
+    }
+
+    old_zone = old->data;
+    zones[0] = &old_zone->zone;
+    zones[1] = &zone->zone;
+
+    ngx_memzero(&process, sizeof(rl_process_t));
+
+    if (rl_process_join(&process, ngx_http_ratelimit_memory(zone->registry,
+                                                            &size),
+                        zones, 2)
+        != RL_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "ratelimit: zone \"%V\" cannot be carried over, too "
+                      "many worker processes", &zone->name);
+        return NGX_ERROR;
+    }
+
+    ngx_http_ratelimit_now(&now);
+
+    *carried = rl_zone_carry(&process, &zone->zone, &old_zone->zone, &now);
+
+    rl_process_leave(&process);
+
+    return NGX_OK;
+}
+
+
+/* the zone of the same name in the running cycle, while it is reconfigured */
+
+static ngx_shm_zone_t *
+ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_shm_zone_t   *zones;
+
+    for (part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
+         part != NULL;
+         part = part->next)
+    {
+        zones = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (zones[i].tag == shm_zone->tag
+                && zones[i].init == ngx_http_ratelimit_init_zone
+                && zones[i].shm.name.len == shm_zone->shm.name.len
+                && ngx_strncmp(zones[i].shm.name.data,
+                               shm_zone->shm.name.data,
+                               shm_zone->shm.name.len)
+                   == 0)
+            {
+                return &zones[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Joined at the first decision, since a process must join after it forked;
+ * in single process mode a reload changes the zones under a joined process.
+ */
+
+rl_process_t *
+ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf)
+{
+    size_t         size;
+    rl_process_t  *process;
+
+    process = &ngx_http_ratelimit_this_process;
+
+    if (process->zones == rmcf->core_zones) {
+        return process;
+    }
+
+    if (process->registry != NULL) {
+        rl_process_leave(process);
+    }
+
+    if (rl_process_join(process,
+                        ngx_http_ratelimit_memory(rmcf->registry, &size),
+                        rmcf->core_zones, rmcf->zones.nelts)
+        != RL_OK)
+    {
+        return NULL;
+    }
+
+    return process;
+}
+
+
+void
+ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle)
+{
+    if (ngx_http_ratelimit_this_process.registry != NULL) {
+        rl_process_leave(&ngx_http_ratelimit_this_process);
+    }
+}
+
+
+void
+ngx_http_ratelimit_now(rl_time_t *now)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    now->mono_ms = ngx_current_msec;
+    now->wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
+}
+
+
+/* live buckets that were evicted; looked for once a second, said once a
+   minute */
+
+void
+ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
+    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now)
+{
+    uint64_t                    evicted;
+    ngx_uint_t                  i;
+    ngx_shm_zone_t            **zones;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    static time_t               last;
+
+    if (ngx_time() == last) {
+        return;
+    }
+
+    last = ngx_time();
+    zones = rmcf->zones.elts;
+
+    for (i = 0; i < rmcf->zones.nelts; i++) {
+        zone = zones[i]->data;
+
+        if (rl_zone_full_warning(&zone->zone, now, &evicted)) {
+            ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                          "ratelimit: zone \"%V\" is full, %uL buckets with "
+                          "units in use evicted since the last such line",
+                          &zone->name, evicted);
+        }
+    }
+}

@@ -1,0 +1,444 @@
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The C ABI of the rate limiting core, and the only header of it that the
+ * nginx shim includes.  Compiles as C99 and C++17.
+ *
+ * The core knows no nginx type.  It takes no clock, no allocator and no log:
+ * time and memory come in as arguments, decisions go out as values.  Nothing
+ * here throws, and nothing is kept in static variables.
+ *
+ * Terms follow the IETF draft "RateLimit header fields for HTTP": a quota
+ * policy gives a quota of units per time window to each partition key.  A
+ * bucket is what is stored for one policy and one key.
+ */
+
+#ifndef RATELIMIT_RATELIMIT_H_
+#define RATELIMIT_RATELIMIT_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#define RL_NOEXCEPT noexcept
+#else
+#define RL_NOEXCEPT
+#endif
+
+/* Bounds that the parsers enforce; the arithmetic's overflow proofs use them. */
+#define RL_MAX_UNITS 999999999u                  /* of a quota, a capacity, a cost */
+#define RL_MAX_WINDOW_MS (366ull * 86400 * 1000) /* 366 days */
+#define RL_MAX_MONTHS 12u                        /* of a calendar window */
+#define RL_MAX_ITEMS 128u                        /* policies that decide one request */
+
+/* Bytes that are not terminated and not owned. */
+typedef struct {
+  size_t len;
+  const unsigned char *data;
+} rl_str_t;
+
+/*
+ * The time of a call.  Elapsed time is counted on mono_ms alone (it may be
+ * stale by some milliseconds in one of several processes and is clamped);
+ * wall_ms, since 1970 in UTC, serves calendar windows only.
+ */
+typedef struct {
+  uint64_t mono_ms; /* below 2^40: 34 years of uptime */
+  uint64_t wall_ms;
+} rl_time_t;
+
+/* A keyed 128-bit hash; lo is what a bucket stores and what a key id shows. */
+typedef struct {
+  uint64_t lo;
+  uint64_t hi;
+} rl_hash_t;
+
+/* --------------------------------------------------------------- quotas */
+
+typedef enum {
+  RL_SLIDING = 0,
+  RL_FIXED = 1,
+  RL_CALENDAR = 2,
+  RL_GCRA = 3
+} rl_algorithm_e;
+
+typedef struct {
+  uint32_t units;         /* 0: refuse all */
+  uint32_t window_months; /* not 0: calendar months, window_ms is 31 d each */
+  uint64_t window_ms;     /* 1 to RL_MAX_WINDOW_MS */
+  rl_str_t window_text;   /* as written, "1m"; points into the parsed text */
+  int unlimited;          /* the policy does not apply */
+} rl_quota_t;
+
+/*
+ * All parsers return NULL, or what is allowed as a phrase that fits behind
+ * "invalid quota \"...\", " in a log line.  On an error *out is untouched.
+ *
+ * rl_parse_quota: "600/60s", "0/1h", "unlimited" and "" (the same); months
+ * ("5000/1M") only where `months` is true.
+ * rl_parse_window: "60s", "1M"; fills window_ms, window_months, window_text.
+ * rl_parse_scale: "50%", "12.5%" (up to three decimals), "" is 100 %; at most
+ * 10000 %; out is in thousandths of a percent, 100000 being 100 %.
+ * rl_parse_units: a decimal integer of 0 to RL_MAX_UNITS.
+ * rl_parse_algorithm: one of the four names.
+ * rl_parse_tz: "Z", "+09:00", "-03:30" as milliseconds east of UTC.
+ */
+const char *rl_parse_quota(rl_str_t text, int months, rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_parse_window(rl_str_t text, int months, rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_parse_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_parse_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_parse_algorithm(rl_str_t text, rl_algorithm_e *out) RL_NOEXCEPT;
+const char *rl_parse_tz(rl_str_t text, int32_t *out_ms) RL_NOEXCEPT;
+const char *rl_algorithm_name(rl_algorithm_e algorithm) RL_NOEXCEPT;
+
+/*
+ * units times every scale, rounded down once at the end, at least 1 unless
+ * units or a scale is 0, at most RL_MAX_UNITS.
+ */
+uint32_t rl_scale_units(uint32_t units, const uint32_t *scales, size_t n) RL_NOEXCEPT;
+
+/* -------------------------------------------------- memory and processes */
+
+/*
+ * A zone: the process's view of a bucket table in shared memory.  The memory
+ * holds no pointer, so every process may map it where it likes; locks are
+ * taken in address order, so processes that share several zones must map them
+ * in the same order (nginx's workers do: they are forks of one master).
+ */
+typedef struct {
+  void *memory;         /* aligned to 64 */
+  uint32_t sets;        /* of 31 buckets */
+  uint32_t id;          /* random, names the zone's memory in an undo record */
+} rl_zone_t;
+
+#define RL_OK 0
+#define RL_ERROR (-1)
+
+/*
+ * rl_zone_create lays a new table out over memory of size bytes, whatever it
+ * held; seed is 16 random bytes, the zone's secret.  RL_ERROR: too small.
+ * rl_zone_attach checks the header of a table that is in use and leaves it
+ * alone.  RL_ERROR: not a table of this layout and size.
+ * rl_zone_carry copies every live bucket of `from` into the new table `to`
+ * and makes the secret of `from` that of `to`; other processes may go on using
+ * `from` meanwhile.  Returns the number carried.
+ */
+int rl_zone_create(rl_zone_t *zone, void *memory, size_t size,
+                   const unsigned char seed[16]) RL_NOEXCEPT;
+int rl_zone_attach(rl_zone_t *zone, void *memory, size_t size) RL_NOEXCEPT;
+
+/* What a zone can say of itself; a scan of all sets where scan is true. */
+typedef struct {
+  uint64_t capacity;       /* buckets */
+  uint64_t used;           /* buckets with an entry, live or idle (scan) */
+  uint64_t live;           /* of these, not idle (scan) */
+  uint64_t evicted_idle;   /* replaced after they had become idle */
+  uint64_t evicted_live;   /* replaced while units were in use */
+  uint64_t lock_takeovers; /* locks taken over from dead processes */
+} rl_zone_stats_t;
+
+void rl_zone_stats(const rl_zone_t *zone, int scan, const rl_time_t *now,
+                   rl_zone_stats_t *out) RL_NOEXCEPT;
+
+/*
+ * True for one caller per minute and zone, when live buckets have been evicted
+ * since the last time it was true; then *evicted is how many.
+ */
+int rl_zone_full_warning(const rl_zone_t *zone, const rl_time_t *now,
+                         uint64_t *evicted) RL_NOEXCEPT;
+
+/*
+ * The process register: shared memory that outlives every zone and names the
+ * processes that may own a lock, each with its undo record.  A process joins
+ * before its first decision and leaves at exit; the slot of one that dies is
+ * taken over by whoever waits for it.
+ */
+typedef struct {
+  void *registry;           /* shared; NULL before join */
+  uint32_t owner;           /* lock word: slot and generation */
+  uint32_t slot;
+  const rl_zone_t *const *zones; /* every zone this process may touch, */
+  size_t nzones;                 /* for the undo record of a dead process */
+} rl_process_t;
+
+size_t rl_registry_size(void) RL_NOEXCEPT;
+void rl_registry_create(void *memory) RL_NOEXCEPT;
+int rl_registry_attach(void *memory) RL_NOEXCEPT;
+
+/* RL_ERROR: every slot belongs to a living process. */
+int rl_process_join(rl_process_t *process, void *registry,
+                    const rl_zone_t *const *zones, size_t nzones) RL_NOEXCEPT;
+void rl_process_leave(rl_process_t *process) RL_NOEXCEPT;
+
+uint64_t rl_zone_carry(rl_process_t *process, const rl_zone_t *to,
+                       const rl_zone_t *from, const rl_time_t *now) RL_NOEXCEPT;
+
+/* ---------------------------------------------------------------- hashes */
+
+/*
+ * SipHash-1-3-128 under the zone's secret over the parts, each prefixed by
+ * its length, so that ("ab","c") and ("a","bc") differ.
+ */
+void rl_key_hash(const rl_zone_t *zone, const rl_str_t *parts, size_t n,
+                 rl_hash_t *out) RL_NOEXCEPT;
+
+/*
+ * The constant that makes a key's hash a policy's bucket (by XOR).  A changed
+ * name, algorithm or key text gives another one: that policy starts afresh.
+ */
+void rl_policy_secret(const rl_zone_t *zone, rl_str_t name,
+                      rl_algorithm_e algorithm, rl_str_t key_text,
+                      rl_hash_t *out) RL_NOEXCEPT;
+
+/* -------------------------------------------------------------- decisions */
+
+/* A policy: read-only after configuration. */
+typedef struct {
+  rl_str_t name;
+  const rl_zone_t *zone;
+  rl_hash_t secret;
+  rl_algorithm_e algorithm;
+  int32_t tz_ms; /* calendar */
+  int hidden;    /* not shown in fields and bodies */
+} rl_policy_t;
+
+/*
+ * One policy's part in a decision.  The caller fills the first part; the core
+ * the second.
+ */
+typedef struct {
+  const rl_policy_t *policy;
+  rl_hash_t bucket;        /* key hash XOR policy->secret */
+  rl_quota_t quota;        /* scaled; never unlimited */
+  uint32_t capacity_units; /* gcra: the bucket's size, at least 1 unless the
+                              quota is 0; others: quota.units */
+  uint32_t cost_units;     /* 0: look only */
+  int dry_run;             /* its refusal refuses nothing */
+  int want_next;           /* fill next_ms */
+
+  int admitted;            /* by this policy alone */
+  int charged;             /* cost_units are in the bucket now */
+  uint32_t limit_units;    /* quota, or capacity for gcra */
+  uint32_t remaining_units;/* after this request; 0 if it refused in dry run */
+  uint64_t reset_ms;       /* admitted: until the whole quota is there again,
+                              at most the window; refused: retry_after_ms */
+  uint64_t retry_after_ms; /* refused: until cost_units would be admitted, the
+                              window where waiting cannot help; else 0 */
+  uint64_t next_ms;        /* fixed, calendar: until the window's end; sliding,
+                              gcra: until the next unit comes back (0: none is
+                              out) */
+  uint64_t receipt;        /* names the window that was charged */
+} rl_item_t;
+
+typedef enum {
+  RL_ADMITTED = 0,
+  RL_REFUSED = 1,        /* by a policy that is not in dry run */
+  RL_BUSY = 2            /* a lock's living owner did not move: nothing was
+                            decided or charged */
+} rl_verdict_e;
+
+/*
+ * Decides n items (1 to RL_MAX_ITEMS, of distinct policies) all or none: the
+ * request is admitted only if every item that is not in dry run admits it, and
+ * then these are charged.  Items in dry run are charged as enforcement would:
+ * all of them, if every item of either kind admits.
+ */
+rl_verdict_e rl_decide(rl_process_t *process, rl_item_t *items, size_t n,
+                       const rl_time_t *now) RL_NOEXCEPT;
+
+/*
+ * As rl_decide would find them, charging nothing and creating no bucket:
+ * limit, remaining (before any cost), reset; admitted and retry_after_ms are
+ * for cost_units.
+ */
+rl_verdict_e rl_look(rl_process_t *process, rl_item_t *items, size_t n,
+                     const rl_time_t *now) RL_NOEXCEPT;
+
+/*
+ * Gives `units` of the charged items back to the window that they came from
+ * (at most what is still there of it, and never to a later one), or, where
+ * rl_settle finds the final cost higher, charges the difference, into debt if
+ * need be.  Both update remaining_units, reset_ms and next_ms.  rl_refund
+ * leaves the items uncharged.
+ */
+rl_verdict_e rl_refund(rl_process_t *process, rl_item_t *items, size_t n,
+                       const rl_time_t *now) RL_NOEXCEPT;
+rl_verdict_e rl_settle(rl_process_t *process, rl_item_t *item,
+                       uint32_t final_units, const rl_time_t *now) RL_NOEXCEPT;
+
+/*
+ * The one that speaks for all: the refusing one that takes longest to admit
+ * again, else the one with the smallest remaining / cost, ties to the longest
+ * reset.  Hidden ones never speak, nor those for which skip[i] is true (skip
+ * may be NULL).  NULL: none.
+ */
+const rl_item_t *rl_speaker(const rl_item_t *items, size_t n,
+                            const unsigned char *skip) RL_NOEXCEPT;
+
+/* ------------------------------------------------------------ refusal log */
+
+/*
+ * Folds repeats: true if a line is due for this key (none was written in this
+ * second); then *folded is how many were swallowed since the last one.
+ * Shared by all processes of the zone, bounded memory.
+ */
+int rl_log_due(const rl_zone_t *zone, uint64_t key_id, const rl_time_t *now,
+               uint32_t *folded) RL_NOEXCEPT;
+
+/* ------------------------------------------------------------ key sources */
+
+typedef enum {
+  RL_SOURCE_BEARER,
+  RL_SOURCE_BASIC,
+  RL_SOURCE_HEADER,
+  RL_SOURCE_ARG,
+  RL_SOURCE_COOKIE,
+  RL_SOURCE_JWT,
+  RL_SOURCE_ADDR,
+  RL_SOURCE_VAR
+} rl_source_e;
+
+typedef struct {
+  rl_source_e kind;
+  rl_str_t name;      /* header, arg, cookie, jwt claim, variable without $ */
+  uint8_t v4_bits;    /* addr */
+  uint8_t v6_bits;
+} rl_source_t;
+
+/* One source as written: "bearer", "header=X-API-Key", "addr=24/64", "$x". */
+const char *rl_parse_source(rl_str_t text, rl_source_t *out) RL_NOEXCEPT;
+
+/* The tag of a source's values: "bearer", ..., "var". */
+rl_str_t rl_source_tag(rl_source_e kind) RL_NOEXCEPT;
+
+/*
+ * Each yields the value in *out and returns 1, or 0 where there is none (an
+ * empty value is none).  Values are slices of the input, or of buf where they
+ * had to be decoded; buf holds as many bytes as the input.  All writings of
+ * one credential that common backends take for the same yield the same value.
+ *
+ * rl_key_bearer: the credential of "Bearer xyz" (RFC 6750), scheme in any
+ * case; it ends at the first blank, comma or byte outside of ASCII.
+ * rl_key_basic: the user name of "Basic base64" (RFC 7617).  A credential that
+ * is no base64 yields ":", which no user name is: decoders differ in what they
+ * skip, and else each would be another key of the same user.
+ * rl_key_header: a field's value without blanks and controls around it.
+ * rl_key_arg: of a query string, the first non-empty occurrence; names and
+ * values percent-decoded and compared case-sensitively; "+" stays "+"; an
+ * invalid escape stays as it is.
+ * rl_key_cookie: of one Cookie field's value, the first non-empty occurrence;
+ * quotes around it removed, escapes decoded.
+ * rl_key_addr: of 4 or 16 network-order address bytes, masked; an IPv4-mapped
+ * address counts as IPv4; buf holds RL_ADDR_TEXT_LEN bytes.
+ */
+#define RL_ADDR_TEXT_LEN 46
+int rl_key_bearer(rl_str_t authorization, rl_str_t *out) RL_NOEXCEPT;
+int rl_key_basic(rl_str_t authorization, unsigned char *buf,
+                 rl_str_t *out) RL_NOEXCEPT;
+int rl_key_header(rl_str_t value, rl_str_t *out) RL_NOEXCEPT;
+int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char *buf,
+               rl_str_t *out) RL_NOEXCEPT;
+int rl_key_cookie(rl_str_t cookie, rl_str_t name, unsigned char *buf,
+                  rl_str_t *out) RL_NOEXCEPT;
+int rl_key_addr(const unsigned char *address, size_t len,
+                const rl_source_t *source, unsigned char *buf,
+                rl_str_t *out) RL_NOEXCEPT;
+
+/* ----------------------------------------------------------- header fields */
+
+typedef enum {
+  RL_DIALECT_X = 0,     /* x-ratelimit */
+  RL_DIALECT_IETF,      /* draft-ietf-httpapi-ratelimit-headers-11 */
+  RL_DIALECT_DRAFT3,    /* draft -03 */
+  RL_DIALECT_PER_POLICY
+} rl_dialect_kind_e;
+
+typedef enum {
+  RL_RESET_DELTA = 0,   /* seconds from now */
+  RL_RESET_UNIX,        /* Unix seconds */
+  RL_RESET_UNIX_MS
+} rl_reset_e;
+
+typedef struct {
+  rl_dialect_kind_e kind;
+  rl_reset_e reset;     /* x-ratelimit */
+  rl_str_t prefix;      /* x-ratelimit, per-policy */
+} rl_dialect_t;
+
+const char *rl_parse_dialect(rl_str_t text, rl_dialect_kind_e *out) RL_NOEXCEPT;
+const char *rl_parse_reset(rl_str_t text, rl_reset_e *out) RL_NOEXCEPT;
+/* What a field name may begin with: a token of RFC 9110. */
+const char *rl_parse_prefix(rl_str_t text, rl_str_t *out) RL_NOEXCEPT;
+
+/* A field to send; lower is the name in lower case, as nginx wants it. */
+typedef struct {
+  rl_str_t name;
+  rl_str_t lower;
+  rl_str_t value;
+} rl_field_t;
+
+/*
+ * The names of a dialect's fields: fixed ones, or those with a prefix, or
+ * three for one policy of per-policy; the latter two, and their lower case,
+ * are rendered into buf.  Called at configuration.  Returns how many of
+ * out[RL_DIALECT_FIELDS] are filled (0 if buf_len is too short).
+ */
+#define RL_DIALECT_NAMES_LEN(prefix_len, policy_name_len) \
+  (6 * ((prefix_len) + (policy_name_len)) + 52)
+#define RL_DIALECT_FIELDS 3
+size_t rl_dialect_names(const rl_dialect_t *dialect, rl_str_t policy_name,
+                        unsigned char *buf, size_t buf_len,
+                        rl_field_t out[RL_DIALECT_FIELDS]) RL_NOEXCEPT;
+
+/*
+ * The values of a dialect's fields, in the order of rl_dialect_names, rendered
+ * into buf; returns the bytes written, and each value's slice in values[].
+ * x-ratelimit, draft3, per-policy: for the one item.  ietf: every item that is
+ * not hidden and not skipped.  rl_ietf_len is a sufficient buf for the latter;
+ * RL_VALUES_LEN for the others.
+ */
+#define RL_VALUES_LEN 64
+size_t rl_render_values(const rl_dialect_t *dialect, const rl_item_t *item,
+                        const rl_time_t *now, unsigned char *buf,
+                        rl_str_t values[RL_DIALECT_FIELDS]) RL_NOEXCEPT;
+size_t rl_ietf_len(const rl_item_t *items, size_t n) RL_NOEXCEPT;
+size_t rl_render_ietf(const rl_item_t *items, size_t n,
+                      const unsigned char *skip, uint64_t retry_after_ms,
+                      unsigned char *buf,
+                      rl_str_t values[RL_DIALECT_FIELDS]) RL_NOEXCEPT;
+
+/* Milliseconds as whole seconds, rounded up; Retry-After is at least 1. */
+uint64_t rl_seconds_up(uint64_t ms) RL_NOEXCEPT;
+/* The Unix second (rounded up) that lies delta_ms ahead of now. */
+uint64_t rl_unix_seconds(const rl_time_t *now, uint64_t delta_ms) RL_NOEXCEPT;
+
+/* Decimal digits of value into buf (20 bytes suffice); returns how many. */
+size_t rl_render_u64(uint64_t value, unsigned char *buf) RL_NOEXCEPT;
+/* The 16 hex digits of a key id. */
+void rl_render_key_id(uint64_t key_id, unsigned char buf[16]) RL_NOEXCEPT;
+
+/* ------------------------------------------------------------------ bodies */
+
+/*
+ * text as the inside of a JSON string: quote, backslash and controls escaped,
+ * invalid UTF-8 replaced by U+FFFD.  Writes at most
+ * RL_JSON_EXPANSION * text.len bytes; buf NULL only counts.
+ */
+#define RL_JSON_EXPANSION 6
+size_t rl_json_escape(rl_str_t text, unsigned char *buf) RL_NOEXCEPT;
+
+/*
+ * RFC 9457 application/problem+json of the draft's type quota-exceeded, with
+ * the visible refusing items as violated-policies.  rl_problem_len is a
+ * sufficient buf.
+ */
+size_t rl_problem_len(const rl_item_t *items, size_t n) RL_NOEXCEPT;
+size_t rl_render_problem(const rl_item_t *items, size_t n, unsigned status,
+                         unsigned char *buf) RL_NOEXCEPT;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* RATELIMIT_RATELIMIT_H_ */
