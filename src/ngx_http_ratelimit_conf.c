@@ -328,6 +328,7 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
     if (ngx_http_ratelimit_init_policies(cf) != NGX_OK
         || ngx_http_ratelimit_check_variables(cf) != NGX_OK
         || ngx_http_ratelimit_init_headers(cf) != NGX_OK
+        || ngx_http_ratelimit_init_filter(cf) != NGX_OK
         || ngx_http_ratelimit_init_handlers(cf) != NGX_OK)
     {
         return NGX_ERROR;

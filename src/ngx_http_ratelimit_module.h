@@ -68,6 +68,11 @@ typedef struct {
 } ngx_http_ratelimit_policy_t;
 
 
+/* more would be a mistake, and the product is exact for so many */
+
+#define NGX_HTTP_RATELIMIT_MAX_SCALES  8
+
+
 /* one "ratelimit" line */
 
 typedef struct {
@@ -186,10 +191,18 @@ void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
     ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
 void ngx_http_ratelimit_now(rl_time_t *now);
 
-/* ngx_http_ratelimit_policy.c */
+/* ngx_http_ratelimit_policy_conf.c */
 
 char *ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+const char *ngx_http_ratelimit_parse_capacity(ngx_str_t *text,
+    uint32_t *units);
+
+/* ngx_http_ratelimit_policy.c */
+
+ngx_int_t ngx_http_ratelimit_policy_name(ngx_str_t *name);
+ngx_http_ratelimit_policy_t *ngx_http_ratelimit_add_policy(ngx_conf_t *cf,
+    ngx_str_t *name);
 ngx_http_ratelimit_policy_t *ngx_http_ratelimit_find_policy(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 ngx_http_ratelimit_policy_t *ngx_http_ratelimit_use_policy(ngx_conf_t *cf,
@@ -197,21 +210,28 @@ ngx_http_ratelimit_policy_t *ngx_http_ratelimit_use_policy(ngx_conf_t *cf,
 ngx_array_t *ngx_http_ratelimit_policies(ngx_conf_t *cf, ngx_str_t *names);
 ngx_int_t ngx_http_ratelimit_init_policies(ngx_conf_t *cf);
 ngx_int_t ngx_http_ratelimit_init_module(ngx_cycle_t *cycle);
-ngx_int_t ngx_http_ratelimit_item(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
-    ngx_uint_t nknown);
 
 /* ngx_http_ratelimit_rule.c */
 
 char *ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
-    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
-ngx_int_t ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
-    ngx_http_ratelimit_rule_t *rule);
-ngx_int_t ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
-    ngx_http_ratelimit_entry_t *entry, rl_item_t *item);
 char *ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t **value);
+
+/* ngx_http_ratelimit_inherit.c */
+
+char *ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
+
+/* ngx_http_ratelimit_item.c */
+
+ngx_int_t ngx_http_ratelimit_item(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
+    ngx_uint_t nknown);
+ngx_int_t ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
+    ngx_http_ratelimit_rule_t *rule);
+ngx_uint_t ngx_http_ratelimit_is_true(ngx_str_t *value);
+ngx_int_t ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
+    ngx_http_ratelimit_entry_t *entry, rl_item_t *item);
 ngx_int_t ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_rule_t *rule,
     rl_item_t *item);
@@ -219,6 +239,9 @@ ngx_int_t ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
 /* ngx_http_ratelimit_key.c */
 
 char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* ngx_http_ratelimit_value.c */
+
 ngx_int_t ngx_http_ratelimit_compile(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t *cv);
 ngx_int_t ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
@@ -246,6 +269,10 @@ char *ngx_http_ratelimit_headers(ngx_conf_t *cf, ngx_command_t *cmd,
 ngx_int_t ngx_http_ratelimit_init_headers(ngx_conf_t *cf);
 void ngx_http_ratelimit_merge_headers(ngx_http_ratelimit_loc_conf_t *prev,
     ngx_http_ratelimit_loc_conf_t *conf);
+
+/* ngx_http_ratelimit_header_filter.c */
+
+ngx_int_t ngx_http_ratelimit_init_filter(ngx_conf_t *cf);
 
 /* ngx_http_ratelimit_variables.c */
 

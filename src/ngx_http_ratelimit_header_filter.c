@@ -1,0 +1,321 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The fields on every response to a request that a policy decided, whatever
+ * its status and whoever made it.
+ */
+
+
+#include "ngx_http_ratelimit_module.h"
+
+
+static ngx_int_t ngx_http_ratelimit_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_dialect_t *dialect);
+static ngx_int_t ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
+static ngx_int_t ngx_http_ratelimit_add_ietf(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
+static u_char *ngx_http_ratelimit_skip(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_dialect_t *dialect);
+static ngx_int_t ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
+static ngx_int_t ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
+    rl_field_t *names, rl_str_t *values, ngx_uint_t n);
+static void ngx_http_ratelimit_remove_field(ngx_http_request_t *r,
+    rl_field_t *name);
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+static ngx_int_t
+ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
+{
+    ngx_uint_t                      i;
+    ngx_http_ratelimit_record_t    *record;
+    ngx_http_ratelimit_dialect_t  **dialects;
+
+    if (r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    record = ngx_http_ratelimit_get_record(r);
+
+    if (record == NULL || record->nitems == 0) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ngx_http_ratelimit_age_record(record);
+
+    if (record->conf->dialects) {
+        dialects = record->conf->dialects->elts;
+
+        for (i = 0; i < record->conf->dialects->nelts; i++) {
+            if (ngx_http_ratelimit_add_dialect(r, record, dialects[i])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    if (record->refused
+        && ngx_http_ratelimit_add_retry_after(r, record) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect)
+{
+    u_char           *buf, *skip;
+    rl_str_t          values[RL_DIALECT_FIELDS];
+    const rl_item_t  *item;
+
+    skip = NULL;
+
+    if (dialect->policies) {
+        skip = ngx_http_ratelimit_skip(r, record, dialect);
+        if (skip == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    switch (dialect->core.kind) {
+
+    case RL_DIALECT_IETF:
+        return ngx_http_ratelimit_add_ietf(r, record, dialect, skip);
+
+    case RL_DIALECT_PER_POLICY:
+        return ngx_http_ratelimit_add_policies(r, record, dialect, skip);
+
+    default: /* RL_DIALECT_X, RL_DIALECT_DRAFT3 */
+        break;
+    }
+
+    item = rl_speaker(record->items, record->nitems, skip);
+    if (item == NULL) {
+        return NGX_OK;
+    }
+
+    buf = ngx_pnalloc(r->pool, RL_VALUES_LEN);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    rl_render_values(&dialect->core, item, &record->time, buf, values);
+
+    return ngx_http_ratelimit_add_fields(r, dialect->names, values,
+                                         dialect->nfields);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
+    u_char *skip)
+{
+    u_char                       *buf;
+    rl_str_t                      values[RL_DIALECT_FIELDS];
+    rl_item_t                    *item;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    for (i = 0; i < record->nitems; i++) {
+        item = &record->items[i];
+
+        if (item->policy->hidden || (skip && skip[i])) {
+            continue;
+        }
+
+        buf = ngx_pnalloc(r->pool, RL_VALUES_LEN);
+        if (buf == NULL) {
+            return NGX_ERROR;
+        }
+
+        rl_render_values(&dialect->core, item, &record->time, buf, values);
+
+        policy = (ngx_http_ratelimit_policy_t *) item->policy;
+
+        if (ngx_http_ratelimit_add_fields(r,
+                            &dialect->names[policy->index * RL_DIALECT_FIELDS],
+                            values, dialect->nfields)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_ietf(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
+    u_char *skip)
+{
+    u_char    *buf;
+    rl_str_t   values[RL_DIALECT_FIELDS];
+
+    buf = ngx_pnalloc(r->pool, rl_ietf_len(record->items, record->nitems));
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    rl_render_ietf(record->items, record->nitems, skip,
+                   record->refused ? record->retry_after_ms : 0, buf, values);
+
+    if (values[0].len == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ratelimit_add_fields(r, dialect->names, values,
+                                         dialect->nfields);
+}
+
+
+/* marks the items that "policies=" leaves out */
+
+static u_char *
+ngx_http_ratelimit_skip(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect)
+{
+    u_char                        *skip;
+    ngx_uint_t                     i, j;
+    ngx_http_ratelimit_policy_t  **policies;
+
+    skip = ngx_pnalloc(r->pool, record->nitems);
+    if (skip == NULL) {
+        return NULL;
+    }
+
+    policies = dialect->policies->elts;
+
+    for (i = 0; i < record->nitems; i++) {
+        skip[i] = 1;
+
+        for (j = 0; j < dialect->policies->nelts; j++) {
+            if (record->items[i].policy == &policies[j]->core) {
+                skip[i] = 0;
+                break;
+            }
+        }
+    }
+
+    return skip;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    u_char      *buf;
+    uint64_t     seconds;
+    rl_str_t     value;
+    rl_field_t   field;
+
+    buf = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    seconds = rl_seconds_up(record->retry_after_ms);
+
+    value = ngx_http_ratelimit_make_str(buf,
+                                        rl_render_u64(ngx_max(seconds, 1),
+                                                      buf));
+
+    field.name = ngx_http_ratelimit_make_str((u_char *) "Retry-After", 11);
+    field.lower = ngx_http_ratelimit_make_str((u_char *) "retry-after", 11);
+
+    return ngx_http_ratelimit_add_fields(r, &field, &value, 1);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_fields(ngx_http_request_t *r, rl_field_t *names,
+    rl_str_t *values, ngx_uint_t n)
+{
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
+    for (i = 0; i < n; i++) {
+
+        if (r->upstream) {
+            ngx_http_ratelimit_remove_field(r, &names[i]);
+        }
+
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        h->hash = 1;
+        h->key.len = names[i].name.len;
+        h->key.data = (u_char *) names[i].name.data;
+        h->value.len = values[i].len;
+        h->value.data = (u_char *) values[i].data;
+        h->lowcase_key = (u_char *) names[i].lower.data;
+#if (nginx_version >= 1023000)
+        h->next = NULL;
+#endif
+    }
+
+    return NGX_OK;
+}
+
+
+/* the upstream's field of the same name: two would contradict each other */
+
+static void
+ngx_http_ratelimit_remove_field(ngx_http_request_t *r, rl_field_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len == name->lower.len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name->lower.data,
+                                   name->lower.len)
+                   == 0)
+            {
+                h[i].hash = 0;
+            }
+        }
+    }
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_init_filter(ngx_conf_t *cf)
+{
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    if (rmcf->used) {
+        ngx_http_next_header_filter = ngx_http_top_header_filter;
+        ngx_http_top_header_filter = ngx_http_ratelimit_header_filter;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,300 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What a request asks of the core: whether a line applies, its policy's
+ * bucket and quota at this moment, the cost.
+ */
+
+
+#include "ngx_http_ratelimit_module.h"
+
+
+static ngx_int_t ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
+static ngx_int_t ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
+static ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
+    ngx_uint_t nknown);
+
+
+/*
+ * Fills what an item asks of the core but for its cost.  NGX_DECLINED: the
+ * policy does not apply to this request.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_item(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
+    ngx_uint_t nknown)
+{
+    ngx_int_t  rc;
+
+    item->policy = &policy->core;
+    item->want_next = 0;
+
+    rc = ngx_http_ratelimit_item_quota(r, policy, item);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_ratelimit_item_capacity(r, policy, item);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_ratelimit_item_bucket(r, policy, item, known, nknown);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item)
+{
+    uint32_t                   scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
+    ngx_str_t                  value;
+    ngx_uint_t                 i;
+    const char                *allowed;
+    ngx_http_complex_value_t  *cv;
+
+    if (policy->quota == NULL) {
+        item->quota = policy->constant_quota;
+
+    } else {
+        if (ngx_http_complex_value(r, policy->quota, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        allowed = rl_parse_quota(ngx_http_ratelimit_str(&value),
+                                 policy->core.algorithm == RL_CALENDAR,
+                                 &item->quota);
+        if (allowed) {
+            ngx_http_ratelimit_log_invalid(r, policy, "quota", &value, allowed,
+                                           "the policy does not apply");
+            return NGX_DECLINED;
+        }
+    }
+
+    if (item->quota.unlimited) {
+        return NGX_DECLINED;
+    }
+
+    if (policy->scales.nelts == 0) {
+        return NGX_OK;
+    }
+
+    cv = policy->scales.elts;
+
+    for (i = 0; i < policy->scales.nelts; i++) {
+
+        if (ngx_http_complex_value(r, &cv[i], &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        allowed = rl_parse_scale(ngx_http_ratelimit_str(&value), &scales[i]);
+        if (allowed) {
+            ngx_http_ratelimit_log_invalid(r, policy, "scale", &value, allowed,
+                                           "the policy does not apply");
+            return NGX_DECLINED;
+        }
+    }
+
+    item->quota.units = rl_scale_units(item->quota.units, scales, i);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item)
+{
+    ngx_str_t    value;
+    const char  *allowed;
+
+    item->capacity_units = item->quota.units;
+
+    if (policy->capacity == NULL || item->quota.units == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, policy->capacity, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    allowed = ngx_http_ratelimit_parse_capacity(&value, &item->capacity_units);
+    if (allowed) {
+        ngx_http_ratelimit_log_invalid(r, policy, "capacity", &value, allowed,
+                                       "the policy does not apply");
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* a key is evaluated and hashed once, however many policies it has */
+
+static ngx_int_t
+ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
+    ngx_uint_t nknown)
+{
+    rl_hash_t                     hash;
+    rl_str_t                      part, *parts;
+    ngx_str_t                     value;
+    ngx_uint_t                    i, n;
+    ngx_http_ratelimit_value_t   *values;
+    ngx_http_ratelimit_policy_t  *other;
+
+    for (i = nknown; i-- > 0; /* void */ ) {
+        other = (ngx_http_ratelimit_policy_t *) known[i].policy;
+
+        if (other->partition == policy->partition) {
+            hash.lo = known[i].bucket.lo ^ other->core.secret.lo;
+            hash.hi = known[i].bucket.hi ^ other->core.secret.hi;
+            goto found;
+        }
+    }
+
+    n = policy->partition->parts.nelts;
+    values = policy->partition->parts.elts;
+    parts = &part;
+
+    if (n > 1) {
+        parts = ngx_palloc(r->pool, n * sizeof(rl_str_t));
+        if (parts == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_http_ratelimit_value(r, &values[i], &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len == 0) {
+            return NGX_DECLINED;
+        }
+
+        parts[i] = ngx_http_ratelimit_str(&value);
+    }
+
+    rl_key_hash(policy->core.zone, parts, n, &hash);
+
+found:
+
+    item->bucket.lo = hash.lo ^ policy->core.secret.lo;
+    item->bucket.hi = hash.hi ^ policy->core.secret.hi;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
+    ngx_http_ratelimit_rule_t *rule)
+{
+    ngx_str_t   value, *unknown;
+    ngx_uint_t  i, listed;
+
+    if (rule->methods || rule->unknown) {
+        listed = (r->method & rule->methods) ? 1 : 0;
+
+        if (r->method == NGX_HTTP_UNKNOWN && rule->unknown) {
+            unknown = rule->unknown->elts;
+
+            for (i = 0; i < rule->unknown->nelts; i++) {
+                if (unknown[i].len == r->method_name.len
+                    && ngx_strncmp(unknown[i].data, r->method_name.data,
+                                   unknown[i].len)
+                       == 0)
+                {
+                    listed = 1;
+                    break;
+                }
+            }
+        }
+
+        if (listed == rule->except) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (rule->condition) {
+        if (ngx_http_complex_value(r, rule->condition, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_ratelimit_is_true(&value) ? NGX_OK : NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* as "if=" of access_log */
+
+ngx_uint_t
+ngx_http_ratelimit_is_true(ngx_str_t *value)
+{
+    return value->len != 0 && !(value->len == 1 && value->data[0] == '0');
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
+    ngx_http_ratelimit_entry_t *entry, rl_item_t *item)
+{
+    ngx_str_t    value;
+    const char  *allowed;
+
+    item->cost_units = 1;
+
+    if (entry->rule->cost == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, entry->rule->cost, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    allowed = rl_parse_units(ngx_http_ratelimit_str(&value),
+                             &item->cost_units);
+    if (allowed) {
+        item->cost_units = 1;
+        ngx_http_ratelimit_log_invalid(r, entry->policy, "cost", &value,
+                                       allowed, "counted as 1");
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_rule_t *rule,
+    rl_item_t *item)
+{
+    ngx_str_t                  value;
+    ngx_http_complex_value_t  *dry_run;
+
+    item->dry_run = 0;
+
+    dry_run = rule->dry_run ? rule->dry_run : rlcf->dry_run;
+
+    if (dry_run == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, dry_run, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    item->dry_run = (value.len == 2 && ngx_strncmp(value.data, "on", 2) == 0)
+                    || (value.len == 1 && value.data[0] == '1');
+
+    return NGX_OK;
+}
