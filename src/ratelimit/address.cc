@@ -36,8 +36,9 @@ void put_v4(const Byte* address, Writer* out) {
 
 void put_hex(unsigned group, Writer* out) {
   int shift = 12;
-  while (shift > 0 && group >> shift == 0)
+  while (shift > 0 && group >> shift == 0) {
     shift -= 4;
+  }
   for (; shift >= 0; shift -= 4) {
     out->put("0123456789abcdef"[group >> shift & 15]);
   }
@@ -48,12 +49,13 @@ void put_hex(unsigned group, Writer* out) {
 void put_v6(const Byte* address, Writer* out) {
   constexpr int kGroups = 8;
   unsigned groups[kGroups];
+  const Byte* at = address;
   int run = 0;
   int best_len = 1;
   int best_end = -1;
   for (int i = 0; i < kGroups; i++) {
-    groups[i] =
-        static_cast<unsigned>(address[2 * i] << 8 | address[2 * i + 1]);
+    groups[i] = static_cast<unsigned>(at[0] << 8 | at[1]);
+    at += 2;
     run = groups[i] == 0 ? run + 1 : 0;
     if (run > best_len) {
       best_len = run;

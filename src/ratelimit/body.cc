@@ -118,8 +118,9 @@ std::size_t rl_json_escape(rl_str_t text, unsigned char* buf) noexcept {
 
   while (at != end) {
     const Byte* const run = at;
-    while (at != end && ratelimit::stays(*at))
+    while (at != end && ratelimit::stays(*at)) {
       at++;
+    }
     if (at != run) {
       put(run, static_cast<std::size_t>(at - run));
     } else if (*at < 0x80) {

@@ -17,8 +17,8 @@ enum class Naming { kFixed, kPrefixed, kPerPolicy };
 
 struct DialectRow {
   rl_dialect_kind_e kind;
-  std::string_view usage;
   Naming naming;
+  std::string_view usage;
   std::size_t fields;
   std::string_view names[RL_DIALECT_FIELDS];
   std::string_view lower[RL_DIALECT_FIELDS];
@@ -26,26 +26,26 @@ struct DialectRow {
 
 constexpr DialectRow kDialects[] = {
     {RL_DIALECT_X,
-     "x-ratelimit",
      Naming::kPrefixed,
+     "x-ratelimit",
      3,
      {"Limit", "Remaining", "Reset"},
      {"limit", "remaining", "reset"}},
     {RL_DIALECT_IETF,
-     "ietf",
      Naming::kFixed,
+     "ietf",
      2,
      {"RateLimit-Policy", "RateLimit"},
      {"ratelimit-policy", "ratelimit"}},
     {RL_DIALECT_DRAFT3,
-     "draft3",
      Naming::kFixed,
+     "draft3",
      3,
      {"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"},
      {"ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"}},
     {RL_DIALECT_PER_POLICY,
-     "per-policy",
      Naming::kPerPolicy,
+     "per-policy",
      3,
      {"-interval-ms", "-max", "-remaining"},
      {"-interval-ms", "-max", "-remaining"}},
@@ -72,8 +72,9 @@ constexpr const char* kPrefixPhrase =
 // What names are rendered of, in bytes of both cases.
 constexpr std::size_t suffixes_len(const DialectRow& row) {
   std::size_t len = 0;
-  for (const std::string_view name : row.names)
+  for (const std::string_view name : row.names) {
     len += 2 * name.size();
+  }
   return len;
 }
 static_assert(suffixes_len(kDialects[RL_DIALECT_X]) <=
@@ -148,16 +149,20 @@ constexpr std::uint64_t kMaxInteger = 999999999999999;
 // it is months, of which no two in a row need be of one length.
 std::uint64_t window_seconds(const rl_item_t& item) {
   if (item.quota.window_months != 0) return 0;
-  Wide window_ms = item.quota.window_ms;
-  if (item.policy->algorithm == RL_GCRA) {
+  std::uint64_t window_ms = item.quota.window_ms;
+  if (item.policy->algorithm == RL_GCRA &&
+      item.capacity_units != item.quota.units) {
     // The time that fills an empty bucket.
-    if (item.quota.units == 0) return 0;
-    window_ms *= item.capacity_units;
-    if (window_ms % item.quota.units != 0) return 0;
-    window_ms /= item.quota.units;
+    const Wide fill_ms = Wide{window_ms} * item.capacity_units;
+    const Wide units = item.quota.units;
+    if (units == 0 || fill_ms % units != 0 ||
+        fill_ms / units / 1000 > kMaxInteger) {
+      return 0;
+    }
+    window_ms = static_cast<std::uint64_t>(fill_ms / units);
   }
   if (window_ms % 1000 != 0 || window_ms / 1000 > kMaxInteger) return 0;
-  return static_cast<std::uint64_t>(window_ms / 1000);
+  return window_ms / 1000;
 }
 
 constexpr std::string_view kSeparator = ", ";

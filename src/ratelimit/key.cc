@@ -30,10 +30,12 @@ const Byte* find_or_end(const Byte* begin, const Byte* end, char c) {
 }
 
 rl_str_t trim(const Byte* begin, const Byte* end) {
-  while (begin != end && is_blank(*begin))
+  while (begin != end && is_blank(*begin)) {
     begin++;
-  while (begin != end && is_blank(end[-1]))
+  }
+  while (begin != end && is_blank(end[-1])) {
     end--;
+  }
   return slice(begin, end);
 }
 
@@ -45,13 +47,29 @@ int yield(rl_str_t value, rl_str_t* out) {
 
 // What a credential of RFC 9110 may be made of.  Some languages count bytes
 // beyond ASCII as blanks (0xA0, U+2003) and trim them off.
-bool is_visible(Byte c) {
+constexpr bool is_visible(Byte c) {
   return c > ' ' && c < 0x7f;
 }
 
-// What follows the scheme (given in lower case), trimmed; empty if the scheme
-// is another one.  Python's split() and .NET's Trim() take far more than SP
-// for a blank.
+struct ByteSet {
+  bool has[256];
+};
+
+// passport-jwt reads a token up to the next blank, Laravel up to the next
+// comma: what follows would be a key of the client's choice.
+constexpr ByteSet make_token_bytes() {
+  ByteSet set{};
+  for (int c = 0; c < 256; c++) {
+    set.has[c] = is_visible(static_cast<Byte>(c)) && c != ',';
+  }
+  return set;
+}
+
+constexpr ByteSet kTokenBytes = make_token_bytes();
+
+// What follows the scheme (given in lower case letters), trimmed; empty if the
+// scheme is another one.  Python's split() and .NET's Trim() take far more
+// than SP for a blank.
 rl_str_t credential(rl_str_t field, std::string_view scheme) {
   rl_str_t text = trim(field.data, field.data + field.len);
   const rl_str_t none = {0, text.data};
@@ -59,7 +77,7 @@ rl_str_t credential(rl_str_t field, std::string_view scheme) {
     return none;
   }
   for (std::size_t i = 0; i < scheme.size(); i++) {
-    if (to_lower(text.data[i]) != static_cast<Byte>(scheme[i])) return none;
+    if ((text.data[i] | 0x20) != scheme[i]) return none;
   }
   return trim(text.data + scheme.size(), text.data + text.len);
 }
@@ -86,8 +104,9 @@ rl_str_t percent_decoded(rl_str_t text, Byte* buf) {
   const Byte* const end = at + text.len;
   if (find(at, end, '%') == nullptr) return text;
   Byte* to = buf;
-  while (at != end)
+  while (at != end) {
     *to++ = take_decoded(&at, end);
+  }
   return slice(buf, to);
 }
 
@@ -132,8 +151,9 @@ struct Base64 {
 
 constexpr Base64 make_base64() {
   Base64 table{};
-  for (Byte& value : table.value)
+  for (Byte& value : table.value) {
     value = kNoDigit;
+  }
   Byte digit = 0;
   for (const char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                        "abcdefghijklmnopqrstuvwxyz"
@@ -149,8 +169,9 @@ constexpr Base64 kBase64 = make_base64();
 // be wrong; 0 if text cannot be base64.
 std::size_t unpadded_len(rl_str_t text) {
   std::size_t len = text.len;
-  while (len != 0 && text.len - len < 2 && text.data[len - 1] == '=')
+  while (len != 0 && text.len - len < 2 && text.data[len - 1] == '=') {
     len--;
+  }
   if (len % 4 == 1 || (len != text.len && text.len % 4 != 0)) return 0;
   return len;
 }
@@ -158,17 +179,33 @@ std::size_t unpadded_len(rl_str_t text) {
 // Decodes into buf; false if text is not base64.
 bool base64_decoded(rl_str_t text, Byte* buf, rl_str_t* out) {
   const std::size_t len = unpadded_len(text);
+  if (len == 0) return false;
+  const Byte* at = text.data;
   Byte* to = buf;
-  std::uint32_t bits = 0;
-  for (std::size_t i = 0; i < len; i++) {
-    const Byte digit = kBase64.value[text.data[i]];
-    if (digit == kNoDigit) return false;
-    bits = bits << 6 | digit;
-    // The first of four digits completes no byte, each other one does.
-    if (i % 4 != 0) *to++ = static_cast<Byte>(bits >> (6 - i % 4 * 2));
+  unsigned seen = 0;  // kNoDigit has bits that no digit has
+  const auto take = [&] {
+    const unsigned digit = kBase64.value[*at++];
+    seen |= digit;
+    return digit;
+  };
+  for (std::size_t n = len / 4; n > 0; n--) {
+    unsigned bits = take() << 18;
+    bits |= take() << 12;
+    bits |= take() << 6;
+    bits |= take();
+    *to++ = static_cast<Byte>(bits >> 16);
+    *to++ = static_cast<Byte>(bits >> 8);
+    *to++ = static_cast<Byte>(bits);
+  }
+  if (len % 4 != 0) {
+    // Two or three digits; the bits left over are not looked at.
+    unsigned bits = take() << 18;
+    bits |= take() << 12;
+    *to++ = static_cast<Byte>(bits >> 16);
+    if (len % 4 == 3) *to++ = static_cast<Byte>((bits | take() << 6) >> 8);
   }
   *out = slice(buf, to);
-  return len != 0;
+  return seen < 64;
 }
 
 }  // namespace
@@ -179,17 +216,14 @@ using ratelimit::Byte;
 int rl_key_bearer(rl_str_t authorization, rl_str_t* out) noexcept {
   const rl_str_t text = ratelimit::credential(authorization, "bearer");
   const Byte* const end = text.data + text.len;
-  const auto is_part = [](Byte c) {
-    return ratelimit::is_visible(c) && c != ',';
-  };
-  // passport-jwt reads on to the next blank, Laravel to the next comma: what
-  // follows would be a key of the client's choice.
   const Byte* begin = text.data;
-  while (begin != end && !is_part(*begin))
+  while (begin != end && !ratelimit::kTokenBytes.has[*begin]) {
     begin++;
+  }
   const Byte* stop = begin;
-  while (stop != end && is_part(*stop))
+  while (stop != end && ratelimit::kTokenBytes.has[*stop]) {
     stop++;
+  }
   // A credential with no such byte is no token of RFC 6750, but a credential.
   if (begin == stop) return ratelimit::yield(text, out);
   return ratelimit::yield(ratelimit::slice(begin, stop), out);

@@ -15,8 +15,9 @@ struct Phrase {
   std::size_t len;
 
   constexpr void put(std::string_view part) {
-    for (const char c : part)
+    for (const char c : part) {
       text[len++] = c;
+    }
   }
 };
 

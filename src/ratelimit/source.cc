@@ -16,20 +16,20 @@ enum class Argument { kNone, kToken, kText, kPrefixes, kVariable };
 
 struct SourceRow {
   rl_source_e kind;
-  std::string_view tag;
   Argument argument;
+  std::string_view tag;
   std::string_view usage;
 };
 
 constexpr SourceRow kSources[] = {
-    {RL_SOURCE_BEARER, "bearer", Argument::kNone, "bearer"},
-    {RL_SOURCE_BASIC, "basic", Argument::kNone, "basic"},
-    {RL_SOURCE_HEADER, "header", Argument::kToken, "header=NAME"},
-    {RL_SOURCE_ARG, "arg", Argument::kText, "arg=NAME"},
-    {RL_SOURCE_COOKIE, "cookie", Argument::kToken, "cookie=NAME"},
-    {RL_SOURCE_JWT, "jwt", Argument::kText, "jwt=CLAIM"},
-    {RL_SOURCE_ADDR, "addr", Argument::kPrefixes, "addr[=V4/V6]"},
-    {RL_SOURCE_VAR, "var", Argument::kVariable, "$variable"},
+    {RL_SOURCE_BEARER, Argument::kNone, "bearer", "bearer"},
+    {RL_SOURCE_BASIC, Argument::kNone, "basic", "basic"},
+    {RL_SOURCE_HEADER, Argument::kToken, "header", "header=NAME"},
+    {RL_SOURCE_ARG, Argument::kText, "arg", "arg=NAME"},
+    {RL_SOURCE_COOKIE, Argument::kToken, "cookie", "cookie=NAME"},
+    {RL_SOURCE_JWT, Argument::kText, "jwt", "jwt=CLAIM"},
+    {RL_SOURCE_ADDR, Argument::kPrefixes, "addr", "addr[=V4/V6]"},
+    {RL_SOURCE_VAR, Argument::kVariable, "var", "$variable"},
 };
 static_assert(in_order(kSources), "indexed by rl_source_e");
 

@@ -9,9 +9,10 @@ struct TwoDigits {
 
 constexpr TwoDigits make_two_digits() {
   TwoDigits table{};
+  char* at = table.text;
   for (int i = 0; i < 100; i++) {
-    table.text[2 * i] = static_cast<char>('0' + i / 10);
-    table.text[2 * i + 1] = static_cast<char>('0' + i % 10);
+    *at++ = static_cast<char>('0' + i / 10);
+    *at++ = static_cast<char>('0' + i % 10);
   }
   return table;
 }
@@ -21,13 +22,30 @@ constexpr TwoDigits kTwoDigits = make_two_digits();
 
 constexpr std::string_view kTokenMarks = "!#$%&'*+-.^_`|~";
 
-std::size_t count_digits(std::uint64_t value) {
-  std::size_t n = 1;
-  while (value >= 10000) {
-    value /= 10000;
-    n += 4;
+void put_two(unsigned value, Byte* to) {
+  std::memcpy(to, &kTwoDigits.text[std::size_t{2} * value], 2);
+}
+
+// Below 10000, as nearly all limits and seconds are.
+std::size_t render_short(unsigned value, Byte* buf) {
+  const unsigned high = value / 100;
+  const unsigned low = value % 100;
+  if (value < 10) {
+    buf[0] = static_cast<Byte>('0' + value);
+    return 1;
   }
-  return n + (value >= 10) + (value >= 100) + (value >= 1000);
+  if (value < 100) {
+    put_two(low, buf);
+    return 2;
+  }
+  if (value < 1000) {
+    buf[0] = static_cast<Byte>('0' + high);
+    put_two(low, buf + 1);
+    return 3;
+  }
+  put_two(high, buf);
+  put_two(low, buf + 2);
+  return 4;
 }
 
 }  // namespace
@@ -67,19 +85,21 @@ bool Reader::take_number(std::uint64_t max, std::uint64_t* out) {
 using ratelimit::Byte;
 
 std::size_t rl_render_u64(std::uint64_t value, unsigned char* buf) noexcept {
-  const std::size_t len = ratelimit::count_digits(value);
-  Byte* at = buf + len;
-  while (value >= 100) {
-    at -= 2;
-    std::memcpy(at, &ratelimit::kTwoDigits.text[2 * (value % 100)], 2);
-    value /= 100;
+  // Four digits at a time from the end; the first ones have no zeros.
+  unsigned groups[5];
+  int n = 0;
+  while (value >= 10000) {
+    groups[n++] = static_cast<unsigned>(value % 10000);
+    value /= 10000;
   }
-  if (value >= 10) {
-    std::memcpy(buf, &ratelimit::kTwoDigits.text[2 * value], 2);
-  } else {
-    *buf = static_cast<Byte>('0' + value);
+  Byte* at = buf + ratelimit::render_short(static_cast<unsigned>(value), buf);
+  while (n > 0) {
+    n--;
+    ratelimit::put_two(groups[n] / 100, at);
+    ratelimit::put_two(groups[n] % 100, at + 2);
+    at += 4;
   }
-  return len;
+  return static_cast<std::size_t>(at - buf);
 }
 
 void rl_render_key_id(std::uint64_t key_id, unsigned char buf[16]) noexcept {
