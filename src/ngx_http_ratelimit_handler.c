@@ -102,11 +102,7 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
     if (verdict == RL_BUSY) {
         record->error = 1;
 
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "ratelimit: request is not counted, %s",
-                      process ? "a worker process that holds a lock does not "
-                                "move"
-                              : "too many worker processes");
+        ngx_http_ratelimit_log_busy(r, "the request is not counted");
         return NGX_DECLINED;
     }
 
@@ -181,6 +177,11 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
         }
 
         item->want_next = rlcf->want_next;
+        item->data = entry[i].rule;
+
+        if (entry[i].policy->response || entry[i].rule->settle) {
+            record->responds = 1;
+        }
 
         nitems++;
     }

@@ -53,6 +53,10 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
 
     ngx_http_ratelimit_age_record(record);
 
+    if (ngx_http_ratelimit_correct_charges(r, record) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (record->conf->dialects) {
         dialects = record->conf->dialects->elts;
 

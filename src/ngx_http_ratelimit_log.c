@@ -80,6 +80,17 @@ ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
 }
 
 
+/* a worker was stopped while it held a lock, or every place is taken */
+
+void
+ngx_http_ratelimit_log_busy(ngx_http_request_t *r, char *consequence)
+{
+    ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                  "ratelimit: another worker process holds a lock and does "
+                  "not move, or there are too many; %s", consequence);
+}
+
+
 /* a variable's nonsense, folded by policy: an attacker may have sent it */
 
 void

@@ -46,6 +46,9 @@ typedef struct {
 } ngx_http_ratelimit_value_t;
 
 
+typedef struct ngx_http_ratelimit_response_s  ngx_http_ratelimit_response_t;
+
+
 typedef struct {
     rl_policy_t                  core;       /* first: rl_item_t points here */
     ngx_str_t                    name;
@@ -60,6 +63,7 @@ typedef struct {
     ngx_array_t                  scales;     /* ngx_http_complex_value_t */
     ngx_http_complex_value_t    *capacity;
     ngx_uint_t                   status;     /* 0: the location's */
+    ngx_http_ratelimit_response_t *response; /* NULL: none matters */
 
     u_char                      *file;       /* of the definition, or while */
     ngx_uint_t                   line;       /* undefined of the first use */
@@ -80,6 +84,7 @@ typedef struct {
     ngx_array_t                 *unknown;    /* ngx_str_t: other methods */
     ngx_http_complex_value_t    *condition;
     ngx_http_complex_value_t    *cost;       /* NULL: 1 */
+    ngx_http_complex_value_t    *settle;     /* NULL: the cost is final */
     ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
     unsigned                     except:1;   /* methods=!... */
     unsigned                     precontent:1;
@@ -171,8 +176,16 @@ typedef struct {
     uint64_t                     retry_after_ms;
     unsigned                     refused:1;
     unsigned                     dry_run:1;  /* would have been refused */
+    unsigned                     responds:1; /* a charge depends on the
+                                                response */
     unsigned                     error:1;
 } ngx_http_ratelimit_record_t;
+
+
+/* the line that an item is of */
+
+#define ngx_http_ratelimit_item_rule(item)                                    \
+    ((ngx_http_ratelimit_rule_t *) (item)->data)
 
 
 /* ngx_http_ratelimit_conf.c */
@@ -244,6 +257,8 @@ char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 ngx_int_t ngx_http_ratelimit_compile(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t *cv);
+char *ngx_http_ratelimit_compile_slot(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **cv);
 ngx_int_t ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_ratelimit_value_t *value);
 ngx_int_t ngx_http_ratelimit_value(ngx_http_request_t *r,
@@ -279,6 +294,13 @@ ngx_int_t ngx_http_ratelimit_init_filter(ngx_conf_t *cf);
 ngx_int_t ngx_http_ratelimit_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_ratelimit_check_variables(ngx_conf_t *cf);
 
+/* ngx_http_ratelimit_response.c */
+
+char *ngx_http_ratelimit_response_parameter(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_t *policy, char *name, ngx_str_t *value);
+ngx_int_t ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
+
 /* ngx_http_ratelimit_log.c */
 
 /* bytes of a nonsensical value that a log line shows: it may be a client's */
@@ -287,6 +309,7 @@ ngx_int_t ngx_http_ratelimit_check_variables(ngx_conf_t *cf);
 
 void ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
     ngx_uint_t level, rl_time_t *now);
+void ngx_http_ratelimit_log_busy(ngx_http_request_t *r, char *consequence);
 void ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, char *what, ngx_str_t *value,
     const char *allowed, char *consequence);

@@ -50,6 +50,14 @@ static char *ngx_http_ratelimit_policy_status(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_skip_status(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_skip_if(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_count_status(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_count_if(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_parameter(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *arg);
 static char *ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
@@ -63,15 +71,19 @@ static ngx_int_t ngx_http_ratelimit_join_keys(ngx_conf_t *cf,
 static ngx_http_ratelimit_policy_parameter_t
     ngx_http_ratelimit_policy_parameters[] =
 {
-    { "key=",       ngx_http_ratelimit_policy_key,       1 },
-    { "quota=",     ngx_http_ratelimit_policy_quota,     0 },
-    { "scale=",     ngx_http_ratelimit_policy_scale,     1 },
-    { "algorithm=", ngx_http_ratelimit_policy_algorithm, 0 },
-    { "capacity=",  ngx_http_ratelimit_policy_capacity,  0 },
-    { "tz=",        ngx_http_ratelimit_policy_tz,        0 },
-    { "zone=",      ngx_http_ratelimit_policy_zone,      0 },
-    { "status=",    ngx_http_ratelimit_policy_status,    0 },
-    { "hidden",     ngx_http_ratelimit_policy_hidden,    0 },
+    { "key=",          ngx_http_ratelimit_policy_key,          1 },
+    { "quota=",        ngx_http_ratelimit_policy_quota,        0 },
+    { "scale=",        ngx_http_ratelimit_policy_scale,        1 },
+    { "algorithm=",    ngx_http_ratelimit_policy_algorithm,    0 },
+    { "capacity=",     ngx_http_ratelimit_policy_capacity,     0 },
+    { "tz=",           ngx_http_ratelimit_policy_tz,           0 },
+    { "zone=",         ngx_http_ratelimit_policy_zone,         0 },
+    { "status=",       ngx_http_ratelimit_policy_status,       0 },
+    { "hidden",        ngx_http_ratelimit_policy_hidden,       0 },
+    { "skip_status=",  ngx_http_ratelimit_policy_skip_status,  0 },
+    { "skip_if=",      ngx_http_ratelimit_policy_skip_if,      0 },
+    { "count_status=", ngx_http_ratelimit_policy_count_status, 0 },
+    { "count_if=",     ngx_http_ratelimit_policy_count_if,     0 },
     { NULL, NULL, 0 }
 };
 
@@ -315,6 +327,42 @@ ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
     line->policy->core.hidden = 1;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_policy_skip_status(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+{
+    return ngx_http_ratelimit_response_parameter(cf, line->policy, "skip_status",
+                                                 value);
+}
+
+
+static char *
+ngx_http_ratelimit_policy_skip_if(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+{
+    return ngx_http_ratelimit_response_parameter(cf, line->policy, "skip_if",
+                                                 value);
+}
+
+
+static char *
+ngx_http_ratelimit_policy_count_status(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+{
+    return ngx_http_ratelimit_response_parameter(cf, line->policy, "count_status",
+                                                 value);
+}
+
+
+static char *
+ngx_http_ratelimit_policy_count_if(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+{
+    return ngx_http_ratelimit_response_parameter(cf, line->policy, "count_if",
+                                                 value);
 }
 
 

@@ -17,10 +17,8 @@ static char *ngx_http_ratelimit_rule_method(ngx_conf_t *cf,
     ngx_http_ratelimit_rule_t *rule, ngx_str_t *name);
 static char *ngx_http_ratelimit_rule_phase(ngx_conf_t *cf,
     ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
-static char *ngx_http_ratelimit_rule_cost_conf(ngx_conf_t *cf,
-    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
-static char *ngx_http_ratelimit_rule_complex(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_http_complex_value_t **cv);
+static char *ngx_http_ratelimit_rule_units(ngx_conf_t *cf, char *name,
+    ngx_str_t *value, ngx_http_complex_value_t **cv);
 
 
 /* the methods that nginx knows */
@@ -46,7 +44,7 @@ static ngx_conf_bitmask_t  ngx_http_ratelimit_methods[] = {
 
 
 static char  *ngx_http_ratelimit_rule_parameters[] = {
-    "methods=", "if=", "cost=", "dry_run=", "phase=", NULL
+    "methods=", "if=", "cost=", "settle=", "dry_run=", "phase=", NULL
 };
 
 
@@ -173,10 +171,14 @@ ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
         return ngx_http_ratelimit_rule_methods(cf, rule, &value);
 
     case 'i':
-        return ngx_http_ratelimit_rule_complex(cf, &value, &rule->condition);
+        return ngx_http_ratelimit_compile_slot(cf, &value, &rule->condition);
 
     case 'c':
-        return ngx_http_ratelimit_rule_cost_conf(cf, rule, &value);
+        return ngx_http_ratelimit_rule_units(cf, "cost", &value, &rule->cost);
+
+    case 's':
+        return ngx_http_ratelimit_rule_units(cf, "settle", &value,
+                                             &rule->settle);
 
     case 'd':
         return ngx_http_ratelimit_compile_dry_run(cf, &value, &rule->dry_run);
@@ -294,40 +296,23 @@ ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule,
 
 
 static char *
-ngx_http_ratelimit_rule_cost_conf(ngx_conf_t *cf,
-    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value)
+ngx_http_ratelimit_rule_units(ngx_conf_t *cf, char *name, ngx_str_t *value,
+    ngx_http_complex_value_t **cv)
 {
     char        *rv;
     uint32_t     units;
     const char  *allowed;
 
-    rv = ngx_http_ratelimit_rule_complex(cf, value, &rule->cost);
+    rv = ngx_http_ratelimit_compile_slot(cf, value, cv);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if (rule->cost->lengths == NULL) {
+    if ((*cv)->lengths == NULL) {
         allowed = rl_parse_units(ngx_http_ratelimit_str(value), &units);
         if (allowed) {
-            return ngx_http_ratelimit_invalid(cf, "cost", value, allowed);
+            return ngx_http_ratelimit_invalid(cf, name, value, allowed);
         }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_ratelimit_rule_complex(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_http_complex_value_t **cv)
-{
-    *cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (*cv == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_ratelimit_compile(cf, value, *cv) != NGX_OK) {
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
@@ -340,7 +325,7 @@ ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
 {
     char  *rv;
 
-    rv = ngx_http_ratelimit_rule_complex(cf, text, value);
+    rv = ngx_http_ratelimit_compile_slot(cf, text, value);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

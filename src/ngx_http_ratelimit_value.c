@@ -26,6 +26,23 @@ ngx_http_ratelimit_compile(ngx_conf_t *cf, ngx_str_t *text,
 }
 
 
+char *
+ngx_http_ratelimit_compile_slot(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **cv)
+{
+    *cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (*cv == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_ratelimit_compile(cf, text, *cv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 ngx_int_t
 ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_ratelimit_value_t *value)

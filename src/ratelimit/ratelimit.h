@@ -216,6 +216,7 @@ typedef struct {
   uint32_t cost_units;     /* 0: look only */
   int dry_run;             /* its refusal refuses nothing */
   int want_next;           /* fill next_ms */
+  void *data;              /* the caller's own, left alone */
 
   int admitted;            /* by this policy alone */
   int charged;             /* cost_units are in the bucket now */
