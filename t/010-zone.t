@@ -14,7 +14,7 @@ __DATA__
 GET /nothing
 --- error_log
 [notice]
-ratelimit: zone "api" of 1048576 bytes holds 15841 keys
+ratelimit: zone "api" of 1048576 bytes holds 15810 keys
 
 
 
@@ -25,7 +25,7 @@ ratelimit: zone "api" of 1048576 bytes holds 15841 keys
 --- request
 GET /nothing
 --- error_log
-ratelimit: zone "api" of 65536 bytes holds 961 keys
+ratelimit: zone "api" of 65536 bytes holds 930 keys
 
 
 
@@ -37,8 +37,8 @@ ratelimit: zone "api" of 65536 bytes holds 961 keys
 --- request
 GET /nothing
 --- error_log
-ratelimit: zone "one" of 65536 bytes holds 961 keys
-ratelimit: zone "two" of 2097152 bytes holds 31713 keys
+ratelimit: zone "one" of 65536 bytes holds 930 keys
+ratelimit: zone "two" of 2097152 bytes holds 31682 keys
 
 
 
@@ -120,11 +120,14 @@ ratelimit: zone "two" of 2097152 bytes holds 31713 keys
     location /log { default_type text/plain; alias $TEST_NGINX_SERVER_ROOT/logs/error.log; }
 --- init
 my $answers = RateLimit::pipeline(3000, sub { "/t?k=$_[0]" });
-RateLimit::publish('answers', join '', map { "$_: $answers->{$_}\n" } sort keys %$answers);
+RateLimit::publish('answers', CORE::join '', map { "$_: $answers->{$_}\n" } sort keys %$answers);
 --- request eval
-["GET /answers", "GET /log"]
+["GET /answers", "GET /t?k=last", "GET /log"]
+--- wait: 1.05
+--- error_code eval
+[200, 200, 200]
 --- response_body_filters eval
-[[sub { $_[0] }],
+[[sub { $_[0] }], [sub { "" }],
  [RateLimit::lines_like(qr/\[warn\] .*(zone "api" is full, )\d+ buckets with units in use evicted since the last such line/)]]
 --- response_body eval
-["200: 3000\n", "zone \"api\" is full, \n"]
+["200: 3000\n", "", "zone \"api\" is full, \n"]

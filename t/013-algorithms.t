@@ -229,7 +229,7 @@ sub next_multiple { my ($s) = @_; return $s * (int(time() / $s) + 1); }
 === TEST 13: a capacity's nonsense is logged, and the policy does not apply
 --- http_config
     ratelimit_zone   zone=api:64k;
-    ratelimit_policy token key=$arg_k quota=0/1h algorithm=gcra capacity=$arg_c;
+    ratelimit_policy token key=$arg_k quota=1/1h algorithm=gcra capacity=$arg_c;
 --- config
     location /t { ratelimit token; empty_gif; }
 --- request

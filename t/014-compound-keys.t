@@ -11,9 +11,9 @@ __DATA__
     ratelimit_zone   zone=api:64k;
     ratelimit_policy route key=$uri key=$arg_user quota=1/1h;
 --- config
-    location / { ratelimit route; empty_gif; }
+    location /t { ratelimit route; empty_gif; }
 --- request eval
-["GET /a?user=x", "GET /b?user=x", "GET /a?user=y", "GET /a?user=x", "GET /b?user=x"]
+["GET /t/a?user=x", "GET /t/b?user=x", "GET /t/a?user=y", "GET /t/a?user=x", "GET /t/b?user=x"]
 --- error_code eval
 [200, 200, 200, 429, 429]
 

@@ -198,10 +198,12 @@ X-search-remaining: 6
         ratelimit_headers x-ratelimit;
         ratelimit_status 420;
         if ($arg_if) {
-            empty_gif;
+            proxy_pass http://backend;
         }
         empty_gif;
     }
+--- backend
+    location / { return 200; }
 --- request eval
 ["GET /t?k=a&if=1", "GET /t?k=a&if=1", "GET /t?k=a"]
 --- error_code eval

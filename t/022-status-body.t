@@ -169,8 +169,8 @@ Retry-After: 3600
 --- response_body_filters eval
 sub {
     my $problem = JSON::PP->new->utf8->decode($_[0]);
-    return join "\n", $problem->{type}, $problem->{status}, length $problem->{title} > 0,
-                      join(',', @{$problem->{'violated-policies'}}), '';
+    return CORE::join "\n", $problem->{type}, $problem->{status}, length $problem->{title} > 0,
+                      CORE::join(',', @{$problem->{'violated-policies'}}), '';
 }
 --- response_body
 https://iana.org/assignments/http-problem-types#quota-exceeded

@@ -468,11 +468,11 @@ text
 
 === TEST 26: the auto-index redirect of the static handler is behind the decision
 --- config
-    location / { ratelimit token; root $TEST_NGINX_HTML_DIR; }
+    location /t { ratelimit token; root $TEST_NGINX_HTML_DIR; }
 --- user_files
->>> sub/x
+>>> t/sub/x
 --- request
-GET /sub?k=a
+GET /t/sub?k=a
 --- error_code: 301
 --- response_headers eval
 $::fields
@@ -482,7 +482,7 @@ $::fields
 === TEST 27: many fields: over one part of nginx's list of headers
 --- config eval
 "location /t { ratelimit token;"
-. join('', map { "add_header X-Number-$_ $_;" } 1 .. 40) . " empty_gif; }"
+. CORE::join('', map { "add_header X-Number-$_ $_;" } 1 .. 40) . " empty_gif; }"
 --- request
 GET /t?k=a
 --- response_headers eval

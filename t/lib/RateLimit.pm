@@ -39,8 +39,9 @@ add_block_preprocessor(sub {
 
     $block->set_value('no_error_log', [listed($block->no_error_log), @never]);
 
-    if (defined $block->must_die && !defined $block->suppress_stderr) {
+    if (defined $block->must_die) {
         $block->set_value('suppress_stderr', '');
+        $block->set_value('error_log', ['[emerg]', listed($block->error_log)]);
     }
 
     if (!defined $block->config) {
