@@ -296,7 +296,11 @@ ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record)
     }
 
     elapsed_ms = now.mono_ms - record->time.mono_ms;
-    record->time = now;
+
+    /* not now.wall_ms: the clocks tick apart, a Unix reset would waver */
+
+    record->time.mono_ms += elapsed_ms;
+    record->time.wall_ms += elapsed_ms;
 
 #define ngx_http_ratelimit_age(ms)                                            \
     (ms) -= ngx_min((ms), elapsed_ms)
