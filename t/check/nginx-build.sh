@@ -59,8 +59,7 @@ same_order() {
 
 plain_core() {
     cc -std=c++17 -O2 -Wall -Werror -fPIC -shared -I src \
-        -o "$objs/core.so" $(grep '\.cc$' src/sources.txt | sed 's|^|src/|') &&
-        leaves_no_cxx "$objs/core.so"
+        -o "$objs/core.so" $(grep '\.cc$' src/sources.txt | sed 's|^|src/|')
 }
 
 check 'configure --add-dynamic-module' \

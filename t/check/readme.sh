@@ -29,7 +29,7 @@ accepted() {
             echo '}'
         fi
     } > "$conf"
-    "$NGINX" -t -q -p "$dir/" -c "$conf" -e stderr
+    "$NGINX_BINARY" -t -q -p "$dir/" -c "$conf" -e stderr
 }
 
 linked() {

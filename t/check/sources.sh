@@ -14,7 +14,8 @@ present() {
 }
 
 core_knows_no_nginx() {
-    ! grep -n -i -E 'ngx_|#include <nginx' src/ratelimit/*
+    ! grep -n -E 'ngx_(config|core|http)\.h|ngx_\w+_t\b|\bngx_\w+\(' \
+        src/ratelimit/*
 }
 
 shim_sees_one_header() {

@@ -48,7 +48,10 @@ sub command {
             "TEST_NGINX_STREAM_PORT=" . free_port(),
             "TEST_NGINX_SERVROOT=$dir/$name/servroot",
             "TEST_NGINX_ERROR_LOG=$dir/$name/error.log",
-            'timeout', $timeout, $^X, '-It/lib', $file];
+            # "Bail out!" would end the run of all suites: a failed test does.
+            'bash', '-c', q{set -o pipefail
+                 timeout "$@" | sed -u 's/^Bail out!/not ok - bailed out:/'},
+            'suite', $timeout, $^X, '-It/lib', $file];
 }
 
 my $harness = TAP::Harness->new({

@@ -17,7 +17,7 @@ use_nginx() {
 
 mode_default() {
     use_nginx ''
-    build_project -DNGINX_SRC="$nginx_src" -DBUILD_TESTING=ON
+    build_project -DNGINX_SRC="$nginx_src"
     run_unit
     run_suites suites
     run_checks
