@@ -1,0 +1,117 @@
+// Folding of refusals that repeat.
+
+#include <sched.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "arena.h"
+
+namespace {
+
+class Fold : public testing::Test {
+ protected:
+  // -1: no line is due; else how many it stands for besides its own.
+  int due(uint64_t key_id, uint64_t now_ms) {
+    const rl_time_t now = at(now_ms);
+    uint32_t folded = 0;
+    return rl_log_due(arena_.zone(), key_id, &now, &folded)
+               ? static_cast<int>(folded)
+               : -1;
+  }
+
+  Arena arena_{64 * 1024};
+};
+
+TEST_F(Fold, LogsAKeyOnceASecondWithTheNumberSwallowed) {
+  EXPECT_EQ(0, due(7, 10000));
+  for (uint64_t ms = 10001; ms < 11000; ms += 100) {
+    EXPECT_EQ(-1, due(7, ms));
+  }
+  EXPECT_EQ(10, due(7, 11000));
+  EXPECT_EQ(-1, due(7, 11001));
+  EXPECT_EQ(1, due(7, 15000));
+  EXPECT_EQ(0, due(7, 16000));
+}
+
+TEST_F(Fold, KeepsKeysApart) {
+  EXPECT_EQ(0, due(7, 10000));
+  EXPECT_EQ(0, due(uint64_t{1} << 63, 10000));
+  EXPECT_EQ(0, due(8, 10000));
+  EXPECT_EQ(-1, due(7, 10000));
+}
+
+TEST_F(Fold, AClockThatIsBehindIsTheSameSecond) {
+  EXPECT_EQ(0, due(7, 11000));
+  EXPECT_EQ(-1, due(7, 10990));
+  EXPECT_EQ(-1, due(7, 11010));
+  EXPECT_EQ(2, due(7, 12000));
+}
+
+TEST_F(Fold, SecondsMayWrapAround) {
+  const uint64_t wrap_ms = (uint64_t{1} << 20) * 1000;
+  EXPECT_EQ(0, due(7, wrap_ms - 1000));
+  EXPECT_EQ(-1, due(7, wrap_ms - 1));
+  EXPECT_EQ(1, due(7, wrap_ms));
+  EXPECT_EQ(-1, due(7, wrap_ms + 1));
+  EXPECT_EQ(1, due(7, wrap_ms + 1000));
+}
+
+TEST_F(Fold, AFloodOfKeysGivesABoundedNumberOfLinesAndNoKeyTwo) {
+  std::mt19937_64 random(1);
+  for (uint64_t second = 10; second < 20; ++second) {
+    std::multiset<uint64_t> lines;
+    for (int i = 0; i < 20000; ++i) {
+      const uint64_t key = (random() % 5000) * 0x9e3779b97f4a7c15u;
+      if (due(key, second * 1000 + static_cast<uint64_t>(i) / 20) >= 0) {
+        lines.insert(key);
+      }
+    }
+    EXPECT_LE(200u, lines.size());
+    EXPECT_GE(240u, lines.size());
+    EXPECT_EQ(lines.size(), std::set<uint64_t>(lines.begin(), lines.end()).size());
+  }
+}
+
+TEST_F(Fold, ProcessesFoldTogether) {
+  constexpr int kProcesses = 4;
+  constexpr uint64_t kSeconds = 200;
+  constexpr uint64_t kRepeats = 50;
+  SharedMemory shared(4096);
+  auto* lines = shared.as<std::atomic<uint64_t>>();
+  auto* swallowed = lines + 1;
+  auto* arrived = lines + 2;
+  for (int p = 0; p < kProcesses; ++p) {
+    if (fork() == 0) {
+      for (uint64_t s = 0; s < kSeconds; ++s) {
+        for (uint64_t i = 0; i < kRepeats; ++i) {
+          const int n = due(7, (s + 1) * 1000 + i);
+          if (n >= 0) {
+            lines->fetch_add(1);
+            swallowed->fetch_add(static_cast<uint64_t>(n));
+          }
+        }
+        // Nobody is ahead by more than this second.
+        arrived->fetch_add(1);
+        while (*arrived < kProcesses * (s + 1)) {
+          sched_yield();
+        }
+      }
+      _exit(0);
+    }
+  }
+  while (wait(nullptr) > 0) {
+  }
+  const int last = due(7, (kSeconds + 10) * 1000);
+  ASSERT_LE(0, last);
+  EXPECT_EQ(kSeconds, lines->load());
+  EXPECT_EQ(kProcesses * kSeconds * kRepeats,
+            lines->load() + swallowed->load() + static_cast<uint64_t>(last));
+}
+
+}  // namespace

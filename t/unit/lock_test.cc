@@ -1,0 +1,334 @@
+// Locks and the process register: that decisions of several processes are
+// exact, that none waits for ever, and that slots are reused safely.  What
+// happens to a process that is killed is in crash_test.cc.
+
+#include "ratelimit/lock.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "arena.h"
+#include "ratelimit/registry.h"
+#include "ratelimit/zone.h"
+
+namespace ratelimit {
+namespace {
+
+constexpr uint64_t kHour = 3600 * 1000;
+
+using Clock = std::chrono::steady_clock;
+
+double ms_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start)
+      .count();
+}
+
+// Runs body(i) in n processes, or in n threads where a sanitizer is to see all
+// of them, each with a process record of its own.
+void run_all(bool threads, int n, const std::function<void(int)>& body) {
+  if (threads) {
+    std::vector<std::thread> running;
+    for (int i = 0; i < n; ++i) {
+      running.emplace_back(body, i);
+    }
+    for (std::thread& thread : running) {
+      thread.join();
+    }
+    return;
+  }
+  for (int i = 0; i < n; ++i) {
+    if (fork() == 0) {
+      body(i);
+      _exit(testing::Test::HasFailure());
+    }
+  }
+  int status = 0;
+  while (wait(&status) > 0) {
+    EXPECT_EQ(0, status);
+  }
+}
+
+// Three policies in crossing orders.  One key of `small` and `middle` each has
+// little, and `shared`, one bucket for all, has one unit more than all of
+// `small` have together: it is never full, so it must never refuse, although
+// its units are wanted by many requests that others refuse.  That is what
+// reserving and rolling back gets wrong.
+class Exactness : public testing::TestWithParam<bool> {
+ protected:
+  static constexpr uint32_t kKeys = 16;
+  static constexpr uint32_t kSmall = 1000;
+  static constexpr uint32_t kMiddle = 1200;
+  static constexpr uint32_t kShared = kKeys * kSmall + 1;
+
+  struct Tally {
+    std::atomic<uint64_t> admitted[3][kKeys];
+    std::atomic<uint64_t> refused[3][kKeys];  // by this one
+    std::atomic<uint64_t> busy;
+  };
+
+  void worker(int self, uint64_t rounds) {
+    rl_process_t process = arena_.join();
+    std::mt19937_64 random(static_cast<uint64_t>(self));
+    const rl_time_t now = at(1000000);
+    const Policy* policies[] = {&small_, &middle_, &shared_};
+    for (uint64_t round = 0; round < rounds; ++round) {
+      const auto first = static_cast<unsigned>(random() % 3);
+      rl_item_t items[3];
+      unsigned which[3];
+      uint32_t keys[3];
+      for (unsigned i = 0; i < 3; ++i) {
+        which[i] = self % 2 ? (first + i) % 3 : (first + 3 - i) % 3;
+        keys[i] = which[i] == 2 ? 0 : static_cast<uint32_t>(random() % kKeys);
+        items[i] = policies[which[i]]->item(std::to_string(keys[i]));
+      }
+      const rl_verdict_e verdict = rl_decide(&process, items, 3, &now);
+      for (unsigned i = 0; i < 3; ++i) {
+        if (verdict == RL_ADMITTED) {
+          ++tally_->admitted[which[i]][keys[i]];
+        } else if (verdict == RL_REFUSED && !items[i].admitted) {
+          ++tally_->refused[which[i]][keys[i]];
+        }
+      }
+      tally_->busy += verdict == RL_BUSY;
+    }
+    rl_process_leave(&process);
+  }
+
+  uint32_t left(const Policy& policy, uint32_t key) {
+    rl_process_t process = arena_.join();
+    rl_item_t item = policy.item(std::to_string(key));
+    const rl_time_t now = at(1000000);
+    EXPECT_NE(RL_BUSY, rl_look(&process, &item, 1, &now));
+    rl_process_leave(&process);
+    return item.remaining_units;
+  }
+
+  Arena arena_{64 * 1024, 2};
+  SharedMemory memory_{sizeof(Tally)};
+  Tally* tally_ = memory_.as<Tally>();
+  const Policy small_{arena_.zone(0), "small", kSmall, kHour, RL_SLIDING};
+  const Policy middle_{arena_.zone(1), "middle", kMiddle, kHour, RL_FIXED};
+  const Policy shared_{arena_.zone(0), "shared", kShared, kHour, RL_GCRA};
+};
+
+TEST_P(Exactness, NoneTooManyNoneFalselyRefusedNoneChargedInVain) {
+#if defined(__SANITIZE_THREAD__)
+  const uint64_t rounds = times(20000);
+#else
+  const uint64_t rounds = times(GetParam() ? 50000 : 500000);
+#endif
+  run_all(GetParam(), 4, [&](int self) { worker(self, rounds); });
+  uint64_t admitted[3] = {};
+  for (unsigned p = 0; p < 3; ++p) {
+    const Policy* policies[] = {&small_, &middle_, &shared_};
+    const uint32_t quotas[] = {kSmall, kMiddle, kShared};
+    for (uint32_t k = 0; k < (p == 2 ? 1 : kKeys); ++k) {
+      const uint64_t took = tally_->admitted[p][k];
+      admitted[p] += took;
+      EXPECT_EQ(quotas[p] - took, left(*policies[p], k))
+          << "policy " << p << " key " << k;
+      if (tally_->refused[p][k] > 0) {
+        EXPECT_EQ(0u, left(*policies[p], k)) << "policy " << p << " key " << k;
+      }
+    }
+  }
+  EXPECT_EQ(0u, tally_->refused[2][0]) << "refused though never full";
+  EXPECT_EQ(uint64_t{kKeys} * kSmall, admitted[0]);
+  EXPECT_EQ(admitted[0], admitted[1]);
+  EXPECT_EQ(admitted[0], admitted[2]);
+  EXPECT_GE(rounds / 1000, tally_->busy);
+}
+
+#if defined(__SANITIZE_THREAD__)
+INSTANTIATE_TEST_SUITE_P(Threads, Exactness, testing::Values(true));
+#else
+INSTANTIATE_TEST_SUITE_P(Processes, Exactness, testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(Threads, Exactness, testing::Values(true));
+#endif
+
+// A zone so full that most decisions need both sets of their keys, in orders
+// that would close circles if anybody waited out of order.
+TEST(Locks, CrowdedSetsAndManyPoliciesNeverStop) {
+  Arena arena(6 * 2048);
+  SharedMemory memory(4096);
+  auto* done = memory.as<std::atomic<uint64_t>>();
+  const uint64_t rounds = times(20000);
+  run_all(false, 4, [&](int self) {
+    rl_process_t process = arena.join();
+    const Policy policy(arena.zone(), "p", 1000000, kHour);
+    std::mt19937_64 random(static_cast<uint64_t>(self));
+    for (uint64_t round = 0; round < rounds; ++round) {
+      rl_item_t items[8];
+      for (rl_item_t& item : items) {
+        item = policy.item_of({random(), random()});
+      }
+      const rl_time_t now = at(1000 + round);
+      if (rl_decide(&process, items, 8, &now) == RL_ADMITTED) {
+        ++*done;
+      }
+    }
+    rl_process_leave(&process);
+  });
+  EXPECT_LE(4 * rounds * 999 / 1000, *done);
+  for (uint32_t s = 0; s < arena.zone()->sets; ++s) {
+    EXPECT_EQ(0u, set_at(arena.zone(), s)->lock);
+  }
+}
+
+TEST(Locks, AStoppedOwnerMakesOthersBusyNotWaitForEver) {
+  Arena arena(64 * 1024);
+  const Policy policy(arena.zone(), "p", 10, kHour);
+  SharedMemory memory(4096);
+  auto* taken = memory.as<std::atomic<int>>();
+  rl_item_t item = policy.item("k");
+  Set* set = set_at(arena.zone(),
+                    primary_index(item.bucket.lo, arena.zone()->sets));
+  const pid_t child = fork();
+  if (child == 0) {
+    rl_process_t process = arena.join();
+    Locks locks(&process);
+    locks.take(set);
+    *taken = 1;
+    raise(SIGSTOP);
+    locks.release_all();
+    rl_process_leave(&process);
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(child, waitpid(child, &status, WUNTRACED));
+  ASSERT_TRUE(WIFSTOPPED(status));
+  ASSERT_EQ(1, *taken);
+
+  rl_process_t process = arena.join();
+  const rl_time_t now = at(1000);
+  const Policy other(arena.zone(), "q", 10, kHour);
+  rl_item_t items[] = {other.item("k"), item};
+  const Clock::time_point start = Clock::now();
+  EXPECT_EQ(RL_BUSY, rl_decide(&process, items, 2, &now));
+  EXPECT_LE(49, ms_since(start));
+  EXPECT_GE(2000, ms_since(start));
+  // Nothing is held, nothing was charged.
+  EXPECT_EQ(RL_ADMITTED, rl_look(&process, items, 1, &now));
+  EXPECT_EQ(10u, items[0].remaining_units);
+
+  kill(child, SIGCONT);
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  EXPECT_EQ(0, status);
+  EXPECT_EQ(RL_ADMITTED, rl_decide(&process, items, 2, &now));
+  EXPECT_EQ(9u, items[1].remaining_units);
+}
+
+TEST(Register, GivesEveryProcessASlotAndTakesItBack) {
+  Arena arena(64 * 1024);
+  std::vector<rl_process_t> joined;
+  for (uint32_t i = 0; i < kSlots; ++i) {
+    joined.push_back(arena.join());
+    EXPECT_EQ(i, joined.back().slot);
+  }
+  rl_process_t one_more = {};
+  EXPECT_EQ(RL_ERROR, rl_process_join(&one_more, arena.registry(),
+                                      arena.zones().data(), 1));
+  const uint32_t old_owner = joined[7].owner;
+  rl_process_leave(&joined[7]);
+  EXPECT_EQ(nullptr, joined[7].registry);
+  one_more = arena.join();
+  EXPECT_EQ(7u, one_more.slot);
+  EXPECT_NE(old_owner, one_more.owner) << "a new generation";
+}
+
+TEST(Register, JoiningAgainOnlyRenewsTheZones) {
+  Arena arena(64 * 1024, 2);
+  rl_process_t process = arena.join();
+  const uint32_t owner = process.owner;
+  ASSERT_EQ(RL_OK, rl_process_join(&process, arena.registry(),
+                                   arena.zones().data(), 1));
+  EXPECT_EQ(owner, process.owner);
+  EXPECT_EQ(1u, process.nzones);
+}
+
+TEST(Register, AForkOfAJoinedProcessJoinsForItself) {
+  Arena arena(64 * 1024);
+  rl_process_t process = arena.join();
+  SharedMemory memory(4096);
+  auto* owner = memory.as<std::atomic<uint32_t>>();
+  if (fork() == 0) {
+    // Leaving must not free the parent's slot either.
+    rl_process_t copy = process;
+    rl_process_leave(&copy);
+    rl_process_join(&process, arena.registry(), arena.zones().data(), 1);
+    *owner = process.owner;
+    _exit(0);
+  }
+  wait(nullptr);
+  EXPECT_NE(process.owner, *owner);
+  EXPECT_FALSE(is_dead(registry_of(&process), process.owner, true));
+  EXPECT_TRUE(is_dead(registry_of(&process), *owner, false));
+}
+
+TEST(Register, SlotsOfTheDeadAreReusedWhenNoneIsFree) {
+  Arena arena(64 * 1024);
+  SharedMemory memory(4096);
+  auto* owner = memory.as<std::atomic<uint32_t>>();
+  if (fork() == 0) {
+    *owner = arena.join().owner;
+    _exit(0);  // without leaving
+  }
+  wait(nullptr);
+  std::vector<rl_process_t> joined;
+  for (uint32_t i = 1; i < kSlots; ++i) {
+    joined.push_back(arena.join());
+    EXPECT_EQ(i, joined.back().slot);
+  }
+  joined.push_back(arena.join());
+  EXPECT_EQ(0u, joined.back().slot);
+  EXPECT_TRUE(is_dead(registry_of(&joined[0]), *owner, false));
+}
+
+TEST(Register, KnowsAZombieAndAReusedPid) {
+  Arena arena(64 * 1024);
+  rl_process_t process = arena.join();
+  SharedMemory memory(4096);
+  auto* owner = memory.as<std::atomic<uint32_t>>();
+  const pid_t child = fork();
+  if (child == 0) {
+    *owner = arena.join().owner;
+    _exit(0);
+  }
+  siginfo_t info;
+  ASSERT_EQ(0, waitid(P_PID, static_cast<id_t>(child), &info,
+                      WEXITED | WNOWAIT));
+  const Registry* registry = registry_of(&process);
+  EXPECT_FALSE(is_dead(registry, *owner, false)) << "answers kill(pid, 0)";
+  EXPECT_TRUE(is_dead(registry, *owner, true));
+  wait(nullptr);
+  EXPECT_TRUE(is_dead(registry, *owner, false));
+
+  // Our own slot, were it that of somebody who had started at another time.
+  Slot* slot = slot_of(&process);
+  Life life = Life::of(slot->life);
+  life.start ^= 1;
+  slot->life = life.word();
+  EXPECT_FALSE(is_dead(registry, process.owner, false));
+  EXPECT_TRUE(is_dead(registry, process.owner, true));
+}
+
+TEST(Register, IsAttachedOnlyIfItIsOne) {
+  Arena arena(64 * 1024);
+  EXPECT_EQ(RL_OK, rl_registry_attach(arena.registry()));
+  *static_cast<char*>(arena.registry()) = 0;
+  EXPECT_EQ(RL_ERROR, rl_registry_attach(arena.registry()));
+}
+
+}  // namespace
+}  // namespace ratelimit

@@ -1,0 +1,304 @@
+// The bucket table: finding, placing, evicting, and what a flood can do.
+
+#include "ratelimit/table.h"
+
+#include <cstdio>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "arena.h"
+#include "ratelimit/zone.h"
+
+namespace ratelimit {
+namespace {
+
+constexpr size_t kMiB = 1 << 20;
+// What nginx keeps of a zone for itself.
+constexpr size_t kNginxHeader = 256;
+
+rl_verdict_e decide(rl_process_t* process, rl_item_t item, uint64_t now_ms) {
+  const rl_time_t now = at(now_ms);
+  return rl_decide(process, &item, 1, &now);
+}
+
+uint32_t remaining(rl_process_t* process, rl_item_t item, uint64_t now_ms) {
+  const rl_time_t now = at(now_ms);
+  EXPECT_NE(RL_BUSY, rl_look(process, &item, 1, &now));
+  return item.remaining_units;
+}
+
+rl_zone_stats_t stats(const rl_zone_t* zone, uint64_t now_ms = 0) {
+  rl_zone_stats_t out;
+  const rl_time_t now = at(now_ms);
+  rl_zone_stats(zone, 1, &now, &out);
+  return out;
+}
+
+TEST(Tags, AreMatchedAlikeByBothWays) {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 200000; ++round) {
+    uint8_t tags[32];
+    for (uint8_t& tag : tags) {
+      // Neighbours in value and borrows between bytes are the hard cases.
+      const uint8_t values[] = {0, 1, 0x7f, 0x80, 0x81, 0xff,
+                                static_cast<uint8_t>(random())};
+      tag = values[random() % 7];
+    }
+    const uint8_t wanted = tags[random() % 32];
+    uint32_t expected = 0;
+    for (int i = 0; i < 32; ++i) {
+      expected |= static_cast<uint32_t>(tags[i] == wanted) << i;
+    }
+    ASSERT_EQ(expected, match_tags_portable(tags, wanted));
+    ASSERT_EQ(expected, match_tags(tags, wanted));
+  }
+}
+
+TEST(Zone, HoldsAsManyKeysAsPromised) {
+  Arena mib(kMiB - kNginxHeader);
+  EXPECT_LE(15800u, stats(mib.zone()).capacity);
+  Arena least(64 * 1024 - kNginxHeader);
+  EXPECT_EQ(930u, stats(least.zone()).capacity);
+}
+
+TEST(Zone, AttachesOnlyToWhatItWasCreatedAs) {
+  Arena arena(64 * 1024);
+  void* memory = arena.zone()->memory;
+  rl_zone_t other = {};
+  ASSERT_EQ(RL_OK, rl_zone_attach(&other, memory, 64 * 1024));
+  EXPECT_EQ(arena.zone()->id, other.id);
+  EXPECT_EQ(arena.zone()->sets, other.sets);
+  EXPECT_EQ(RL_ERROR, rl_zone_attach(&other, memory, 64 * 1024 - 64));
+  ++static_cast<ZoneHeader*>(memory)->version;
+  EXPECT_EQ(RL_ERROR, rl_zone_attach(&other, memory, 64 * 1024));
+  std::memset(memory, 0xff, 4096);
+  EXPECT_EQ(RL_ERROR, rl_zone_attach(&other, memory, 64 * 1024));
+}
+
+TEST(Zone, IsCreatedOverAnythingButNeedsRoomForOneSet) {
+  SharedMemory memory(8192);
+  std::memset(memory.get(), 0xff, memory.size());
+  const std::string seed = Arena::seed();
+  rl_zone_t zone;
+  EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.get(), 4095,
+                                     str(seed).data));
+  EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.as<char>() + 8, 8000,
+                                     str(seed).data));
+  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), 4096, str(seed).data));
+  EXPECT_EQ(31u, stats(&zone).capacity);
+  EXPECT_EQ(0u, stats(&zone).used);
+  EXPECT_EQ(0u, stats(&zone).evicted_live);
+}
+
+TEST(Table, KeepsALookupToOneSetUntilItIsCrowded) {
+  Arena arena(kMiB);
+  rl_process_t process = arena.join();
+  const Policy policy(arena.zone(), "p", 10, 60000);
+  std::mt19937_64 random(2);
+  // Half full: every key in its primary set, or else that one is crowded.
+  const uint32_t keys = static_cast<uint32_t>(stats(arena.zone()).capacity / 2);
+  for (uint32_t i = 0; i < keys; ++i) {
+    decide(&process, policy.item_of({random(), random()}), 1000);
+  }
+  uint32_t secondary = 0;
+  for (uint32_t s = 0; s < arena.zone()->sets; ++s) {
+    const Set& set = *set_at(arena.zone(), s);
+    EXPECT_EQ(0u, set.occupied & (set.occupied + 1)) << "not a prefix";
+    for (uint32_t i = 0; i < 31 && set.occupied >> i & 1; ++i) {
+      const uint32_t home = primary_index(set.buckets[i].key,
+                                          arena.zone()->sets);
+      if (home != s) {
+        ++secondary;
+        EXPECT_TRUE(is_crowded(*set_at(arena.zone(), home)));
+        EXPECT_EQ(s, secondary_index(set.buckets[i].key, arena.zone()->sets));
+      }
+    }
+  }
+  EXPECT_GT(keys / 100, secondary);
+  EXPECT_EQ(keys, stats(arena.zone(), 1000).used);
+  EXPECT_EQ(keys, stats(arena.zone(), 1000).live);
+}
+
+TEST(Table, LosesFewLiveKeysWhenNearlyFull) {
+  Arena arena(8 * kMiB);
+  rl_process_t process = arena.join();
+  const Policy policy(arena.zone(), "p", 10, 60000);
+  std::mt19937_64 random(3);
+  const uint64_t capacity = stats(arena.zone()).capacity;
+  for (uint64_t i = 0; i < capacity * 95 / 100; ++i) {
+    decide(&process, policy.item_of({random(), random()}), 1000);
+  }
+  const rl_zone_stats_t full = stats(arena.zone(), 1000);
+  const double lost = static_cast<double>(full.evicted_live) * 100 /
+                      (static_cast<double>(capacity) * 0.95);
+  std::printf("95 %% full: %.2f %% of live keys lost\n", lost);
+  RecordProperty("lost_permille", static_cast<int>(lost * 10));
+  EXPECT_GT(0.5, lost);
+  EXPECT_EQ(capacity * 95 / 100, full.used + full.evicted_live);
+}
+
+TEST(Table, EvictsTheIdleFirst) {
+  Arena arena(64 * 1024);
+  rl_process_t process = arena.join();
+  const Policy policy(arena.zone(), "p", 10, 60000);
+  std::mt19937_64 random(4);
+  std::vector<rl_hash_t> old;
+  for (int i = 0; i < 5000; ++i) {
+    decide(&process, policy.item_of({random(), random()}), 1000);
+  }
+  const rl_zone_stats_t before = stats(arena.zone(), 1000);
+  EXPECT_EQ(before.capacity, before.live);
+  // A minute later these are idle, and go before any that came since; 300, so
+  // that no two sets hold these only.
+  for (int i = 0; i < 300; ++i) {
+    old.push_back({random(), random()});
+    ASSERT_EQ(RL_ADMITTED, decide(&process, policy.item_of(old.back()), 62000));
+  }
+  const rl_zone_stats_t after = stats(arena.zone(), 62000);
+  EXPECT_EQ(before.evicted_live, after.evicted_live);
+  EXPECT_EQ(300u, after.evicted_idle);
+  for (const rl_hash_t& key : old) {
+    EXPECT_EQ(9u, remaining(&process, policy.item_of(key), 62000));
+  }
+}
+
+// limit_req forgets a refused client after 20,000 requests of others.
+TEST(Table, AFloodDisplacesItsOwnKind) {
+  Arena arena(kMiB - kNginxHeader);
+  rl_process_t process = arena.join();
+  const Policy policy(arena.zone(), "p", 100, 3600 * 1000);
+  const Policy one(arena.zone(), "one", 1, 3600 * 1000);
+  std::mt19937_64 random(5);
+  // Those who are being refused, those who use part of their quota, and those
+  // who have used all of a quota of one.
+  const uint64_t start = 1000;
+  for (int i = 0; i < 100; ++i) {
+    const std::string n = std::to_string(i);
+    ASSERT_EQ(RL_ADMITTED,
+              decide(&process, policy.item("victim" + n, 100), start));
+    ASSERT_EQ(RL_REFUSED, decide(&process, policy.item("victim" + n), start));
+    ASSERT_EQ(RL_ADMITTED,
+              decide(&process, policy.item("light" + n, 5), start));
+    ASSERT_EQ(RL_ADMITTED, decide(&process, one.item("once" + n), start));
+    ASSERT_EQ(RL_REFUSED, decide(&process, one.item("once" + n), start));
+  }
+  for (int i = 0; i < 1000000; ++i) {
+    const uint64_t now = start + static_cast<uint64_t>(i) / 100;
+    ASSERT_EQ(RL_ADMITTED,
+              decide(&process, policy.item_of({random(), random()}), now));
+  }
+  const uint64_t end = start + 10000;
+  for (int i = 0; i < 100; ++i) {
+    const std::string n = std::to_string(i);
+    EXPECT_EQ(RL_REFUSED, decide(&process, policy.item("victim" + n), end));
+    EXPECT_EQ(RL_REFUSED, decide(&process, one.item("once" + n), end));
+    EXPECT_EQ(95u, remaining(&process, policy.item("light" + n), end));
+  }
+  EXPECT_LT(900000u, stats(arena.zone(), end).evicted_live);
+}
+
+TEST(Table, WarnsOfEvictionsOnceAMinute) {
+  Arena arena(64 * 1024);
+  rl_process_t process = arena.join();
+  const Policy policy(arena.zone(), "p", 100, 3600 * 1000);
+  std::mt19937_64 random(6);
+  const auto flood = [&] {
+    for (int i = 0; i < 2000; ++i) {
+      decide(&process, policy.item_of({random(), random()}), 1000);
+    }
+  };
+  const auto warning = [&](uint64_t now_ms) {
+    const rl_time_t now = at(now_ms);
+    uint64_t evicted = 0;
+    return rl_zone_full_warning(arena.zone(), &now, &evicted) ? evicted : 0;
+  };
+  EXPECT_EQ(0u, warning(1000));
+  flood();
+  const uint64_t first = warning(1000);
+  EXPECT_EQ(first, stats(arena.zone()).evicted_live);
+  EXPECT_LT(1000u, first);
+  EXPECT_EQ(0u, warning(62000)) << "nothing evicted since";
+  flood();
+  EXPECT_EQ(0u, warning(60999));
+  EXPECT_EQ(0u, warning(500)) << "a clock that is behind";
+  EXPECT_EQ(2000u, warning(61000));
+}
+
+class Carry : public testing::Test {
+ protected:
+  // `keys` buckets of 10 units, of which key i has used 1 + i % 9.
+  void fill(const Arena& arena, int keys) {
+    rl_process_t process = arena.join();
+    const Policy policy(arena.zone(), "p", 10, 60000);
+    for (int i = 0; i < keys; ++i) {
+      const auto used = static_cast<uint32_t>(1 + i % 9);
+      ASSERT_EQ(RL_ADMITTED,
+                decide(&process, policy.item(std::to_string(i), used), 1000));
+    }
+    rl_process_leave(&process);
+  }
+
+  uint64_t carry(const Arena& to, const Arena& from, uint64_t now_ms) {
+    rl_process_t process = from.join();
+    const rl_time_t now = at(now_ms);
+    const uint64_t carried =
+        rl_zone_carry(&process, to.zone(), from.zone(), &now);
+    rl_process_leave(&process);
+    return carried;
+  }
+};
+
+TEST_F(Carry, IntoALargerZoneLosesNothing) {
+  Arena small(64 * 1024);
+  Arena large(kMiB, 2);
+  fill(small, 500);
+  const rl_zone_t* to = large.zone(1);
+  rl_process_t process = large.join();
+  const rl_time_t now = at(2000);
+  rl_process_t old = small.join();
+  EXPECT_EQ(500u, rl_zone_carry(&old, to, small.zone(), &now));
+  EXPECT_NE(small.zone()->id, to->id);
+  // The secret was taken over, so the same key has the same bucket.
+  const Policy policy(to, "p", 10, 60000);
+  for (int i = 0; i < 500; ++i) {
+    EXPECT_EQ(static_cast<uint32_t>(9 - i % 9),
+              remaining(&process, policy.item(std::to_string(i)), 2000));
+  }
+}
+
+TEST_F(Carry, LeavesTheIdleBehind) {
+  Arena small(64 * 1024);
+  Arena large(kMiB);
+  fill(small, 500);
+  EXPECT_EQ(0u, carry(large, small, 61000));
+  EXPECT_EQ(0u, stats(large.zone()).used);
+}
+
+TEST_F(Carry, IntoASmallerZoneKeepsTheLargestDebts) {
+  Arena large(kMiB);
+  Arena small(64 * 1024);
+  fill(large, 9 * 400);  // four times as many as there is room for
+  const uint64_t carried = carry(small, large, 2000);
+  const rl_zone_stats_t after = stats(small.zone(), 2000);
+  EXPECT_EQ(after.live, carried);
+  EXPECT_LT(after.capacity * 97 / 100, carried);
+  rl_process_t process = small.join();
+  const Policy policy(small.zone(), "p", 10, 60000);
+  // By units used, 1 to 9, how many of 400 keys each are still there.
+  int kept[10] = {};
+  for (int i = 0; i < 9 * 400; ++i) {
+    const uint32_t left =
+        remaining(&process, policy.item(std::to_string(i)), 2000);
+    kept[10 - left] += left < 10;
+  }
+  EXPECT_LE(390, kept[9]);
+  EXPECT_LE(370, kept[8]);
+  EXPECT_GE(10, kept[1] + kept[2] + kept[3] + kept[4] + kept[5] + kept[6]);
+}
+
+}  // namespace
+}  // namespace ratelimit
