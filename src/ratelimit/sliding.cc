@@ -203,7 +203,7 @@ void expire(Bucket* bucket, int64_t now_tick) {
       0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
 
   // Only the slot that lies 16 sub-windows back can be either; all newer ones
-  // are live.  In the newest slot the caller has looked.
+  // are live.
   SlidingState& s = bucket->sliding;
   const auto newer =
       static_cast<unsigned>((now_tick >> 4) - (stamp_of(*bucket) >> 4));
@@ -211,8 +211,12 @@ void expire(Bucket* bucket, int64_t now_tick) {
   const bool live =
       last == 0 || static_cast<int64_t>(s.offsets >> (4 * (last - 1)) & 15) >=
                        (now_tick & 15);
+  if (newer == 0 && live) return;
+  // No offset tells a slot that was emptied here from one whose units have
+  // flowed on; see sliding_refund.
+  s.offsets &= (uint64_t{1} << (4 * (last - !live))) - 1;
   if (newer == 0) {
-    if (!live) s.counts[kOlder] = 0;
+    s.counts[kOlder] = 0;
     return;
   }
   uint64_t words[kOlder / 4];
@@ -289,17 +293,17 @@ bool sliding_adapt(Bucket* bucket, const Shape& shape,
       now_tick = stamp_of(*bucket);
     }
   }
-  if (__builtin_expect(window_ms != shape.window_ms, 0)) {
-    change_window(bucket, shape, now.mono_ms);
-    return true;
-  }
   if (now_tick - stamp_of(*bucket) > kTicks) {
     clear(bucket, shape.units, now_tick);
-    return rewritten;
+  } else {
+    expire(bucket, now_tick);
+    if (__builtin_expect(bucket->sliding.carry != 1, 0)) {
+      lower_exponent(&bucket->sliding, shape.units);
+    }
   }
-  expire(bucket, now_tick);
-  if (__builtin_expect(bucket->sliding.carry != 1, 0)) {
-    lower_exponent(&bucket->sliding, shape.units);
+  if (__builtin_expect(window_ms != shape.window_ms, 0)) {
+    change_window(bucket, shape, now.mono_ms);
+    rewritten = true;
   }
   return rewritten;
 }
@@ -353,17 +357,23 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
                     uint64_t receipt, const rl_time_t& now) noexcept {
   SlidingState& s = bucket->sliding;
-  const int64_t now_tick = tick_of(now.mono_ms, shape.window_ms);
-  const int64_t newest = stamp_of(*bucket) >> 4;
-  const int64_t charged = tick_of(receipt, shape.window_ms) >> 4;
-  if (charged > newest || charged < newest - kOlder) return;
-  auto slot = static_cast<unsigned>(newest - charged);
-  if (now_tick - slot_tick(*bucket, slot) > kTicks) return;
+  const int64_t stamp = stamp_of(*bucket);
+  int64_t now_tick = tick_of(now.mono_ms, shape.window_ms);
+  if (now_tick < stamp) now_tick = stamp;
+  const int64_t age = (stamp >> 4) - (tick_of(receipt, shape.window_ms) >> 4);
+  if (age < 0 || age > kOlder) return;
+  auto slot = static_cast<unsigned>(age);
+  const int64_t tick = slot_tick(*bucket, slot);
+  if (now_tick - tick > kTicks) return;
+  // Gone at the sight of a clock that is ahead of this one.  (Or less than a
+  // block, charged in a sub-window's first tick, has flowed on: it is kept.)
+  if (slot > 0 && s.counts[slot] == 0 && (tick & 15) == 0) return;
 
-  // Units that did not fill a block may have flowed on into a newer slot, but
-  // never a whole block; and what is left of a block that is taken flows on.
-  // The order matters: taking from a newer slot than the next that holds any
-  // could let units that were charged there leave early.
+  // With blocks, units of this slot may have flowed on into newer ones, and
+  // what is left of a block that is taken flows on as well.  Taking from the
+  // next newer slot that holds any, never from one beyond it, lets no unit
+  // that was charged there leave early.  Without blocks what is missing here
+  // is another bucket's, which was evicted since.
   const unsigned exponent = exponent_of(s);
   const uint64_t mask = mask_of(exponent);
   uint64_t want = units;
@@ -376,9 +386,8 @@ void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
       add(&s, taken - want, shape.units);
       return;
     }
+    if (exponent == 0) return;
     want -= taken;
-    if (want > mask) want = mask;
-    if (want == 0) return;
   }
   uint64_t held = (uint64_t{s.counts[0]} << exponent) + (s.carry & mask);
   held -= want < held ? want : held;

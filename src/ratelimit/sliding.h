@@ -49,9 +49,10 @@ namespace ratelimit {
 
 void sliding_open(Bucket* bucket, const Shape& shape) noexcept;
 
-// A changed window: each sub-window's units become ones charged when the last
-// of them was, to within window/256 of the old window.  None leaves early;
-// each leaves at most (old window + new window)/16 + 1 ms late.
+// What has not left by a changed window stays in use: each sub-window's units
+// become ones charged when the last of them was, to within a 256th of the old
+// window.  None leaves before the new window lets it; each leaves at most
+// (old window + new window)/16 + 1 ms late.
 bool sliding_adapt(Bucket* bucket, const Shape& shape,
                    const rl_time_t& now) noexcept;
 

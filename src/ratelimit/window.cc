@@ -10,6 +10,22 @@ uint64_t end_of(const Bucket& bucket) {
                                          : bucket.stamp + bucket.window_ms();
 }
 
+// How long the window is still open; 0: it is closed.  Calendar counts on the
+// monotonic clock, which no step of the wall clock moves; but where the wall
+// clock says the same but for a narrow step, it has the last word: the two are
+// rounded to their own milliseconds, and the end is to be on the grid.
+uint64_t left_ms(const Bucket& bucket, const rl_time_t& now) {
+  const uint64_t end_ms = end_of(bucket);
+  const uint64_t left = end_ms > now.mono_ms ? end_ms - now.mono_ms : 0;
+  if (bucket.algorithm != RL_CALENDAR) return left;
+  const uint64_t wall_end_ms = bucket.window.wall_end_ms;
+  const uint64_t wall_left =
+      wall_end_ms > now.wall_ms ? wall_end_ms - now.wall_ms : 0;
+  const uint64_t apart = wall_left > left ? wall_left - left
+                                          : left - wall_left;
+  return apart <= kClockStepMs ? wall_left : left;
+}
+
 bool is_shape(const Bucket& bucket, const Shape& shape) {
   return bucket.window_ms() == shape.window_ms &&
          (bucket.algorithm != RL_CALENDAR ||
@@ -30,6 +46,7 @@ Span grid_window(uint64_t wall_ms, const Shape& shape) {
 
 // Moves the end of an open calendar window to the grid of `shape`.
 void move_end(WindowState* w, const Shape& shape) {
+  if (w->used_units == 0) return;
   const auto new_end =
       static_cast<uint64_t>(grid_window(w->wall_start_ms, shape).end_ms);
   const uint64_t end_ms = w->end_ms + new_end;  // minus the old one
@@ -66,22 +83,21 @@ bool window_adapt(Bucket* bucket, const Shape& shape,
                   const rl_time_t& now) noexcept {
   WindowState& w = bucket->window;
   bool rewritten = false;
-  if (__builtin_expect(!is_shape(*bucket, shape), 0)) {
-    if (bucket->algorithm == RL_CALENDAR && w.used_units != 0) {
-      move_end(&w, shape);
-    }
-    set_shape(bucket, shape);
-    rewritten = true;
-  }
-  if (w.used_units == 0) return rewritten;
-
-  if (__builtin_expect(bucket->stamp > now.mono_ms + kClockStepMs, 0)) {
+  if (__builtin_expect(
+          w.used_units != 0 && bucket->stamp > now.mono_ms + kClockStepMs,
+          0)) {
     const uint64_t ahead_ms = bucket->stamp - now.mono_ms;
     w.end_ms = w.end_ms > ahead_ms ? w.end_ms - ahead_ms : 0;
     bucket->set_stamp(now.mono_ms);
     rewritten = true;
   }
-  if (now.mono_ms >= end_of(*bucket)) w.used_units = 0;
+  if (left_ms(*bucket, now) == 0) w.used_units = 0;
+  if (__builtin_expect(!is_shape(*bucket, shape), 0)) {
+    if (bucket->algorithm == RL_CALENDAR) move_end(&w, shape);
+    set_shape(bucket, shape);
+    if (left_ms(*bucket, now) == 0) w.used_units = 0;
+    rewritten = true;
+  }
   return rewritten;
 }
 
@@ -102,7 +118,7 @@ Standing window_stand(const Bucket& bucket, const Shape& shape,
 }
 
 uint64_t window_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
-  return bucket.window.used_units == 0 ? 0 : end_of(bucket) - now.mono_ms;
+  return bucket.window.used_units == 0 ? 0 : left_ms(bucket, now);
 }
 
 uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,

@@ -19,8 +19,9 @@ namespace ratelimit {
 
 void window_open(Bucket* bucket, const Shape& shape) noexcept;
 
-// A changed window keeps its start and gets a new end: start + window, or the
-// end of the window of the new grid that holds the start.
+// A changed window keeps its start, if it has not ended yet, and gets a new
+// end: start + window, or the end of the new grid's window that holds the
+// start.
 bool window_adapt(Bucket* bucket, const Shape& shape,
                   const rl_time_t& now) noexcept;
 

@@ -1,0 +1,253 @@
+// What the buckets are held against: slow, exact, and made differently.
+
+#ifndef RATELIMIT_T_UNIT_BUCKET_MODELS_H_
+#define RATELIMIT_T_UNIT_BUCKET_MODELS_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <random>
+#include <vector>
+
+#include "ratelimit/bucket.h"
+
+namespace ratelimit {
+
+// How many times the usual number of steps a property test takes.
+inline uint64_t effort() {
+  return std::getenv("RATELIMIT_LONG") != nullptr ? 50 : 1;
+}
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : engine_(seed) {}
+  // 0 to n - 1.
+  uint64_t below(uint64_t n) { return engine_() % n; }
+  bool one_in(uint64_t n) { return below(n) == 0; }
+  template <typename T, size_t N>
+  T of(const T (&values)[N]) {
+    return values[below(N)];
+  }
+
+ private:
+  std::mt19937_64 engine_;
+};
+
+// A policy and one of its buckets, used as the table uses it: on a copy, which
+// is stored if it was charged or adapt() says so.
+struct Store {
+  Bucket bucket;
+  Shape shape;
+
+  Store(const Shape& with_shape, const rl_time_t& now) : shape(with_shape) {
+    bucket.key = 0x1234;
+    open(&bucket, shape, now);
+  }
+
+  // A copy, adapted.
+  Bucket at(const rl_time_t& now) const {
+    Bucket copy = bucket;
+    adapt(&copy, shape, now);
+    return copy;
+  }
+
+  // As rl_look.
+  Standing look(const rl_time_t& now, uint32_t cost_units,
+                bool want_next = false) const {
+    return stand(at(now), shape, cost_units, want_next, now);
+  }
+
+  // As rl_decide; *receipt only if it is admitted.
+  Standing decide(const rl_time_t& now, uint32_t cost_units,
+                  uint64_t* receipt = nullptr) {
+    Bucket copy = bucket;
+    const bool rewritten = adapt(&copy, shape, now);
+    const Standing standing = stand(copy, shape, cost_units, true, now);
+    if (standing.admitted && cost_units > 0) {
+      const uint64_t charged = charge(&copy, shape, cost_units, now);
+      if (receipt != nullptr) *receipt = charged;
+    }
+    if (rewritten || (standing.admitted && cost_units > 0)) bucket = copy;
+    return standing;
+  }
+
+  // As rl_settle with more units than were reserved.
+  uint64_t force(const rl_time_t& now, uint32_t cost_units) {
+    bucket = at(now);
+    return charge(&bucket, shape, cost_units, now);
+  }
+
+  void give_back(const rl_time_t& now, uint32_t units, uint64_t receipt) {
+    bucket = at(now);
+    refund(&bucket, shape, units, receipt, now);
+  }
+};
+
+// Every charge with its time.  strict() is what a limiter must count at least,
+// so that no closed interval of window length holds more than the quota;
+// late() is what one may count at most that is window/16 + 1 ms late.
+class ExactLog {
+ public:
+  explicit ExactLog(uint64_t window_ms) : window_ms_(window_ms) {}
+
+  // Times do not decrease.
+  void charge(uint64_t time_ms, uint64_t units, uint64_t id) {
+    log_.push_back({time_ms, units, id});
+    strict_.units += units;
+    late_.units += units;
+    last_ms_ = time_ms;
+  }
+
+  // What was stored then without a charge may have forgotten what had left.
+  void touch(uint64_t time_ms) { seen_ms_ = std::max(seen_ms_, time_ms); }
+
+  void refund(uint64_t id, uint64_t units) {
+    auto entry = std::lower_bound(
+        log_.begin(), log_.end(), id,
+        [](const Entry& e, uint64_t wanted) { return e.id < wanted; });
+    if (entry == log_.end() || entry->id != id) return;
+    const auto index = static_cast<size_t>(entry - log_.begin());
+    units = std::min(units, entry->units);
+    entry->units -= units;
+    if (index >= strict_.first) strict_.units -= units;
+    if (index >= late_.first) late_.units -= units;
+  }
+
+  // What is still in use stays so; a unit's time is known to window/16 only.
+  void set_window(uint64_t window_ms, uint64_t now_ms) {
+    touch(now_ms);
+    const uint64_t now = std::max(now_ms, last_ms_);
+    const uint64_t known_ms = window_ms_ / 16 + 1;
+    for (Old& old : old_) {
+      if (now > old.time_ms + window_ms_) old.strict_units = 0;
+      if (now >= late_leave_ms(old.late_ms)) old.late_units = 0;
+      old.late_ms += known_ms;
+    }
+    for (const Entry& entry : log_) {
+      const bool live = now <= entry.time_ms + window_ms_;
+      const bool may_live = now < late_leave_ms(entry.time_ms);
+      if (!may_live || entry.units == 0) continue;
+      old_.push_back({entry.time_ms, entry.time_ms + known_ms,
+                      live ? entry.units : 0, entry.units});
+    }
+    log_.clear();
+    strict_ = late_ = {0, 0};
+    window_ms_ = window_ms;
+  }
+
+  uint64_t strict(uint64_t now_ms) {
+    const uint64_t now = std::max({now_ms, last_ms_, seen_ms_});
+    slide(&strict_, [&](uint64_t t) { return now > t + window_ms_; });
+    uint64_t units = strict_.units;
+    for (const Old& old : old_) {
+      if (now <= old.time_ms + window_ms_) units += old.strict_units;
+    }
+    return units;
+  }
+
+  uint64_t late(uint64_t now_ms) {
+    const uint64_t now = std::max(now_ms, last_ms_);
+    slide(&late_, [&](uint64_t t) { return now >= late_leave_ms(t); });
+    uint64_t units = late_.units;
+    for (const Old& old : old_) {
+      if (now < late_leave_ms(old.late_ms)) units += old.late_units;
+    }
+    // Clocks step back by less than ten seconds here.
+    while (!log_.empty() && strict_.first > 0 && late_.first > 0 &&
+           log_.front().time_ms + 2 * window_ms_ + 10000 < now) {
+      log_.pop_front();
+      strict_.first--;
+      late_.first--;
+    }
+    return units;
+  }
+
+  uint64_t last_ms() const { return last_ms_; }
+
+ private:
+  struct Entry {
+    uint64_t time_ms;
+    uint64_t units;
+    uint64_t id;
+  };
+  struct Old {  // charged under another window
+    uint64_t time_ms;
+    uint64_t late_ms;
+    uint64_t strict_units;
+    uint64_t late_units;
+  };
+  struct Live {  // from log_[first] on, their sum
+    size_t first;
+    uint64_t units;
+  };
+
+  uint64_t late_leave_ms(uint64_t time_ms) const {
+    // The log's leaves at time + window + 1 in a closed interval; the bound
+    // is against one whose units leave at time + window.
+    return time_ms + window_ms_ + (window_ms_ + 15) / 16 + 1;
+  }
+
+  template <typename Gone>
+  void slide(Live* live, const Gone& gone) {
+    while (live->first < log_.size() && gone(log_[live->first].time_ms)) {
+      live->units -= log_[live->first++].units;
+    }
+    while (live->first > 0 && !gone(log_[live->first - 1].time_ms)) {
+      live->units += log_[--live->first].units;
+    }
+  }
+
+  uint64_t window_ms_;
+  uint64_t last_ms_ = 0;
+  uint64_t seen_ms_ = 0;
+  std::deque<Entry> log_;
+  std::vector<Old> old_;
+  Live strict_ = {0, 0};
+  Live late_ = {0, 0};
+};
+
+// A count that starts anew when its window has ended; the grid of `calendar`
+// is `grid_ms`, 0 for `fixed`.
+struct ExactWindow {
+  uint64_t used = 0;
+  uint64_t start_ms = 0;
+  uint64_t end_ms = 0;
+
+  void advance(uint64_t now_ms) {
+    if (now_ms >= end_ms) used = 0;
+  }
+  void charge(uint64_t now_ms, uint64_t length_ms, uint64_t units) {
+    if (used == 0) {
+      start_ms = now_ms;
+      end_ms = now_ms + length_ms;
+    }
+    used += units;
+  }
+};
+
+// The generic cell rate algorithm as it is written down: by the theoretical
+// arrival time, here times the quota's units, so that it is an integer.
+struct ExactGcra {
+  __extension__ typedef __int128 Wide;
+
+  uint32_t units;
+  uint32_t capacity_units;
+  uint64_t window_ms;
+  Wide tat = 0;  // in ms times units
+
+  Wide ahead(uint64_t now_ms) const {
+    return std::max<Wide>(tat - Wide{now_ms} * units, 0);
+  }
+  bool admits(uint64_t now_ms, uint32_t cost) const {
+    return cost == 0 || (units > 0 && ahead(now_ms) + Wide{cost} * window_ms <=
+                                          Wide{capacity_units} * window_ms);
+  }
+  void charge(uint64_t now_ms, uint32_t cost) {
+    tat = Wide{now_ms} * units + ahead(now_ms) + Wide{cost} * window_ms;
+  }
+};
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_T_UNIT_BUCKET_MODELS_H_

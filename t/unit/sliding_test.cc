@@ -1,0 +1,541 @@
+// `sliding` against an exact log of timestamps.
+
+#include "ratelimit/sliding.h"
+
+#include <gtest/gtest.h>
+
+#include <cinttypes>
+#include <cstring>
+
+#include "bucket_models.h"
+
+namespace ratelimit {
+namespace {
+
+constexpr uint32_t kQuotas[] = {1,    2,     3,     7,     100,     600,
+                                1000, 65534, 65535, 65536, 1000000, 999999999};
+constexpr uint64_t kHourMs = 3600000;
+constexpr uint64_t kWindowsMs[] = {
+    1, 2, 15, 16, 17, 1000, 60000, kHourMs, 86400000, RL_MAX_WINDOW_MS};
+constexpr uint64_t kLastMs = (uint64_t{1} << 40) - 1;
+
+Shape shape_of(uint32_t units, uint64_t window_ms) {
+  return {RL_SLIDING, units, units, 0, window_ms, 0};
+}
+
+rl_time_t at(uint64_t mono_ms) {
+  return {mono_ms, 0};
+}
+
+unsigned exponent_of(const Bucket& bucket) {
+  return 31u - static_cast<unsigned>(__builtin_clz(bucket.sliding.carry));
+}
+
+// One client of random and adversarial habits, and its exact log.
+class Client {
+ public:
+  Client(uint32_t units, uint64_t window_ms, uint64_t start_ms, uint64_t seed)
+      : store_(shape_of(units, window_ms), at(start_ms)),
+        log_(window_ms),
+        now_ms_(start_ms),
+        random_(seed),
+        base_units_(units) {}
+
+  bool refunds = true;
+  bool debts = false;
+  bool quota_changes = false;
+  bool window_changes = false;
+  bool steps_back = false;
+
+  uint64_t now_ms() const { return now_ms_; }
+  uint64_t window_ms() const { return store_.shape.window_ms; }
+  uint64_t admitted() const { return admitted_; }
+
+  void step() {
+    if (random_.one_in(64)) habit_ = random_.below(5);
+    now_ms_ += gap_ms();
+    uint64_t seen_ms = now_ms_;
+    if (steps_back && random_.one_in(8)) {
+      seen_ms -=
+          std::min(seen_ms, random_.below(random_.one_in(8) ? 1000 : 5));
+    }
+    if (quota_changes && random_.one_in(50)) change_quota();
+    if (window_changes && random_.one_in(100)) change_window(now_ms_);
+    if (refunds && random_.one_in(8)) give_back(seen_ms);
+    if (debts && random_.one_in(200)) settle(seen_ms);
+    decide(seen_ms, cost_units());
+  }
+
+ private:
+  struct Receipt {
+    uint64_t value;
+    uint64_t id;
+    uint32_t units;
+  };
+
+  uint64_t gap_ms() {
+    const uint64_t w = window_ms();
+    switch (habit_) {
+      case 0:  // hammering
+        return random_.one_in(3) ? random_.below(w / 256 + 2) : 0;
+      case 1: {  // just before, at and just after the edges of sub-windows
+        const uint64_t parts = random_.one_in(2) ? 16 : 256;
+        const uint64_t index = now_ms_ * parts / w + 1 + random_.below(3);
+        const uint64_t edge = (index * w + parts - 1) / parts;
+        return edge + random_.below(3) - now_ms_ - (edge > now_ms_ ? 1 : 0);
+      }
+      case 2:  // one a tick
+        return w / 256 + random_.below(2);
+      case 3:  // idle for lengths that matter
+      {
+        const uint64_t lengths[] = {w,          w + 1,          w - 1,
+                                    w + w / 16, w + w / 256,    w / 16,
+                                    2 * w,      w * 17 / 16 + 1};
+        return random_.one_in(4) ? random_.of(lengths) : 0;
+      }
+      default:
+        return random_.below(w / (1 + random_.below(64)) + 2);
+    }
+  }
+
+  uint32_t cost_units() {
+    const uint32_t quota = store_.shape.units;
+    switch (random_.below(8)) {
+      case 0:
+        return static_cast<uint32_t>(random_.below(quota + 2u));
+      case 1:
+        return quota;
+      case 2:
+        return random_.one_in(4) ? quota + 1 : 0;
+      case 3:
+      case 4:
+        return quota / 16 + 1;
+      case 5:
+        return static_cast<uint32_t>(1 + random_.below(quota / 100 + 1));
+      default:
+        return 1;
+    }
+  }
+
+  void change_quota() {
+    const uint32_t choices[] = {base_units_,
+                                base_units_ / 2 + 1,
+                                base_units_ / 10 + 1,
+                                1,
+                                65535,
+                                65536,
+                                0,
+                                RL_MAX_UNITS};
+    store_.shape.units = random_.of(choices);
+    store_.shape.capacity_units = store_.shape.units;
+  }
+
+  // By a process whose clock is not behind: a charge's time is known to the
+  // old window's tick only, and is taken not to lie ahead.
+  void change_window(uint64_t seen_ms) {
+    const uint64_t w = window_ms();
+    const uint64_t choices[] = {w * 2, w / 2 + 1, w * 60, w / 60 + 1,
+                                w + 1, 1000,      60000,  17};
+    const uint64_t to = std::min<uint64_t>(random_.of(choices), 100 * kHourMs);
+    store_.shape.window_ms = to;
+    store_.look(at(seen_ms), 1);  // a look alone changes nothing
+    log_.set_window(to, seen_ms);
+    receipts_.clear();
+    store_.bucket = store_.at(at(seen_ms));
+  }
+
+  void give_back(uint64_t seen_ms) {
+    if (receipts_.empty()) return;
+    const size_t index = random_.below(receipts_.size());
+    const Receipt receipt = receipts_[index];
+    receipts_.erase(receipts_.begin() + static_cast<ptrdiff_t>(index));
+    const auto units = static_cast<uint32_t>(1 + random_.below(receipt.units));
+    const uint64_t before = used(seen_ms);
+    store_.give_back(at(seen_ms), units, receipt.value);
+    const uint64_t after = used(seen_ms);
+    ASSERT_LE(after, before);
+    ASSERT_LE(before - after, units);
+    log_.touch(seen_ms);
+    const uint64_t strict_before = log_.strict(seen_ms);
+    const uint64_t late_before = log_.late(seen_ms);
+    log_.refund(receipt.id, units);
+    if (!debts && !quota_changes) {
+      // All of it where it certainly counts (but for less than a block that
+      // may have flowed on), nothing where it cannot.
+      if (strict_before - log_.strict(seen_ms) == units) {
+        ASSERT_GT(before - after + (1u << exponent_of(store_.bucket)), units)
+            << where(seen_ms);
+      }
+      if (late_before == log_.late(seen_ms)) {
+        ASSERT_EQ(before, after) << where(seen_ms);
+      }
+    }
+    // What was not given back still counts.
+    if (worst_exponent_ > 0 || window_changes) {
+      not_given_units_ += units - (before - after);
+    }
+    if (before != after && exponent_of(store_.bucket) > 0) {
+      split_units_ += (uint64_t{1} << exponent_of(store_.bucket)) - 1;
+    }
+    check(seen_ms);
+  }
+
+  void settle(uint64_t seen_ms) {
+    const auto units = static_cast<uint32_t>(
+        random_.one_in(4) ? 100000000
+                          : 1 + random_.below(2 * uint64_t{base_units_}));
+    // More would saturate a slot.
+    if (log_.late(seen_ms) + units > uint64_t{1} << 31) return;
+    charged(units, store_.force(at(seen_ms), units));
+    check(seen_ms);
+  }
+
+  // The receipt is when it counts as charged, which the clock may be behind.
+  void charged(uint32_t units, uint64_t receipt) {
+    log_.charge(std::max(receipt, log_.last_ms()), units, ++last_id_);
+    if (receipts_.size() > 50) receipts_.erase(receipts_.begin());
+    receipts_.push_back({receipt, last_id_, units});
+    worst_exponent_ = std::max(worst_exponent_, exponent_of(store_.bucket));
+  }
+
+  uint64_t used(uint64_t seen_ms) const {
+    return sliding_used_units(store_.at(at(seen_ms)), seen_ms);
+  }
+
+  // Neither less than strictness demands nor more than lateness allows.
+  void check(uint64_t seen_ms) {
+    const uint64_t have = used(seen_ms);
+    const uint64_t least = log_.strict(seen_ms);
+    const uint64_t most = log_.late(seen_ms);
+    const uint64_t blocks = (uint64_t{1} << worst_exponent_) - 1;
+    ASSERT_GE(have, least) << where(seen_ms);
+    ASSERT_LE(have, most + blocks + split_units_ + not_given_units_)
+        << where(seen_ms);
+  }
+
+  void decide(uint64_t seen_ms, uint32_t cost) {
+    check(seen_ms);
+    const uint32_t quota = store_.shape.units;
+    const uint64_t have = used(seen_ms);
+    const Store before = store_;
+    uint64_t receipt = 0;
+    const Standing standing = store_.decide(at(seen_ms), cost, &receipt);
+    const uint64_t left = have < quota ? quota - have : 0;
+    ASSERT_EQ(standing.remaining_units, left);
+    ASSERT_EQ(standing.admitted, cost <= left);
+    if (random_.one_in(16)) check_times(before, standing, seen_ms, cost, have);
+    if (!standing.admitted || cost == 0) return;
+    admitted_++;
+    ASSERT_LE(log_.strict(seen_ms) + cost, quota) << where(seen_ms);
+    charged(cost, receipt);
+    ASSERT_EQ(used(seen_ms), have + cost);
+  }
+
+  // The times told are the first ones at which it is as told.
+  void check_times(const Store& store, const Standing& standing,
+                   uint64_t seen_ms, uint32_t cost, uint64_t have) {
+    const auto later = [&](uint64_t ms) { return at(seen_ms + ms); };
+    if (have == 0) {
+      ASSERT_EQ(standing.reset_ms, 0u);
+      ASSERT_EQ(standing.next_ms, 0u);
+    } else {
+      const uint64_t reset = standing.reset_ms;
+      ASSERT_EQ(sliding_used_units(store.at(later(reset)), seen_ms + reset),
+                0u);
+      ASSERT_NE(
+          sliding_used_units(store.at(later(reset - 1)), seen_ms + reset - 1),
+          0u);
+      ASSERT_EQ(idle_at_ms(store.bucket), seen_ms + reset);
+      if (store.shape.units > 0) {
+        const uint64_t next = standing.next_ms;
+        ASSERT_LE(next, reset);
+        ASSERT_GT(store.look(later(next), 0).remaining_units,
+                  standing.remaining_units);
+        ASSERT_EQ(store.look(later(next - 1), 0).remaining_units,
+                  standing.remaining_units);
+      }
+    }
+    if (standing.admitted) {
+      ASSERT_EQ(standing.retry_after_ms, 0u);
+    } else if (cost > store.shape.units) {
+      ASSERT_EQ(standing.retry_after_ms, store.shape.window_ms);
+    } else {
+      const uint64_t retry = standing.retry_after_ms;
+      ASSERT_GT(retry, 0u);
+      ASSERT_TRUE(store.look(later(retry), cost).admitted) << where(seen_ms);
+      ASSERT_FALSE(store.look(later(retry - 1), cost).admitted)
+          << where(seen_ms);
+    }
+  }
+
+  std::string where(uint64_t seen_ms) const {
+    char text[200];
+    snprintf(text, sizeof(text),
+             "at %" PRIu64 " of window %" PRIu64 ", quota %" PRIu32
+             ", exponent %u, habit %" PRIu64,
+             seen_ms, window_ms(), store_.shape.units,
+             exponent_of(store_.bucket), habit_);
+    return text;
+  }
+
+  Store store_;
+  ExactLog log_;
+  uint64_t now_ms_;
+  Random random_;
+  uint32_t base_units_;
+  uint64_t habit_ = 0;
+  uint64_t last_id_ = 0;
+  uint64_t admitted_ = 0;
+  uint64_t split_units_ = 0;      // of blocks, by refunds
+  uint64_t not_given_units_ = 0;  // of refunds
+  unsigned worst_exponent_ = 0;
+  std::vector<Receipt> receipts_;
+};
+
+// Every quota with every window, from several starts of the clock.
+template <typename Set>
+void run(uint64_t steps, const Set& set) {
+  uint64_t seed = 1;
+  uint64_t admitted = 0;
+  for (const uint32_t units : kQuotas) {
+    for (const uint64_t window_ms : kWindowsMs) {
+      SCOPED_TRACE(testing::Message() << units << "/" << window_ms << "ms");
+      for (uint64_t done = 0; done < steps * effort();) {
+        const uint64_t starts[] = {0, 1, 12345, kHourMs * 24 * 365};
+        Client client(units, window_ms, starts[seed % 4], seed);
+        seed++;
+        set(&client);
+        for (uint64_t i = 0; i < 2000 && done < steps * effort();
+             i++, done++) {
+          client.step();
+          if (testing::Test::HasFatalFailure()) return;
+          if (client.now_ms() > kLastMs - 5 * client.window_ms()) break;
+        }
+        admitted += client.admitted();
+      }
+    }
+  }
+  EXPECT_GT(admitted, steps * 120 / 20);
+}
+
+TEST(Sliding, AgreesWithAnExactLog) {
+  run(20000, [](Client* client) { client->refunds = false; });
+}
+
+TEST(Sliding, AgreesWithAnExactLogWithRefunds) {
+  run(20000, [](Client*) {});
+}
+
+TEST(Sliding, AgreesWithAnExactLogWhoseClockStepsBack) {
+  run(6000, [](Client* client) { client->steps_back = true; });
+}
+
+TEST(Sliding, AgreesWithAnExactLogInDebt) {
+  run(6000, [](Client* client) { client->debts = true; });
+}
+
+TEST(Sliding, AgreesWithAnExactLogWhenQuotasChange) {
+  run(6000, [](Client* client) {
+    client->quota_changes = true;
+    client->debts = true;
+  });
+}
+
+TEST(Sliding, AgreesWithAnExactLogWhenWindowsChange) {
+  run(6000, [](Client* client) {
+    client->window_changes = true;
+    client->steps_back = true;
+  });
+}
+
+TEST(Sliding, ABurstLeavesWithinA256thOfTheWindow) {
+  for (const uint64_t window_ms : kWindowsMs) {
+    for (uint64_t start = 1000; start < 1100; start++) {
+      Store store(shape_of(10, window_ms), at(start));
+      ASSERT_TRUE(store.decide(at(start), 10).admitted);
+      const uint64_t retry = store.decide(at(start), 1).retry_after_ms;
+      ASSERT_GT(retry, window_ms);
+      ASSERT_LE(retry, window_ms + window_ms / 256 + 1);
+      ASSERT_EQ(store.look(at(start), 0).reset_ms, retry);
+      ASSERT_EQ(store.look(at(start), 0, true).next_ms, retry);
+      ASSERT_FALSE(store.look(at(start + retry - 1), 1).admitted);
+      ASSERT_EQ(store.look(at(start + retry), 10).remaining_units, 10u);
+    }
+  }
+}
+
+TEST(Sliding, LooksAndRefusalsChangeNothing) {
+  Store store(shape_of(5, 60000), at(0));
+  ASSERT_TRUE(store.decide(at(777), 5).admitted);
+  const Bucket before = store.bucket;
+  for (uint64_t now = 777; now < 60777; now += 100) {
+    ASSERT_FALSE(store.decide(at(now), 1).admitted);
+    ASSERT_TRUE(store.decide(at(now), 0).admitted);
+    ASSERT_EQ(memcmp(&before, &store.bucket, sizeof(before)), 0);
+  }
+}
+
+TEST(Sliding, AKeyThatWasIdleForAnyTimeIsAsNew) {
+  Random random(7);
+  for (const uint64_t window_ms : kWindowsMs) {
+    Store store(shape_of(3, window_ms), at(5));
+    uint64_t now = 5;
+    ASSERT_TRUE(store.decide(at(now), 3).admitted);
+    while (now < kLastMs - 40 * window_ms) {
+      // Around whole turns of what a 4, 5, 8 or 16-bit index would have.
+      const uint64_t turns[] = {2, 16, 17, 31, 32, 33};
+      const uint64_t gap = random.of(turns) * window_ms;
+      now += random.one_in(3) ? gap << random.below(12) : gap;
+      if (now > kLastMs) break;
+      ASSERT_TRUE(store.decide(at(now), 3).admitted) << now;
+      ASSERT_FALSE(store.decide(at(now), 1).admitted) << now;
+      if (window_ms < 1000 && random.one_in(2000)) break;
+    }
+  }
+}
+
+TEST(Sliding, AClockThatStartsAnewBlocksNobodyLongerThanAWindow) {
+  for (const uint64_t window_ms : kWindowsMs) {
+    for (const uint64_t now : {uint64_t{0}, uint64_t{3}, window_ms / 2}) {
+      const uint64_t before = kLastMs - 3;
+      Store store(shape_of(100, window_ms), at(before));
+      for (uint64_t i = 0; i < 20; i++) {
+        store.decide(at(before - window_ms + i * (window_ms / 20)), 5);
+      }
+      const uint64_t used = sliding_used_units(store.bucket, before);
+      const Standing refused = store.decide(at(now), 100);
+      EXPECT_FALSE(refused.admitted);
+      EXPECT_EQ(refused.remaining_units, 100 - used);  // ages stay
+      EXPECT_LE(refused.reset_ms, window_ms + window_ms / 256 + 1);
+      EXPECT_TRUE(
+          store.decide(at(now + refused.retry_after_ms), 100).admitted);
+    }
+  }
+}
+
+TEST(Sliding, ANarrowStepBackGivesNoCredit) {
+  for (const uint64_t window_ms : kWindowsMs) {
+    Store store(shape_of(2, window_ms), at(500000));
+    ASSERT_TRUE(store.decide(at(500000), 2).admitted);
+    for (uint64_t back = 0; back <= kClockStepMs; back += 50) {
+      ASSERT_FALSE(store.decide(at(500000 - back), 1).admitted);
+    }
+  }
+}
+
+TEST(Sliding, ARetryIsTrueAcrossAChangedWindow) {
+  Random random(11);
+  for (uint64_t i = 0; i < 20000; i++) {
+    const uint64_t from = random.of(kWindowsMs);
+    const uint64_t to = random.of(kWindowsMs);
+    uint64_t now = 1 + random.below(100000);
+    Store store(shape_of(50, from), at(now));
+    for (int j = 0; j < 10; j++) {
+      now += random.below(from / 10 + 1);
+      store.decide(at(now), 1 + static_cast<uint32_t>(random.below(10)));
+    }
+    store.shape.window_ms = to;
+    const Standing refused = store.decide(at(now), 50);
+    if (refused.admitted) continue;
+    ASSERT_LE(refused.retry_after_ms, to + to / 256 + 1);
+    const uint64_t at_last = now + refused.retry_after_ms;
+    // Being refused meanwhile does not put it off.
+    store.decide(at(now + refused.retry_after_ms / 2), 50);
+    ASSERT_FALSE(store.decide(at(at_last - 1), 50).admitted);
+    ASSERT_TRUE(store.decide(at(at_last), 50).admitted);
+  }
+}
+
+TEST(Sliding, AChangedQuotaCountsAtTheNextRequest) {
+  Store store(shape_of(10, 60000), at(0));
+  ASSERT_TRUE(store.decide(at(1000), 10).admitted);
+  store.shape.units = 15;
+  EXPECT_EQ(store.decide(at(1000), 1).remaining_units, 5u);
+  store.shape.units = 3;  // 11 are in use
+  EXPECT_FALSE(store.decide(at(2000), 1).admitted);
+  EXPECT_EQ(store.look(at(2000), 1).remaining_units, 0u);
+  store.shape.units = 0;
+  const Standing none = store.decide(at(2000), 1);
+  EXPECT_FALSE(none.admitted);
+  EXPECT_EQ(none.retry_after_ms, 60000u);
+  EXPECT_TRUE(store.decide(at(2000), 0).admitted);
+}
+
+TEST(Sliding, ARefundGoesToTheSubWindowThatItCameFrom) {
+  Store store(shape_of(10, 16000), at(0));
+  uint64_t first = 0;
+  uint64_t second = 0;
+  store.decide(at(500), 4, &first);
+  store.decide(at(9500), 5, &second);
+  store.give_back(at(9600), 3, first);
+  EXPECT_EQ(store.look(at(9600), 0).remaining_units, 4u);
+  EXPECT_EQ(store.look(at(17000), 0).remaining_units, 5u);  // 1 has left
+  store.give_back(at(17000), 4, first);  // too late, and again
+  EXPECT_EQ(store.look(at(17000), 0).remaining_units, 5u);
+  store.give_back(at(17000), 9, second);  // at most what is there
+  EXPECT_EQ(store.look(at(17000), 0).remaining_units, 10u);
+  EXPECT_EQ(idle_at_ms(store.bucket), 0u);
+}
+
+TEST(Sliding, ALargeQuotaIsExactInTotal) {
+  // One at a time, so that every count overflows and every exponent is used.
+  Store store(shape_of(RL_MAX_UNITS, 60000), at(0));
+  Random random(3);
+  uint64_t used = 0;
+  for (uint64_t i = 0; used < RL_MAX_UNITS; i++) {
+    const uint64_t cost =
+        std::min<uint64_t>(1 + random.below(1 << 20), RL_MAX_UNITS - used);
+    ASSERT_TRUE(
+        store.decide(at(i % 50000), static_cast<uint32_t>(cost)).admitted);
+    used += cost;
+    ASSERT_EQ(sliding_used_units(store.bucket, i % 50000), used);
+  }
+  EXPECT_FALSE(store.decide(at(50000), 1).admitted);
+}
+
+TEST(Sliding, TheExponentRisesWithDebtAndFallsWithIt) {
+  Store store(shape_of(10, 60000), at(0));
+  store.force(at(0), 65535);
+  EXPECT_EQ(exponent_of(store.bucket), 0u);
+  const uint64_t receipt = store.force(at(0), 2);
+  EXPECT_EQ(exponent_of(store.bucket), 1u);
+  EXPECT_EQ(sliding_used_units(store.bucket, 0), 65537u);
+  store.give_back(at(1), 40000, receipt);
+  EXPECT_EQ(sliding_used_units(store.bucket, 0), 25537u);
+  store.force(at(2), 1);
+  EXPECT_EQ(exponent_of(store.bucket), 0u);
+  EXPECT_EQ(sliding_used_units(store.bucket, 2), 25538u);
+}
+
+TEST(Sliding, SaturatesAtItsMaxima) {
+  Store store(shape_of(RL_MAX_UNITS, RL_MAX_WINDOW_MS), at(kLastMs));
+  for (int i = 0; i < 100; i++) {
+    store.force(at(kLastMs), RL_MAX_UNITS);
+    const uint64_t used = sliding_used_units(store.bucket, kLastMs);
+    ASSERT_GE(used, i == 0 ? RL_MAX_UNITS : 2 * uint64_t{RL_MAX_UNITS});
+    const Standing refused = store.decide(at(kLastMs), 1);
+    ASSERT_FALSE(refused.admitted);
+    ASSERT_LE(refused.retry_after_ms,
+              RL_MAX_WINDOW_MS + RL_MAX_WINDOW_MS / 256 + 1);
+    ASSERT_EQ(refused.reset_ms, refused.retry_after_ms);
+  }
+  EXPECT_GE(debt_share(store.bucket, kLastMs), 2u * 65536);
+  // All of 17 slots.
+  Store full(shape_of(1, 16), at(0));
+  for (uint64_t now = 0; now < 17; now++) {
+    for (int i = 0; i < 3; i++)
+      full.force(at(now), UINT32_MAX);
+  }
+  EXPECT_GT(sliding_used_units(full.bucket, 16), uint64_t{1} << 35);
+  EXPECT_EQ(full.look(at(16), 1).remaining_units, 0u);
+  EXPECT_TRUE(full.look(at(16 + 18), 1).admitted);
+  // One millisecond at the end of time.
+  Store last(shape_of(1, 1), at(kLastMs - 1));
+  EXPECT_TRUE(last.decide(at(kLastMs - 2), 1).admitted);
+  EXPECT_EQ(last.decide(at(kLastMs - 2), 1).retry_after_ms, 2u);
+  EXPECT_FALSE(last.decide(at(kLastMs - 1), 1).admitted);
+  EXPECT_TRUE(last.decide(at(kLastMs), 1).admitted);
+}
+
+}  // namespace
+}  // namespace ratelimit
