@@ -212,6 +212,10 @@ ngx_http_ratelimit_refuse(ngx_http_request_t *r,
         return status;
     }
 
+    /* for $status in the body */
+
+    r->headers_out.status = status;
+
     ngx_memzero(&cv, sizeof(ngx_http_complex_value_t));
 
     rc = body->pieces ? ngx_http_ratelimit_body_text(r, body, &cv.value)
