@@ -56,13 +56,15 @@ Authorization: Bearer mF_9.B5f-4.1JqM
 
 
 
-=== TEST 4: what is not base64 names no user
+=== TEST 4: all that is not base64 is one user, which is nobody else's name
 --- http_config
     ratelimit_key $client basic;
---- more_headers
-Authorization: Basic ***
---- response_body
-[]
+--- request eval
+[("GET /t") x 2]
+--- more_headers eval
+["Authorization: Basic ***", "Authorization: Basic a:b"]
+--- response_body eval
+[("[basic::]\n") x 2]
 
 
 

@@ -23,6 +23,18 @@ log_level($ENV{TEST_NGINX_LOG_LEVEL});
 
 $ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
 
+# "--- http2" writes "http2 on;" for versions of nginx that do not have it yet
+# and know only "listen ... http2": tell them for older still.
+my $version;
+
+sub mend_http2 {
+    my ($block) = @_;
+
+    $version //= $NginxVersion;
+    $NginxVersion = defined $block->http2 && $version < 1.025001
+                    ? 1.019008 : $version;
+}
+
 sub listed {
     my ($value) = @_;
 
@@ -34,6 +46,8 @@ sub listed {
 
 add_block_preprocessor(sub {
     my $block = shift;
+
+    mend_http2($block);
 
     my @never = defined $block->must_die ? ('[alert]') : ('[alert]', '[emerg]');
 

@@ -1,0 +1,612 @@
+use lib 't/lib';
+use RateLimit;
+use Test::Nginx::Socket 'no_plan';
+
+# A policy that counts what happens, and one that refuses, where a block says
+# nothing else.
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('http_config', <<'_END_') if !defined $block->http_config;
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=everybody quota=10/1h;
+    ratelimit_policy extra key=everybody quota=20/1h;
+    ratelimit_policy never key=everybody quota=0/60s;
+    ratelimit_headers per-policy prefix=X-;
+_END_
+});
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a request that error_page sends on is charged once per policy
+--- config
+    location /t { ratelimit token; error_page 403 /page; deny all; }
+    location = /page { ratelimit token; empty_gif; }
+--- request eval
+["GET /t", "GET /t"]
+--- error_code eval
+[403, 403]
+--- response_headers eval
+["X-token-remaining: 9", "X-token-remaining: 8"]
+
+
+
+=== TEST 2: a redirect into a location with further policies decides only those
+--- config
+    location /t { ratelimit token; error_page 403 = /page; deny all; }
+    location = /page { ratelimit token; ratelimit extra; empty_gif; }
+--- request eval
+["GET /t", "GET /t"]
+--- error_code eval
+[200, 200]
+--- response_headers eval
+["X-token-remaining: 9\nX-extra-remaining: 19", "X-token-remaining: 8\nX-extra-remaining: 18"]
+
+
+
+=== TEST 3: a redirect may be refused where it goes, and then is charged to none
+--- config
+    location /t { ratelimit token; error_page 403 = /page; deny all; }
+    location = /page { ratelimit never; empty_gif; }
+    location /look { ratelimit token cost=0; empty_gif; }
+--- request eval
+["GET /t", "GET /look"]
+--- error_code eval
+[429, 200]
+--- response_headers eval
+["X-never-remaining: 0\nRetry-After: 60", "X-token-remaining: 10"]
+
+
+
+=== TEST 4: after a refusal nothing more is decided, not by the error page's location either
+--- config
+    location /t { ratelimit never; error_page 429 = /page; empty_gif; }
+    location = /page { ratelimit token; empty_gif; }
+    location /look { ratelimit token cost=0; empty_gif; }
+--- request eval
+["GET /t", "GET /look"]
+--- error_code eval
+[200, 200]
+--- response_headers eval
+["X-never-remaining: 0\n! X-token-remaining\nRetry-After: 60", "X-token-remaining: 10"]
+
+
+
+=== TEST 5: an error page of a refusal in a location under the same policy is no loop
+--- config
+    ratelimit never;
+    error_page 429 /page.txt;
+    location /t { empty_gif; }
+    location = /page.txt { root $TEST_NGINX_HTML_DIR; }
+--- user_files
+>>> page.txt
+come back later
+--- error_code: 429
+--- response_headers
+Retry-After: 60
+--- response_body
+come back later
+
+
+
+=== TEST 6: try_files
+--- config
+    location /t { ratelimit token; root $TEST_NGINX_HTML_DIR; try_files $uri /fallback; }
+    location = /fallback { ratelimit token; ratelimit extra; empty_gif; }
+--- request
+GET /t
+--- response_headers
+X-token-remaining: 9
+X-extra-remaining: 19
+
+
+
+=== TEST 7: try_files to a named location
+--- config
+    location /t { ratelimit token; root $TEST_NGINX_HTML_DIR; try_files $uri @fallback; }
+    location @fallback { ratelimit token; ratelimit extra; empty_gif; }
+--- response_headers
+X-token-remaining: 9
+X-extra-remaining: 19
+
+
+
+=== TEST 8: index
+--- config
+    location /t/ { ratelimit token; root $TEST_NGINX_HTML_DIR; index page.txt; }
+    location = /t/page.txt { ratelimit token; root $TEST_NGINX_HTML_DIR; }
+--- user_files
+>>> t/page.txt
+page
+--- request
+GET /t/
+--- response_headers
+X-token-remaining: 9
+--- response_body
+page
+
+
+
+=== TEST 9: X-Accel-Redirect
+--- config
+    location /t { ratelimit token; proxy_pass http://backend; }
+    location /files/ { internal; ratelimit token; ratelimit extra; alias $TEST_NGINX_HTML_DIR/; }
+--- user_files
+>>> report.txt
+report
+--- backend
+    location / { add_header X-Accel-Redirect /files/report.txt; return 200; }
+--- response_headers
+X-token-remaining: 9
+X-extra-remaining: 19
+--- response_body
+report
+
+
+
+=== TEST 10: X-Accel-Redirect to a named location
+--- config
+    location /t { ratelimit token; proxy_pass http://backend; }
+    location @other { ratelimit token; ratelimit extra; empty_gif; }
+--- backend
+    location / { add_header X-Accel-Redirect @other; return 200; }
+--- response_headers
+X-token-remaining: 9
+X-extra-remaining: 19
+
+
+
+=== TEST 11: many redirects in a row
+--- config
+    location = /1 { ratelimit token; try_files /nothing /2; }
+    location = /2 { ratelimit token; try_files /nothing /3; }
+    location = /3 { ratelimit token; try_files /nothing /4; }
+    location = /4 { ratelimit token; try_files /nothing /5; }
+    location = /5 { ratelimit token; ratelimit extra; empty_gif; }
+--- request
+GET /1
+--- response_headers
+X-token-remaining: 9
+X-extra-remaining: 19
+
+
+
+=== TEST 12: auth_request's subrequest is never decided
+--- config
+    location /t { ratelimit token; auth_request /auth; empty_gif; }
+    location = /auth { ratelimit never; ratelimit token; proxy_pass http://backend; }
+--- backend
+    location / { return 204; }
+--- response_headers
+X-token-remaining: 9
+! X-never-remaining
+
+
+
+=== TEST 13: a 401 or 403 of auth_request keeps the charge
+--- config
+    location /t { ratelimit token; auth_request /auth; empty_gif; }
+    location = /auth { proxy_pass http://backend; }
+--- backend
+    location / { return 401; }
+--- request eval
+["GET /t", "GET /t"]
+--- error_code eval
+[401, 401]
+--- response_headers eval
+["X-token-remaining: 9", "X-token-remaining: 8"]
+
+
+
+=== TEST 14: a refused request is not asked about
+--- config
+    location /t { ratelimit never; auth_request /auth; empty_gif; }
+    location = /auth { ratelimit token; proxy_pass http://backend; }
+    location /seen { alias $TEST_NGINX_HTML_DIR/seen; }
+--- backend
+    access_log $TEST_NGINX_HTML_DIR/seen;
+    location / { return 204; }
+--- request eval
+["GET /t", "GET /seen"]
+--- error_code eval
+[429, 200]
+--- response_body eval
+[qr/429/, ""]
+
+
+
+=== TEST 15: mirror's subrequests are never decided
+--- config
+    location /t { ratelimit token; mirror /mirror; empty_gif; }
+    location = /mirror { internal; ratelimit token; ratelimit never; proxy_pass http://backend; }
+--- backend
+    location / { return 204; }
+--- request eval
+["GET /t", "GET /t"]
+--- error_code eval
+[200, 200]
+--- response_headers eval
+["X-token-remaining: 9\n! X-never-remaining", "X-token-remaining: 8"]
+
+
+
+=== TEST 16: a refused request is not mirrored
+--- config
+    location /t { ratelimit never; mirror /mirror; empty_gif; }
+    location = /mirror { internal; proxy_pass http://backend; }
+    location /seen { alias $TEST_NGINX_HTML_DIR/seen; }
+--- backend
+    access_log $TEST_NGINX_HTML_DIR/seen;
+    location / { return 204; }
+--- request eval
+["GET /t", "GET /seen"]
+--- error_code eval
+[429, 200]
+--- response_body eval
+[qr/429/, ""]
+
+
+
+=== TEST 17: neither is one that is refused in precontent
+--- config
+    location /t { ratelimit never phase=precontent; mirror /mirror; empty_gif; }
+    location = /mirror { internal; proxy_pass http://backend; }
+    location /seen { alias $TEST_NGINX_HTML_DIR/seen; }
+--- backend
+    access_log $TEST_NGINX_HTML_DIR/seen;
+    location / { return 204; }
+--- request eval
+["GET /t", "GET /seen"]
+--- error_code eval
+[429, 200]
+--- response_body eval
+[qr/429/, ""]
+
+
+
+=== TEST 18: SSI's includes are never decided
+--- config
+    location /t { ratelimit token; ssi on; ssi_types text/plain; alias $TEST_NGINX_HTML_DIR/page; }
+    location /part { ratelimit token; ratelimit never; proxy_pass http://backend; }
+--- backend
+    location / { return 200 "part"; }
+--- user_files
+>>> page
+[<!--# include virtual="/part" -->][<!--# include virtual="/part" -->]
+--- response_headers
+X-token-remaining: 9
+! X-never-remaining
+--- response_body
+[part][part]
+
+
+
+=== TEST 19: slice's subrequests are never decided
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=everybody quota=10/1h;
+    ratelimit_headers per-policy prefix=X-;
+    proxy_cache_path $TEST_NGINX_HTML_DIR/cache keys_zone=slices:1m;
+--- config
+    location /t {
+        ratelimit token;
+        slice 4;
+        proxy_cache slices;
+        proxy_cache_key $uri$slice_range;
+        proxy_cache_valid 200 206 1h;
+        proxy_set_header Range $slice_range;
+        proxy_pass http://backend/file;
+    }
+--- user_files
+>>> file
+0123456789abcdef
+--- backend
+    location / { root $TEST_NGINX_HTML_DIR; }
+--- request eval
+["GET /t", "GET /t"]
+--- error_code eval
+[200, 200]
+--- response_headers eval
+["X-token-remaining: 9", "X-token-remaining: 8"]
+--- response_body eval
+["0123456789abcdef\n", "0123456789abcdef\n"]
+
+
+
+=== TEST 20: return answers before the decision
+--- config
+    location /t { ratelimit never; return 200 "free\n"; }
+--- response_headers
+! X-never-remaining
+! Retry-After
+--- response_body
+free
+
+
+
+=== TEST 21: so do rewrites that redirect, and a server's own return
+--- config
+    rewrite ^/old$ /new redirect;
+    if ($arg_stop) { return 403; }
+    location /x { ratelimit never; empty_gif; }
+    location /t { ratelimit never; rewrite ^ /elsewhere permanent; }
+--- request eval
+["GET /old", "GET /x?stop=1", "GET /t", "GET /x"]
+--- error_code eval
+[302, 403, 301, 429]
+--- response_headers eval
+[("! X-never-remaining\n! Retry-After") x 3, "Retry-After: 60"]
+
+
+
+=== TEST 22: an internal rewrite is decided where it ends
+--- config
+    location /t { ratelimit never; rewrite ^ /new last; }
+    location /new { ratelimit token; empty_gif; }
+--- response_headers
+X-token-remaining: 9
+! X-never-remaining
+
+
+
+=== TEST 23: the automatic redirect to a slash is undecided
+--- config
+    location /t/ { ratelimit never; proxy_pass http://backend; }
+--- backend
+    location / { return 204; }
+--- request eval
+["GET /t", "GET /t/"]
+--- error_code eval
+[301, 429]
+--- response_headers eval
+["! Retry-After", "Retry-After: 60"]
+
+
+
+=== TEST 24: a bad request is undecided
+--- config
+    ratelimit never;
+    location /t { empty_gif; }
+--- raw_request eval
+"GET /t HTTP/1.1\r\nConnection: close\r\n\r\n"
+--- error_code: 400
+--- response_headers
+! X-never-remaining
+! Retry-After
+
+
+
+=== TEST 25: a request line that is none is undecided
+--- config
+    ratelimit never;
+    location /t { empty_gif; }
+--- raw_request eval
+"nonsense\r\n\r\n"
+--- error_code: 400
+--- response_headers
+! Retry-After
+
+
+
+=== TEST 26: an error page of an undecided request is not decided by accident
+--- config
+    ratelimit never;
+    error_page 400 /400.txt;
+    location = /400.txt { ratelimit off; root $TEST_NGINX_HTML_DIR; }
+    location /t { empty_gif; }
+--- user_files
+>>> 400.txt
+what?
+--- raw_request eval
+"GET /t HTTP/1.1\r\nConnection: close\r\n\r\n"
+--- error_code: 400
+--- response_body
+what?
+
+
+
+=== TEST 27: if and rewrite inside a location keep its limit
+--- config
+    location /t {
+        ratelimit token;
+        if ($arg_a) { set $x 1; }
+        rewrite ^ /t/inner break;
+        proxy_pass http://backend;
+    }
+--- backend
+    location / { return 200 "$uri\n"; }
+--- request
+GET /t?a=1
+--- response_headers
+X-token-remaining: 9
+--- response_body
+/t/inner
+
+
+
+=== TEST 28: limit_except keeps the location's limit
+--- config
+    location /t {
+        ratelimit token;
+        limit_except GET { proxy_pass http://backend; }
+        empty_gif;
+    }
+--- backend
+    location / { return 204; }
+--- request eval
+["GET /t", "DELETE /t"]
+--- error_code eval
+[200, 204]
+--- response_headers eval
+["X-token-remaining: 9", "X-token-remaining: 8"]
+
+
+
+=== TEST 29: a filter that turns the response into an error: the fields stand once
+--- config
+    location /t { ratelimit token; error_page 412 /412.txt; alias $TEST_NGINX_HTML_DIR/t; }
+    location = /412.txt { ratelimit token; ratelimit extra; root $TEST_NGINX_HTML_DIR; }
+--- user_files
+>>> t
+text
+>>> 412.txt
+changed
+--- more_headers
+If-Match: "other"
+--- error_code: 412
+--- response_headers
+X-token-remaining: 9
+
+
+
+=== TEST 30: a request body is read behind the decision
+--- config
+    location /t { ratelimit never; proxy_pass http://backend; }
+--- backend
+    location / { return 204; }
+--- request eval
+["POST /t\n" . "x" x 100000]
+--- error_code: 429
+--- response_headers
+Retry-After: 60
+
+
+
+=== TEST 31: Expect: 100-continue: a refused body is not asked for
+--- config
+    location /t { ratelimit never; lingering_timeout 100ms; proxy_pass http://backend; }
+--- backend
+    location / { return 204; }
+--- raw_request eval
+"POST /t HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+--- error_code: 429
+--- response_headers
+Retry-After: 60
+
+
+
+=== TEST 32: 100 Continue comes without fields, the answer behind it with them
+--- config
+    location /t { ratelimit token; proxy_pass http://backend; }
+--- backend
+    location / { return 204; }
+--- raw_request eval
+["POST /t HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n", "body"]
+--- raw_request_middle_delay: 0.1
+--- error_code: 100
+--- raw_response_headers_unlike: remaining
+
+
+
+=== TEST 33: an upstream that sends 103 first: the fields stand once, in the final response
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=everybody quota=10/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit token; proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1; }
+--- tcp_listen: $TEST_NGINX_RAND_PORT_1
+--- tcp_reply eval
+"HTTP/1.1 103 Early Hints\r\nLink: </x.css>\r\nX-token-remaining: 1\r\n\r\nHTTP/1.1 200 OK\r\nX-token-remaining: 2\r\nContent-Length: 3\r\nConnection: close\r\n\r\nyes"
+--- skip_nginx
+4: < 1.29.0
+--- response_headers
+X-token-remaining: 9
+--- response_body chomp
+yes
+
+
+
+=== TEST 34: an upstream that hangs up: its replacement response has the fields once
+--- config
+    location /t { ratelimit token; proxy_pass http://backend; }
+--- backend
+    location / { return 444; }
+--- error_code: 502
+--- response_headers
+X-token-remaining: 9
+--- error_log
+upstream prematurely closed connection
+
+
+
+=== TEST 35: a client that is gone before the answer has been charged once
+--- config
+    location /t { ratelimit token; proxy_pass http://backend; }
+    location /look { ratelimit token cost=0; empty_gif; }
+--- backend
+    location / { limit_rate 1; return 200 "0123456789012345678901234567890123456789"; }
+--- init
+my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $Test::Nginx::Util::ServerPortForClient);
+print $socket "GET /t HTTP/1.1\r\nHost: localhost\r\n\r\n";
+Time::HiRes::sleep(0.1);
+close $socket;
+Time::HiRes::sleep(0.1);
+--- request
+GET /look
+--- response_headers
+X-token-remaining: 9
+
+
+
+=== TEST 36: HEAD, OPTIONS, unknown methods are decided as any other
+--- config
+    location /t { ratelimit token; proxy_pass http://backend; }
+--- backend
+    location / { return 204; }
+--- request eval
+["HEAD /t", "OPTIONS /t", "PROPFIND /t", "BREW /t"]
+--- error_code eval
+[(204) x 4]
+--- response_headers eval
+[map { "X-token-remaining: $_" } 9, 8, 7, 6]
+
+
+
+=== TEST 37: a subrequest of a refused request's error page is not decided either
+--- config
+    location /t { ratelimit never; error_page 429 /page; empty_gif; }
+    location = /page { ssi on; ssi_types text/plain; alias $TEST_NGINX_HTML_DIR/page; }
+    location /part { ratelimit token; proxy_pass http://backend; }
+    location /look { ratelimit token cost=0; empty_gif; }
+--- backend
+    location / { return 200 "part"; }
+--- user_files
+>>> page
+[<!--# include virtual="/part" -->]
+--- request eval
+["GET /t", "GET /look"]
+--- error_code eval
+[429, 200]
+--- response_headers eval
+["Retry-After: 60", "X-token-remaining: 10"]
+
+
+
+=== TEST 38: addition's subrequests are never decided
+--- config
+    location /t { ratelimit token; addition_types text/plain; add_after_body /part; alias $TEST_NGINX_HTML_DIR/page; }
+    location /part { ratelimit never; proxy_pass http://backend; }
+--- backend
+    location / { return 200 "part\n"; }
+--- user_files
+>>> page
+page
+--- response_headers
+X-token-remaining: 9
+--- response_body
+page
+part
+
+
+
+=== TEST 39: a named location that redirects again is charged once
+--- config
+    location /t { ratelimit token; error_page 418 = @one; recursive_error_pages on; error_page 403 = @one; deny all; }
+    location @one { ratelimit token; ratelimit extra; recursive_error_pages on; error_page 404 = @two; root $TEST_NGINX_HTML_DIR/none; }
+    location @two { ratelimit token; ratelimit extra; empty_gif; }
+--- response_headers
+X-token-remaining: 9
+X-extra-remaining: 19
