@@ -12,20 +12,16 @@ namespace {
 // About a microsecond: several times what an owner that runs needs.
 constexpr int kSpins = 100;
 
-// How long a waiter lets others run then: some 70 microseconds, with what the
+// How long a waiter lets others run then: some 90 microseconds, with what the
 // kernel adds.  It sleeps, since sched_yield() does not do what it says: with
 // four processes on two cores waiters that yielded to each other kept the
 // preempted owner from running for more than 50 ms, ten times in a second.
 constexpr long kSleepNs = 20 * 1000;
 
-// How often it looks at the owner thoroughly.  A killed owner whose pid is gone
-// is noticed at once; this is for zombies and reused pids.
-constexpr unsigned kThoroughEvery = 8;
-
 // The longest wait for a living owner.  One that was preempted between two
 // locks was seen to hold others up for 5 to 9 ms on two busy cores; what is
-// not back after this long is stopped (by a debugger, a frozen container), and a
-// worker that went on waiting would stop with it, and all its connections.
+// not back after this long is stopped (by a debugger, a frozen container), and
+// a worker that went on waiting would stop with it, and all its connections.
 constexpr int64_t kPatienceNs = 50 * 1000 * 1000;
 
 // The only look at a clock in the core: the caller's time stands still while
@@ -95,8 +91,9 @@ bool wait_for_lock(const rl_process_t* process, Set* set) {
     if (owner == 0) {
       continue;
     }
-    const bool thorough = round % kThoroughEvery == kThoroughEvery - 1;
-    if (take_from_dead(process, set, owner, thorough)) {
+    // A killed owner whose pid is gone is noticed at once; a zombie, or one
+    // whose pid was given to somebody else, is worth the time after a sleep.
+    if (take_from_dead(process, set, owner, round > 0)) {
       return true;
     }
     const int64_t now_ns = clock_ns();

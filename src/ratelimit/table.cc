@@ -33,6 +33,22 @@ Place hinted_place(Set* set, uint32_t kept, uint64_t now_ms) {
   return {set, kNone, false, false, 0, 0};
 }
 
+// Whether the bucket has less of a right to stay than *best; if so, it is
+// *best.  The share is the greater effort: in a flood, where most buckets have
+// none, it is asked for but a few of the buckets of a scan.
+void consider(Set* set, uint32_t index, uint64_t idle_at, uint64_t now_ms,
+              Place* best) {
+  const bool later = best->index != kNone && idle_at >= best->idle_at_ms;
+  if (later && best->debt_share == 0) {
+    return;
+  }
+  const uint32_t share = debt_share(set->buckets[index], now_ms);
+  if (best->index == kNone || share < best->debt_share ||
+      (share == best->debt_share && !later)) {
+    *best = {set, index, true, true, share, idle_at};
+  }
+}
+
 // Looks at every bucket of a full set: takes an idle one, noting the others,
 // or else improves on *best.
 void scan(Set* set, uint32_t kept, uint64_t now_ms, Place* best) {
@@ -41,16 +57,11 @@ void scan(Set* set, uint32_t kept, uint64_t now_ms, Place* best) {
     if (kept >> i & 1) {
       continue;
     }
-    const Bucket& bucket = set->buckets[i];
-    const uint64_t idle_at = idle_at_ms(bucket);
+    const uint64_t idle_at = idle_at_ms(set->buckets[i]);
     if (idle_at <= now_ms) {
       idle |= 1u << i;
     } else if (idle == 0) {
-      const uint32_t share = debt_share(bucket, now_ms);
-      if (best->index == kNone || share < best->debt_share ||
-          (share == best->debt_share && idle_at < best->idle_at_ms)) {
-        *best = {set, i, true, true, share, idle_at};
-      }
+      consider(set, i, idle_at, now_ms, best);
     }
   }
   if (idle != 0) {

@@ -1,11 +1,11 @@
 // The bucket table: sets of 31 buckets, each with a header line of its own.
 //
 // A bucket is found by 72 bits of the keyed 128-bit hash.  Its key, 64 of
-// them, is stored with it and gives the two sets that may hold it; its tag, 8 more
-// bits, stands in the header line, so that a lookup reads two cache lines: 31
-// tags at once, then the one bucket whose tag is equal.  72 bits are enough:
-// among 10^9 keys two share them with a probability of 10^-4, and under a
-// keyed hash nobody can do better than chance.
+// them, is stored with it and gives the two sets that may hold it; its tag, 8
+// more bits, stands in the header line, so that a lookup reads two cache
+// lines: 31 tags at once, then the one bucket whose tag is equal.  72 bits are
+// enough: among 10^9 keys two share them with a probability of 10^-4, and
+// under a keyed hash nobody can do better than chance.
 //
 // Invariants
 //  - A set's buckets are a prefix of it: bucket i exists only if i - 1 does.

@@ -1,0 +1,463 @@
+// Processes that are killed in the midst of a decision.
+//
+// What SIGKILL leaves in shared memory is what had been written before some
+// instruction.  So a process is stepped through a decision one instruction at a
+// time, and each state that its shared memory goes through is kept: these are
+// all the states that a kill can leave, with no hook in the code under test.
+// Then each one is laid out again, and others go on with it.
+
+#include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "arena.h"
+#include "ratelimit/lock.h"
+#include "ratelimit/registry.h"
+#include "ratelimit/zone.h"
+
+namespace ratelimit {
+namespace {
+
+constexpr uint64_t kHour = 3600 * 1000;
+constexpr size_t kZoneSize = 4 * 2048;  // three sets
+constexpr uint32_t kQuota = 1000;
+
+// More than one unit, so that these buckets are not those that have to go.
+constexpr uint32_t kCost = 2;
+
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kCanStep = false;  // its run time does not bear it
+#else
+constexpr bool kCanStep = true;
+#endif
+
+// The memory that processes share, as it was at one moment: the zones, the
+// register's slots and the journals of its first processes.
+class Snapshot {
+ public:
+  explicit Snapshot(const Arena& arena) : arena_(arena) {
+    for_each([this](char* memory, size_t size) {
+      bytes_.append(memory, size);
+    });
+  }
+
+  void restore() const {
+    size_t at = 0;
+    for_each([&](char* memory, size_t size) {
+      std::memcpy(memory, bytes_.data() + at, size);
+      at += size;
+    });
+  }
+
+  bool is_current() const {
+    size_t at = 0;
+    bool same = true;
+    for_each([&](char* memory, size_t size) {
+      same = same && std::memcmp(memory, bytes_.data() + at, size) == 0;
+      at += size;
+    });
+    return same;
+  }
+
+ private:
+  static constexpr size_t kJournals = 4;
+  static constexpr size_t kUsedImages = 4;
+
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    for (const rl_zone_t* zone : arena_.zones()) {
+      visit(static_cast<char*>(zone->memory), kZoneSize);
+    }
+    auto* registry = static_cast<Registry*>(arena_.registry());
+    visit(reinterpret_cast<char*>(registry->slots), kJournals * sizeof(Slot));
+    for (size_t i = 0; i < kJournals; ++i) {
+      Journal& journal = registry->journals[i];
+      visit(reinterpret_cast<char*>(journal.images),
+            kUsedImages * sizeof(Bucket));
+      visit(reinterpret_cast<char*>(journal.targets),
+            kUsedImages * sizeof(Target));
+    }
+  }
+
+  const Arena& arena_;
+  std::string bytes_;
+};
+
+// A process that runs `body` under the eyes of the test.
+class Stepped {
+ public:
+  explicit Stepped(const std::function<void()>& prepare,
+                   const std::function<void()>& body) {
+    pid_ = fork();
+    if (pid_ == 0) {
+      if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
+        _exit(1);
+      }
+      prepare();
+      raise(SIGSTOP);
+      body();
+      raise(SIGSTOP);
+      _exit(0);
+    }
+    usable_ = waitpid(pid_, &status_, 0) == pid_ && WIFSTOPPED(status_);
+  }
+  ~Stepped() { kill_and_reap(); }
+  Stepped(const Stepped&) = delete;
+  Stepped& operator=(const Stepped&) = delete;
+
+  bool usable() const { return usable_; }
+
+  // One instruction; false once the body has returned.
+  bool step() {
+    return ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) == 0 &&
+           waitpid(pid_, &status_, 0) == pid_ && WIFSTOPPED(status_) &&
+           WSTOPSIG(status_) == SIGTRAP;
+  }
+
+  // Killed, but not waited for: kill(pid, 0) still succeeds.
+  void make_zombie() {
+    kill(pid_, SIGKILL);
+    siginfo_t info;
+    waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT);
+  }
+
+  void kill_and_reap() {
+    if (pid_ > 0) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, nullptr, 0);
+      pid_ = 0;
+    }
+  }
+
+ private:
+  pid_t pid_;
+  int status_ = 0;
+  bool usable_ = false;
+};
+
+// How full the table is before the decision that is killed.
+enum class Scene { kBucketsExist, kBucketsAreNew, kBucketsDisplaceOthers };
+
+class Crash : public testing::TestWithParam<Scene> {
+ protected:
+  // The three policies' items of the key that the killed process decides.
+  std::vector<rl_item_t> items() const {
+    return {one_.item("k", kCost), two_.item("k", kCost),
+            three_.item("k", kCost)};
+  }
+
+  rl_verdict_e decide(rl_process_t* process, std::vector<rl_item_t> items) {
+    return rl_decide(process, items.data(), items.size(), &now_);
+  }
+
+  // How many decisions the item's bucket has counted.
+  uint32_t counted(rl_process_t* process, rl_item_t item) {
+    EXPECT_NE(RL_BUSY, rl_look(process, &item, 1, &now_));
+    const uint32_t used = kQuota - item.remaining_units;
+    EXPECT_EQ(0u, used % kCost);
+    return used / kCost;
+  }
+
+  void set_scene(rl_process_t* process) {
+    std::mt19937_64 random(1);
+    if (GetParam() == Scene::kBucketsExist) {
+      ASSERT_EQ(RL_ADMITTED, decide(process, items()));
+    }
+    if (GetParam() == Scene::kBucketsDisplaceOthers) {
+      for (int i = 0; i < 400; ++i) {
+        const rl_hash_t key = {random(), random()};
+        decide(process, {one_.item_of(key), two_.item_of(key)});
+      }
+    }
+  }
+
+  // Every state on the way through body(); what it did last is the last one.
+  std::vector<Snapshot> states_of(Stepped* process) {
+    std::vector<Snapshot> states = {Snapshot(arena_)};
+    steps_ = 0;
+    while (process->step()) {
+      ++steps_;
+      if (!states.back().is_current()) {
+        states.emplace_back(arena_);
+      }
+    }
+    return states;
+  }
+
+  // No lock is stuck, and all three policies counted the same: what was there,
+  // what the survivors took, and the killed decision or not.
+  void expect_sound(rl_process_t* survivor, uint32_t decided,
+                    const std::string& where) {
+    const uint32_t first = counted(survivor, items()[0]);
+    const uint32_t before = GetParam() == Scene::kBucketsExist ? 1 : 0;
+    EXPECT_LE(before + decided, first) << where;
+    EXPECT_GE(before + decided + 1, first) << where;
+    EXPECT_EQ(first, counted(survivor, items()[1])) << where;
+    EXPECT_EQ(first, counted(survivor, items()[2])) << where;
+    for (const rl_zone_t* zone : arena_.zones()) {
+      for (uint32_t s = 0; s < zone->sets; ++s) {
+        // One that nobody has asked for may still name the dead one.
+        Locks locks(survivor);
+        EXPECT_TRUE(locks.take(set_at(zone, s))) << where;
+        locks.release_all();
+      }
+    }
+    auto* registry = static_cast<Registry*>(arena_.registry());
+    for (const Slot& slot : registry->slots) {
+      EXPECT_EQ(0u, slot.pending + slot.claim) << where;
+    }
+  }
+
+  // The victim: it has joined and decided something else before, so that what
+  // the dynamic linker does at first calls is not stepped through.
+  void warm_up(rl_process_t* process) {
+    *process = arena_.join();
+    decide(process, {one_.item("warm", 0), two_.item("warm", 0),
+                     three_.item("warm", 0)});
+    rl_item_t item = one_.item("warm");
+    rl_decide(process, &item, 1, &now_);
+  }
+
+  const rl_time_t now_ = at(1000000);
+  Arena arena_{kZoneSize, 2};
+  const Policy one_{arena_.zone(0), "one", kQuota, kHour, RL_SLIDING};
+  const Policy two_{arena_.zone(1), "two", kQuota, kHour, RL_FIXED};
+  const Policy three_{arena_.zone(0), "three", kQuota, kHour, RL_GCRA};
+  size_t steps_ = 0;
+};
+
+TEST_P(Crash, AfterAnyInstructionOneSurvivorGoesOn) {
+  rl_process_t survivor = arena_.join();
+  set_scene(&survivor);
+  rl_process_t process = {};
+  Stepped victim([&] { warm_up(&process); },
+                 [&] { decide(&process, items()); });
+  if (!kCanStep || !victim.usable()) {
+    GTEST_SKIP() << "no ptrace here";
+  }
+  const std::vector<Snapshot> states = states_of(&victim);
+  // Before it is waited for, and after.
+  for (const bool reaped : {false, true}) {
+    reaped ? victim.kill_and_reap() : victim.make_zombie();
+    double slowest_us = 0;
+    for (size_t i = 0; i < states.size(); ++i) {
+      states[i].restore();
+      const auto start = std::chrono::steady_clock::now();
+      ASSERT_EQ(RL_ADMITTED, decide(&survivor, items())) << "state " << i;
+      const std::chrono::duration<double, std::micro> took =
+          std::chrono::steady_clock::now() - start;
+      slowest_us = std::max(slowest_us, took.count());
+      expect_sound(&survivor, 1, "state " + std::to_string(i));
+    }
+    std::printf("%zu instructions, %zu states; %s: next decision within %.0f "
+                "us\n", steps_, states.size(), reaped ? "gone" : "zombie",
+                slowest_us);
+  }
+}
+
+// Two that find the dead one's locks at the same moment, in crossing orders.
+TEST_P(Crash, AfterAnyInstructionTwoSurvivorsGoOn) {
+  rl_process_t survivor = arena_.join();
+  set_scene(&survivor);
+  rl_process_t process = {};
+  Stepped victim([&] { warm_up(&process); },
+                 [&] { decide(&process, items()); });
+  if (!kCanStep || !victim.usable()) {
+    GTEST_SKIP() << "no ptrace here";
+  }
+  const std::vector<Snapshot> states = states_of(&victim);
+  victim.kill_and_reap();
+
+  // The second one joins once and then works off the states in step.
+  constexpr uint32_t kRounds = 20;
+  SharedMemory memory(4096);
+  auto* turn = memory.as<std::atomic<size_t>>();
+  auto* done = turn + 1;
+  const auto go_on = [&](rl_process_t* own, bool backwards) {
+    for (uint32_t i = 0; i < kRounds; ++i) {
+      std::vector<rl_item_t> wanted = items();
+      if (backwards) {
+        std::reverse(wanted.begin(), wanted.end());
+      }
+      while (decide(own, wanted) == RL_BUSY) {
+      }
+    }
+  };
+  rl_process_t second = {};
+  const pid_t child = fork();
+  if (child == 0) {
+    second = arena_.join();
+    *done = 1;
+    for (size_t i = 1; i <= states.size(); ++i) {
+      while (*turn < i) {
+      }
+      go_on(&second, true);
+      *done = i + 1;
+    }
+    _exit(0);
+  }
+  while (*done < 1) {
+  }
+  // The states do not know of it: its slot is written into each of them.
+  const auto* registry = static_cast<const Registry*>(arena_.registry());
+  uint32_t slot = 0;
+  while (Life::of(registry->slots[slot].life).pid !=
+         static_cast<uint32_t>(child)) {
+    ++slot;
+  }
+  const uint64_t life = registry->slots[slot].life;
+  for (size_t i = 0; i < states.size(); ++i) {
+    states[i].restore();
+    registry_of(&survivor)->slots[slot].life = life;
+    *turn = i + 1;
+    go_on(&survivor, false);
+    while (*done < i + 2) {
+    }
+    expect_sound(&survivor, 2 * kRounds, "state " + std::to_string(i));
+  }
+  waitpid(child, nullptr, 0);
+}
+
+// The one that finishes the dead one's work is killed as well.
+TEST_P(Crash, AfterAnyInstructionOfTheRecoveryAnotherGoesOn) {
+  rl_process_t survivor = arena_.join();
+  set_scene(&survivor);
+  rl_process_t process = {};
+  Stepped victim([&] { warm_up(&process); },
+                 [&] { decide(&process, items()); });
+  if (!kCanStep || !victim.usable()) {
+    GTEST_SKIP() << "no ptrace here";
+  }
+  const std::vector<Snapshot> states = states_of(&victim);
+  victim.kill_and_reap();
+  size_t second_states = 0;
+  // Every state from the first lock to the last; the recovery is the same for
+  // many of them, so a few each time.
+  const size_t stride = std::max<size_t>(1, states.size() / times(5));
+  for (size_t i = stride / 2; i < states.size(); i += stride) {
+    states[i].restore();
+    rl_process_t helper = {};
+    Stepped recovering([&] { warm_up(&helper); },
+                       [&] { decide(&helper, items()); });
+    ASSERT_TRUE(recovering.usable());
+    const std::vector<Snapshot> later = states_of(&recovering);
+    recovering.kill_and_reap();
+    second_states += later.size();
+    for (size_t j = 0; j < later.size(); ++j) {
+      later[j].restore();
+      const std::string where =
+          "state " + std::to_string(i) + ", then " + std::to_string(j);
+      ASSERT_EQ(RL_ADMITTED, decide(&survivor, items())) << where;
+      const uint32_t total = counted(&survivor, items()[0]);
+      const uint32_t before = GetParam() == Scene::kBucketsExist ? 1 : 0;
+      // Both killed decisions may count, or either, or none.
+      EXPECT_LE(before + 1, total) << where;
+      EXPECT_GE(before + 3, total) << where;
+      expect_sound(&survivor, std::max(total, before + 1) - before - 1, where);
+    }
+  }
+  std::printf("%zu states of a recovery\n", second_states);
+}
+
+std::string name_of(const testing::TestParamInfo<Scene>& info) {
+  switch (info.param) {
+    case Scene::kBucketsExist:
+      return "BucketsExist";
+    case Scene::kBucketsAreNew:
+      return "BucketsAreNew";
+    default:
+      return "BucketsDisplaceOthers";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenes, Crash,
+                         testing::Values(Scene::kBucketsExist,
+                                         Scene::kBucketsAreNew,
+                                         Scene::kBucketsDisplaceOthers),
+                         name_of);
+
+// Without ptrace: workers that are killed at random moments while others go on
+// and new ones take their places.
+TEST(CrashAtRandom, CountsStayEqualAndNoLockStays) {
+  Arena arena(kZoneSize, 2);
+  const Policy one(arena.zone(0), "one", 1000000000 - 1, kHour, RL_FIXED);
+  const Policy two(arena.zone(1), "two", 1000000000 - 1, kHour, RL_FIXED);
+  const Policy three(arena.zone(0), "three", 1000000000 - 1, kHour, RL_FIXED);
+  SharedMemory memory(4096);
+  auto* admitted = memory.as<std::atomic<uint64_t>>();
+  const rl_time_t now = at(1000000);
+  const auto work = [&](unsigned order) {
+    rl_process_t process = arena.join();
+    const Policy* policies[] = {&one, &two, &three};
+    for (;;) {
+      rl_item_t items[3];
+      for (unsigned i = 0; i < 3; ++i) {
+        items[i] = policies[(order + i) % 3]->item("k");
+      }
+      if (rl_decide(&process, items, 3, &now) == RL_ADMITTED) {
+        ++*admitted;
+      }
+    }
+  };
+  std::mt19937_64 random(1);
+  const uint64_t kills = times(150);
+  std::vector<pid_t> workers(3);
+  unsigned order = 0;
+  const auto start_worker = [&](pid_t* pid) {
+    ++order;
+    *pid = fork();
+    if (*pid == 0) {
+      work(order);
+    }
+  };
+  for (pid_t& pid : workers) {
+    start_worker(&pid);
+  }
+  for (uint64_t i = 0; i < kills; ++i) {
+    usleep(static_cast<useconds_t>(random() % 4000));
+    pid_t& pid = workers[random() % workers.size()];
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    start_worker(&pid);
+  }
+  for (const pid_t pid : workers) {
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+  rl_process_t process = arena.join();
+  uint64_t counted[3];
+  size_t i = 0;
+  for (const Policy* policy : {&one, &two, &three}) {
+    rl_item_t item = policy->item("k", 0);
+    ASSERT_EQ(RL_ADMITTED, rl_look(&process, &item, 1, &now));
+    counted[i++] = item.quota.units - item.remaining_units;
+  }
+  EXPECT_EQ(counted[0], counted[1]);
+  EXPECT_EQ(counted[0], counted[2]);
+  // A killed decision may have counted without its process saying so.
+  EXPECT_LE(*admitted, counted[0]);
+  EXPECT_GE(*admitted + kills + workers.size(), counted[0]);
+  for (const rl_zone_t* zone : arena.zones()) {
+    for (uint32_t s = 0; s < zone->sets; ++s) {
+      Locks locks(&process);
+      EXPECT_TRUE(locks.take(set_at(zone, s)));
+      locks.release_all();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ratelimit
