@@ -11,19 +11,19 @@ uint64_t end_of(const Bucket& bucket) {
 }
 
 // How long the window is still open; 0: it is closed.  Calendar counts on the
-// monotonic clock, which no step of the wall clock moves; but where the wall
-// clock says the same but for a narrow step, it has the last word: the two are
-// rounded to their own milliseconds, and the end is to be on the grid.
+// monotonic clock, which no step of the wall clock moves.  But while the two
+// agree but for a narrow step, the wall clock has the last word: each is
+// rounded to its own milliseconds, and the end told in Unix time must not
+// waver by one, nor a window be opened anew in its last millisecond.
 uint64_t left_ms(const Bucket& bucket, const rl_time_t& now) {
-  const uint64_t end_ms = end_of(bucket);
-  const uint64_t left = end_ms > now.mono_ms ? end_ms - now.mono_ms : 0;
-  if (bucket.algorithm != RL_CALENDAR) return left;
-  const uint64_t wall_end_ms = bucket.window.wall_end_ms;
-  const uint64_t wall_left =
-      wall_end_ms > now.wall_ms ? wall_end_ms - now.wall_ms : 0;
-  const uint64_t apart = wall_left > left ? wall_left - left
-                                          : left - wall_left;
-  return apart <= kClockStepMs ? wall_left : left;
+  const uint64_t left = end_of(bucket) - now.mono_ms;  // below 0: wrapped
+  if (bucket.algorithm == RL_CALENDAR) {
+    const uint64_t wall_left = bucket.window.wall_end_ms - now.wall_ms;
+    if (wall_left - left + kClockStepMs <= 2 * kClockStepMs) {
+      return static_cast<int64_t>(wall_left) > 0 ? wall_left : 0;
+    }
+  }
+  return static_cast<int64_t>(left) > 0 ? left : 0;
 }
 
 bool is_shape(const Bucket& bucket, const Shape& shape) {
@@ -55,22 +55,14 @@ void move_end(WindowState* w, const Shape& shape) {
 }
 
 void open_calendar(WindowState* w, const Shape& shape, const rl_time_t& now) {
-  uint64_t wall_ms = now.wall_ms;
-  // The two clocks are rounded to milliseconds each, and the wall clock is
-  // slewed: if it has not quite reached the end of the window that has just
-  // passed, that one must not be opened once more, with a quota of its own.
-  if (wall_ms < w->wall_end_ms && w->wall_end_ms - wall_ms <= kClockStepMs &&
-      now.mono_ms >= w->end_ms) {
-    wall_ms = w->wall_end_ms;
-  }
-  const Span span = grid_window(wall_ms, shape);
-  const auto wall = static_cast<int64_t>(wall_ms);
-  w->end_ms = now.mono_ms + (span.end_ms > wall
-                                 ? static_cast<uint64_t>(span.end_ms - wall)
-                                 : 1);  // after the year 9999
+  const Span span = grid_window(now.wall_ms, shape);
   w->wall_start_ms =
       span.begin_ms > 0 ? static_cast<uint64_t>(span.begin_ms) : 0;
   w->wall_end_ms = static_cast<uint64_t>(span.end_ms);
+  // (After the year 9999 a window lasts a millisecond.)
+  w->end_ms =
+      now.mono_ms +
+      (w->wall_end_ms > now.wall_ms ? w->wall_end_ms - now.wall_ms : 1);
 }
 
 }  // namespace

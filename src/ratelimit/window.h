@@ -5,7 +5,8 @@
 // calendar: it is the one of the wall clock's grid (see calendar.h), but what
 // is left of it is measured once, at the opening, and then passes on the
 // monotonic clock: so a step of the wall clock neither empties an open window
-// nor keeps anyone out for longer than a window.
+// nor keeps anyone out for longer than a window.  (Differences of a second or
+// less are no step but slewing and rounding; there the grid has its way.)
 //
 // A bucket with no unit in use has no window: a refund of everything closes
 // it.
