@@ -30,6 +30,7 @@ ngx_http_ratelimit_item(ngx_http_request_t *r,
     ngx_uint_t nknown)
 {
     ngx_int_t  rc;
+    rl_time_t  now;
 
     item->policy = &policy->core;
     item->want_next = 0;
@@ -39,12 +40,20 @@ ngx_http_ratelimit_item(ngx_http_request_t *r,
         return rc;
     }
 
-    rc = ngx_http_ratelimit_item_capacity(r, policy, item);
+    rc = ngx_http_ratelimit_item_bucket(r, policy, item, known, nknown);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_http_ratelimit_item_bucket(r, policy, item, known, nknown);
+    ngx_http_ratelimit_now(&now);
+
+    rl_lever_apply(&policy->core, &item->bucket, &now, &item->quota);
+
+    if (item->quota.unlimited) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_ratelimit_item_capacity(r, policy, item);
 }
 
 

@@ -60,6 +60,11 @@ uint64_t rl_zone_carry(rl_process_t* process, const rl_zone_t* to,
   const ratelimit::ZoneHeader* old = ratelimit::header_of(from);
   header->seed[0] = old->seed[0];
   header->seed[1] = old->seed[1];
+  rl_lever_t levers[RL_MAX_LEVERS];
+  const size_t nlevers = rl_levers(from, now, levers);
+  for (size_t i = 0; i < nlevers; ++i) {
+    rl_lever_set(to, &levers[i], now);
+  }
   uint64_t carried = 0;
   for (uint32_t s = 0; s < from->sets; ++s) {
     ratelimit::Copy copy;

@@ -201,6 +201,7 @@ typedef struct {
   rl_algorithm_e algorithm;
   int32_t tz_ms; /* calendar */
   int hidden;    /* not shown in fields and bodies */
+  void *counters; /* what rl_counters_find returned */
 } rl_policy_t;
 
 /*
@@ -277,6 +278,151 @@ rl_verdict_e rl_settle(rl_process_t *process, rl_item_t *item,
 const rl_item_t *rl_speaker(const rl_item_t *items, size_t n,
                             const unsigned char *skip) RL_NOEXCEPT;
 
+/* ----------------------------------------------------------------- levers */
+
+/*
+ * What an operator sets at run time, kept in the zone's memory: at most
+ * RL_MAX_LEVERS of them, a lever for a zone, a policy or one key of a policy.
+ */
+#define RL_MAX_LEVERS 40u
+
+typedef enum {
+  RL_LEVER_SCALE = 1,    /* value: thousandths of a percent, as rl_parse_scale */
+  RL_LEVER_UNITS = 2,    /* value: the quota's units in place of the policy's */
+  RL_LEVER_UNLIMITED = 3 /* the policy does not apply */
+} rl_lever_kind_e;
+
+typedef struct {
+  uint64_t id;       /* RL_LEVER_ZONE, a policy's secret.lo, a bucket.lo */
+  uint64_t until_ms; /* monotonic; 0: until it is cleared */
+  rl_lever_kind_e kind;
+  uint32_t value;
+} rl_lever_t;
+
+#define RL_LEVER_ZONE 1u
+
+/*
+ * rl_lever_set replaces the lever of that id.  RL_ERROR: there is no room.
+ * rl_lever_clear: RL_ERROR if there is none.
+ * rl_levers lists those in force into out[RL_MAX_LEVERS], returns how many.
+ */
+int rl_lever_set(const rl_zone_t *zone, const rl_lever_t *lever,
+                 const rl_time_t *now) RL_NOEXCEPT;
+int rl_lever_clear(const rl_zone_t *zone, uint64_t id) RL_NOEXCEPT;
+size_t rl_levers(const rl_zone_t *zone, const rl_time_t *now,
+                 rl_lever_t *out) RL_NOEXCEPT;
+
+/*
+ * The quota under the levers in force.  A key's units or unlimited are final;
+ * else a policy's units stand for its own, and every scale is multiplied on,
+ * as by rl_scale_units.
+ */
+void rl_lever_apply(const rl_policy_t *policy, const rl_hash_t *bucket,
+                    const rl_time_t *now, rl_quota_t *quota) RL_NOEXCEPT;
+
+/* --------------------------------------------------------------- counters */
+
+/*
+ * What the policies have decided.  The memory, aligned to 64, is shared by all
+ * processes and outlives every reload.  Times are those of mono_ms.
+ */
+typedef enum {
+  RL_COUNT_ADMITTED = 0, /* requests: it admitted, and so did all others */
+  RL_COUNT_REFUSED,      /* it refused; every refusing policy counts */
+  RL_COUNT_DRY_RUN,      /* it would have refused */
+  RL_COUNT_BYPASSED,     /* its line applied, but it did not: no key, unlimited */
+  RL_COUNT_REFUNDED,     /* units were given back */
+  RL_COUNT_ERRORS,       /* nonsense from a variable, or not decided at all */
+  RL_COUNTERS
+} rl_counter_e;
+
+size_t rl_counters_size(void) RL_NOEXCEPT;
+void rl_counters_create(void *memory) RL_NOEXCEPT;
+int rl_counters_attach(void *memory) RL_NOEXCEPT;
+
+/*
+ * rl_counters_renew begins a configuration.  rl_counters_find is the row of
+ * a policy, for rl_policy_t's counters; one that counts already is found
+ * again.  NULL: there is none, or where `make` is true, there is no room.
+ * Those that are known must be found before any is made: a row that was not
+ * found since renewal may be given to another policy.
+ */
+void rl_counters_renew(void *memory) RL_NOEXCEPT;
+void *rl_counters_find(void *memory, rl_str_t policy, rl_str_t zone,
+                       int make) RL_NOEXCEPT;
+
+/* After rl_decide, which may not have been busy; before anything is refunded. */
+void rl_count_decision(const rl_process_t *process, const rl_item_t *items,
+                       size_t n, rl_verdict_e verdict,
+                       const rl_time_t *now) RL_NOEXCEPT;
+void rl_count(const rl_process_t *process, const rl_policy_t *policy,
+              rl_counter_e what) RL_NOEXCEPT;
+
+void rl_counts(const rl_policy_t *policy, uint64_t out[RL_COUNTERS])
+    RL_NOEXCEPT;
+
+/*
+ * The keys of a policy that were refused most lately (or would have been, in
+ * dry run), and the busiest; see watch.h for what is guaranteed.
+ */
+typedef enum {
+  RL_REFUSED_MOST,
+  RL_BUSIEST
+} rl_watch_e;
+
+typedef struct {
+  uint64_t key_id;
+  uint64_t recent;   /* requests in about the last minute */
+  uint64_t count;    /* since first_ms; estimated for the busiest */
+  uint64_t first_ms; /* since it is listed, or back from a pause of 10 min */
+  uint64_t last_ms;
+  rl_quota_t quota;  /* units and window at the last request */
+  uint32_t capacity_units;
+} rl_watched_t;
+
+#define RL_MAX_WATCHED 64
+
+/* Copies up to max (at most RL_MAX_WATCHED exist), by `recent`. */
+size_t rl_watched(const rl_policy_t *policy, rl_watch_e list,
+                  const rl_time_t *now, rl_watched_t *out, size_t max)
+    RL_NOEXCEPT;
+int rl_find_watched(const rl_policy_t *policy, rl_watch_e list,
+                    uint64_t key_id, const rl_time_t *now, rl_watched_t *out)
+    RL_NOEXCEPT;
+
+/* ------------------------------------------------------- looking at a zone */
+
+/*
+ * Adds the buckets of up to `sets` sets from set `first` on to out->used and
+ * out->live.  Returns the set to go on with, 0 when all are counted.  So a
+ * scan can be cut into turns of an event loop: 256 sets take some 100
+ * microseconds.
+ */
+uint32_t rl_zone_scan(const rl_zone_t *zone, uint32_t first, uint32_t sets,
+                      const rl_time_t *now, rl_zone_stats_t *out) RL_NOEXCEPT;
+
+/* A bucket as it is stored. */
+typedef struct {
+  rl_hash_t bucket;        /* as far as it is stored: enough to find it */
+  rl_algorithm_e algorithm;
+  rl_quota_t quota;        /* units and window of the last charge */
+  uint32_t capacity_units;
+  int exact;               /* units and capacity; else rounded down by < 1/32 */
+  int live;                /* units are in use */
+  uint64_t charged_ms;     /* sliding, gcra: the last charge, to within 1/256
+                              of the window; else when the window opened */
+} rl_bucket_t;
+
+/*
+ * rl_inspect finds a bucket by its key id alone: 1, or 0 where there is none.
+ * rl_reset takes everything off it that is in use: 1, or 0 where there is
+ * none.  RL_ERROR: a lock's living owner did not move.
+ */
+int rl_inspect(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
+               const rl_time_t *now, rl_bucket_t *out) RL_NOEXCEPT;
+int rl_reset(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
+             const rl_time_t *now) RL_NOEXCEPT;
+
 /* ------------------------------------------------------------ refusal log */
 
 /*
@@ -345,6 +491,81 @@ int rl_key_cookie(rl_str_t cookie, rl_str_t name, unsigned char *buf,
 int rl_key_addr(const unsigned char *address, size_t len,
                 const rl_source_t *source, unsigned char *buf,
                 rl_str_t *out) RL_NOEXCEPT;
+
+/* -------------------------------------------------------- JSON Web Tokens */
+
+#define RL_JWT_MAX_TOKEN_LEN 16384  /* a longer one does not verify; twice the
+                                       longest field that nginx takes unless
+                                       told otherwise */
+#define RL_JWT_MAX_FILE_LEN 262144  /* of a key file */
+#define RL_JWT_MAX_KEYS 64          /* of a key file: a token without "kid" is
+                                       tried with each */
+
+typedef enum {
+  RL_HS256 = 0,
+  RL_HS384,
+  RL_HS512,
+  RL_RS256,
+  RL_RS384,
+  RL_RS512,
+  RL_PS256,
+  RL_ES256,
+  RL_ES384,
+  RL_EDDSA
+} rl_jwt_algorithm_e;
+
+const char *rl_parse_jwt_algorithm(rl_str_t text,
+                                   rl_jwt_algorithm_e *out) RL_NOEXCEPT;
+
+/* A claim as written: a member's name, or a JSON pointer (RFC 6901). */
+const char *rl_parse_claim(rl_str_t text) RL_NOEXCEPT;
+
+/*
+ * The keys that a key file holds for one algorithm: a PEM public key or
+ * several, a JWKS (RFC 7517), or, for HS*, a secret: all its bytes, but the
+ * newline behind a text.  Read-only once made; freed by rl_jwt_keys_destroy.
+ */
+typedef struct rl_jwt_keys_s rl_jwt_keys_t;
+
+const char *rl_jwt_keys_create(rl_jwt_algorithm_e algorithm, rl_str_t file,
+                               rl_jwt_keys_t **out) RL_NOEXCEPT;
+void rl_jwt_keys_destroy(rl_jwt_keys_t *keys) RL_NOEXCEPT;
+
+/* One way to verify a token. */
+typedef struct {
+  const rl_jwt_keys_t *keys;
+  uint64_t leeway_ms;    /* around exp and nbf */
+} rl_jwt_line_t;
+
+/* A token verifies if it does by one of the lines. */
+typedef struct {
+  uint64_t id;           /* of these lines, in the cache */
+  const rl_jwt_line_t *lines;
+  size_t nlines;
+} rl_jwt_set_t;
+
+/*
+ * What a process remembers of tokens, in memory given by the caller (aligned
+ * to 8) that never grows: of those that verified, the claims' values; of those
+ * that did not, for a minute, that they did not.  claims and seed (the secret
+ * under which tokens are hashed) are those of every call with this cache.
+ * The memory may be copied, as a fork does.
+ */
+typedef struct rl_jwt_cache_s rl_jwt_cache_t;
+
+size_t rl_jwt_cache_size(size_t nclaims) RL_NOEXCEPT;
+rl_jwt_cache_t *rl_jwt_cache_create(void *memory, const rl_str_t *claims,
+                                    size_t nclaims,
+                                    const unsigned char seed[16]) RL_NOEXCEPT;
+
+/*
+ * The claim's value as text: a string's bytes or an integer's digits, never
+ * empty.  NULL: *out is it, until the next call with this cache; else why there
+ * is none, as "has expired".  Only now->wall_ms counts.
+ */
+const char *rl_jwt_claim(rl_jwt_cache_t *cache, const rl_jwt_set_t *set,
+                         rl_str_t token, size_t claim, const rl_time_t *now,
+                         rl_str_t *out) RL_NOEXCEPT;
 
 /* ----------------------------------------------------------- header fields */
 

@@ -1,6 +1,7 @@
 // A zone's memory: one header block, then the sets of the bucket table.
 //
-//   0     header block (2,048 bytes): what is fixed, counters, the refusal log
+//   0     header block (2,048 bytes): what is fixed, counters, the refusal
+//         log, the operator's levers
 //   2048  set 0, set 1, ... (2,048 bytes each)
 //
 // Indices, no pointers.  The layout version says what all of this, Set and
@@ -22,11 +23,18 @@ constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
 constexpr uint32_t kLayoutVersion = 1;
 
 // Refusals are folded in sets of one cache line: see fold.cc.
-constexpr uint32_t kFoldSets = 30;
+constexpr uint32_t kFoldSets = 15;
 constexpr uint32_t kFoldWays = 8;
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free,
               "counters shared by processes");
+
+// An operator's lever: see lever.cc.
+struct Lever {
+  std::atomic<uint64_t> id;  // kFreeLever, kClaimedLever or whom it is for
+  std::atomic<uint64_t> until_ms;
+  std::atomic<uint64_t> what;  // kind << 32 | value
+};
 
 struct ZoneHeader {
   // Written at creation, read by every request: no counter in this line.
@@ -36,7 +44,8 @@ struct ZoneHeader {
   uint32_t version;
   uint32_t sets;
   uint32_t id;
-  uint32_t spare[5];
+  std::atomic<uint32_t> levers_set;  // how many of `levers` were ever used
+  uint32_t spare[4];
 
   alignas(64) std::atomic<uint64_t> evicted_idle;
   std::atomic<uint64_t> evicted_live;
@@ -45,6 +54,8 @@ struct ZoneHeader {
   std::atomic<uint64_t> warned_live;   // evicted_live when last warned
 
   alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
+
+  alignas(64) Lever levers[RL_MAX_LEVERS];
 };
 static_assert(sizeof(ZoneHeader) == 2048, "keeps the sets aligned");
 

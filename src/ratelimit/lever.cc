@@ -1,0 +1,149 @@
+// Levers that an operator sets at run time: see ratelimit.h.
+//
+// A handful of words in the zone's header, read by every request of the zone
+// and written once in a while.  A reader takes no lock: a lever becomes visible
+// when its id is stored, last; one that is being changed is read with the old
+// value or the new one, and either was in force a moment ago.
+
+#include "zone.h"
+
+namespace ratelimit {
+
+namespace {
+
+constexpr uint64_t kFreeLever = 0;
+// Being written.  If its writer dies now, the place is lost, nothing else.
+constexpr uint64_t kClaimedLever = UINT64_MAX;
+
+bool in_force(const rl_lever_t& lever, const rl_time_t& now) {
+  return lever.until_ms == 0 || lever.until_ms > now.mono_ms;
+}
+
+rl_lever_t read(const Lever& lever) {
+  const uint64_t what = lever.what.load(std::memory_order_relaxed);
+  return {lever.id.load(std::memory_order_relaxed),
+          lever.until_ms.load(std::memory_order_relaxed),
+          static_cast<rl_lever_kind_e>(what >> 32),
+          static_cast<uint32_t>(what)};
+}
+
+void write(const rl_lever_t& from, Lever* to) {
+  to->what.store(uint64_t{from.kind} << 32 | from.value,
+                 std::memory_order_relaxed);
+  to->until_ms.store(from.until_ms, std::memory_order_relaxed);
+  to->id.store(from.id, std::memory_order_release);
+}
+
+Lever* find_lever(ZoneHeader* header, uint64_t id) {
+  const uint32_t n = header->levers_set.load(std::memory_order_acquire);
+  for (uint32_t i = 0; i < n; ++i) {
+    if (header->levers[i].id.load(std::memory_order_acquire) == id) {
+      return &header->levers[i];
+    }
+  }
+  return nullptr;
+}
+
+// A free place, or one whose time is over.
+Lever* claim_lever(ZoneHeader* header, const rl_time_t& now) {
+  for (uint32_t i = 0; i < RL_MAX_LEVERS; ++i) {
+    Lever* lever = &header->levers[i];
+    uint64_t id = lever->id.load(std::memory_order_acquire);
+    const bool taken = id == kClaimedLever ||
+                       (id != kFreeLever && in_force(read(*lever), now));
+    if (taken || !lever->id.compare_exchange_strong(id, kClaimedLever)) {
+      continue;
+    }
+    uint32_t n = header->levers_set.load(std::memory_order_relaxed);
+    while (n <= i && !header->levers_set.compare_exchange_weak(n, i + 1)) {
+    }
+    return lever;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+}  // namespace ratelimit
+
+using ratelimit::header_of;
+using ratelimit::Lever;
+using ratelimit::ZoneHeader;
+
+int rl_lever_set(const rl_zone_t* zone, const rl_lever_t* lever,
+                 const rl_time_t* now) noexcept {
+  ZoneHeader* header = header_of(zone);
+  Lever* place = ratelimit::find_lever(header, lever->id);
+  if (place == nullptr) {
+    place = ratelimit::claim_lever(header, *now);
+  }
+  if (place == nullptr) {
+    return RL_ERROR;
+  }
+  ratelimit::write(*lever, place);
+  return RL_OK;
+}
+
+int rl_lever_clear(const rl_zone_t* zone, uint64_t id) noexcept {
+  Lever* place = ratelimit::find_lever(header_of(zone), id);
+  if (place == nullptr) {
+    return RL_ERROR;
+  }
+  place->id.store(ratelimit::kFreeLever, std::memory_order_release);
+  return RL_OK;
+}
+
+size_t rl_levers(const rl_zone_t* zone, const rl_time_t* now,
+                 rl_lever_t* out) noexcept {
+  const ZoneHeader* header = header_of(zone);
+  const uint32_t n = header->levers_set.load(std::memory_order_acquire);
+  size_t found = 0;
+  for (uint32_t i = 0; i < n; ++i) {
+    const rl_lever_t lever = ratelimit::read(header->levers[i]);
+    if (lever.id != ratelimit::kFreeLever &&
+        lever.id != ratelimit::kClaimedLever &&
+        ratelimit::in_force(lever, *now)) {
+      out[found++] = lever;
+    }
+  }
+  return found;
+}
+
+void rl_lever_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
+                    const rl_time_t* now, rl_quota_t* quota) noexcept {
+  const ZoneHeader* header = header_of(policy->zone);
+  const uint32_t n = header->levers_set.load(std::memory_order_acquire);
+  uint32_t scales[3];
+  size_t nscales = 0;
+  for (uint32_t i = 0; i < n; ++i) {
+    const uint64_t id = header->levers[i].id.load(std::memory_order_acquire);
+    const bool is_key = id == bucket->lo;
+    if (!is_key && id != policy->secret.lo && id != RL_LEVER_ZONE) {
+      continue;
+    }
+    const rl_lever_t lever = ratelimit::read(header->levers[i]);
+    if (lever.id != id || !ratelimit::in_force(lever, *now)) {
+      continue;
+    }
+    switch (lever.kind) {
+      case RL_LEVER_SCALE:
+        if (nscales < sizeof(scales) / sizeof(scales[0])) {
+          scales[nscales++] = lever.value;
+        }
+        break;
+      case RL_LEVER_UNITS:
+        quota->units = lever.value;
+        quota->unlimited = 0;
+        break;
+      case RL_LEVER_UNLIMITED:
+        quota->unlimited = 1;
+        break;
+    }
+    if (is_key && lever.kind != RL_LEVER_SCALE) {
+      return;
+    }
+  }
+  if (nscales != 0) {
+    quota->units = rl_scale_units(quota->units, scales, nscales);
+  }
+}

@@ -1,0 +1,113 @@
+// Levers that an operator sets at run time.
+
+#include <gtest/gtest.h>
+
+#include "arena.h"
+#include "ratelimit/ratelimit.h"
+
+namespace {
+
+constexpr uint64_t kPolicyId = 0x1111111111111111u;
+constexpr uint64_t kKeyId = 0x2222222222222222u;
+constexpr uint32_t kHalf = 50000;  // thousandths of a percent
+
+class Lever : public ::testing::Test {
+ protected:
+  Lever() : memory_(64 * 1024), policy_{} {
+    const unsigned char seed[16] = {1};
+    EXPECT_EQ(RL_OK,
+              rl_zone_create(&zone_, memory_.get(), memory_.size(), seed));
+    policy_.zone = &zone_;
+    policy_.secret.lo = kPolicyId;
+  }
+
+  int set(uint64_t id, rl_lever_kind_e kind, uint32_t value,
+          uint64_t until_ms = 0) {
+    const rl_lever_t lever = {id, until_ms, kind, value};
+    return rl_lever_set(&zone_, &lever, &now_);
+  }
+
+  // The quota of 600 units under the levers, for a key; -1: unlimited.
+  int64_t quota(uint64_t key_id = kKeyId) {
+    rl_quota_t quota{};
+    quota.units = 600;
+    const rl_hash_t bucket = {key_id, 0};
+    rl_lever_apply(&policy_, &bucket, &now_, &quota);
+    return quota.unlimited ? -1 : int64_t{quota.units};
+  }
+
+  SharedMemory memory_;
+  rl_zone_t zone_;
+  rl_policy_t policy_;
+  rl_time_t now_ = {1000, 0};
+};
+
+TEST_F(Lever, NoneLeavesTheQuota) {
+  EXPECT_EQ(600, quota());
+  rl_lever_t out[RL_MAX_LEVERS];
+  EXPECT_EQ(0u, rl_levers(&zone_, &now_, out));
+  EXPECT_EQ(RL_ERROR, rl_lever_clear(&zone_, kPolicyId));
+}
+
+TEST_F(Lever, ScalesOfZonePolicyAndKeyMultiply) {
+  EXPECT_EQ(RL_OK, set(RL_LEVER_ZONE, RL_LEVER_SCALE, kHalf));
+  EXPECT_EQ(300, quota());
+  EXPECT_EQ(RL_OK, set(kPolicyId, RL_LEVER_SCALE, kHalf));
+  EXPECT_EQ(150, quota());
+  EXPECT_EQ(RL_OK, set(kKeyId, RL_LEVER_SCALE, kHalf));
+  EXPECT_EQ(75, quota());
+  EXPECT_EQ(150, quota(kKeyId + 1)) << "another key";
+}
+
+TEST_F(Lever, UnitsOfAKeyAreFinal) {
+  set(RL_LEVER_ZONE, RL_LEVER_SCALE, kHalf);
+  set(kKeyId, RL_LEVER_UNITS, 7);
+  set(kPolicyId, RL_LEVER_UNLIMITED, 0);
+  EXPECT_EQ(7, quota());
+  EXPECT_EQ(-1, quota(kKeyId + 1));
+}
+
+TEST_F(Lever, UnitsOfAPolicyAreScaled) {
+  set(kPolicyId, RL_LEVER_UNITS, 100);
+  set(RL_LEVER_ZONE, RL_LEVER_SCALE, kHalf);
+  EXPECT_EQ(50, quota());
+}
+
+TEST_F(Lever, SuspendsAKey) {
+  set(kKeyId, RL_LEVER_UNITS, 0);
+  EXPECT_EQ(0, quota());
+  EXPECT_EQ(600, quota(kKeyId + 1));
+}
+
+TEST_F(Lever, EndsAtItsTime) {
+  set(kKeyId, RL_LEVER_UNLIMITED, 0, 2000);
+  EXPECT_EQ(-1, quota());
+  now_.mono_ms = 1999;
+  EXPECT_EQ(-1, quota());
+  now_.mono_ms = 2000;
+  EXPECT_EQ(600, quota());
+}
+
+TEST_F(Lever, IsReplacedAndCleared) {
+  set(kPolicyId, RL_LEVER_UNITS, 5);
+  set(kPolicyId, RL_LEVER_UNITS, 6);
+  EXPECT_EQ(6, quota());
+  rl_lever_t out[RL_MAX_LEVERS];
+  ASSERT_EQ(1u, rl_levers(&zone_, &now_, out));
+  EXPECT_EQ(kPolicyId, out[0].id);
+  EXPECT_EQ(RL_OK, rl_lever_clear(&zone_, kPolicyId));
+  EXPECT_EQ(600, quota());
+}
+
+TEST_F(Lever, RoomIsBoundedAndComesBack) {
+  for (uint64_t i = 0; i < RL_MAX_LEVERS; ++i) {
+    ASSERT_EQ(RL_OK, set(100 + i, RL_LEVER_UNITS, 1, i == 3 ? 5000 : 0));
+  }
+  EXPECT_EQ(RL_ERROR, set(kKeyId, RL_LEVER_UNITS, 1));
+  now_.mono_ms = 5000;
+  EXPECT_EQ(RL_OK, set(kKeyId, RL_LEVER_UNITS, 1)) << "one was over";
+  EXPECT_EQ(RL_OK, rl_lever_clear(&zone_, 100));
+  EXPECT_EQ(RL_OK, set(kKeyId + 1, RL_LEVER_UNITS, 1)) << "one was cleared";
+}
+
+}  // namespace
