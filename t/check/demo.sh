@@ -11,7 +11,7 @@ demo() {
 }
 
 shows() {
-    grep -q -E -- "$1" <<< "$output"
+    grep -q -E -- "$1" <<< "$told"
 }
 
 runs() {
@@ -28,7 +28,7 @@ edited() {
 }
 
 rm -rf "$prefix"
-output=$(demo --once 2>&1 < /dev/null)
+told=$(demo --once 2>&1 < /dev/null)
 check 'demo --once succeeds' test $? = 0
 check 'it shows what a response tells' shows '^X-RateLimit-Remaining: 9$'
 check 'it goes on to the last request' shows '^ 10  200    10    0   10$'
@@ -37,12 +37,12 @@ check 'with its body' shows '^\{.*"violated-policies":\["client"\]'
 check 'and shows another client' shows '^\{"limit":10,"remaining":9,"reset":10\}$'
 check 'nothing is left running' stopped
 
-output=$(demo 2>&1 < /dev/null)
+told=$(demo 2>&1 < /dev/null)
 check 'demo says how to stop it' shows '^  stop    conf-examples/demo --stop$'
 check 'and goes on running' runs
 check 'demo --reload takes an edited configuration' edited
 sleep 0.5
-output=$(demo 2>&1 < /dev/null)
+told=$(demo 2>&1 < /dev/null)
 check 'which holds, counts included' shows '^X-RateLimit-Limit: 5$'
 check 'demo --stop stops it' demo --stop
 check 'nothing is left running then' stopped
