@@ -246,6 +246,13 @@ struct ExactGcra {
   void charge(uint64_t now_ms, uint32_t cost) {
     tat = Wide{now_ms} * units + ahead(now_ms) + Wide{cost} * window_ms;
   }
+  // After a change of quota and window: debt in units stays, rounded up, but
+  // not above the capacity.
+  void rebase(uint64_t now_ms, Wide debt, uint64_t old_window_ms) {
+    debt = (debt * window_ms + old_window_ms - 1) / old_window_ms;
+    debt = std::min(debt, Wide{capacity_units} * window_ms);
+    tat = Wide{now_ms} * units + debt;
+  }
 };
 
 }  // namespace ratelimit
