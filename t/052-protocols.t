@@ -111,11 +111,10 @@ X-Limit-token-interval-ms: 60000
     location /t { ratelimit token; empty_gif; }
 --- http2
 --- init
-my @urls = map { "http://127.0.0.1:$Test::Nginx::Util::ServerPortForClient/t?k=a" } 1 .. 8;
-my @codes = sort `curl -s --http2-prior-knowledge -o /dev/null -o /dev/null -o /dev/null -o /dev/null -o /dev/null -o /dev/null -o /dev/null -o /dev/null -w '%{http_code}\n' @{[map { "'$_'" } @urls]}`;
-RateLimit::publish('codes', CORE::join '', @codes);
+my @statuses = RateLimit::streams(("/t?k=a") x 8);
+RateLimit::publish('statuses', CORE::join '', map { "$_\n" } @statuses);
 --- request
-GET /codes
+GET /statuses
 --- response_body
 200
 200

@@ -4,7 +4,7 @@ package RateLimit;
 # block's own Perl may call.
 #
 # - No block may leave an [alert] or [emerg] in the error log; where nginx must
-#   refuse to start, no [alert].
+#   refuse the configuration, no [alert]; where a block expects one, no [emerg].
 # - "--- backend" is the inside of a second server on a unix socket, which
 #   "proxy_pass http://backend;" reaches.
 # - A block without "--- config" has one empty location, one without
@@ -35,6 +35,17 @@ sub mend_http2 {
                     ? 1.019008 : $version;
 }
 
+# The server's port may have an address before it, which is no part of a URL.
+{
+    no warnings 'redefine';
+    my $original = \&Test::Nginx::Util::test_config_version;
+
+    *Test::Nginx::Util::test_config_version = sub ($$) {
+        local $Test::Nginx::Util::ServerPort = server_port_for_client();
+        $original->(@_);
+    };
+}
+
 sub listed {
     my ($value) = @_;
 
@@ -49,7 +60,10 @@ add_block_preprocessor(sub {
 
     mend_http2($block);
 
-    my @never = defined $block->must_die ? ('[alert]') : ('[alert]', '[emerg]');
+    my @never;
+
+    push @never, '[alert]' if !grep { $_ eq '[alert]' } listed($block->error_log);
+    push @never, '[emerg]' if !defined $block->must_die && !defined $block->reload_fails;
 
     $block->set_value('no_error_log', [listed($block->no_error_log), @never]);
 
@@ -145,6 +159,56 @@ sub pipeline {
 
     close $socket;
     return \%answers;
+}
+
+# Sends a GET for each URI as a stream of one HTTP/2 connection, all at once,
+# and returns their statuses.
+sub streams {
+    my @uris = @_;
+    my ($headers, $settings, $end_stream_and_headers) = (1, 4, 0x5);
+    my $frame = sub {
+        my ($type, $flags, $stream, $payload) = @_;
+        return substr(pack('N', length $payload), 1)
+               . pack('CCN', $type, $flags, $stream) . $payload;
+    };
+
+    # HPACK: ":method: GET" and ":scheme: http" by their indices, the values of
+    # ":path" and ":authority" as they are.
+    my $text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . $frame->($settings, 0, 0, '');
+    for my $i (0 .. $#uris) {
+        $text .= $frame->($headers, $end_stream_and_headers, 2 * $i + 1,
+                          "\x82\x86\x04" . pack('C/a', $uris[$i])
+                          . "\x01" . pack('C/a', 'localhost'));
+    }
+
+    my $socket = IO::Socket::INET->new(PeerAddr => server_addr(),
+                                       PeerPort => server_port_for_client())
+        or die "cannot connect: $!";
+    syswrite $socket, $text;
+
+    my ($got, @statuses) = ('');
+
+    while (@statuses < @uris) {
+        sysread($socket, $got, 65536, length $got)
+            or die 'connection closed after ' . @statuses . ' streams';
+
+        while (length $got >= 9) {
+            my ($high, $low, $type) = unpack 'CnC', $got;
+            my $len = $high << 16 | $low;
+            last if length $got < 9 + $len;
+
+            my $payload = substr($got, 9, $len);
+            substr($got, 0, 9 + $len) = '';
+            next if $type != $headers;
+
+            # 200 has an index, others are digits behind a name's index.
+            push @statuses, $payload =~ /\A[\x20-\x3f]?\x88/ ? 200
+                            : $payload =~ /\A[\x20-\x3f]?\x48\x03(\d+)/ ? $1 : '?';
+        }
+    }
+
+    close $socket;
+    return @statuses;
 }
 
 # Writes a file that "GET /NAME" shows.
