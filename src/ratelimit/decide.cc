@@ -11,41 +11,33 @@ namespace ratelimit {
 
 namespace {
 
-// Asks every policy; the items tell their standing as it is, uncharged, and
-// the working copies of their buckets are in the journal's images.
-struct Votes {
-  bool enforced;  // every item that is not in dry run admits
-  bool all;       // every item admits
-};
-
-Votes ask(const rl_time_t& now, rl_item_t* items, size_t n, Seat* seats,
-          Bucket* images) {
-  Votes votes = {true, true};
-  for (size_t i = 0; i < n; ++i) {
-    rl_item_t* item = &items[i];
-    const Shape shape = shape_of(*item);
-    prepare(*item, shape, now, &seats[i], &images[i]);
-    const Standing standing = stand(images[i], shape, item->cost_units,
-                                    item->want_next != 0, now);
-    item->charged = 0;
-    item->receipt = 0;
-    item->limit_units = shape.capacity_units;
-    report(standing, item);
-    item->admitted = standing.admitted || item->cost_units == 0;
+// Asks one policy; the item tells its standing as it is, uncharged, and the
+// working copy of the bucket is in *image.  True: it admits the request.
+inline bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
+                Seat* seat, Bucket* image) {
+  prepare(*item, shape, now, seat, image);
+  const Standing standing =
+      stand(*image, shape, item->cost_units, item->want_next != 0, now);
+  const bool admitted = standing.admitted || item->cost_units == 0;
+  item->admitted = admitted;
+  item->charged = 0;
+  item->receipt = 0;
+  item->limit_units = shape.capacity_units;
+  item->remaining_units = standing.remaining_units;
+  item->next_ms = standing.next_ms;
+  if (admitted) {
     item->retry_after_ms = 0;
-    if (!item->admitted) {
-      item->retry_after_ms = standing.retry_after_ms;
-      item->reset_ms = standing.retry_after_ms;
-      votes.all = false;
-      votes.enforced = votes.enforced && item->dry_run;
-    }
+    report_reset(standing.reset_ms, item);
+  } else {
+    item->retry_after_ms = standing.retry_after_ms;
+    item->reset_ms = standing.retry_after_ms;
   }
-  return votes;
+  return admitted;
 }
 
-// Charges the admitted request's units to item i's working copy.
-void charge_item(const rl_time_t& now, rl_item_t* item, Bucket* image) {
-  const Shape shape = shape_of(*item);
+// Charges the admitted request's units to the working copy.
+inline void charge_item(const Shape& shape, const rl_time_t& now,
+                        rl_item_t* item, Bucket* image) {
   item->receipt = charge(image, shape, item->cost_units, now);
   item->charged = 1;
   if (item->want_next) {
@@ -59,11 +51,56 @@ void charge_item(const rl_time_t& now, rl_item_t* item, Bucket* image) {
 // A client that is being refused must not get rid of its bucket by making the
 // zone full.  One bit, so nothing has to be done for a process that dies; and
 // the only thing that a refusal writes, once.
-void mark_throttled(const Seat& seat, Bucket* image) {
+inline void note_refusal(const Seat& seat, rl_item_t* item, Bucket* image) {
   if (seat.exists() && !image->throttled) {
     image->throttled = 1;
     seat.set->buckets[seat.index].throttled = 1;
   }
+  if (item->dry_run) {
+    item->remaining_units = 0;
+  }
+}
+
+// What decide_many does, for one policy, where no votes are counted and no
+// sets sorted: 240 instructions beside the algorithm's own, not 400.
+rl_verdict_e decide_one(rl_process_t* process, rl_item_t* item,
+                        const rl_time_t& now) {
+  Seat seat;
+  Locks locks(process);
+  if (!take_seat(*item, &locks, &seat)) {
+    return RL_BUSY;
+  }
+  const Shape shape = shape_of(*item);
+  Journal* journal = journal_of(process);
+  const bool admitted = ask(shape, now, item, &seat, &journal->images[0]);
+  if (!admitted) {
+    note_refusal(seat, item, &journal->images[0]);
+  } else if (item->cost_units > 0) {
+    charge_item(shape, now, item, &journal->images[0]);
+  }
+  if (item->charged || seat.rewritten) {
+    set_target(item, &seat, 1, 0, now.mono_ms, journal);
+    commit(process, &seat, 1);
+  }
+  locks.release_all();
+  return admitted || item->dry_run ? RL_ADMITTED : RL_REFUSED;
+}
+
+struct Votes {
+  bool enforced;  // every item that is not in dry run admits
+  bool all;       // every item admits
+};
+
+Votes ask_all(const rl_time_t& now, rl_item_t* items, size_t n, Seat* seats,
+              Bucket* images) {
+  Votes votes = {true, true};
+  for (size_t i = 0; i < n; ++i) {
+    if (!ask(shape_of(items[i]), now, &items[i], &seats[i], &images[i])) {
+      votes.all = false;
+      votes.enforced = votes.enforced && items[i].dry_run;
+    }
+  }
+  return votes;
 }
 
 // Charges what is to be charged and makes it a journal target.  False: nothing
@@ -73,15 +110,11 @@ bool settle_item(rl_item_t* items, Seat* seats, size_t n, size_t i,
   rl_item_t* item = &items[i];
   Bucket* image = &journal->images[i];
   if (!item->admitted) {
-    mark_throttled(seats[i], image);
-    if (item->dry_run) {
-      item->remaining_units = 0;
-    }
+    note_refusal(seats[i], item, image);
   }
-  const bool charges =
-      (item->dry_run ? votes.all : votes.enforced) && item->cost_units > 0;
-  if (charges) {
-    charge_item(now, item, image);
+  const bool charges = item->dry_run ? votes.all : votes.enforced;
+  if (charges && item->cost_units > 0) {
+    charge_item(shape_of(*item), now, item, image);
   } else if (!seats[i].rewritten) {
     set_no_target(journal, i);
     return false;
@@ -90,15 +123,15 @@ bool settle_item(rl_item_t* items, Seat* seats, size_t n, size_t i,
   return true;
 }
 
-rl_verdict_e decide(rl_process_t* process, rl_item_t* items, size_t n,
-                    const rl_time_t& now) {
+rl_verdict_e decide_many(rl_process_t* process, rl_item_t* items, size_t n,
+                         const rl_time_t& now) {
   Seat seats[RL_MAX_ITEMS];
   Locks locks(process);
   if (!take_seats(items, n, &locks, seats)) {
     return RL_BUSY;
   }
   Journal* journal = journal_of(process);
-  const Votes votes = ask(now, items, n, seats, journal->images);
+  const Votes votes = ask_all(now, items, n, seats, journal->images);
   bool writes = false;
   for (size_t i = 0; i < n; ++i) {
     writes |= settle_item(items, seats, n, i, votes, now, journal);
@@ -123,7 +156,8 @@ rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
   if (!ratelimit::may_decide(process, n)) {
     return RL_BUSY;
   }
-  return ratelimit::decide(process, items, n, *now);
+  return n == 1 ? ratelimit::decide_one(process, items, *now)
+                : ratelimit::decide_many(process, items, n, *now);
 }
 
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
@@ -136,7 +170,7 @@ rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
   if (!ratelimit::take_seats(items, n, &locks, seats)) {
     return RL_BUSY;
   }
-  const ratelimit::Votes votes = ratelimit::ask(
+  const ratelimit::Votes votes = ratelimit::ask_all(
       *now, items, n, seats, ratelimit::journal_of(process)->images);
   locks.release_all();
   return votes.enforced ? RL_ADMITTED : RL_REFUSED;

@@ -1,7 +1,5 @@
 #include "seat.h"
 
-#include "zone.h"
-
 namespace ratelimit {
 
 namespace {
@@ -22,14 +20,15 @@ size_t insert_sorted(Set** sets, size_t n, Set* set) {
   return n + 1;
 }
 
-bool take_in_order(const Seat* seats, size_t n, bool secondaries,
-                   Locks* locks) {
+// The items' primary sets, or both of them.  False: as take_seats.
+bool take_in_order(const rl_item_t* items, const Seat* seats, size_t n,
+                   bool secondaries, Locks* locks) {
   Set* sets[2 * RL_MAX_ITEMS];
   size_t count = 0;
   for (size_t i = 0; i < n; ++i) {
     count = insert_sorted(sets, count, seats[i].primary);
     if (secondaries) {
-      count = insert_sorted(sets, count, seats[i].secondary);
+      count = insert_sorted(sets, count, secondary_set(items[i]));
     }
   }
   for (size_t i = 0; i < count; ++i) {
@@ -37,31 +36,6 @@ bool take_in_order(const Seat* seats, size_t n, bool secondaries,
       locks->release_all();
       return false;
     }
-  }
-  return true;
-}
-
-// The primary set is locked.  False: the secondary one is needed, and somebody
-// else has it.
-bool locate(const rl_item_t& item, Locks* locks, Seat* seat) {
-  const uint64_t key = item.bucket.lo;
-  const uint8_t tag = tag_of(item.bucket);
-  seat->set = seat->primary;
-  seat->index = find(*seat->primary, key, tag);
-  if (seat->index != kNone) {
-    return true;
-  }
-  seat->set = nullptr;
-  if (!is_crowded(*seat->primary)) {
-    seat->secondary = seat->primary;
-    return true;
-  }
-  if (!locks->try_take(seat->secondary)) {
-    return false;
-  }
-  seat->index = find(*seat->secondary, key, tag);
-  if (seat->index != kNone) {
-    seat->set = seat->secondary;
   }
   return true;
 }
@@ -75,15 +49,6 @@ bool locate_all(const rl_item_t* items, size_t n, Locks* locks, Seat* seats) {
   return true;
 }
 
-void name_sets(const rl_item_t* items, size_t n, Seat* seats) {
-  for (size_t i = 0; i < n; ++i) {
-    const rl_zone_t* zone = items[i].policy->zone;
-    const uint64_t key = items[i].bucket.lo;
-    seats[i].primary = set_at(zone, primary_index(key, zone->sets));
-    seats[i].secondary = set_at(zone, secondary_index(key, zone->sets));
-  }
-}
-
 // The buckets of the set that belong to this decision, found or new.
 uint32_t kept_of(const Set* set, const Seat* seats, size_t n) {
   uint32_t kept = 0;
@@ -95,58 +60,50 @@ uint32_t kept_of(const Set* set, const Seat* seats, size_t n) {
   return kept;
 }
 
-uint32_t index_of(const Set* set, const rl_zone_t* zone) {
-  return static_cast<uint32_t>(set - set_at(zone, 0));
-}
-
 }  // namespace
 
-bool take_seats(const rl_item_t* items, size_t n, Locks* locks, Seat* seats) {
-  name_sets(items, n, seats);
-  if (n == 1 ? !locks->take(seats[0].primary)
-             : !take_in_order(seats, n, false, locks)) {
+bool locate_in_secondary(const rl_item_t& item, Locks* locks, Seat* seat) {
+  seat->secondary = secondary_set(item);
+  if (!locks->try_take(seat->secondary)) {
     return false;
   }
-  if (locate_all(items, n, locks, seats)) {
-    return true;
+  seat->index =
+      find(*seat->secondary, item.bucket.lo, tag_of(item.bucket));
+  if (seat->index != kNone) {
+    seat->set = seat->secondary;
   }
-  // A secondary set is taken, and waiting for it here could close a circle:
-  // everything anew, in order.  Any item may need its secondary set by then.
+  return true;
+}
+
+// A secondary set is taken, and waiting for it while others are held could
+// close a circle: everything anew, in order.  Any item may need its secondary
+// set by then.
+bool take_all_seats(const rl_item_t* items, size_t n, Locks* locks,
+                    Seat* seats) {
   locks->release_all();
-  name_sets(items, n, seats);
-  return take_in_order(seats, n, true, locks) &&
+  return take_in_order(items, seats, n, true, locks) &&
          locate_all(items, n, locks, seats);
 }
 
-void set_target(const rl_item_t* items, Seat* seats, size_t n, size_t i,
-                uint64_t now_ms, Journal* journal) {
-  Seat* seat = &seats[i];
-  const rl_zone_t* zone = items[i].policy->zone;
-  if (!seat->exists()) {
-    const uint32_t first = n == 1 ? 0 : kept_of(seat->primary, seats, n);
-    const uint32_t second = n == 1 ? 0 : kept_of(seat->secondary, seats, n);
-    const Place place =
-        choose_place(seat->primary, first, seat->secondary, second, now_ms);
-    count_eviction(zone, place);
-    seat->set = place.set;
-    seat->index = place.index;
+bool take_seats(const rl_item_t* items, size_t n, Locks* locks, Seat* seats) {
+  for (size_t i = 0; i < n; ++i) {
+    seats[i].primary = primary_set(items[i]);
   }
-  journal->targets[i] = {zone->id, index_of(seat->set, zone), seat->index,
-                         tag_of(items[i].bucket)};
+  return take_in_order(items, seats, n, false, locks) &&
+         (locate_all(items, n, locks, seats) ||
+          take_all_seats(items, n, locks, seats));
 }
 
-void commit(const rl_process_t* process, const Seat* seats, size_t n) {
-  const Journal* journal = journal_of(process);
-  Slot* slot = slot_of(process);
-  begin_commit(slot, static_cast<uint32_t>(n));
-  for (size_t i = 0; i < n; ++i) {
-    const Target& target = journal->targets[i];
-    if (target.index != kNone) {
-      store(seats[i].set, target.index, static_cast<uint8_t>(target.tag),
-            journal->images[i]);
-    }
-  }
-  end_commit(slot);
+void place_new(const rl_item_t* items, Seat* seats, size_t n, size_t i,
+               uint64_t now_ms) {
+  Seat* seat = &seats[i];
+  const uint32_t first = n == 1 ? 0 : kept_of(seat->primary, seats, n);
+  const uint32_t second = n == 1 ? 0 : kept_of(seat->secondary, seats, n);
+  const Place place =
+      choose_place(seat->primary, first, seat->secondary, second, now_ms);
+  count_eviction(items[i].policy->zone, place);
+  seat->set = place.set;
+  seat->index = place.index;
 }
 
 }  // namespace ratelimit

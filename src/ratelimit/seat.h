@@ -12,14 +12,15 @@
 #include "ratelimit.h"
 #include "registry.h"
 #include "table.h"
+#include "zone.h"
 
 namespace ratelimit {
 
 // An item's bucket, valid while the locks are held.
 struct Seat {
   Set* primary;
-  Set* secondary;  // locked only where the primary set is crowded and does not
-                   // hold the bucket
+  Set* secondary;  // locked as well, and another than the primary set, only
+                   // where that one is crowded and does not hold the bucket
   Set* set;        // that holds it, or nullptr
   uint32_t index;
   bool rewritten;  // adapt() wants the bucket stored in any case
@@ -32,9 +33,47 @@ inline Shape shape_of(const rl_item_t& item) {
           item.quota.window_months, item.quota.window_ms, item.policy->tz_ms};
 }
 
+inline Set* primary_set(const rl_item_t& item) {
+  const rl_zone_t* zone = item.policy->zone;
+  return set_at(zone, primary_index(item.bucket.lo, zone->sets));
+}
+
+inline Set* secondary_set(const rl_item_t& item) {
+  const rl_zone_t* zone = item.policy->zone;
+  return set_at(zone, secondary_index(item.bucket.lo, zone->sets));
+}
+
 // Locks what the items' buckets need and finds them.  False: a living owner
 // did not move, and nothing is held.
 bool take_seats(const rl_item_t* items, size_t n, Locks* locks, Seat* seats);
+
+// Looks where the primary set, which is locked and crowded, does not hold the
+// bucket.  False: somebody else has the secondary set.
+bool locate_in_secondary(const rl_item_t& item, Locks* locks, Seat* seat);
+
+// All sets that may hold the items' buckets, in order; as take_seats.
+bool take_all_seats(const rl_item_t* items, size_t n, Locks* locks,
+                    Seat* seats);
+
+// The primary set is locked; as locate_in_secondary.
+inline bool locate(const rl_item_t& item, Locks* locks, Seat* seat) {
+  seat->set = seat->primary;
+  seat->secondary = seat->primary;
+  seat->index = find(*seat->primary, item.bucket.lo, tag_of(item.bucket));
+  if (seat->index != kNone) {
+    return true;
+  }
+  seat->set = nullptr;
+  return !is_crowded(*seat->primary) ||
+         locate_in_secondary(item, locks, seat);
+}
+
+// take_seats for one item, as most requests have it.
+inline bool take_seat(const rl_item_t& item, Locks* locks, Seat* seat) {
+  seat->primary = primary_set(item);
+  return locks->take(seat->primary) && (locate(item, locks, seat) ||
+                                        take_all_seats(&item, 1, locks, seat));
+}
 
 // The item's bucket as it is now, or a new one.
 inline void prepare(const rl_item_t& item, const Shape& shape,
@@ -64,10 +103,21 @@ inline void report(const Standing& standing, rl_item_t* item) {
   report_reset(standing.reset_ms, item);
 }
 
-// Finds a place for items[i]'s bucket, if it has none, and makes it target i
-// of the journal.
-void set_target(const rl_item_t* items, Seat* seats, size_t n, size_t i,
-                uint64_t now_ms, Journal* journal);
+// Finds a place for items[i]'s bucket, which has none.
+void place_new(const rl_item_t* items, Seat* seats, size_t n, size_t i,
+               uint64_t now_ms);
+
+// Makes the item's bucket, placed if it has to be, target i of the journal.
+inline void set_target(const rl_item_t* items, Seat* seats, size_t n, size_t i,
+                       uint64_t now_ms, Journal* journal) {
+  const rl_zone_t* zone = items[i].policy->zone;
+  if (!seats[i].exists()) {
+    place_new(items, seats, n, i, now_ms);
+  }
+  const auto set = static_cast<uint32_t>(seats[i].set - set_at(zone, 0));
+  journal->targets[i] = {zone->id, set, seats[i].index,
+                         tag_of(items[i].bucket)};
+}
 
 inline void set_no_target(Journal* journal, size_t i) {
   journal->targets[i].index = kNone;
@@ -75,7 +125,19 @@ inline void set_no_target(Journal* journal, size_t i) {
 
 // Writes the images of all targets into their seats: all of them or none,
 // whenever the process is killed.
-void commit(const rl_process_t* process, const Seat* seats, size_t n);
+inline void commit(const rl_process_t* process, const Seat* seats, size_t n) {
+  const Journal* journal = journal_of(process);
+  Slot* slot = slot_of(process);
+  begin_commit(slot, static_cast<uint32_t>(n));
+  for (size_t i = 0; i < n; ++i) {
+    const Target& target = journal->targets[i];
+    if (target.index != kNone) {
+      store(seats[i].set, target.index, static_cast<uint8_t>(target.tag),
+            journal->images[i]);
+    }
+  }
+  end_commit(slot);
+}
 
 }  // namespace ratelimit
 
