@@ -103,8 +103,13 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
         record->error = 1;
 
         ngx_http_ratelimit_log_busy(r, "the request is not counted");
+        ngx_http_ratelimit_count_items(&record->items[first], n,
+                                       RL_COUNT_ERRORS);
         return NGX_DECLINED;
     }
+
+    rl_count_decision(process, &record->items[first], n, verdict,
+                      &record->time);
 
     record->conf = rlcf;
     record->nitems += n;
@@ -167,6 +172,7 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
         if (rc == NGX_DECLINED) {
             continue;
         }
+            ngx_http_ratelimit_count(entry[i].policy, RL_COUNT_BYPASSED);
 
         if (rc != NGX_OK
             || ngx_http_ratelimit_rule_cost(r, &entry[i], item) != NGX_OK
@@ -272,8 +278,12 @@ ngx_http_ratelimit_return_charges(ngx_http_ratelimit_record_t *record,
     ngx_uint_t  i;
 
     for (i = 0; i < n; i++) {
-        if (record->items[i].charged) {
-            (void) rl_refund(process, &record->items[i], 1, &record->time);
+        if (record->items[i].charged
+            && rl_refund(process, &record->items[i], 1, &record->time)
+               != RL_BUSY)
+        {
+            ngx_http_ratelimit_count_items(&record->items[i], 1,
+                                           RL_COUNT_REFUNDED);
         }
     }
 }

@@ -103,6 +103,8 @@ ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
     uint32_t   folded;
     rl_time_t  now;
 
+    ngx_http_ratelimit_count(policy, RL_COUNT_ERRORS);
+
     ngx_http_ratelimit_now(&now);
 
     if (!rl_log_due(policy->core.zone, policy->core.secret.lo, &now, &folded))

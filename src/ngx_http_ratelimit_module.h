@@ -142,6 +142,7 @@ typedef struct {
 
 
 typedef struct {
+    ngx_shm_zone_t              *counters;
     ngx_array_t                 *entries;    /* this level's own lines; */
     unsigned                     off:1;      /* "ratelimit off" */
 
@@ -205,8 +206,13 @@ void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
     ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
 void ngx_http_ratelimit_now(rl_time_t *now);
 
+void *ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size);
 /* ngx_http_ratelimit_policy_conf.c */
 
+void ngx_http_ratelimit_count(ngx_http_ratelimit_policy_t *policy,
+    rl_counter_e what);
+void ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
+    rl_counter_e what);
 char *ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 const char *ngx_http_ratelimit_parse_capacity(ngx_str_t *text,
@@ -218,6 +224,13 @@ ngx_int_t ngx_http_ratelimit_policy_name(ngx_str_t *name);
 ngx_http_ratelimit_policy_t *ngx_http_ratelimit_add_policy(ngx_conf_t *cf,
     ngx_str_t *name);
 ngx_http_ratelimit_policy_t *ngx_http_ratelimit_find_policy(
+/* ngx_http_ratelimit_counters.c */
+
+ngx_int_t ngx_http_ratelimit_add_counters(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf);
+void ngx_http_ratelimit_init_counters(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_main_conf_t *rmcf);
+
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 ngx_http_ratelimit_policy_t *ngx_http_ratelimit_use_policy(ngx_conf_t *cf,
     ngx_str_t *name);

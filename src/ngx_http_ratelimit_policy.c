@@ -332,3 +332,5 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
 
     return NGX_OK;
 }
+    ngx_http_ratelimit_init_counters(cycle, rmcf);
+

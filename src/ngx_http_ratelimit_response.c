@@ -195,10 +195,13 @@ ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
                 return NGX_ERROR;
             }
 
-        } else if (item->charged
-                   && rl_refund(process, item, 1, &record->time) == RL_BUSY)
-        {
-            ngx_http_ratelimit_log_busy(r, "units are not given back");
+        } else if (item->charged) {
+            if (rl_refund(process, item, 1, &record->time) == RL_BUSY) {
+                ngx_http_ratelimit_log_busy(r, "units are not given back");
+
+            } else {
+                ngx_http_ratelimit_count(policy, RL_COUNT_REFUNDED);
+            }
         }
     }
 

@@ -23,7 +23,6 @@ static ngx_int_t ngx_http_ratelimit_init_registry(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
-static void *ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size);
 static ngx_int_t ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone,
     uint64_t *carried);
 static ngx_shm_zone_t *ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone);
@@ -79,7 +78,9 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     /* first: a zone that is carried over needs the register */
 
-    if (ngx_http_ratelimit_add_registry(cf, rmcf) != NGX_OK) {
+    if (ngx_http_ratelimit_add_registry(cf, rmcf) != NGX_OK
+        || ngx_http_ratelimit_add_counters(cf, rmcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -231,7 +232,7 @@ ngx_http_ratelimit_init_registry(ngx_shm_zone_t *shm_zone, void *data)
  * used: its page list alone would cost one bucket in 170.
  */
 
-static void *
+void *
 ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size)
 {
     u_char  *p;
@@ -425,6 +426,28 @@ ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle)
 {
     if (ngx_http_ratelimit_this_process.registry != NULL) {
         rl_process_leave(&ngx_http_ratelimit_this_process);
+    }
+}
+
+
+/* what a decision does not count by itself; joined or not */
+
+void
+ngx_http_ratelimit_count(ngx_http_ratelimit_policy_t *policy,
+    rl_counter_e what)
+{
+    rl_count(&ngx_http_ratelimit_this_process, &policy->core, what);
+}
+
+
+void
+ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
+    rl_counter_e what)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        rl_count(&ngx_http_ratelimit_this_process, items[i].policy, what);
     }
 }
 

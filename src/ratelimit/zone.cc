@@ -23,20 +23,6 @@ uint32_t sets_in(size_t size) {
   return sets > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(sets);
 }
 
-// A statistic, read without the set's lock: a bucket that is being written may
-// be counted wrongly, which a reader of counters cannot tell from a scan a
-// microsecond later.  Taking 32,000 locks for it would hold requests up.
-__attribute__((no_sanitize("thread")))
-void count_buckets(const Set& set, uint64_t now_ms, rl_zone_stats_t* out) {
-  for (uint32_t i = 0; i < kBucketsPerSet && set.occupied >> i & 1; ++i) {
-    Bucket copy = set.buckets[i];
-    ++out->used;
-    if (idle_at_ms(copy) > now_ms) {
-      ++out->live;
-    }
-  }
-}
-
 }  // namespace
 
 }  // namespace ratelimit
@@ -98,8 +84,8 @@ void rl_zone_stats(const rl_zone_t* zone, int scan, const rl_time_t* now,
   out->evicted_idle = header->evicted_idle.load(std::memory_order_relaxed);
   out->evicted_live = header->evicted_live.load(std::memory_order_relaxed);
   out->lock_takeovers = header->lock_takeovers.load(std::memory_order_relaxed);
-  for (uint32_t i = 0; scan && i < zone->sets; ++i) {
-    ratelimit::count_buckets(*ratelimit::set_at(zone, i), now->mono_ms, out);
+  if (scan) {
+    rl_zone_scan(zone, 0, zone->sets, now, out);
   }
 }
 

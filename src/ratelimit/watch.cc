@@ -1,0 +1,198 @@
+#include "watch.h"
+
+namespace ratelimit {
+
+namespace {
+
+// Weights halve every 2^15 ms.
+constexpr unsigned kHalvingBits = 15;
+
+constexpr unsigned kWeightBits = 40;
+constexpr uint64_t kMaxWeight = (uint64_t{1} << kWeightBits) - 1;
+constexpr uint64_t kEpochMask = (uint64_t{1} << (64 - kWeightBits)) - 1;
+
+constexpr unsigned kWindowBits = 40;
+static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << kWindowBits, "months above it");
+
+// A lock is held for some hundred instructions.
+constexpr uint64_t kLockExpiresMs = 1000;
+
+// Who was not seen for so long and comes back is counted anew, so that
+// "refused since" does not speak of another day's trouble.
+constexpr uint64_t kPauseMs = 10 * 60 * 1000;
+
+// Ordered, so that who sees a place's new fields sees its key gone or changed.
+uint64_t load(const std::atomic<uint64_t>& word) {
+  return word.load(std::memory_order_acquire);
+}
+
+void store(std::atomic<uint64_t>* word, uint64_t value) {
+  word->store(value, std::memory_order_release);
+}
+
+uint64_t epoch_of(uint64_t now_ms) {
+  return (now_ms >> kHalvingBits) & kEpochMask;
+}
+
+uint64_t weight_at(uint64_t word, uint64_t epoch) {
+  const uint64_t passed = (epoch - (word >> kWeightBits)) & kEpochMask;
+  if (passed > kEpochMask / 2) return word & kMaxWeight;  // a clock behind
+  return passed < kWeightBits ? (word & kMaxWeight) >> passed : 0;
+}
+
+uint64_t weight_word(uint64_t weight, uint64_t epoch) {
+  return epoch << kWeightBits | (weight < kMaxWeight ? weight : kMaxWeight);
+}
+
+void keep_quota(WatchedKey* place, const rl_item_t& item) {
+  store(&place->limit,
+        uint64_t{item.capacity_units} << 32 | item.quota.units);
+  store(&place->window, uint64_t{item.quota.window_months} << kWindowBits |
+                            item.quota.window_ms);
+}
+
+// Two processes that count the same key at once may lose one's weight, which
+// is an estimate, but not its count.
+void add(WatchedKey* place, const rl_item_t& item, uint64_t requests,
+         uint64_t now_ms) {
+  const uint64_t epoch = epoch_of(now_ms);
+  const uint64_t last_ms = load(place->last_ms);
+  store(&place->weight,
+        weight_word(weight_at(load(place->weight), epoch) +
+                        (requests << kWeightFraction),
+                    epoch));
+  if (now_ms > last_ms + kPauseMs) {
+    store(&place->first_ms, now_ms);
+    store(&place->count, 0);
+  }
+  place->count.fetch_add(requests, std::memory_order_relaxed);
+  store(&place->last_ms, now_ms);
+  keep_quota(place, item);
+}
+
+unsigned hint_of(uint64_t key) {
+  return static_cast<unsigned>(key >> 56);
+}
+
+// kWatched: not listed.
+unsigned find(const WatchList& list, uint64_t key) {
+  const unsigned hint =
+      list.hints[hint_of(key)].load(std::memory_order_relaxed) % kWatched;
+  if (load(list.keys[hint].key) == key) return hint;
+  for (unsigned i = 0; i < kWatched; ++i) {
+    if (load(list.keys[i].key) == key) return i;
+  }
+  return kWatched;
+}
+
+bool try_lock(WatchList* list, uint64_t now_ms) {
+  uint64_t locked_at = load(list->locked_at_ms);
+  if (locked_at != 0 && now_ms < locked_at + kLockExpiresMs) return false;
+  return list->locked_at_ms.compare_exchange_strong(
+      locked_at, now_ms | 1, std::memory_order_acquire,
+      std::memory_order_relaxed);
+}
+
+unsigned lightest(const WatchList& list, uint64_t epoch) {
+  unsigned best = 0;
+  uint64_t best_weight = UINT64_MAX;
+  for (unsigned i = 0; i < kWatched; ++i) {
+    if (load(list.keys[i].key) == 0) return i;
+    const uint64_t weight = weight_at(load(list.keys[i].weight), epoch);
+    if (weight < best_weight || (weight == best_weight &&
+                                 load(list.keys[i].last_ms) <
+                                     load(list.keys[best].last_ms))) {
+      best = i;
+      best_weight = weight;
+    }
+  }
+  return best;
+}
+
+// A process that is about to count the key that goes counts once for the one
+// that comes: a stray request among estimates.
+void replace(WatchList* list, const rl_item_t& item, uint64_t requests,
+             uint64_t now_ms) {
+  const uint64_t epoch = epoch_of(now_ms);
+  const unsigned index = lightest(*list, epoch);
+  WatchedKey* place = &list->keys[index];
+  const uint64_t inherited =
+      load(place->key) == 0 ? 0 : weight_at(load(place->weight), epoch);
+  store(&place->key, 0);
+  store(&place->weight,
+        weight_word(inherited + (requests << kWeightFraction), epoch));
+  store(&place->count, requests);
+  store(&place->first_ms, now_ms);
+  store(&place->last_ms, now_ms);
+  keep_quota(place, item);
+  store(&place->key, item.bucket.lo);
+  list->hints[hint_of(item.bucket.lo)].store(static_cast<uint8_t>(index),
+                                             std::memory_order_relaxed);
+}
+
+// False: the place is free, or another key came into it meanwhile.
+bool copy(const WatchedKey& place, uint64_t epoch, rl_watched_t* out) {
+  const uint64_t key = load(place.key);
+  const uint64_t limit = load(place.limit);
+  const uint64_t window = load(place.window);
+  *out = {};
+  out->key_id = key;
+  out->recent = weight_at(load(place.weight), epoch) >> kWeightFraction;
+  out->count = load(place.count);
+  out->first_ms = load(place.first_ms);
+  out->last_ms = load(place.last_ms);
+  out->capacity_units = static_cast<uint32_t>(limit >> 32);
+  out->quota.units = static_cast<uint32_t>(limit);
+  out->quota.window_months = static_cast<uint32_t>(window >> kWindowBits);
+  out->quota.window_ms = window & ((uint64_t{1} << kWindowBits) - 1);
+  return key != 0 && load(place.key) == key;
+}
+
+bool before(const rl_watched_t& a, const rl_watched_t& b) {
+  return a.recent != b.recent ? a.recent > b.recent : a.last_ms > b.last_ms;
+}
+
+}  // namespace
+
+void watch(WatchList* list, const rl_item_t& item, uint64_t requests,
+           uint64_t now_ms) {
+  const uint64_t key = item.bucket.lo;
+  if (key == 0) return;  // one in 2^64: that place would look free
+  unsigned index = find(*list, key);
+  if (index == kWatched) {
+    if (!try_lock(list, now_ms)) return;
+    index = find(*list, key);  // another process may have been faster
+    if (index == kWatched) replace(list, item, requests, now_ms);
+    list->locked_at_ms.store(0, std::memory_order_release);
+  }
+  if (index != kWatched) {
+    add(&list->keys[index], item, requests, now_ms);
+    list->hints[hint_of(key)].store(static_cast<uint8_t>(index),
+                                    std::memory_order_relaxed);
+  }
+}
+
+size_t watched(const WatchList& list, uint64_t now_ms, rl_watched_t* out,
+               size_t max) {
+  size_t n = 0;
+  for (const WatchedKey& place : list.keys) {
+    rl_watched_t next;
+    if (!copy(place, epoch_of(now_ms), &next)) continue;
+    size_t at = n < max ? n++ : max;  // insertion; the last one falls off
+    if (at == max && (max == 0 || !before(next, out[--at]))) continue;
+    for (; at > 0 && before(next, out[at - 1]); --at) {
+      out[at] = out[at - 1];
+    }
+    out[at] = next;
+  }
+  return n;
+}
+
+bool find_watched(const WatchList& list, uint64_t key, uint64_t now_ms,
+                  rl_watched_t* out) {
+  const unsigned index = key == 0 ? kWatched : find(list, key);
+  return index != kWatched &&
+         copy(list.keys[index], epoch_of(now_ms), out) && out->key_id == key;
+}
+
+}  // namespace ratelimit

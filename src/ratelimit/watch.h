@@ -1,0 +1,69 @@
+// Which keys of a policy are refused most, and which are busiest, in fixed
+// memory: the list behind "top" of the operator's page.
+//
+// This is the algorithm Space-Saving (Metwally et al., 2005) over weights that
+// halve every 33 seconds.  A key that is not listed takes the place of the one
+// with the least weight and inherits that weight.  Hence
+//   - every key that makes more than 1/64 of the policy's recent requests of
+//     this kind is listed;
+//   - a listed weight is too great by at most 1/64 of their number, and never
+//     too small.
+// Beside the weight each key has an exact count since it came onto the list or
+// since it came back from a long pause.
+//
+// A key that is listed is counted without a lock, at the place that a hint
+// names: some ten instructions.  Only taking another key's place is done under
+// a lock, and that one is never waited for: who finds it taken leaves the key
+// to its next request.  So a process that dies with the lock held does no
+// harm; after a second it is somebody else's.
+//
+// Lives in shared memory, all zero before its first use; no pointers.
+
+#ifndef RATELIMIT_WATCH_H_
+#define RATELIMIT_WATCH_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "ratelimit.h"
+
+namespace ratelimit {
+
+constexpr unsigned kWatched = RL_MAX_WATCHED;
+
+// A weight keeps 8 bits below the unit, so that a single request is not
+// forgotten after one halving but after eight.
+constexpr unsigned kWeightFraction = 8;
+
+struct alignas(64) WatchedKey {
+  std::atomic<uint64_t> key;       // rl_hash_t::lo; 0: the place is free
+  std::atomic<uint64_t> weight;    // 24 bits of halvings so far, 40 of weight
+  std::atomic<uint64_t> count;     // since first_ms
+  std::atomic<uint64_t> first_ms;  // monotonic
+  std::atomic<uint64_t> last_ms;
+  std::atomic<uint64_t> limit;     // capacity_units, units
+  std::atomic<uint64_t> window;    // months, 40 bits of window_ms
+};
+
+struct WatchList {
+  alignas(64) std::atomic<uint64_t> locked_at_ms;  // 0: free
+  alignas(64) std::atomic<uint8_t> hints[256];     // by a byte of the key
+  WatchedKey keys[kWatched];
+};
+
+// Counts `requests` of the item's key, and keeps what its quota was.
+void watch(WatchList* list, const rl_item_t& item, uint64_t requests,
+           uint64_t now_ms);
+
+// Copies up to `max` keys, the one with the greatest weight first.
+size_t watched(const WatchList& list, uint64_t now_ms, rl_watched_t* out,
+               size_t max);
+
+// The key's entry, if it is listed.
+bool find_watched(const WatchList& list, uint64_t key, uint64_t now_ms,
+                  rl_watched_t* out);
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_WATCH_H_

@@ -1,0 +1,359 @@
+// Counters, the lists of watched keys, and looking at a zone from outside.
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <thread>
+
+#include "arena.h"
+#include "ratelimit/ratelimit.h"
+
+namespace {
+
+class CountersTest : public testing::Test {
+ protected:
+  CountersTest() : arena_(1 << 18), memory_(rl_counters_size()) {
+    rl_counters_create(memory_.get());
+    rl_counters_renew(memory_.get());
+    process_ = arena_.join();
+  }
+
+  void* find(const std::string& name, bool make = true) {
+    return rl_counters_find(memory_.get(), str(name), str("zone"), make);
+  }
+
+  void attach(Policy* policy, const std::string& name) {
+    policy->get()->counters = find(name);
+    ASSERT_NE(policy->get()->counters, nullptr);
+  }
+
+  rl_verdict_e decide(rl_item_t* item, uint64_t now_ms) {
+    const rl_time_t now = at(now_ms);
+    const rl_verdict_e verdict = rl_decide(&process_, item, 1, &now);
+    rl_count_decision(&process_, item, 1, verdict, &now);
+    return verdict;
+  }
+
+  static uint64_t count_of(Policy* policy, rl_counter_e what) {
+    uint64_t counts[RL_COUNTERS];
+    rl_counts(policy->get(), counts);
+    return counts[what];
+  }
+
+  static std::vector<rl_watched_t> list(Policy* policy, rl_watch_e which,
+                                        uint64_t now_ms, size_t max = 64) {
+    std::vector<rl_watched_t> out(max);
+    const rl_time_t now = at(now_ms);
+    out.resize(rl_watched(policy->get(), which, &now, out.data(), max));
+    return out;
+  }
+
+  // Counts a request of the key as decided, without deciding it.
+  void pretend(Policy* policy, const std::string& key, bool admitted,
+               uint64_t now_ms) {
+    rl_item_t item = policy->item(key);
+    item.admitted = admitted;
+    const rl_time_t now = at(now_ms);
+    rl_count_decision(&process_, &item, 1,
+                      admitted ? RL_ADMITTED : RL_REFUSED, &now);
+  }
+
+  Arena arena_;
+  SharedMemory memory_;
+  rl_process_t process_ = {};
+};
+
+TEST_F(CountersTest, EveryDecisionIsCountedOnce) {
+  Policy policy(arena_.zone(), "p", 3, 60000);
+  attach(&policy, "p");
+  for (int i = 0; i < 5; ++i) {
+    rl_item_t item = policy.item("k");
+    decide(&item, 1000);
+  }
+  rl_item_t item = policy.item("k");
+  item.dry_run = 1;
+  EXPECT_EQ(decide(&item, 1000), RL_ADMITTED);
+  rl_count(&process_, policy.get(), RL_COUNT_REFUNDED);
+
+  EXPECT_EQ(count_of(&policy, RL_COUNT_ADMITTED), 3u);
+  EXPECT_EQ(count_of(&policy, RL_COUNT_REFUSED), 2u);
+  EXPECT_EQ(count_of(&policy, RL_COUNT_DRY_RUN), 1u);
+  EXPECT_EQ(count_of(&policy, RL_COUNT_REFUNDED), 1u);
+  EXPECT_EQ(count_of(&policy, RL_COUNT_ERRORS), 0u);
+}
+
+TEST_F(CountersTest, WhatAnotherPolicyRefusedIsNotCounted) {
+  Policy wide(arena_.zone(), "wide", 100, 60000);
+  Policy narrow(arena_.zone(), "narrow", 0, 60000);
+  attach(&wide, "wide");
+  attach(&narrow, "narrow");
+  rl_item_t items[] = {wide.item("k"), narrow.item("k")};
+  const rl_time_t now = at(1000);
+  const rl_verdict_e verdict = rl_decide(&process_, items, 2, &now);
+  rl_count_decision(&process_, items, 2, verdict, &now);
+  EXPECT_EQ(count_of(&wide, RL_COUNT_ADMITTED), 0u);
+  EXPECT_EQ(count_of(&wide, RL_COUNT_REFUSED), 0u);
+  EXPECT_EQ(count_of(&narrow, RL_COUNT_REFUSED), 1u);
+}
+
+TEST_F(CountersTest, ProcessesAddUp) {
+  Policy policy(arena_.zone(), "p", 100, 60000);
+  attach(&policy, "p");
+  std::vector<std::thread> threads;
+  for (uint32_t slot = 0; slot < 40; ++slot) {
+    threads.emplace_back([&policy, slot] {
+      rl_process_t process = {};
+      process.slot = slot;
+      for (int i = 0; i < 100; ++i) {
+        rl_item_t item = policy.item(std::to_string(i % 70));
+        item.admitted = i % 2;
+        const rl_time_t now = at(1000);
+        rl_count_decision(&process, &item, 1, RL_ADMITTED, &now);
+        list(&policy, RL_REFUSED_MOST, 1000);
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(count_of(&policy, RL_COUNT_ADMITTED), 2000u);
+  EXPECT_EQ(count_of(&policy, RL_COUNT_REFUSED), 2000u);
+}
+
+TEST_F(CountersTest, APolicyIsFoundAgainAfterAReload) {
+  void* first = find("first");
+  void* second = find("second");
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, rl_counters_find(memory_.get(), str("first"), str("other"),
+                                    1));
+  ASSERT_EQ(rl_counters_attach(memory_.get()), RL_OK);
+  rl_counters_renew(memory_.get());
+  EXPECT_EQ(find("second", false), second);
+  EXPECT_EQ(find("first", false), first);
+  EXPECT_EQ(find("third", false), nullptr);
+}
+
+TEST_F(CountersTest, RowsOfRemovedPoliciesAreGivenAwayLast) {
+  Policy gone(arena_.zone(), "gone", 1, 1000);
+  attach(&gone, "gone");
+  pretend(&gone, "k", false, 1000);
+  rl_counters_renew(memory_.get());
+  std::vector<void*> rows;
+  for (int i = 0; i < 1024; ++i) {
+    rows.push_back(find(std::to_string(i)));
+    ASSERT_NE(rows.back(), nullptr);
+  }
+  EXPECT_EQ(rows.back(), gone.get()->counters);
+  EXPECT_EQ(count_of(&gone, RL_COUNT_REFUSED), 0u);  // a clean row
+  EXPECT_TRUE(list(&gone, RL_REFUSED_MOST, 1000).empty());
+  EXPECT_EQ(find("one more"), nullptr);
+}
+
+TEST_F(CountersTest, APolicyWithoutARowIsNotCounted) {
+  Policy policy(arena_.zone(), "p", 1, 1000);
+  pretend(&policy, "k", false, 1000);
+  rl_count(&process_, policy.get(), RL_COUNT_BYPASSED);
+  EXPECT_EQ(count_of(&policy, RL_COUNT_REFUSED), 0u);
+  EXPECT_TRUE(list(&policy, RL_BUSIEST, 1000).empty());
+}
+
+TEST_F(CountersTest, RefusedKeysAreListedByHowOften) {
+  Policy policy(arena_.zone(), "p", 7, 60000);
+  attach(&policy, "p");
+  for (int i = 0; i < 10; ++i) {
+    for (int n = 0; n <= i; ++n) {
+      pretend(&policy, std::to_string(i), false,
+              1000 + static_cast<uint64_t>(n));
+    }
+  }
+  const auto all = list(&policy, RL_REFUSED_MOST, 1100);
+  ASSERT_EQ(all.size(), 10u);
+  for (uint32_t i = 0; i < 10; ++i) {
+    EXPECT_EQ(all[i].key_id, policy.item(std::to_string(9 - i)).bucket.lo);
+    EXPECT_EQ(all[i].count, 10 - i);
+    EXPECT_EQ(all[i].recent, 10 - i);
+    EXPECT_EQ(all[i].first_ms, 1000u);
+    EXPECT_EQ(all[i].last_ms, 1009u - i);
+    EXPECT_EQ(all[i].quota.units, 7u);
+    EXPECT_EQ(all[i].quota.window_ms, 60000u);
+  }
+  const auto three = list(&policy, RL_REFUSED_MOST, 1100, 3);
+  ASSERT_EQ(three.size(), 3u);
+  EXPECT_EQ(three[2].key_id, all[2].key_id);
+  EXPECT_TRUE(list(&policy, RL_REFUSED_MOST, 1100, 0).empty());
+
+  rl_watched_t one;
+  const rl_time_t now = at(1100);
+  EXPECT_EQ(rl_find_watched(policy.get(), RL_REFUSED_MOST, all[4].key_id, &now,
+                            &one),
+            1);
+  EXPECT_EQ(one.count, all[4].count);
+  EXPECT_EQ(rl_find_watched(policy.get(), RL_BUSIEST, all[4].key_id, &now,
+                            &one),
+            0);
+}
+
+// What watch.h promises: nobody with more than a 64th of the requests is
+// missing, and no weight is too small, or too great by more than a 64th.
+TEST_F(CountersTest, HeavyKeysAreNeverCrowdedOut) {
+  Policy policy(arena_.zone(), "p", 7, 60000);
+  attach(&policy, "p");
+  std::mt19937_64 random(20);
+  std::map<uint64_t, uint64_t> truth;
+  const uint64_t total = times(20000);
+  for (uint64_t i = 0; i < total; ++i) {
+    const uint64_t dice = random() % 100;
+    const std::string key = dice < 40 ? "heavy" + std::to_string(dice / 4)
+                                      : "light" + std::to_string(random());
+    pretend(&policy, key, false, 1000);
+    ++truth[policy.item(key).bucket.lo];
+  }
+  const auto all = list(&policy, RL_REFUSED_MOST, 1000);
+  ASSERT_EQ(all.size(), 64u);
+  std::map<uint64_t, uint64_t> listed;
+  for (const rl_watched_t& key : all) {
+    listed[key.key_id] = key.recent;
+    EXPECT_GE(key.recent, truth[key.key_id]);
+    EXPECT_LE(key.recent, truth[key.key_id] + total / 64);
+    EXPECT_LE(key.count, truth[key.key_id]);
+  }
+  for (const auto& [key, n] : truth) {
+    if (n > total / 64) {
+      EXPECT_EQ(listed.count(key), 1u);
+    }
+  }
+}
+
+TEST_F(CountersTest, BusyKeysAreFoundBySampling) {
+  Policy policy(arena_.zone(), "p", 7, 60000);
+  attach(&policy, "p");
+  std::mt19937_64 random(21);
+  const int total = static_cast<int>(times(200000));
+  for (int i = 0; i < total; ++i) {
+    const uint64_t dice = random() % 100;
+    pretend(&policy,
+            dice < 10   ? "ten"
+            : dice < 15 ? "five"
+                        : "light" + std::to_string(random() % 100000),
+            true, 1000 + static_cast<uint64_t>(i) / 1000);
+  }
+  const auto all = list(&policy, RL_BUSIEST, 1200);
+  ASSERT_GE(all.size(), 2u);
+  EXPECT_EQ(all[0].key_id, policy.item("ten").bucket.lo);
+  EXPECT_EQ(all[1].key_id, policy.item("five").bucket.lo);
+  EXPECT_NEAR(static_cast<double>(all[0].recent), total / 10.0, total / 50.0);
+  EXPECT_NEAR(static_cast<double>(all[1].recent), total / 20.0, total / 50.0);
+}
+
+TEST_F(CountersTest, FewRequestsAreAllSampled) {
+  Policy policy(arena_.zone(), "p", 7, 60000);
+  attach(&policy, "p");
+  for (uint64_t i = 0; i < 5; ++i) {
+    pretend(&policy, "k", true, 1000 + 25 * i);
+  }
+  const auto all = list(&policy, RL_BUSIEST, 1200);
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].recent, 5u);
+  EXPECT_EQ(all[0].count, 5u);
+}
+
+TEST_F(CountersTest, WeightsFadeAndPausesStartAnew) {
+  Policy policy(arena_.zone(), "p", 7, 60000);
+  attach(&policy, "p");
+  for (int i = 0; i < 8; ++i) {
+    pretend(&policy, "k", false, 40000);
+  }
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 40000)[0].recent, 8u);
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 40000 + 32768)[0].recent, 4u);
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 40000 + 3 * 32768)[0].recent, 1u);
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 1000)[0].recent, 8u);  // behind
+
+  pretend(&policy, "k", false, 640000);  // ten minutes later
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 640000)[0].count, 9u);
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 640000)[0].first_ms, 40000u);
+  pretend(&policy, "k", false, 1240001);  // and more than that
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 1240001)[0].count, 1u);
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 1240001)[0].first_ms, 1240001u);
+}
+
+TEST_F(CountersTest, AScanCanBeCutIntoTurns) {
+  Policy policy(arena_.zone(), "p", 7, 60000);
+  for (int i = 0; i < 500; ++i) {
+    rl_item_t item = policy.item(std::to_string(i));
+    decide(&item, i < 200 ? 1000 : 50000);
+  }
+  const rl_time_t now = at(70000);
+  rl_zone_stats_t whole;
+  rl_zone_stats(arena_.zone(), 1, &now, &whole);
+  EXPECT_EQ(whole.used, 500u);
+  EXPECT_EQ(whole.live, 300u);
+
+  rl_zone_stats_t cut = {};
+  uint32_t next = 0;
+  int turns = 0;
+  do {
+    next = rl_zone_scan(arena_.zone(), next, 10, &now, &cut);
+    ++turns;
+  } while (next != 0);
+  EXPECT_EQ(turns, (static_cast<int>(arena_.zone()->sets) + 9) / 10);
+  EXPECT_EQ(cut.used, whole.used);
+  EXPECT_EQ(cut.live, whole.live);
+  EXPECT_EQ(rl_zone_scan(arena_.zone(), UINT32_MAX, 10, &now, &cut), 0u);
+  EXPECT_EQ(cut.used, whole.used);
+}
+
+TEST_F(CountersTest, ABucketIsFoundByItsIdAndCleared) {
+  for (const rl_algorithm_e algorithm :
+       {RL_SLIDING, RL_FIXED, RL_CALENDAR, RL_GCRA}) {
+    Policy policy(arena_.zone(), rl_algorithm_name(algorithm), 40, 60000,
+                  algorithm);
+    rl_item_t item = policy.item("k", 30);
+    const uint64_t id = item.bucket.lo;
+    rl_time_t now = at(60500);
+    rl_bucket_t bucket;
+    EXPECT_EQ(rl_inspect(&process_, arena_.zone(), id, &now, &bucket), 0);
+    EXPECT_EQ(rl_reset(&process_, arena_.zone(), id, &now), 0);
+
+    ASSERT_EQ(decide(&item, 60500), RL_ADMITTED);
+    now = at(61000);
+    ASSERT_EQ(rl_inspect(&process_, arena_.zone(), id, &now, &bucket), 1);
+    EXPECT_EQ(bucket.bucket.lo, id);
+    EXPECT_EQ(bucket.algorithm, algorithm);
+    EXPECT_EQ(bucket.quota.units, 40u);
+    EXPECT_EQ(bucket.quota.window_ms, 60000u);
+    EXPECT_EQ(bucket.capacity_units, 40u);
+    EXPECT_TRUE(bucket.live);
+    EXPECT_TRUE(bucket.exact);
+    EXPECT_LE(bucket.charged_ms, 60500u);
+    EXPECT_GE(bucket.charged_ms + 60000 / 256 + 1, 60500u);
+
+    // What is stored is enough to look the bucket up.
+    rl_item_t look = policy.item("k", 11);
+    look.bucket = bucket.bucket;
+    EXPECT_EQ(rl_look(&process_, &look, 1, &now), RL_REFUSED);
+    EXPECT_EQ(look.remaining_units, 10u);
+
+    EXPECT_EQ(rl_reset(&process_, arena_.zone(), id, &now), 1);
+    ASSERT_EQ(rl_inspect(&process_, arena_.zone(), id, &now, &bucket), 1);
+    EXPECT_FALSE(bucket.live);
+    item.cost_units = 40;
+    EXPECT_EQ(decide(&item, 61000), RL_ADMITTED);
+    EXPECT_EQ(item.remaining_units, 0u);
+    EXPECT_EQ(decide(&item, 61000), RL_REFUSED);
+  }
+}
+
+TEST_F(CountersTest, ARefundAfterAResetGivesNothing) {
+  Policy policy(arena_.zone(), "p", 40, 60000, RL_SLIDING);
+  rl_item_t first = policy.item("k", 30);
+  ASSERT_EQ(decide(&first, 1000), RL_ADMITTED);
+  const rl_time_t now = at(1000);
+  ASSERT_EQ(rl_reset(&process_, arena_.zone(), first.bucket.lo, &now), 1);
+  ASSERT_EQ(rl_refund(&process_, &first, 1, &now), RL_ADMITTED);
+  rl_item_t second = policy.item("k", 41);
+  EXPECT_EQ(decide(&second, 1000), RL_REFUSED);
+  EXPECT_EQ(second.remaining_units, 40u);
+}
+
+}  // namespace
