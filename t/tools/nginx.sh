@@ -28,15 +28,20 @@ build_nginx() {
 }
 
 # Overruns within a pool are invisible to AddressSanitizer unless every
-# allocation is one of malloc's: NGX_DEBUG_PALLOC.  nginx itself passes null
-# to memcpy where the length is 0.
+# allocation is one of malloc's: NGX_DEBUG_PALLOC.  nginx itself relies on two
+# things that are undefined: unaligned access, and memcpy of no bytes from null.
 build_nginx_asan() {
-    local flags='-fsanitize=address,undefined'
-    nginx=$1/nginx/objs/nginx nginx_src=$1/nginx
-    [ ! -x "$nginx" ] || return 0
-    build_nginx "$1" --with-ld-opt="$flags" --with-cc-opt="-O1 -g $flags \
-        -fno-sanitize=nonnull-attribute -fno-omit-frame-pointer \
-        -DNGX_DEBUG_PALLOC=1"
+    local arguments flags='-fsanitize=address,undefined'
+    arguments=(--with-ld-opt="$flags"
+               --with-cc-opt="-O1 -g -fno-omit-frame-pointer $flags \
+                   -fno-sanitize=alignment,nonnull-attribute \
+                   -DNGX_DEBUG_PALLOC=1")
+    nginx=$1/nginx/objs/nginx
+    nginx_src=$1/nginx
+    if [ "${arguments[*]}" != "$(cat "$1/arguments" 2> /dev/null)" ]; then
+        build_nginx "$1" "${arguments[@]}"
+        echo "${arguments[*]}" > "$1/arguments"
+    fi
 }
 
 build_nginx_static() {

@@ -83,10 +83,25 @@ run_tap() {
     esac
 }
 
+# starts: whether $nginx starts at all with $module.  A suite tries that for
+# half a minute before it gives up.
+starts() {
+    local dir=$build/starts
+    mkdir -p "$dir"
+    printf '%s\n' "${module:+load_module $module;}" 'events { }' \
+        > "$dir/nginx.conf"
+    "$nginx" -t -q -p "$dir/" -c "$dir/nginx.conf" -e stderr \
+        -g "pid $dir/nginx.pid;" >&2
+}
+
 # run_suites NAME
 run_suites() {
     local name=$1 files=("${suite_files[@]}")
     wanted suites || return 0
+    if ! starts; then
+        count "$name: nginx with the module does not start" 0 1
+        return
+    fi
     [ ${#files[@]} -gt 0 ] || files=(t/*.t)
     rm -rf "$build/reports" && mkdir -p "$build/reports"
     TEST_NGINX_BINARY=$nginx TEST_NGINX_LOAD_MODULES=$module \
