@@ -59,6 +59,13 @@ static ngx_command_t  ngx_http_ratelimit_commands[] = {
       0,
       NULL },
 
+    { ngx_string("ratelimit_jwt"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_2MORE,
+      ngx_http_ratelimit_jwt,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("ratelimit_policy"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_ratelimit_policy,
@@ -288,6 +295,7 @@ ngx_http_ratelimit_create_loc_conf(ngx_conf_t *cf)
      *     rlcf->precontent = { NULL };
      *     rlcf->dialects = NULL;
      *     rlcf->body = NULL;
+     *     rlcf->jwt = NULL;
      */
 
     rlcf->inherit = NGX_CONF_UNSET_UINT;
@@ -318,6 +326,10 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->body = prev->body;
     }
 
+    if (conf->jwt == NULL) {
+        conf->jwt = prev->jwt;
+    }
+
     return ngx_http_ratelimit_merge_rules(cf, prev, conf);
 }
 
@@ -328,6 +340,7 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
     if (ngx_http_ratelimit_init_policies(cf) != NGX_OK
         || ngx_http_ratelimit_check_variables(cf) != NGX_OK
         || ngx_http_ratelimit_init_headers(cf) != NGX_OK
+        || ngx_http_ratelimit_init_jwt(cf) != NGX_OK
         || ngx_http_ratelimit_init_filter(cf) != NGX_OK
         || ngx_http_ratelimit_init_handlers(cf) != NGX_OK)
     {

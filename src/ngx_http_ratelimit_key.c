@@ -12,7 +12,7 @@
 
 typedef struct {
     rl_source_t                  core;
-    ngx_int_t                    index;      /* of a variable */
+    ngx_int_t                    index;      /* of a variable, a JWT's claim */
     rl_str_t                     tag;        /* of the chain's first source */
 } ngx_http_ratelimit_source_t;
 
@@ -189,6 +189,16 @@ ngx_http_ratelimit_key_source(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key,
         }
     }
 
+    if (source->core.kind == RL_SOURCE_JWT) {
+        allowed = rl_parse_claim(source->core.name);
+        if (allowed) {
+            return ngx_http_ratelimit_invalid(cf, "source", text, allowed);
+        }
+
+        return ngx_http_ratelimit_jwt_add_claim(cf, &source->core.name,
+                                                &source->index);
+    }
+
     return NGX_CONF_OK;
 }
 
@@ -260,10 +270,7 @@ ngx_http_ratelimit_key_value(ngx_http_request_t *r,
     switch (source->core.kind) {
 
     case RL_SOURCE_BEARER:
-        name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
-        return ngx_http_ratelimit_key_field(r, source, &name,
-                                            ngx_http_ratelimit_key_bearer,
-                                            out);
+        return ngx_http_ratelimit_bearer(r, out);
 
     case RL_SOURCE_BASIC:
         name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
@@ -284,15 +291,29 @@ ngx_http_ratelimit_key_value(ngx_http_request_t *r,
     case RL_SOURCE_ARG:
         return ngx_http_ratelimit_key_arg(r, source, out);
 
+    case RL_SOURCE_JWT:
+        return ngx_http_ratelimit_jwt_value(r, source->index, out);
+
     case RL_SOURCE_ADDR:
         return ngx_http_ratelimit_key_addr(r, source, out);
 
-    case RL_SOURCE_VAR:
+    default: /* RL_SOURCE_VAR */
         return ngx_http_ratelimit_key_var(r, source, out);
-
-    default:
-        return NGX_DECLINED;
     }
+}
+
+
+/* the bearer credential; NGX_DECLINED: there is none */
+
+ngx_int_t
+ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out)
+{
+    rl_str_t  name;
+
+    name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
+
+    return ngx_http_ratelimit_key_field(r, NULL, &name,
+                                        ngx_http_ratelimit_key_bearer, out);
 }
 
 

@@ -137,6 +137,9 @@ typedef struct {
                                                 pointers */
     ngx_shm_zone_t              *registry;
     const rl_zone_t            **core_zones; /* zones.nelts of them */
+    ngx_array_t                 *jwt_claims; /* rl_str_t, of jwt= sources */
+    rl_jwt_cache_t              *jwt_cache;  /* each worker's own copy */
+    ngx_uint_t                   jwt_sets;
     unsigned                     used:1;     /* a "ratelimit" line exists */
 } ngx_http_ratelimit_main_conf_t;
 
@@ -155,6 +158,8 @@ typedef struct {
     unsigned                     headers_off:1;
     unsigned                     want_next:1; /* of dialects, next_ms */
     ngx_http_ratelimit_body_t   *body;
+    ngx_array_t                 *jwt;        /* of ngx_http_ratelimit_jwt.c;
+                                                NULL: inherit */
     ngx_http_complex_value_t    *dry_run;
     ngx_uint_t                   status;
     ngx_uint_t                   log_level;
@@ -265,6 +270,7 @@ ngx_int_t ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
 
 /* ngx_http_ratelimit_key.c */
 
+ngx_int_t ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out);
 char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* ngx_http_ratelimit_value.c */
@@ -302,6 +308,15 @@ void ngx_http_ratelimit_merge_headers(ngx_http_ratelimit_loc_conf_t *prev,
 /* ngx_http_ratelimit_header_filter.c */
 
 ngx_int_t ngx_http_ratelimit_init_filter(ngx_conf_t *cf);
+
+/* ngx_http_ratelimit_jwt.c */
+
+char *ngx_http_ratelimit_jwt(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ratelimit_jwt_add_claim(ngx_conf_t *cf, rl_str_t *name,
+    ngx_int_t *index);
+ngx_int_t ngx_http_ratelimit_init_jwt(ngx_conf_t *cf);
+ngx_int_t ngx_http_ratelimit_jwt_value(ngx_http_request_t *r, ngx_int_t claim,
+    rl_str_t *out);
 
 /* ngx_http_ratelimit_variables.c */
 

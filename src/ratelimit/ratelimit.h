@@ -560,8 +560,8 @@ rl_jwt_cache_t *rl_jwt_cache_create(void *memory, const rl_str_t *claims,
 
 /*
  * The claim's value as text: a string's bytes or an integer's digits, never
- * empty.  NULL: *out is it, until the next call with this cache; else why there
- * is none, as "has expired".  Only now->wall_ms counts.
+ * empty.  NULL: *out is it, until the next call with this cache; else why
+ * there is none, as "has expired".  Only now->wall_ms counts.
  */
 const char *rl_jwt_claim(rl_jwt_cache_t *cache, const rl_jwt_set_t *set,
                          rl_str_t token, size_t claim, const rl_time_t *now,
