@@ -72,7 +72,6 @@ bool Reader::take_number(std::uint64_t max, std::uint64_t* out) {
   const Byte* const start = at;
   std::uint64_t value = 0;
   for (; !done() && is_digit(*at); at++) {
-    if (value > max / 10) return false;
     value = value * 10 + static_cast<unsigned>(*at - '0');
     if (value > max) return false;
   }

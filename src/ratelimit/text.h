@@ -62,7 +62,6 @@ struct Reader {
   explicit Reader(rl_str_t text)
       : at(text.data), end(text.len == 0 ? at : at + text.len) {}
 
-  std::size_t left() const { return static_cast<std::size_t>(end - at); }
   bool done() const { return at == end; }
 
   bool take(char c) {
@@ -71,7 +70,7 @@ struct Reader {
     return true;
   }
 
-  // Decimal digits up to a value of max (at most 2^63), leading zeros allowed
+  // Decimal digits up to a value of max (at most 2^60), leading zeros allowed
   // as in nginx's own numbers; false without a digit or beyond max.
   bool take_number(std::uint64_t max, std::uint64_t* out);
 };

@@ -274,6 +274,7 @@ TEST(Ietf, GcraTellsItsCapacity) {
   EXPECT_EQ(gcra(10, 1000, 21), "\"p\";q=21 | \"p\";r=0");  // 2.1 s
   EXPECT_EQ(gcra(7, 60000, 20), "\"p\";q=20 | \"p\";r=0");  // 171.43 s
   EXPECT_EQ(gcra(2, 500, 4), "\"p\";q=4;w=1 | \"p\";r=0");  // 2 * 0.5 s
+  EXPECT_EQ(gcra(7, 1, 7001), "\"p\";q=7001 | \"p\";r=0");  // 1.00014 s
   EXPECT_EQ(gcra(0, 60000, 0), "\"p\";q=0;w=60 | \"p\";r=0");
   EXPECT_EQ(gcra(0, 60000, 1), "\"p\";q=1 | \"p\";r=0");
   // 10^9 years are no integer of a structured field.

@@ -116,6 +116,7 @@ TEST(Source, Invalid) {
       {"${}", variable},
       {"${", variable},
       {"${x", variable},
+      {"${xy", variable},
       {"$x}", variable},
       {"$x-y", variable},
       {"$x$y", variable},
