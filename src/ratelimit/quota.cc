@@ -45,7 +45,7 @@ static_assert(RL_MAX_MONTHS == 12, "");
 
 constexpr const char* kUnitsPhrase = "must be an integer of 0 to 999999999";
 constexpr const char* kMonthPhrase =
-    "months (\"M\") are for algorithm=calendar";
+    "must not be in months (\"M\") but with algorithm=calendar";
 constexpr const char* kWindowPhrase =
     "must be an integer with ms, s, m, h or d behind it, of 1ms to 366d";
 constexpr const char* kWindowOrMonthPhrase =

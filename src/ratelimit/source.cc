@@ -36,8 +36,8 @@ static_assert(in_order(kSources), "indexed by rl_source_e");
 constexpr auto kSourcePhrase = must_be_one_of<kSources>();
 
 constexpr const char* kTokenPhrase =
-    "the name must not be empty and of letters, digits and !#$%&'*+-.^_`|~";
-constexpr const char* kTextPhrase = "the name must not be empty";
+    "must have a name of letters, digits and !#$%&'*+-.^_`|~ behind the =";
+constexpr const char* kTextPhrase = "must have a name behind the =";
 constexpr const char* kPrefixesPhrase =
     "must be \"addr=V4/V6\" with prefix lengths of 0 to 32 and 0 to 128";
 constexpr const char* kVariablePhrase =

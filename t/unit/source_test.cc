@@ -57,9 +57,8 @@ TEST(Source, Invalid) {
       "must be \"bearer\", \"basic\", \"header=NAME\", \"arg=NAME\", "
       "\"cookie=NAME\", \"jwt=CLAIM\", \"addr[=V4/V6]\" or \"$variable\"";
   const char* const token =
-      "the name must not be empty and of letters, digits and "
-      "!#$%&'*+-.^_`|~";
-  const char* const empty = "the name must not be empty";
+      "must have a name of letters, digits and !#$%&'*+-.^_`|~ behind the =";
+  const char* const empty = "must have a name behind the =";
   const char* const addr =
       "must be \"addr=V4/V6\" with prefix lengths of 0 to 32 and 0 to 128";
   const char* const variable =
