@@ -78,6 +78,8 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
+    ngx_http_ratelimit_now(&record->time);
+
     if (ngx_http_ratelimit_collect(r, rlcf, entries, record, &n) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -92,8 +94,6 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
 
     first = record->nitems;
     verdict = RL_BUSY;
-
-    ngx_http_ratelimit_now(&record->time);
 
     if (process) {
         verdict = rl_decide(process, &record->items[first], n, &record->time);
@@ -155,9 +155,24 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
             continue;
         }
 
-        rc = ngx_http_ratelimit_rule_applies(r, entry[i].rule);
+        if (!entry[i].rule->plain) {
+            rc = ngx_http_ratelimit_rule_applies(r, entry[i].rule);
 
+            if (rc == NGX_DECLINED) {
+                continue;
+            }
+
+            if (rc != NGX_OK) {
+                return NGX_ERROR;
+            }
+        }
+
+        item = &record->items[nitems];
+
+        rc = ngx_http_ratelimit_item(r, entry[i].policy, item, record->items,
+                                     nitems, &record->time);
         if (rc == NGX_DECLINED) {
+            ngx_http_ratelimit_count(entry[i].policy, RL_COUNT_BYPASSED);
             continue;
         }
 
@@ -165,21 +180,17 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        item = &record->items[nitems];
+        item->cost_units = 1;
+        item->dry_run = 0;
 
-        rc = ngx_http_ratelimit_item(r, entry[i].policy, item, record->items,
-                                     nitems);
-        if (rc == NGX_DECLINED) {
-            continue;
-        }
-            ngx_http_ratelimit_count(entry[i].policy, RL_COUNT_BYPASSED);
-
-        if (rc != NGX_OK
-            || ngx_http_ratelimit_rule_cost(r, &entry[i], item) != NGX_OK
-            || ngx_http_ratelimit_rule_dry_run(r, rlcf, entry[i].rule, item)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
+        if (!entry[i].rule->plain || rlcf->dry_run) {
+            if (ngx_http_ratelimit_rule_cost(r, &entry[i], item) != NGX_OK
+                || ngx_http_ratelimit_rule_dry_run(r, rlcf, entry[i].rule,
+                                                   item)
+                   != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
         }
 
         item->want_next = rlcf->want_next;

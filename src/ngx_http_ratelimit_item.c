@@ -27,10 +27,9 @@ static ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_ratelimit_item(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
-    ngx_uint_t nknown)
+    ngx_uint_t nknown, rl_time_t *now)
 {
     ngx_int_t  rc;
-    rl_time_t  now;
 
     item->policy = &policy->core;
     item->want_next = 0;
@@ -45,9 +44,7 @@ ngx_http_ratelimit_item(ngx_http_request_t *r,
         return rc;
     }
 
-    ngx_http_ratelimit_now(&now);
-
-    rl_lever_apply(&policy->core, &item->bucket, &now, &item->quota);
+    rl_lever_apply(&policy->core, &item->bucket, now, &item->quota);
 
     if (item->quota.unlimited) {
         return NGX_DECLINED;
@@ -150,6 +147,7 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
     ngx_uint_t nknown)
 {
+    u_char                        scratch[NGX_HTTP_RATELIMIT_SCRATCH];
     rl_hash_t                     hash;
     rl_str_t                      part, *parts;
     ngx_str_t                     value;
@@ -180,7 +178,10 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_http_ratelimit_value(r, &values[i], &value) != NGX_OK) {
+        if (ngx_http_ratelimit_value(r, &values[i], n == 1 ? scratch : NULL,
+                                     &value)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
 

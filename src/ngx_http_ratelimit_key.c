@@ -17,10 +17,10 @@ typedef struct {
 } ngx_http_ratelimit_source_t;
 
 
-typedef struct {
+struct ngx_http_ratelimit_key_s {
     ngx_array_t                  sources;    /* ngx_http_ratelimit_source_t */
     ngx_uint_t                   untagged;   /* unsigned  untagged:1; */
-} ngx_http_ratelimit_key_t;
+};
 
 
 typedef ngx_int_t (*ngx_http_ratelimit_field_pt)(ngx_http_request_t *r,
@@ -207,21 +207,64 @@ static ngx_int_t
 ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_http_ratelimit_key_t *key = (ngx_http_ratelimit_key_t *) data;
+    ngx_str_t  text;
 
+    if (ngx_http_ratelimit_key_text(r, (ngx_http_ratelimit_key_t *) data, NULL,
+                                    &text)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (text.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+    v->len = text.len;
+    v->data = text.data;
+
+    return NGX_OK;
+}
+
+
+/* the key behind a variable, or NULL */
+
+ngx_http_ratelimit_key_t *
+ngx_http_ratelimit_key_of(ngx_http_variable_t *variable)
+{
+    return (variable->get_handler == ngx_http_ratelimit_key_variable)
+           ? (ngx_http_ratelimit_key_t *) variable->data : NULL;
+}
+
+
+/*
+ * "tag:value" of the first source that yields a value, empty if none does; in
+ * scratch, of NGX_HTTP_RATELIMIT_SCRATCH bytes, where it is given and the text
+ * fits.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_key_text(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_str_t *out)
+{
     u_char                       *p;
     rl_str_t                      value;
     ngx_int_t                     rc;
     ngx_uint_t                    i;
     ngx_http_ratelimit_source_t  *source;
 
+    out->len = 0;
     source = key->sources.elts;
 
     for (i = 0; i < key->sources.nelts; i++) {
         rc = ngx_http_ratelimit_key_value(r, &source[i], &value);
 
         if (rc == NGX_OK) {
-            goto found;
+            break;
         }
 
         if (rc == NGX_ERROR) {
@@ -229,29 +272,29 @@ ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
         }
     }
 
-    v->not_found = 1;
-
-    return NGX_OK;
-
-found:
-
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
-
-    if (key->untagged) {
-        v->len = value.len;
-        v->data = (u_char *) value.data;
+    if (i == key->sources.nelts) {
         return NGX_OK;
     }
 
-    v->len = source[i].tag.len + 1 + value.len;
-    v->data = ngx_pnalloc(r->pool, v->len);
-    if (v->data == NULL) {
-        return NGX_ERROR;
+    if (key->untagged) {
+        out->len = value.len;
+        out->data = (u_char *) value.data;
+        return NGX_OK;
     }
 
-    p = ngx_cpymem(v->data, source[i].tag.data, source[i].tag.len);
+    out->len = source[i].tag.len + 1 + value.len;
+    out->data = scratch;
+
+    if (scratch == NULL || out->len > NGX_HTTP_RATELIMIT_SCRATCH) {
+        out->data = ngx_pnalloc(r->pool, out->len);
+        if (out->data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    p = out->data;
+
+    p = ngx_cpymem(p, source[i].tag.data, source[i].tag.len);
     *p++ = ':';
     ngx_memcpy(p, value.data, value.len);
 

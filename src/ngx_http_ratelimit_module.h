@@ -38,11 +38,16 @@ typedef struct {
 } ngx_http_ratelimit_partition_t;
 
 
+typedef struct ngx_http_ratelimit_key_s  ngx_http_ratelimit_key_t;
+
+
 /* a complex value; one that is a single variable is read without a copy */
 
 typedef struct {
     ngx_http_complex_value_t     complex;
+    ngx_str_t                    name;       /* of the variable, or empty */
     ngx_int_t                    index;      /* of the variable, or -1 */
+    ngx_http_ratelimit_key_t    *key;        /* that defines it, or NULL */
 } ngx_http_ratelimit_value_t;
 
 
@@ -86,6 +91,7 @@ typedef struct {
     ngx_http_complex_value_t    *cost;       /* NULL: 1 */
     ngx_http_complex_value_t    *settle;     /* NULL: the cost is final */
     ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
+    unsigned                     plain:1;    /* none of the above */
     unsigned                     except:1;   /* methods=!... */
     unsigned                     precontent:1;
 } ngx_http_ratelimit_rule_t;
@@ -136,6 +142,7 @@ typedef struct {
     ngx_array_t                  dialects;   /* ngx_http_ratelimit_dialect_t
                                                 pointers */
     ngx_shm_zone_t              *registry;
+    ngx_shm_zone_t              *counters;
     const rl_zone_t            **core_zones; /* zones.nelts of them */
     ngx_array_t                 *jwt_claims; /* rl_str_t, of jwt= sources */
     rl_jwt_cache_t              *jwt_cache;  /* each worker's own copy */
@@ -145,7 +152,6 @@ typedef struct {
 
 
 typedef struct {
-    ngx_shm_zone_t              *counters;
     ngx_array_t                 *entries;    /* this level's own lines; */
     unsigned                     off:1;      /* "ratelimit off" */
 
@@ -205,30 +211,24 @@ char *ngx_http_ratelimit_parse_status(ngx_conf_t *cf, ngx_str_t *text,
 char *ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_shm_zone_t *ngx_http_ratelimit_find_zone(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
+void *ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size);
 rl_process_t *ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf);
 void ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle);
-void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
-    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
-void ngx_http_ratelimit_now(rl_time_t *now);
-
-void *ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size);
-/* ngx_http_ratelimit_policy_conf.c */
-
 void ngx_http_ratelimit_count(ngx_http_ratelimit_policy_t *policy,
     rl_counter_e what);
 void ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
     rl_counter_e what);
+void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
+    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
+void ngx_http_ratelimit_now(rl_time_t *now);
+
+/* ngx_http_ratelimit_policy_conf.c */
+
 char *ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 const char *ngx_http_ratelimit_parse_capacity(ngx_str_t *text,
     uint32_t *units);
 
-/* ngx_http_ratelimit_policy.c */
-
-ngx_int_t ngx_http_ratelimit_policy_name(ngx_str_t *name);
-ngx_http_ratelimit_policy_t *ngx_http_ratelimit_add_policy(ngx_conf_t *cf,
-    ngx_str_t *name);
-ngx_http_ratelimit_policy_t *ngx_http_ratelimit_find_policy(
 /* ngx_http_ratelimit_counters.c */
 
 ngx_int_t ngx_http_ratelimit_add_counters(ngx_conf_t *cf,
@@ -236,6 +236,12 @@ ngx_int_t ngx_http_ratelimit_add_counters(ngx_conf_t *cf,
 void ngx_http_ratelimit_init_counters(ngx_cycle_t *cycle,
     ngx_http_ratelimit_main_conf_t *rmcf);
 
+/* ngx_http_ratelimit_policy.c */
+
+ngx_int_t ngx_http_ratelimit_policy_name(ngx_str_t *name);
+ngx_http_ratelimit_policy_t *ngx_http_ratelimit_add_policy(ngx_conf_t *cf,
+    ngx_str_t *name);
+ngx_http_ratelimit_policy_t *ngx_http_ratelimit_find_policy(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 ngx_http_ratelimit_policy_t *ngx_http_ratelimit_use_policy(ngx_conf_t *cf,
     ngx_str_t *name);
@@ -258,7 +264,7 @@ char *ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
 
 ngx_int_t ngx_http_ratelimit_item(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
-    ngx_uint_t nknown);
+    ngx_uint_t nknown, rl_time_t *now);
 ngx_int_t ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
     ngx_http_ratelimit_rule_t *rule);
 ngx_uint_t ngx_http_ratelimit_is_true(ngx_str_t *value);
@@ -272,6 +278,10 @@ ngx_int_t ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out);
 char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_http_ratelimit_key_t *ngx_http_ratelimit_key_of(
+    ngx_http_variable_t *variable);
+ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_str_t *out);
 
 /* ngx_http_ratelimit_value.c */
 
@@ -281,8 +291,15 @@ char *ngx_http_ratelimit_compile_slot(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_complex_value_t **cv);
 ngx_int_t ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_ratelimit_value_t *value);
+void ngx_http_ratelimit_bind_value(ngx_conf_t *cf,
+    ngx_http_ratelimit_value_t *value);
+
+/* a key of usual length is composed on the stack */
+
+#define NGX_HTTP_RATELIMIT_SCRATCH  128
+
 ngx_int_t ngx_http_ratelimit_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, ngx_str_t *out);
+    ngx_http_ratelimit_value_t *value, u_char *scratch, ngx_str_t *out);
 
 /* ngx_http_ratelimit_handler.c */
 

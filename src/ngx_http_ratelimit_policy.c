@@ -209,7 +209,9 @@ static ngx_int_t
 ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_policy_t *policy)
 {
-    ngx_shm_zone_t  **zones;
+    ngx_uint_t                   i;
+    ngx_shm_zone_t             **zones;
+    ngx_http_ratelimit_value_t  *value;
 
     if (!policy->defined) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -243,6 +245,12 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
                                         : "a \"ratelimit_zone\"",
                       policy->file, policy->line);
         return NGX_ERROR;
+    }
+
+    value = policy->partition->parts.elts;
+
+    for (i = 0; i < policy->partition->parts.nelts; i++) {
+        ngx_http_ratelimit_bind_value(cf, &value[i]);
     }
 
     policy->partition = ngx_http_ratelimit_share_partition(cf, rmcf, policy);
@@ -330,7 +338,7 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
                          &policy->core.secret);
     }
 
-    return NGX_OK;
-}
     ngx_http_ratelimit_init_counters(cycle, rmcf);
 
+    return NGX_OK;
+}

@@ -116,6 +116,10 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         if (rlcf->entries->nelts == nentries) {
             return "names no policy";
         }
+
+        rule->plain = rule->methods == 0 && rule->unknown == NULL
+                      && rule->condition == NULL && rule->cost == NULL
+                      && rule->dry_run == NULL;
     }
 
     if (rlcf->off && rlcf->entries) {

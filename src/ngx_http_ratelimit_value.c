@@ -50,7 +50,9 @@ ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
     u_char     *p, *last;
     ngx_str_t   name;
 
+    value->name.len = 0;
     value->index = NGX_ERROR;
+    value->key = NULL;
 
     if (ngx_http_ratelimit_compile(cf, text, &value->complex) != NGX_OK) {
         return NGX_ERROR;
@@ -78,17 +80,53 @@ ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
         }
     }
 
+    value->name = name;
     value->index = ngx_http_get_variable_index(cf, &name);
 
     return (value->index == NGX_ERROR) ? NGX_ERROR : NGX_OK;
 }
 
 
+/* a "ratelimit_key" may stand behind its use: looked for at the end */
+
+void
+ngx_http_ratelimit_bind_value(ngx_conf_t *cf,
+    ngx_http_ratelimit_value_t *value)
+{
+    ngx_uint_t                  i;
+    ngx_hash_key_t             *key;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    if (value->name.len == 0) {
+        return;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    key = cmcf->variables_keys->keys.elts;
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+        if (key[i].key.len == value->name.len
+            && ngx_strncasecmp(key[i].key.data, value->name.data,
+                               value->name.len)
+               == 0)
+        {
+            value->key = ngx_http_ratelimit_key_of(key[i].value);
+            return;
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_ratelimit_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, ngx_str_t *out)
+    ngx_http_ratelimit_value_t *value, u_char *scratch, ngx_str_t *out)
 {
     ngx_http_variable_value_t  *vv;
+
+    if (value->key) {
+        return ngx_http_ratelimit_key_text(r, value->key, scratch, out);
+    }
 
     if (value->index == NGX_ERROR) {
         return ngx_http_complex_value(r, &value->complex, out);

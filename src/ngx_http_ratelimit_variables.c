@@ -407,7 +407,9 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    rc = ngx_http_ratelimit_item(r, policy, item, NULL, 0);
+    ngx_http_ratelimit_now(&standing->time);
+
+    rc = ngx_http_ratelimit_item(r, policy, item, NULL, 0, &standing->time);
     if (rc != NGX_OK) {
         return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
     }
@@ -417,8 +419,6 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
 
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
     process = ngx_http_ratelimit_process(rmcf);
-
-    ngx_http_ratelimit_now(&standing->time);
 
     if (process
         && rl_look(process, item, 1, &standing->time) != RL_BUSY)
