@@ -83,8 +83,8 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
 uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                 const rl_time_t& now) noexcept {
   if (cost_units == 0) return 0;  // nothing that a refund could take back
-  bucket->throttled = 0;
   bucket->limit_code = encode_limit(limit_of(shape)) & 1023;
+  bucket->throttled = 0;
   switch (shape.algorithm) {
     case RL_SLIDING:
       return sliding_charge(bucket, shape, cost_units, now);

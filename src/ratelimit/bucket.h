@@ -155,8 +155,7 @@ constexpr unsigned encode_limit(uint32_t limit_units) noexcept {
       limit_units < 64
           ? 0
           : 26u - static_cast<unsigned>(__builtin_clz(limit_units));
-  const unsigned top = limit_units >> shift;  // 32 to 63, or all of it
-  return top < 32 ? top : ((shift + 1) << 5 | (top - 32));
+  return (shift << 5) + (limit_units >> shift);  // 32 to 63 carry into shift
 }
 
 constexpr uint32_t decode_limit(unsigned code) noexcept {

@@ -99,7 +99,7 @@ Standing window_stand(const Bucket& bucket, const Shape& shape,
   Standing standing;
   standing.remaining_units = used < shape.units ? shape.units - used : 0;
   standing.admitted = cost_units <= standing.remaining_units;
-  standing.reset_ms = window_reset_ms(bucket, now);
+  standing.reset_ms = used == 0 ? 0 : left_ms(bucket, now);
   standing.retry_after_ms = 0;
   if (!standing.admitted) {
     standing.retry_after_ms =
