@@ -185,6 +185,7 @@ const char* is_meant(const json_t* jwk, const Algorithm& algorithm,
       !get_text(jwk, "use", &use)) {
     return kMemberPhrase;
   }
+  if (json_object_get(jwk, "d") != nullptr) return kPrivateKeyPhrase;
   const bool signs = use.empty() || use == "sig";
   const Algorithm* const named = find_algorithm(alg);
   // EdDSA has a second curve, Ed448, which is not known here.
@@ -209,7 +210,6 @@ const char* add_jwk(const json_t* jwk, rl_jwt_keys_t* keys) {
   if (!get_text(jwk, "kid", &kid)) return kMemberPhrase;
   if (keys->n == RL_JWT_MAX_KEYS) return kTooManyKeysPhrase;
   const bool hmac = algorithm.family == Family::kHmac;
-  if (!hmac && json_object_get(jwk, "d") != nullptr) return kPrivateKeyPhrase;
   if (!(hmac ? add_oct(jwk, keys) : add_public(jwk, keys))) {
     return algorithm.key_phrase;
   }
