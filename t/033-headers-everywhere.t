@@ -158,6 +158,7 @@ GET /t?k=a
 --- response_headers eval
 $::fields
 --- error_log
+[crit]
 connect() to unix:
 
 

@@ -14,6 +14,7 @@ use strict;
 use warnings;
 
 use IO::Socket::INET;
+use IO::Socket::UNIX;
 use JSON::PP ();
 use Test::Nginx::Util;
 
