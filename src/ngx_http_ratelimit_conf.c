@@ -122,6 +122,13 @@ static ngx_command_t  ngx_http_ratelimit_commands[] = {
       offsetof(ngx_http_ratelimit_loc_conf_t, log_level),
       &ngx_http_ratelimit_log_levels },
 
+    { ngx_string("ratelimit_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_ratelimit_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -267,7 +274,8 @@ ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&rmcf->policies, cf->pool, 4, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->dialects, cf->pool, 2, sizeof(void *))
-           != NGX_OK)
+           != NGX_OK
+        || ngx_array_init(&rmcf->apis, cf->pool, 1, sizeof(void *)) != NGX_OK)
     {
         return NULL;
     }
@@ -346,6 +354,8 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_ratelimit_check_apis(cf);
 
     return NGX_OK;
 }

@@ -133,6 +133,9 @@ typedef struct {
 } ngx_http_ratelimit_body_t;
 
 
+typedef struct ngx_http_ratelimit_api_s  ngx_http_ratelimit_api_t;
+
+
 typedef struct {
     ngx_array_t                  zones;      /* ngx_shm_zone_t * */
     ngx_array_t                  partitions; /* ngx_http_ratelimit_partition_t
@@ -140,6 +143,8 @@ typedef struct {
     ngx_array_t                  policies;   /* ngx_http_ratelimit_policy_t
                                                 pointers */
     ngx_array_t                  dialects;   /* ngx_http_ratelimit_dialect_t
+                                                pointers */
+    ngx_array_t                  apis;       /* ngx_http_ratelimit_api_t
                                                 pointers */
     ngx_shm_zone_t              *registry;
     ngx_shm_zone_t              *counters;
@@ -169,6 +174,7 @@ typedef struct {
     ngx_http_complex_value_t    *dry_run;
     ngx_uint_t                   status;
     ngx_uint_t                   log_level;
+    ngx_http_ratelimit_api_t    *api;        /* this location's only */
 } ngx_http_ratelimit_loc_conf_t;
 
 
@@ -205,6 +211,11 @@ typedef struct {
 
 char *ngx_http_ratelimit_parse_status(ngx_conf_t *cf, ngx_str_t *text,
     ngx_uint_t *status);
+
+/* ngx_http_ratelimit_api.c, ngx_http_ratelimit_api_access.c */
+
+char *ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_ratelimit_check_apis(ngx_conf_t *cf);
 
 /* ngx_http_ratelimit_zone.c */
 
