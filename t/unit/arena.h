@@ -15,6 +15,18 @@
 
 #include "ratelimit/ratelimit.h"
 
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kThreadSanitizer = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr bool kThreadSanitizer = true;
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+#else
+constexpr bool kThreadSanitizer = false;
+#endif
+
 inline rl_str_t str(const std::string& text) {
   return {text.size(), reinterpret_cast<const unsigned char*>(text.data())};
 }

@@ -123,11 +123,8 @@ class Exactness : public testing::TestWithParam<bool> {
 };
 
 TEST_P(Exactness, NoneTooManyNoneFalselyRefusedNoneChargedInVain) {
-#if defined(__SANITIZE_THREAD__)
-  const uint64_t rounds = times(20000);
-#else
-  const uint64_t rounds = times(GetParam() ? 50000 : 500000);
-#endif
+  const uint64_t rounds =
+      times(kThreadSanitizer ? 20000 : GetParam() ? 50000 : 500000);
   run_all(GetParam(), 4, [&](int self) { worker(self, rounds); });
   uint64_t admitted[3] = {};
   for (unsigned p = 0; p < 3; ++p) {
@@ -150,12 +147,8 @@ TEST_P(Exactness, NoneTooManyNoneFalselyRefusedNoneChargedInVain) {
   EXPECT_GE(rounds / 1000, tally_->busy);
 }
 
-#if defined(__SANITIZE_THREAD__)
-INSTANTIATE_TEST_SUITE_P(Threads, Exactness, testing::Values(true));
-#else
 INSTANTIATE_TEST_SUITE_P(Processes, Exactness, testing::Values(false));
 INSTANTIATE_TEST_SUITE_P(Threads, Exactness, testing::Values(true));
-#endif
 
 // A zone so full that most decisions need both sets of their keys, in orders
 // that would close circles if anybody waited out of order.

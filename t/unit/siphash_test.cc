@@ -1,5 +1,5 @@
-// The hash against what OpenSSL's EVP_MAC "SIPHASH" gives (size 16), however it
-// is fed; and that a key's parts cannot be shifted into each other.
+// The hash against what OpenSSL's EVP_MAC "SIPHASH" gives (size 16), however
+// it is fed; and that a key's parts cannot be shifted into each other.
 
 #include "ratelimit/siphash.h"
 
@@ -197,8 +197,9 @@ TEST_F(KeyHash, IsTheHashOfLengthPrefixedParts) {
 TEST_F(KeyHash, KeepsPartsApart) {
   std::vector<std::string> seen;
   const std::vector<std::vector<std::string>> keys = {
-      {"ab", "c"}, {"a", "bc"}, {"abc"}, {"", "abc"}, {"abc", ""}, {"a", "b", "c"},
-      {std::string(1, '\0')}, {std::string(2, '\0')}, {""}, {"", ""}};
+      {"ab", "c"}, {"a", "bc"}, {"abc"}, {"", "abc"}, {"abc", ""},
+      {"a", "b", "c"}, {std::string(1, '\0')}, {std::string(2, '\0')},
+      {""}, {"", ""}};
   for (const auto& key : keys) {
     seen.push_back(hex(hash(key)));
   }
@@ -217,7 +218,8 @@ TEST_F(KeyHash, DependsOnTheZonesSecret) {
   std::vector<unsigned char> seed(16, 7);
   alignas(64) static unsigned char memory[64 * 1024];
   rl_zone_t other;
-  ASSERT_EQ(RL_OK, rl_zone_create(&other, memory, sizeof(memory), seed.data()));
+  ASSERT_EQ(RL_OK,
+            rl_zone_create(&other, memory, sizeof(memory), seed.data()));
   const std::string key = "key";
   const rl_str_t part = str(key);
   rl_hash_t out;

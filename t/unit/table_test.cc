@@ -100,7 +100,7 @@ TEST(Table, KeepsALookupToOneSetUntilItIsCrowded) {
   const Policy policy(arena.zone(), "p", 10, 60000);
   std::mt19937_64 random(2);
   // Half full: every key in its primary set, or else that one is crowded.
-  const uint32_t keys = static_cast<uint32_t>(stats(arena.zone()).capacity / 2);
+  const auto keys = static_cast<uint32_t>(stats(arena.zone()).capacity / 2);
   for (uint32_t i = 0; i < keys; ++i) {
     decide(&process, policy.item_of({random(), random()}), 1000);
   }
@@ -156,7 +156,8 @@ TEST(Table, EvictsTheIdleFirst) {
   // that no two sets hold these only.
   for (int i = 0; i < 300; ++i) {
     old.push_back({random(), random()});
-    ASSERT_EQ(RL_ADMITTED, decide(&process, policy.item_of(old.back()), 62000));
+    ASSERT_EQ(RL_ADMITTED,
+              decide(&process, policy.item_of(old.back()), 62000));
   }
   const rl_zone_stats_t after = stats(arena.zone(), 62000);
   EXPECT_EQ(before.evicted_live, after.evicted_live);
