@@ -36,7 +36,7 @@ sub sleeps_and_retries {
         is($answers[-1]{status}, 429, $block->name . " - $uri is refused");
         is($answers[-1]{headers}{'retry-after'}, $wait,
            $block->name . " - $uri: Reset is Retry-After");
-        sleep $wait;
+        sleep($wait < 5 ? $wait : 5);
         is((Example::ask(@call))[0]{status}, 200,
            $block->name . " - $uri: the one retry succeeds");
     }
@@ -88,12 +88,11 @@ __DATA__
 Authorization: Bearer worker-01
 --- error_code eval
 [200, 429]
---- response_headers eval
-["X-RateLimit-Limit: 600\nX-RateLimit-Remaining: 0\n!Retry-After",
- "X-RateLimit-Limit: 600\nX-RateLimit-Remaining: 0"]
 --- response_headers_like eval
-["X-RateLimit-Reset: ^60\$",
- "X-RateLimit-Reset: ^(60|61)\$\nRetry-After: ^(60|61)\$"]
+["X-RateLimit-Limit: 600\nX-RateLimit-Remaining: 0\n"
+ . "X-RateLimit-Reset: 60\nRetry-After:",
+ "X-RateLimit-Limit: 600\nX-RateLimit-Remaining: 0\n"
+ . "X-RateLimit-Reset: 6[01]\nRetry-After: 6[01]"]
 
 
 
@@ -136,13 +135,11 @@ GET /orgs/search
 Authorization: Bearer worker-01
 --- error_code eval
 [(200) x 10, 429]
---- response_headers eval
-[(map { "X-RateLimit-Limit: 10\nX-RateLimit-Remaining: $_\n"
-        . "X-RateLimit-Reset: 3600" } map { 9 - $_ } 0 .. 9),
- "X-RateLimit-Limit: 10\nX-RateLimit-Remaining: 0"]
 --- response_headers_like eval
-[("X-RateLimit-Reset: ^3600\$") x 10,
- "X-RateLimit-Reset: ^36(0\\d|1[0-5])\$\nRetry-After: ^36(0\\d|1[0-5])\$"]
+[(map { "X-RateLimit-Limit: 10\nX-RateLimit-Remaining: $_\n"
+        . "X-RateLimit-Reset: 3600\nRetry-After:" } map { 9 - $_ } 0 .. 9),
+ "X-RateLimit-Limit: 10\nX-RateLimit-Remaining: 0\n"
+ . "X-RateLimit-Reset: 36(0\\d|1[0-5])\nRetry-After: 36(0\\d|1[0-5])"]
 
 
 
@@ -258,13 +255,12 @@ POST /api-keys
 --- more_headers
 Authorization: Bearer worker-01
 --- error_code: 429
---- response_headers
-Content-Type: application/problem+json
+--- response_headers_like
+Content-Type: application/problem\+json
 X-RateLimit-Limit: 10
 X-RateLimit-Remaining: 0
---- response_headers_like
-X-RateLimit-Reset: ^36(0\d|1[0-5])$
-Retry-After: ^36(0\d|1[0-5])$
+X-RateLimit-Reset: 36(0\d|1[0-5])
+Retry-After: 36(0\d|1[0-5])
 --- response_body_filters eval
 \&RateLimit::canonical_json
 --- response_body
