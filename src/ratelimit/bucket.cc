@@ -100,7 +100,7 @@ void refund(Bucket* bucket, const Shape& shape, uint32_t units,
   if (units == 0) return;
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_refund(bucket, shape, units, receipt, now);
+      return sliding_refund(bucket, shape, units, receipt);
     case RL_GCRA:
       return gcra_refund(bucket, shape, units, receipt, now);
     default:

@@ -228,20 +228,18 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
 }
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
-                    uint64_t receipt, const rl_time_t& now) noexcept {
+                    uint64_t receipt) noexcept {
   SlidingState& s = bucket->sliding;
-  const int64_t stamp = stamp_of(*bucket);
-  int64_t now_tick = tick_of(now.mono_ms, shape.window_ms);
-  if (now_tick < stamp) now_tick = stamp;
-  const int64_t age = (stamp >> 4) - (tick_of(receipt, shape.window_ms) >> 4);
+  const int64_t age =
+      (stamp_of(*bucket) >> 4) - (tick_of(receipt, shape.window_ms) >> 4);
   if (age < 0 || age > kOlder) return;
   auto slot = static_cast<unsigned>(age);
-  const int64_t tick = slot_tick(*bucket, slot);
-  if (now_tick - tick > kTicks) return;
-  // Gone at the sight of a clock that is ahead of this one.  (Or less than a
-  // block, charged in a sub-window's first tick, has flowed on: it is kept.)
-  if (slot > 0 && s.counts[slot] == 0 && (tick & 15) == 0) return;
-
+  // Gone.  (Or less than a block, charged in a sub-window's first tick, has
+  // flowed on: it is kept.)
+  if (slot > 0 && s.counts[slot] == 0 &&
+      (slot_tick(*bucket, slot) & 15) == 0) {
+    return;
+  }
   // With blocks, units of this slot may have flowed on into newer ones, and
   // what is left of a block that is taken flows on as well.  Taking from the
   // next newer slot that holds any, never from one beyond it, lets no unit

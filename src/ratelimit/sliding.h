@@ -67,7 +67,7 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
                         uint32_t cost_units, const rl_time_t& now) noexcept;
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
-                    uint64_t receipt, const rl_time_t& now) noexcept;
+                    uint64_t receipt) noexcept;
 
 uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept;
 

@@ -44,9 +44,8 @@ Span grid_window(uint64_t wall_ms, const Shape& shape) {
                          shape.tz_ms);
 }
 
-// Moves the end of an open calendar window to the grid of `shape`.
+// Moves the end of a calendar window, if it is open, to the grid of `shape`.
 void move_end(WindowState* w, const Shape& shape) {
-  if (w->used_units == 0) return;
   const auto new_end =
       static_cast<uint64_t>(grid_window(w->wall_start_ms, shape).end_ms);
   const uint64_t end_ms = w->end_ms + new_end;  // minus the old one

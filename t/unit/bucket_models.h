@@ -64,12 +64,26 @@ struct Store {
     Bucket copy = bucket;
     const bool rewritten = adapt(&copy, shape, now);
     const Standing standing = stand(copy, shape, cost_units, true, now);
+    check_quick(standing, copy, cost_units, now);
     if (standing.admitted && cost_units > 0) {
       const uint64_t charged = charge(&copy, shape, cost_units, now);
       if (receipt != nullptr) *receipt = charged;
     }
     if (rewritten || (standing.admitted && cost_units > 0)) bucket = copy;
     return standing;
+  }
+
+  // What is told with less asked is no different.
+  void check_quick(const Standing& full, const Bucket& copy,
+                   uint32_t cost_units, const rl_time_t& now) const {
+    const Standing quick = stand(copy, shape, cost_units, false, now);
+    if (quick.admitted != full.admitted ||
+        quick.remaining_units != full.remaining_units ||
+        quick.reset_ms != full.reset_ms ||
+        quick.retry_after_ms != full.retry_after_ms ||
+        full.reset_ms != reset_ms(copy, shape, now)) {
+      std::abort();
+    }
   }
 
   // As rl_settle with more units than were reserved.

@@ -276,6 +276,8 @@ TEST(Gcra, QuotaAndCapacityMayBeZero) {
       EXPECT_EQ(refused.retry_after_ms, 60000u);
       const uint64_t receipt = store.force(at(20), 3);
       EXPECT_GT(idle_at_ms(store.bucket), 20u);
+      const Standing in_debt = store.look(at(20), 1, true);
+      EXPECT_LE(in_debt.next_ms, in_debt.reset_ms);
       EXPECT_GT(debt_share(store.bucket, 20), 10000u);
       store.give_back(at(20), 3, receipt);
       EXPECT_EQ(idle_at_ms(store.bucket), 0u);
@@ -302,9 +304,10 @@ TEST(Gcra, SaturatesAtItsMaxima) {
   const Standing full = store.decide(at(kLastMs), 1);
   EXPECT_EQ(full.reset_ms, uint64_t{1} << 62);  // 10^9 years are never
   EXPECT_EQ(full.retry_after_ms, RL_MAX_WINDOW_MS);
-  for (int i = 0; i < 10; i++)
+  for (int i = 0; i < 10; i++) {
     store.force(at(kLastMs), UINT32_MAX);
-  EXPECT_EQ(debt_share(store.bucket, kLastMs) >> 16, 4u);
+    EXPECT_EQ(debt_share(store.bucket, kLastMs) >> 16, 4u);
+  }
   EXPECT_FALSE(store.decide(at(kLastMs), 1).admitted);
 
   Store fast(shape_of(RL_MAX_UNITS, 1, RL_MAX_UNITS), at(0));

@@ -446,6 +446,53 @@ TEST(Sliding, ARetryIsTrueAcrossAChangedWindow) {
   }
 }
 
+TEST(Sliding, SubWindowsThatAChangedWindowMergesKeepTheLastTick) {
+  Store store(shape_of(3, 16000), at(0));
+  for (const uint64_t now : {5000, 6000, 9000})
+    store.decide(at(now), 1);
+  store.shape.window_ms = 64000;
+  // 5000 and 6000 are in one sub-window now; 6000 was in a tick that lasted
+  // until 6062, which is in the 24th of the new ones.
+  const uint64_t leave_ms = (24 + 257) * 250;
+  EXPECT_EQ(store.decide(at(9500), 2).retry_after_ms, leave_ms - 9500);
+  EXPECT_EQ(store.look(at(leave_ms), 0).remaining_units, 2u);
+}
+
+TEST(Sliding, AChangedWindowWithAClockThatIsBehindOrNew) {
+  Random random(13);
+  for (uint64_t i = 0; i < 50000 * effort(); i++) {
+    const uint64_t from = random.of(kWindowsMs);
+    const uint64_t to = random.of(kWindowsMs);
+    uint64_t now = 2000 + random.below(100000);
+    Store store(shape_of(50, from), at(now));
+    for (int j = 0; j < 10; j++) {
+      now += random.below(std::min<uint64_t>(from / 8 + 2, 400));
+      store.decide(at(now), 1);
+    }
+    const uint64_t used = sliding_used_units(store.bucket, now);
+    now = random.one_in(2) ? now - random.below(kClockStepMs) : 1;
+    if (random.one_in(2)) {
+      store.bucket = store.at(at(now));
+      now += random.below(100);
+    }
+    store.shape.window_ms = to;
+    const Standing standing = store.decide(at(now), 0);
+    ASSERT_LE(50 - standing.remaining_units, used);
+    // A step of less than two of its ticks cannot be told from a narrow one.
+    ASSERT_LE(standing.reset_ms,
+              kClockStepMs + from / 128 + to + to / 256 + 2);
+    ASSERT_EQ(store.look(at(now + standing.reset_ms), 0).remaining_units, 50u);
+  }
+  // Ages before the clock's start are ages all the same.
+  Store store(shape_of(2, 60000), at(0));
+  store.decide(at(1000000), 1);
+  store.decide(at(1030000), 1);
+  EXPECT_FALSE(store.decide(at(5), 1).admitted);  // they were at -29995 and 5
+  store.shape.window_ms = 29000;
+  EXPECT_EQ(store.decide(at(7), 0).remaining_units, 0u);
+  EXPECT_EQ(store.decide(at(29400), 0).remaining_units, 2u);
+}
+
 TEST(Sliding, AChangedQuotaCountsAtTheNextRequest) {
   Store store(shape_of(10, 60000), at(0));
   ASSERT_TRUE(store.decide(at(1000), 10).admitted);
@@ -475,6 +522,17 @@ TEST(Sliding, ARefundGoesToTheSubWindowThatItCameFrom) {
   store.give_back(at(17000), 9, second);  // at most what is there
   EXPECT_EQ(store.look(at(17000), 0).remaining_units, 10u);
   EXPECT_EQ(idle_at_ms(store.bucket), 0u);
+}
+
+TEST(Sliding, ARefundTakesNoLaterUnitsOfABucketMadeAnew) {
+  Store evicted(shape_of(10, 16000), at(0));
+  uint64_t receipt = 0;
+  evicted.decide(at(500), 4, &receipt);
+  Store store(shape_of(10, 16000), at(500));
+  store.decide(at(501), 1);
+  store.decide(at(9500), 5);
+  store.give_back(at(9600), 4, receipt);
+  EXPECT_EQ(store.look(at(9600), 0).remaining_units, 5u);
 }
 
 TEST(Sliding, ALargeQuotaIsExactInTotal) {

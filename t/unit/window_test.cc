@@ -258,7 +258,8 @@ TEST(CalendarWindow, StepsOfTheWallClockNeitherResetNorBlock) {
   Store store(calendar(3, kHourMs), at(0, noon));
   ASSERT_TRUE(store.decide(at(1000, noon), 3).admitted);
   const uint64_t end = 1000 + kHourMs - 1000;
-  for (const uint64_t stepped : {noon - kDayMs, noon + kDayMs, uint64_t{0}}) {
+  for (const uint64_t stepped : {noon - kDayMs, noon + kDayMs, noon - 600000,
+                                 noon + 600000, noon + 9000, uint64_t{0}}) {
     EXPECT_EQ(store.decide(at(2000, stepped), 1).retry_after_ms, end - 2000);
     EXPECT_FALSE(store.decide(at(end - 1, stepped), 1).admitted);
   }
