@@ -111,8 +111,8 @@ X-Limit-token-interval-ms: 60000
     location /t { ratelimit token; empty_gif; }
 --- http2
 --- init
-my @statuses = RateLimit::streams(("/t?k=a") x 8);
-RateLimit::publish('statuses', CORE::join '', map { "$_\n" } @statuses);
+my @statuses = RateLimit::streams(("GET /t?k=a") x 8);
+RateLimit::publish('statuses', CORE::join '', map { "$_\n" } sort @statuses);
 --- request
 GET /statuses
 --- response_body
@@ -140,17 +140,23 @@ GET /statuses
 
 
 
-=== TEST 9: HTTP/2, a refused POST
+=== TEST 9: HTTP/2, a refused POST whose body is still to come
 --- config
-    location /t { ratelimit token cost=9; proxy_pass http://backend; }
+    location /t { ratelimit token; proxy_pass http://backend; }
 --- backend
-    location / { return 204; }
+    location / { return 200; }
 --- http2
---- request eval
-["POST /t?k=a\nsome body that nobody reads"]
---- error_code: 429
---- response_headers
-Retry-After: 60
+--- init
+my @statuses = RateLimit::streams(("GET /t?k=a") x 3, "POST /t?k=a", "GET /t?k=b");
+RateLimit::publish('statuses', CORE::join '', map { "$_\n" } sort @statuses);
+--- request
+GET /statuses
+--- response_body
+200
+200
+200
+200
+429
 
 
 

@@ -162,24 +162,29 @@ sub pipeline {
     return \%answers;
 }
 
-# Sends a GET for each URI as a stream of one HTTP/2 connection, all at once,
-# and returns their statuses.
+# Sends each request ("GET /t", or "POST /t" with a body that never comes) as a
+# stream of one HTTP/2 connection, all at once, and returns their statuses.
 sub streams {
-    my @uris = @_;
-    my ($headers, $settings, $end_stream_and_headers) = (1, 4, 0x5);
+    my @requests = @_;
+    my ($headers, $settings) = (1, 4);
+    my ($end_stream, $end_headers) = (1, 4);
     my $frame = sub {
         my ($type, $flags, $stream, $payload) = @_;
         return substr(pack('N', length $payload), 1)
                . pack('CCN', $type, $flags, $stream) . $payload;
     };
 
-    # HPACK: ":method: GET" and ":scheme: http" by their indices, the values of
-    # ":path" and ":authority" as they are.
+    # HPACK: ":method: GET" or "POST" and ":scheme: http" by their indices, the
+    # values of ":path" and ":authority" as they are.
     my $text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . $frame->($settings, 0, 0, '');
-    for my $i (0 .. $#uris) {
-        $text .= $frame->($headers, $end_stream_and_headers, 2 * $i + 1,
-                          "\x82\x86\x04" . pack('C/a', $uris[$i])
-                          . "\x01" . pack('C/a', 'localhost'));
+    for my $i (0 .. $#requests) {
+        my ($method, $uri) = split / /, $requests[$i];
+        my $is_get = $method eq 'GET';
+
+        $text .= $frame->($headers, $end_headers | ($is_get ? $end_stream : 0),
+                          2 * $i + 1,
+                          ($is_get ? "\x82" : "\x83") . "\x86\x04"
+                          . pack('C/a', $uri) . "\x01" . pack('C/a', 'localhost'));
     }
 
     my $socket = IO::Socket::INET->new(PeerAddr => server_addr(),
@@ -189,7 +194,7 @@ sub streams {
 
     my ($got, @statuses) = ('');
 
-    while (@statuses < @uris) {
+    while (@statuses < @requests) {
         sysread($socket, $got, 65536, length $got)
             or die 'connection closed after ' . @statuses . ' streams';
 
