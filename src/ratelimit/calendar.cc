@@ -35,10 +35,12 @@ int64_t month_begin_day(int64_t month) noexcept {
 int64_t month_of_day(int64_t day) noexcept {
   // The mean length of a month guesses to within one.
   int64_t month = floor_div(day * kCycleMonths, kCycleDays);
-  while (month_begin_day(month) > day)
+  while (month_begin_day(month) > day) {
     month--;
-  while (month_begin_day(month + 1) <= day)
+  }
+  while (month_begin_day(month + 1) <= day) {
     month++;
+  }
   return month;
 }
 

@@ -37,8 +37,9 @@ inline void add(SlidingState* s, uint64_t added_units, uint32_t quota_units) {
   uint64_t keep[kOlder / 4];
   std::memcpy(words, s->counts + 1, sizeof(words));
   std::memcpy(keep, kKeep + kSlots + 1 - first, sizeof(keep));
-  for (unsigned i = 0; i < kOlder / 4; i++)
+  for (unsigned i = 0; i < kOlder / 4; i++) {
     words[i] &= keep[i];
+  }
   std::memcpy(s->counts + 1, words, sizeof(words));
   // No offset tells a slot that was emptied here from one whose units have
   // flowed on; see sliding_refund.
@@ -108,8 +109,9 @@ uint64_t all_left_ms(const Bucket& bucket) {
   // The newest slot is empty before the first charge and after a refund only.
   if (newest_empty(bucket.sliding)) {
     if (blocks_of(bucket.sliding) == 0) return 0;
-    while (bucket.sliding.counts[slot] == 0)
+    while (bucket.sliding.counts[slot] == 0) {
       slot++;
+    }
   }
   return leave_ms(slot_tick(bucket, slot), bucket.window_ms());
 }

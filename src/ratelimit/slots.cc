@@ -43,8 +43,9 @@ void rebuild(Bucket* bucket, uint32_t quota_units, int64_t now_tick,
   uint64_t old_units[kSlots];
   int64_t ticks[kSlots];
   unpack(bucket->sliding, old_units);
-  for (unsigned i = 0; i < kSlots; i++)
+  for (unsigned i = 0; i < kSlots; i++) {
     ticks[i] = place(slot_tick(*bucket, i));
+  }
   if (now_tick < ticks[0]) now_tick = ticks[0];  // a narrow step back
 
   clear(bucket, quota_units, ticks[0]);
