@@ -9,11 +9,9 @@
 namespace ratelimit {
 namespace {
 
-constexpr const char* kNamePhrase =
-    "the claim must be a member's name or a JSON pointer such as \"/org/id\"";
-constexpr const char* kEscapePhrase =
-    "the claim must have \"~0\" for \"~\" and \"~1\" for \"/\" within a JSON "
-    "pointer";
+constexpr const char* kClaimPhrase =
+    "must name a claim, or be a JSON pointer in which \"~0\" stands for \"~\" "
+    "and \"~1\" for \"/\"";
 
 constexpr Byte kNoDigit = 0xff;
 
@@ -164,13 +162,13 @@ bool date_ms(const json_t* date, std::int64_t* out) {
 }  // namespace ratelimit
 
 const char* rl_parse_claim(rl_str_t text) noexcept {
-  if (text.len == 0) return ratelimit::kNamePhrase;
+  if (text.len == 0) return ratelimit::kClaimPhrase;
   if (text.data[0] != '/') return nullptr;
   for (std::size_t i = 0; i < text.len; i++) {
     if (text.data[i] == '~' &&
         (i + 1 == text.len ||
          (text.data[i + 1] != '0' && text.data[i + 1] != '1'))) {
-      return ratelimit::kEscapePhrase;
+      return ratelimit::kClaimPhrase;
     }
   }
   return nullptr;
