@@ -155,11 +155,11 @@ ngx_module_t  ngx_http_ratelimit_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     ngx_http_ratelimit_init_module,        /* init module */
-    NULL,                                  /* init process */
+    ngx_http_ratelimit_init_process,       /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     ngx_http_ratelimit_exit_process,       /* exit process */
-    NULL,                                  /* exit master */
+    ngx_http_ratelimit_exit_master,        /* exit master */
     NGX_MODULE_V1_PADDING
 };
 

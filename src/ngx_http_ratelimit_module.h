@@ -25,6 +25,7 @@
 typedef struct {
     rl_zone_t                    zone;       /* valid after zone init */
     ngx_str_t                    name;
+    ngx_str_t                    state;      /* the file's path, or empty */
     ngx_shm_zone_t              *registry;
 } ngx_http_ratelimit_zone_t;
 
@@ -232,6 +233,15 @@ void ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
 void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
     ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
 void ngx_http_ratelimit_now(rl_time_t *now);
+
+/* ngx_http_ratelimit_state.c */
+
+char *ngx_http_ratelimit_state(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *path);
+ngx_int_t ngx_http_ratelimit_load_state(ngx_shm_zone_t *shm_zone,
+    uint64_t *buckets);
+ngx_int_t ngx_http_ratelimit_init_process(ngx_cycle_t *cycle);
+void ngx_http_ratelimit_exit_master(ngx_cycle_t *cycle);
 
 /* ngx_http_ratelimit_policy_conf.c */
 

@@ -39,13 +39,15 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_ratelimit_main_conf_t  *rmcf = conf;
 
     ssize_t                      size;
-    ngx_str_t                   *value, s, name;
+    char                        *rv;
+    ngx_str_t                   *value, s, name, state;
     ngx_uint_t                   i;
     ngx_shm_zone_t              *shm_zone, **zp;
     ngx_http_ratelimit_zone_t   *zone;
 
     value = cf->args->elts;
     name.len = 0;
+    state.len = 0;
     size = 0;
 
     for (i = 1; i < cf->args->nelts; i++) {
@@ -65,8 +67,26 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             continue;
         }
 
+        if (ngx_http_ratelimit_parameter(&value[i], "state=", &s)) {
+
+            if (state.len) {
+                return ngx_http_ratelimit_duplicate(cf, &value[i]);
+            }
+
+            rv = ngx_http_ratelimit_state(cf, &s, &state);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
         return ngx_http_ratelimit_invalid(cf, "parameter", &value[i],
-                                          "must be zone=NAME:SIZE");
+                                          "must be one of zone=, state=");
+    }
+
+    if (name.len == 0) {
+        return "has no \"zone=\"";
     }
 
     if (ngx_http_ratelimit_find_zone(rmcf, &name) != NULL) {
@@ -74,6 +94,19 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                            "duplicate zone \"%V\" in \"ratelimit_zone\"",
                            &name);
         return NGX_CONF_ERROR;
+    }
+
+    zp = rmcf->zones.elts;
+
+    for (i = 0; state.len && i < rmcf->zones.nelts; i++) {
+        zone = zp[i]->data;
+
+        if (zone->state.len == state.len
+            && ngx_strncmp(zone->state.data, state.data, state.len) == 0)
+        {
+            return ngx_http_ratelimit_invalid(cf, "state", &state,
+                       "must be a file of this zone's own");
+        }
     }
 
     /* first: a zone that is carried over needs the register */
@@ -90,6 +123,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     zone->name = name;
+    zone->state = state;
     zone->registry = rmcf->registry;
 
     shm_zone = ngx_shared_memory_add(cf, &name, size,
@@ -276,8 +310,7 @@ ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     if (carried) {
-        last = ngx_sprintf(text, ", %uL carried over from its former size",
-                           carried);
+        last = ngx_sprintf(text, ", %uL carried over", carried);
     }
 
     ngx_http_ratelimit_now(&now);
@@ -322,6 +355,15 @@ ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *carried)
     }
 
     old = ngx_http_ratelimit_old_zone(shm_zone);
+
+    if (old == NULL && zone->state.len) {
+
+        if (ngx_http_ratelimit_load_state(shm_zone, carried) == NGX_DECLINED) {
+            (void) rl_zone_create(&zone->zone, memory, size, seed);
+        }
+
+        return NGX_OK;
+    }
 
     if (old == NULL) {
         return NGX_OK;
@@ -401,7 +443,7 @@ ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf)
 
     process = &ngx_http_ratelimit_this_process;
 
-    if (process->zones == rmcf->core_zones) {
+    if (process->zones == rmcf->core_zones && process->registry != NULL) {
         return process;
     }
 
@@ -459,7 +501,12 @@ ngx_http_ratelimit_now(rl_time_t *now)
 
     tp = ngx_timeofday();
 
-    now->mono_ms = ngx_current_msec;
+    /*
+     * ahead by the longest window, so that what began before this boot, as a
+     * state file tells, did not begin before zero
+     */
+
+    now->mono_ms = RL_MAX_WINDOW_MS + ngx_current_msec;
     now->wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
 }
 

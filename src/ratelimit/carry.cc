@@ -1,20 +1,13 @@
 // Carrying buckets over into a zone of another size: see ratelimit.h.
 
+#include "carry.h"
+
 #include "lock.h"
 #include "zone.h"
 
 namespace ratelimit {
 
-namespace {
-
-// What a set held at one moment.
-struct Copy {
-  uint32_t occupied;
-  uint8_t tags[32];
-  Bucket buckets[kBucketsPerSet];
-};
-
-void copy_set(const rl_process_t* process, Set* set, Copy* copy) {
+void copy_set(const rl_process_t* process, Set* set, SetCopy* copy) {
   Locks locks(process);
   // An owner that lives and does not move, a stopped process, will hardly have
   // stopped in the midst of writing: its set is copied as it stands.
@@ -25,6 +18,8 @@ void copy_set(const rl_process_t* process, Set* set, Copy* copy) {
               sizeof(copy->buckets));
   locks.release_all();
 }
+
+namespace {
 
 // Whether the bucket has a better right to its place than the one that is
 // there: for smaller zones, the order in which eviction would let them go.
@@ -37,7 +32,8 @@ bool outweighs(const Bucket& bucket, const Place& place, uint64_t now_ms) {
                                    : idle_at_ms(bucket) > place.idle_at_ms;
 }
 
-// Returns how many more live buckets there are: 1, or 0 where one had to go.
+}  // namespace
+
 uint64_t insert(const rl_zone_t* zone, const Bucket& bucket, uint8_t tag,
                 uint64_t now_ms) {
   Set* first = set_at(zone, primary_index(bucket.key, zone->sets));
@@ -49,8 +45,6 @@ uint64_t insert(const rl_zone_t* zone, const Bucket& bucket, uint8_t tag,
   }
   return place.evicts_live ? 0 : 1;
 }
-
-}  // namespace
 
 }  // namespace ratelimit
 
@@ -67,13 +61,12 @@ uint64_t rl_zone_carry(rl_process_t* process, const rl_zone_t* to,
   }
   uint64_t carried = 0;
   for (uint32_t s = 0; s < from->sets; ++s) {
-    ratelimit::Copy copy;
+    ratelimit::SetCopy copy;
     ratelimit::copy_set(process, ratelimit::set_at(from, s), &copy);
     for (uint32_t i = 0; i < ratelimit::kBucketsPerSet; ++i) {
-      const ratelimit::Bucket& bucket = copy.buckets[i];
-      if ((copy.occupied >> i & 1) &&
-          ratelimit::idle_at_ms(bucket) > now->mono_ms) {
-        carried += ratelimit::insert(to, bucket, copy.tags[i], now->mono_ms);
+      if (copy.is_live(i, now->mono_ms)) {
+        carried += ratelimit::insert(to, copy.buckets[i], copy.tags[i],
+                                     now->mono_ms);
       }
     }
   }

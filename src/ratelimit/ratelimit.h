@@ -174,6 +174,42 @@ void rl_process_leave(rl_process_t *process) RL_NOEXCEPT;
 uint64_t rl_zone_carry(rl_process_t *process, const rl_zone_t *to,
                        const rl_zone_t *from, const rl_time_t *now) RL_NOEXCEPT;
 
+/* ------------------------------------------------------------- state files */
+
+/*
+ * A zone's live buckets as bytes, to outlive a restart: a header with the
+ * zone's secret and the levers, blocks of one or more sets each, an end mark.
+ * Every part carries a checksum under the zone's secret, so that a file that
+ * was cut short, damaged or put together from two is known as such.
+ *
+ * rl_state_header and rl_state_end write RL_STATE_HEADER_LEN and
+ * RL_STATE_END_LEN bytes.  rl_state_sets writes the block of sets first to
+ * first + n - 1 (n at most RL_STATE_SETS) into buf of RL_STATE_BLOCK_LEN,
+ * returns its bytes (0: no live bucket) and adds to *buckets.
+ *
+ * rl_state_load fills a zone just created from such bytes and makes the
+ * secret of the file its own.  Monotonic times are those of another boot: they
+ * are moved by the time that has gone by on the wall clock, or by the
+ * monotonic clock where boot_id (16 bytes that the kernel makes at boot) is
+ * the same.  NULL, or what is wrong as a phrase such as "is cut short"; then
+ * the zone must be created anew.
+ */
+#define RL_STATE_HEADER_LEN 1056
+#define RL_STATE_END_LEN 32
+#define RL_STATE_SETS 8u
+#define RL_STATE_BLOCK_LEN (32 + RL_STATE_SETS * 31 * 72)
+
+void rl_state_header(const rl_zone_t *zone, const unsigned char boot_id[16],
+                     const rl_time_t *now, unsigned char *buf) RL_NOEXCEPT;
+size_t rl_state_sets(rl_process_t *process, const rl_zone_t *zone,
+                     uint32_t first, uint32_t n, const rl_time_t *now,
+                     unsigned char *buf, uint64_t *buckets) RL_NOEXCEPT;
+void rl_state_end(const rl_zone_t *zone, uint64_t buckets,
+                  unsigned char *buf) RL_NOEXCEPT;
+const char *rl_state_load(const rl_zone_t *zone, const unsigned char *data,
+                          size_t len, const unsigned char boot_id[16],
+                          const rl_time_t *now, uint64_t *buckets) RL_NOEXCEPT;
+
 /* ---------------------------------------------------------------- hashes */
 
 /*

@@ -1,0 +1,35 @@
+// Live buckets on their way into another zone's memory: of another size, or
+// after a restart.
+
+#ifndef RATELIMIT_CARRY_H_
+#define RATELIMIT_CARRY_H_
+
+#include <cstdint>
+
+#include "bucket.h"
+#include "ratelimit.h"
+#include "table.h"
+
+namespace ratelimit {
+
+// What a set held at one moment.
+struct SetCopy {
+  uint32_t occupied;
+  uint8_t tags[32];
+  Bucket buckets[kBucketsPerSet];
+
+  bool is_live(uint32_t i, uint64_t now_ms) const {
+    return (occupied >> i & 1) != 0 && idle_at_ms(buckets[i]) > now_ms;
+  }
+};
+
+void copy_set(const rl_process_t* process, Set* set, SetCopy* copy);
+
+// Into a zone that nobody uses yet.  Returns how many more live buckets there
+// are: 1, or 0 where one had to go.
+uint64_t insert(const rl_zone_t* zone, const Bucket& bucket, uint8_t tag,
+                uint64_t now_ms);
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_CARRY_H_

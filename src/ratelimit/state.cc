@@ -1,0 +1,296 @@
+// A zone's live buckets as bytes, and back: see ratelimit.h.
+//
+// The bytes are those of this machine: the file goes back to the machine it
+// came from, and one of another byte order or layout has another magic number
+// or version.  Whatever a file holds, loading it reads within its length and
+// ends; what it says of a bucket is taken only after every checksum was right.
+
+#include <cstring>
+
+#include "carry.h"
+#include "shift.h"
+#include "siphash.h"
+#include "zone.h"
+
+namespace ratelimit {
+
+namespace {
+
+constexpr uint64_t kStateMagic = 0x6574617473746c72u;  // "rltstate"
+constexpr uint32_t kStateVersion = 1;
+constexpr uint32_t kBlockMagic = 0x6b6c626cu;  // "lblk"
+constexpr uint32_t kEndMagic = 0x646e656cu;    // "lend"
+
+struct StateHeader {
+  uint64_t magic;
+  uint32_t version;
+  uint32_t layout;
+  uint64_t seed[2];
+  unsigned char boot_id[16];
+  uint64_t mono_ms;
+  uint64_t wall_ms;
+  uint64_t nlevers;
+  rl_lever_t levers[RL_MAX_LEVERS];
+  uint64_t spare;
+  uint64_t checksum[2];
+};
+static_assert(sizeof(StateHeader) == RL_STATE_HEADER_LEN, "as promised");
+
+struct StateBucket {
+  uint64_t tag;
+  Bucket bucket;
+};
+
+struct StateBlock {
+  uint32_t magic;
+  uint32_t n;
+  uint64_t first_set;  // no two blocks of a file are alike, nor in another order
+  uint64_t checksum[2];
+  // StateBucket[n] follows
+};
+static_assert(sizeof(StateBlock) + RL_STATE_SETS * kBucketsPerSet *
+                      sizeof(StateBucket) ==
+                  RL_STATE_BLOCK_LEN,
+              "as promised");
+
+struct StateEnd {
+  uint32_t magic;
+  uint32_t spare;
+  uint64_t buckets;
+  uint64_t checksum[2];
+};
+static_assert(sizeof(StateEnd) == RL_STATE_END_LEN, "as promised");
+
+// Of a part whose checksum is zero, and what follows it, under the secret: a
+// domain of its own, so that it is the hash of no key.
+rl_hash_t checksum_of(const uint64_t seed[2], const void* part, size_t len,
+                      const void* rest = nullptr, size_t rest_len = 0) {
+  SipHash13 hash(seed[0] ^ kStateMagic, seed[1]);
+  hash.add(static_cast<const unsigned char*>(part), len);
+  hash.add(static_cast<const unsigned char*>(rest), rest_len);
+  return hash.finish();
+}
+
+template <class Part>
+void seal(const uint64_t seed[2], Part* part, const void* rest = nullptr,
+          size_t rest_len = 0) {
+  part->checksum[0] = part->checksum[1] = 0;
+  const rl_hash_t sum =
+      checksum_of(seed, part, sizeof(Part), rest, rest_len);
+  part->checksum[0] = sum.lo;
+  part->checksum[1] = sum.hi;
+}
+
+template <class Part>
+bool is_sealed(const uint64_t seed[2], Part part, const void* rest = nullptr,
+               size_t rest_len = 0) {
+  const uint64_t told[2] = {part.checksum[0], part.checksum[1]};
+  seal(seed, &part, rest, rest_len);
+  return told[0] == part.checksum[0] && told[1] == part.checksum[1];
+}
+
+// How far this clock is ahead of the one of the file, for one moment.
+int64_t shift_ms(const StateHeader& header, const unsigned char* boot_id,
+                 const rl_time_t& now) {
+  const bool same_boot =
+      std::memcmp(header.boot_id, boot_id, sizeof(header.boot_id)) == 0;
+  if (same_boot && now.mono_ms >= header.mono_ms) {
+    return 0;
+  }
+  // A wall clock that was set back counts as no time gone by.
+  uint64_t gone_ms =
+      now.wall_ms > header.wall_ms ? now.wall_ms - header.wall_ms : 0;
+  // After two windows of the longest kind everything is idle.
+  if (gone_ms > 2 * RL_MAX_WINDOW_MS) {
+    gone_ms = 2 * RL_MAX_WINDOW_MS;
+  }
+  return static_cast<int64_t>(now.mono_ms) -
+         static_cast<int64_t>(header.mono_ms + gone_ms);
+}
+
+struct Reader {
+  const unsigned char* at;
+  size_t left;
+
+  template <class Part>
+  bool take(Part* part) {
+    if (left < sizeof(Part)) {
+      return false;
+    }
+    std::memcpy(static_cast<void*>(part), at, sizeof(Part));
+    at += sizeof(Part);
+    left -= sizeof(Part);
+    return true;
+  }
+};
+
+// Calls `visit` for every bucket; NULL where every part is whole.
+template <class Visit>
+const char* read_blocks(Reader reader, const uint64_t seed[2], Visit visit) {
+  uint64_t buckets = 0;
+  uint64_t next_set = 0;
+  for (;;) {
+    uint32_t magic = 0;
+    if (reader.left < sizeof(magic)) {
+      return "is cut short";
+    }
+    std::memcpy(&magic, reader.at, sizeof(magic));
+    if (magic == kEndMagic) {
+      break;
+    }
+    StateBlock block;
+    if (!reader.take(&block)) {
+      return "is cut short";
+    }
+    const size_t len = size_t{block.n} * sizeof(StateBucket);
+    if (block.magic != kBlockMagic || block.first_set < next_set) {
+      return "is damaged";
+    }
+    if (len > reader.left) {
+      return "is cut short";
+    }
+    if (!is_sealed(seed, block, reader.at, len)) {
+      return "is damaged";
+    }
+    next_set = block.first_set + 1;
+    buckets += block.n;
+    for (uint32_t i = 0; i < block.n; ++i) {
+      StateBucket entry;
+      reader.take(&entry);
+      visit(entry);
+    }
+  }
+  StateEnd end;
+  if (!reader.take(&end)) {
+    return "is cut short";
+  }
+  if (!is_sealed(seed, end) || end.buckets != buckets || reader.left != 0) {
+    return "is damaged";
+  }
+  return nullptr;
+}
+
+void load_levers(const rl_zone_t* zone, const StateHeader& header,
+                 int64_t shift, const rl_time_t& now) {
+  for (uint64_t i = 0; i < header.nlevers && i < RL_MAX_LEVERS; ++i) {
+    rl_lever_t lever = header.levers[i];
+    if (lever.until_ms != 0) {
+      const int64_t until = static_cast<int64_t>(lever.until_ms) + shift;
+      lever.until_ms = until > 0 ? static_cast<uint64_t>(until) : 1;
+      if (lever.until_ms <= now.mono_ms) {
+        continue;
+      }
+    }
+    rl_lever_set(zone, &lever, &now);
+  }
+}
+
+}  // namespace
+
+}  // namespace ratelimit
+
+using ratelimit::header_of;
+using ratelimit::StateHeader;
+
+void rl_state_header(const rl_zone_t* zone, const unsigned char boot_id[16],
+                     const rl_time_t* now, unsigned char* buf) noexcept {
+  const ratelimit::ZoneHeader* zone_header = header_of(zone);
+  StateHeader header{};
+  header.magic = ratelimit::kStateMagic;
+  header.version = ratelimit::kStateVersion;
+  header.layout = ratelimit::kLayoutVersion;
+  header.seed[0] = zone_header->seed[0];
+  header.seed[1] = zone_header->seed[1];
+  std::memcpy(header.boot_id, boot_id, sizeof(header.boot_id));
+  header.mono_ms = now->mono_ms;
+  header.wall_ms = now->wall_ms;
+  header.nlevers = rl_levers(zone, now, header.levers);
+  ratelimit::seal(header.seed, &header);
+  std::memcpy(buf, &header, sizeof(header));
+}
+
+size_t rl_state_sets(rl_process_t* process, const rl_zone_t* zone,
+                     uint32_t first, uint32_t n, const rl_time_t* now,
+                     unsigned char* buf, uint64_t* buckets) noexcept {
+  ratelimit::StateBlock block{};
+  block.magic = ratelimit::kBlockMagic;
+  block.first_set = first;
+  unsigned char* out = buf + sizeof(block);
+  for (uint32_t s = first; s < first + n && s < zone->sets; ++s) {
+    ratelimit::SetCopy copy;
+    ratelimit::copy_set(process, ratelimit::set_at(zone, s), &copy);
+    for (uint32_t i = 0; i < ratelimit::kBucketsPerSet; ++i) {
+      if (!copy.is_live(i, now->mono_ms)) {
+        continue;
+      }
+      const ratelimit::StateBucket entry = {copy.tags[i], copy.buckets[i]};
+      std::memcpy(out, &entry, sizeof(entry));
+      out += sizeof(entry);
+      ++block.n;
+    }
+  }
+  if (block.n == 0) {
+    return 0;
+  }
+  const auto len = static_cast<size_t>(out - buf);
+  ratelimit::seal(header_of(zone)->seed, &block, buf + sizeof(block),
+                  len - sizeof(block));
+  std::memcpy(buf, &block, sizeof(block));
+  *buckets += block.n;
+  return len;
+}
+
+void rl_state_end(const rl_zone_t* zone, uint64_t buckets,
+                  unsigned char* buf) noexcept {
+  ratelimit::StateEnd end{};
+  end.magic = ratelimit::kEndMagic;
+  end.buckets = buckets;
+  ratelimit::seal(header_of(zone)->seed, &end);
+  std::memcpy(buf, &end, sizeof(end));
+}
+
+const char* rl_state_load(const rl_zone_t* zone, const unsigned char* data,
+                          size_t len, const unsigned char boot_id[16],
+                          const rl_time_t* now, uint64_t* buckets) noexcept {
+  ratelimit::Reader reader = {data, len};
+  StateHeader header;
+  if (!reader.take(&header)) {
+    return "is cut short";
+  }
+  if (header.magic != ratelimit::kStateMagic) {
+    return "is not a state file of this module";
+  }
+  if (header.version != ratelimit::kStateVersion ||
+      header.layout != ratelimit::kLayoutVersion) {
+    return "is of another version of the module";
+  }
+  if (!ratelimit::is_sealed(header.seed, header) ||
+      header.mono_ms >= uint64_t{1} << 40) {
+    return "is damaged";
+  }
+  // Once to know that it is whole, once to take it.
+  const char* wrong = ratelimit::read_blocks(
+      reader, header.seed, [](const ratelimit::StateBucket&) {});
+  if (wrong != nullptr) {
+    return wrong;
+  }
+  const int64_t shift = ratelimit::shift_ms(header, boot_id, *now);
+  ratelimit::ZoneHeader* zone_header = header_of(zone);
+  zone_header->seed[0] = header.seed[0];
+  zone_header->seed[1] = header.seed[1];
+  ratelimit::load_levers(zone, header, shift, *now);
+  *buckets = 0;
+  ratelimit::read_blocks(
+      reader, header.seed, [&](const ratelimit::StateBucket& entry) {
+        ratelimit::Bucket bucket = entry.bucket;
+        if (!ratelimit::is_sound(bucket)) {
+          return;
+        }
+        ratelimit::shift_clock(&bucket, shift);
+        if (ratelimit::idle_at_ms(bucket) > now->mono_ms) {
+          *buckets += ratelimit::insert(
+              zone, bucket, static_cast<uint8_t>(entry.tag), now->mono_ms);
+        }
+      });
+  return nullptr;
+}
