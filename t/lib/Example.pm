@@ -1,8 +1,9 @@
 package Example;
 
 # Runs a file of conf-examples/ in a suite: the file itself, read at run time.
-# Only what ties it to a machine is put in other words: its ports, its prefix,
-# the module's path (that is Test::Nginx's business).
+# Only what ties it to a machine is put in other words: its ports (the second,
+# the application's stand-in, becomes a unix socket), its prefix, the module's
+# path (that is Test::Nginx's business).
 #
 # - "--- example: projekt.conf" makes the file's http block the block's own.
 #   The file's first server gets the suite's port.
@@ -46,7 +47,7 @@ sub http_block {
     $text =~ s/\baccess_log +access\.log/access_log logs\/access.log/g;
 
     my $servers = $text =~ s/(listen +)127\.0\.0\.1:8080;/$1\$TEST_NGINX_SERVER_PORT;/g;
-    my $apps = $text =~ s/127\.0\.0\.1:8081;/127.0.0.1:\$TEST_NGINX_RAND_PORT_1;/g;
+    my $apps = $text =~ s/127\.0\.0\.1:8081;/unix:\$TEST_NGINX_HTML_DIR\/app.sock;/g;
     die "not the usual ports: $file" if $servers != 1 || $apps != 2;
 
     for my $pair (split ' ', $windows // '') {
