@@ -182,8 +182,15 @@ ngx_http_ratelimit_api_parse_lever(ngx_http_ratelimit_api_call_t *call,
         name = "scale";
         text = ngx_http_ratelimit_str(&call->args.scale);
         lever->kind = RL_LEVER_SCALE;
-        allowed = text.len ? rl_parse_scale(text, &lever->value)
-                           : "must be a percentage such as 50%";
+
+        /* empty is 100 % in a policy, where a variable may be */
+
+        if (text.len == 0) {
+            ngx_str_set(&call->args.scale, "-");
+            text = ngx_http_ratelimit_str(&call->args.scale);
+        }
+
+        allowed = rl_parse_scale(text, &lever->value);
 
     } else {
         name = "quota";

@@ -1,0 +1,485 @@
+use lib 't/lib';
+use RateLimit;
+use Api;
+use Test::Nginx::Socket 'no_plan';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: the state of everything as JSON
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client header=X-Key addr;
+    ratelimit_policy token key=$client quota=600/60s scale=50%;
+    ratelimit_policy user  key=$arg_a key=x$arg_b quota=$arg_q algorithm=calendar hidden;
+--- config
+    location /api { ratelimit_api; allow all; }
+--- request
+GET /api
+--- response_headers
+Content-Type: application/json
+Cache-Control: no-store
+X-Content-Type-Options: nosniff
+Referrer-Policy: no-referrer
+X-Frame-Options: DENY
+Cross-Origin-Resource-Policy: same-origin
+Vary: Accept
+--- response_body_filters eval
+Api::at(map({ "zones.0.$_" } qw(name size_bytes used live evicted_idle evicted_live lock_takeovers)), 'zones.n',
+        map({ "policies.0.$_" } qw(name zone algorithm key quota scale hidden)),
+        map({ "policies.1.$_" } qw(name zone algorithm key quota scale hidden)), 'policies.n', 'write', 'levers')
+--- response_body
+zones.0.name: api
+zones.0.size_bytes: 65536
+zones.0.used: 0
+zones.0.live: 0
+zones.0.evicted_idle: 0
+zones.0.evicted_live: 0
+zones.0.lock_takeovers: 0
+zones.n: 1
+policies.0.name: token
+policies.0.zone: api
+policies.0.algorithm: sliding
+policies.0.key: ["$client"]
+policies.0.quota: 600/60s
+policies.0.scale: ["50%"]
+policies.0.hidden: false
+policies.1.name: user
+policies.1.zone: api
+policies.1.algorithm: calendar
+policies.1.key: ["$arg_a","x$arg_b"]
+policies.1.quota: $arg_q
+policies.1.scale: []
+policies.1.hidden: true
+policies.n: 2
+write: false
+levers: []
+
+
+
+=== TEST 2: every decision is counted
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token  key=$arg_k quota=3/1h;
+    ratelimit_policy giving key=$arg_k quota=3/1h skip_status=404;
+    ratelimit_policy tier   key=$arg_k quota=$arg_q;
+    ratelimit_policy early  key=$arg_k quota=9/1h;
+    ratelimit_policy late   key=$arg_k quota=0/1h;
+--- config
+    location /t      { ratelimit token; empty_gif; }
+    location /dry    { ratelimit token dry_run=on; empty_gif; }
+    location /giving { ratelimit giving; return 404; root html; }
+    location /gone   { ratelimit giving; alias html/nothing; }
+    location /tier   { ratelimit tier; empty_gif; }
+    location /phases { ratelimit early; ratelimit late phase=precontent; empty_gif; }
+    location /api/   { ratelimit_api; allow all; }
+--- request eval
+[(map { "GET /t?k=a" } 1 .. 5), "GET /t", "GET /dry?k=a", "GET /dry?k=a",
+ "GET /gone?k=a", "GET /tier?k=a&q=5/1h", "GET /tier?k=a&q=unlimited", "GET /tier?k=a&q=nonsense",
+ "GET /phases?k=a", map { "GET /api/" } 0 .. 4]
+--- error_code eval
+[200, 200, 200, 429, 429, 200, 200, 200, 404, 200, 200, 200, 429, 200, 200, 200, 200, 200]
+--- response_body_filters eval
+[(map { Api::any() } 1 .. 13), map { Api::counts($_) } 0 .. 4]
+--- response_body eval
+[("") x 13,
+ "admitted=3 refused=2 refused_dry_run=2 bypassed=1 refunded=0 errors=0\n",
+ "admitted=1 refused=0 refused_dry_run=0 bypassed=0 refunded=1 errors=0\n",
+ "admitted=1 refused=0 refused_dry_run=0 bypassed=2 refunded=0 errors=1\n",
+ "admitted=1 refused=0 refused_dry_run=0 bypassed=0 refunded=1 errors=0\n",
+ "admitted=0 refused=1 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n"]
+
+
+
+=== TEST 3: a request that one of several policies refuses is counted by that one only
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy wide   key=$arg_k quota=9/1h;
+    ratelimit_policy narrow key=$arg_k quota=1/1h;
+--- config
+    location /t   { ratelimit wide narrow; empty_gif; }
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /t?k=a", "GET /t?k=a", "GET /api", "GET /api"]
+--- error_code eval
+[200, 429, 200, 200]
+--- response_body_filters eval
+[Api::any(), Api::any(), Api::counts(0), Api::counts(1)]
+--- response_body eval
+["", "", "admitted=1 refused=0 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n",
+ "admitted=1 refused=1 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n"]
+
+
+
+=== TEST 4: how many buckets a zone has room for
+--- http_config
+    ratelimit_zone zone=api:1m;
+--- config
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /api", "GET /api/metrics"]
+--- response_body_like eval
+["\"capacity\": 15[78]\\d\\d,", "capacity_buckets\\{zone=\"api\"\\} 15[78]\\d\\d\n"]
+
+
+
+=== TEST 5: buckets in use are counted, those of other zones apart
+--- http_config
+    ratelimit_zone   zone=one:64k;
+    ratelimit_zone   zone=two:3m;
+    ratelimit_policy short key=$arg_k quota=1/10ms zone=one;
+    ratelimit_policy long  key=$arg_k quota=9/1h zone=two;
+--- config
+    location /t   { ratelimit short long; empty_gif; }
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /t?k=a", "GET /t?k=b", "GET /t?k=c", "GET /api"]
+--- wait: 0.1
+--- error_code eval
+[200, 200, 200, 200]
+--- response_body_filters eval
+[(map { Api::any() } 1 .. 3), Api::at(map { ("zones.$_.name", "zones.$_.used", "zones.$_.live") } 0, 1)]
+--- response_body eval
+["", "", "", "zones.0.name: one\nzones.0.used: 3\nzones.0.live: 0\nzones.1.name: two\nzones.1.used: 3\nzones.1.live: 3\n"]
+
+
+
+=== TEST 6: Prometheus
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+    ratelimit_policy other key=$arg_k quota=1/1h;
+--- config
+    location /t   { ratelimit token; empty_gif; }
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /t?k=a", "GET /t?k=a", "GET /t?k=a", "GET /api/metrics"]
+--- error_code eval
+[200, 429, 429, 200]
+--- response_body_filters eval
+[(map { Api::any() } 1 .. 3), Api::metric('nginx(?!.*capacity)')]
+--- response_body eval
+["", "", "", <<'_END_']
+nginx_ratelimit_requests_total{zone="api",policy="token",result="admitted"} 1
+nginx_ratelimit_requests_total{zone="api",policy="token",result="refused"} 2
+nginx_ratelimit_requests_total{zone="api",policy="token",result="refused_dry_run"} 0
+nginx_ratelimit_requests_total{zone="api",policy="token",result="bypassed"} 0
+nginx_ratelimit_requests_total{zone="api",policy="other",result="admitted"} 0
+nginx_ratelimit_requests_total{zone="api",policy="other",result="refused"} 0
+nginx_ratelimit_requests_total{zone="api",policy="other",result="refused_dry_run"} 0
+nginx_ratelimit_requests_total{zone="api",policy="other",result="bypassed"} 0
+nginx_ratelimit_refunds_total{zone="api",policy="token"} 0
+nginx_ratelimit_refunds_total{zone="api",policy="other"} 0
+nginx_ratelimit_errors_total{zone="api",policy="token"} 0
+nginx_ratelimit_errors_total{zone="api",policy="other"} 0
+nginx_ratelimit_zone_used_buckets{zone="api"} 1
+nginx_ratelimit_zone_live_buckets{zone="api"} 1
+nginx_ratelimit_zone_evictions_total{zone="api",bucket="idle"} 0
+nginx_ratelimit_zone_evictions_total{zone="api",bucket="live"} 0
+nginx_ratelimit_zone_lock_takeovers_total{zone="api"} 0
+_END_
+--- response_headers eval
+["", "", "", "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\nCache-Control: no-store"]
+
+
+
+=== TEST 7: a zone's name may be anything
+--- http_config eval
+"    ratelimit_zone   \"zone=a\\\"\\\\b\nc\xc3\xa9\xff:64k\";
+    ratelimit_policy token key=\$arg_k quota=1/1h;"
+--- config
+    location /t   { ratelimit token; empty_gif; }
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /api/metrics", "GET /api"]
+--- response_body_filters eval
+[Api::metric('nginx_ratelimit_zone_used'), Api::at("zones.0.name")]
+--- response_body eval
+["nginx_ratelimit_zone_used_buckets{zone=\"a\\\"\\\\b\\nc\xc3\xa9?\"} 0\n", "zones.0.name: a\"\\b\nc???\n"]
+
+
+
+=== TEST 8: a page for people, JSON for programs
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api; allow all; }
+--- request eval
+[("GET /api") x 6]
+--- more_headers eval
+["Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "Accept: application/json",
+ "Accept: */*", "X-None: 1", "Accept: application/json, text/html", "Accept: TEXT/HTML"]
+--- response_headers eval
+["Content-Type: text/html; charset=utf-8", "Content-Type: application/json", "Content-Type: application/json",
+ "Content-Type: application/json", "Content-Type: application/json", "Content-Type: text/html; charset=utf-8"]
+--- response_body_like eval
+["<!DOCTYPE html>", "^{", "^{", "^{", "^{", "<!DOCTYPE html>"]
+
+
+
+=== TEST 9: the page allows nothing but itself, under a nonce of its own
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api; allow all; }
+--- request
+GET /api
+--- more_headers
+Accept: text/html
+--- raw_response_headers_like eval
+qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]{24})'; style-src 'nonce-\1'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n}
+--- response_body_unlike
+@NONCE@|https?://(?!www\.w3\.org)|src=|onclick=|style="
+
+
+
+=== TEST 10: paths below the location, and no others
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api          { ratelimit_api; allow all; }
+    location /slash/       { ratelimit_api; allow all; }
+    location = /exact      { ratelimit_api; allow all; }
+    location ~ ^/re(/|$)   { ratelimit_api; allow all; }
+--- request eval
+["GET /api", "GET /api/", "GET /api/metrics", "GET /api/nothing", "GET /api/metrics/", "GET /apis", "GET /slash/",
+ "GET /slash/keys?top=1", "GET /exact", "GET /re/metrics", "GET /re/", "GET /re/keys?top=1", "GET /re/levers"]
+--- error_code eval
+[200, 200, 200, 404, 404, 404, 200, 200, 200, 200, 200, 200, 200]
+--- response_body_like eval
+["zones", "zones", "# HELP", "there is nothing here", "there is nothing here", "there is nothing here", "zones", "busiest", "zones",
+ "# HELP", "zones", "busiest", "levers"]
+
+
+
+=== TEST 11: HEAD has headers only
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["HEAD /api", "HEAD /api/metrics", "HEAD /api/keys?top=1"]
+--- error_code eval
+[200, 200, 200]
+--- response_headers eval
+["Content-Type: application/json", "Content-Type: text/plain; version=0.0.4; charset=utf-8", "Content-Type: application/json"]
+--- response_body eval
+["", "", ""]
+
+
+
+=== TEST 12: without write=on a write is 405
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api; allow all; }
+    location /off { ratelimit_api write=off; allow all; }
+--- request eval
+["DELETE /api/keys?policy=token&key=a", "PUT /api/levers?zone=api&scale=1%", "POST /api", "OPTIONS /api/keys", "DELETE /off/keys?policy=token&key=a"]
+--- error_code eval
+[405, 405, 405, 405, 405]
+--- response_headers eval
+[("Allow: GET, HEAD\r\nContent-Type: application/problem+json\r\nCache-Control: no-store") x 5]
+--- response_body eval
+[(<<'_END_') x 5]
+{
+  "type": "about:blank",
+  "title": "Method Not Allowed",
+  "status": 405,
+  "detail": "this cannot be done here, or needs \"ratelimit_api write=on\""
+}
+_END_
+
+
+
+=== TEST 13: with write=on methods that are unknown stay so
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["DELETE /api/", "POST /api/keys", "POST /api/levers", "PUT /api/metrics"]
+--- error_code eval
+[405, 405, 405, 405]
+--- response_headers eval
+["Allow: GET, HEAD", "Allow: GET, HEAD, DELETE", "Allow: GET, HEAD, PUT, PATCH, DELETE", "Allow: GET, HEAD"]
+
+
+
+=== TEST 14: no page of another origin can write
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+[("DELETE /api/keys?policy=token&key=a") x 8]
+--- more_headers eval
+["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: null",
+ "Origin: http://localhost\r\nSec-Fetch-Site: same-origin", "Origin: https://LOCALHOST", "Sec-Fetch-Site: none", "Origin: http://localhost:81"]
+--- error_code eval
+[403, 403, 403, 403, 200, 200, 200, 403]
+
+
+
+=== TEST 15: in a location that anybody may use it is warned of at start
+--- http_config
+    ratelimit_zone zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api; }
+    location /t   { alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }
+--- response_body_like
+\[warn\] .*"ratelimit_api" is open to everybody, no "allow", "deny", "auth_basic" or "auth_request" stands beside it in .*nginx\.conf:\d+
+--- no_check_leak
+
+
+
+=== TEST 16: of a guarded one nothing is said, wherever the guard stands
+--- http_config
+    ratelimit_zone zone=api:64k;
+    server {
+        listen unix:$TEST_NGINX_HTML_DIR/other.sock;
+        deny all;
+        location / { ratelimit_api; }
+    }
+--- config
+    location /a { ratelimit_api; allow 127.0.0.1; deny all; }
+    location /b { ratelimit_api; auth_basic "operators"; auth_basic_user_file html/users; }
+    location /c { ratelimit_api; auth_request /auth; }
+    location /d { ratelimit_api; internal; }
+    location /e { ratelimit_api; allow ::1; }
+    location /auth { return 204; }
+    location /t { return 200 "ok\n"; }
+--- no_error_log
+is open to everybody
+--- response_body
+ok
+
+
+
+=== TEST 17: auth_basic off guards nothing
+--- http_config
+    ratelimit_zone zone=api:64k;
+    auth_basic "operators";
+    auth_basic_user_file html/users;
+--- config
+    location /api { ratelimit_api; auth_basic off; }
+    location /t   { auth_basic off; alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }
+--- response_body_like chop
+is open to everybody
+
+
+
+=== TEST 18: a guard works
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api write=on; deny all; }
+--- request eval
+["GET /api", "GET /api/metrics", "DELETE /api/keys?policy=token&key=a"]
+--- error_code eval
+[403, 403, 403]
+
+
+
+=== TEST 19: it is a location's
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    ratelimit_api;
+--- must_die
+--- error_log
+"ratelimit_api" directive is not allowed here
+
+
+
+=== TEST 20: an invalid parameter
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api write=yes; }
+--- must_die
+--- error_log
+invalid parameter "write=yes" in "ratelimit_api", it must be write=on or write=off
+
+
+
+=== TEST 21: twice
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api; ratelimit_api; }
+--- must_die
+--- error_log
+"ratelimit_api" directive is duplicate
+
+
+
+=== TEST 22: without any zone there is nothing to show
+--- config
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /api", "GET /api/metrics", "GET /api/keys?top=5"]
+--- error_code eval
+[200, 200, 200]
+--- response_body_filters eval
+[Api::at("zones.n", "policies.n"), Api::metric("nginx"), Api::at("refused.n", "busiest.n")]
+--- response_body eval
+["zones.n: 0\npolicies.n: 0\n", "", "refused.n: 0\nbusiest.n: 0\n"]
+
+
+
+=== TEST 23: answers to several at once, over HTTP/1.1 pipelining
+--- http_config
+    ratelimit_zone zone=api:20m;
+--- config
+    location /api { ratelimit_api; allow all; }
+--- pipelined_requests eval
+["GET /api/metrics", "GET /api/metrics", "GET /api/metrics", "GET /api/metrics"]
+--- error_code eval
+[200, 200, 200, 200]
+--- response_body_like eval
+[("zone_used_buckets\\{zone=\"api\"\\} 0\n") x 4]
+
+
+
+=== TEST 24: HTTP/2
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- http2
+--- request
+GET /api/metrics
+--- response_body_like
+nginx_ratelimit_zone_used_buckets\{zone="api"\} 0
+
+
+
+=== TEST 25: a body is read and thrown away
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- pipelined_requests eval
+["DELETE /api/keys?policy=token&key=a\npolicy=nonsense", "GET /api/keys?policy=token&key=a"]
+--- error_code eval
+[200, 200]
+
+
+
+=== TEST 26: the api can be limited like any other location
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit token if=$arg_k; ratelimit_api; allow all; }
+--- request eval
+["GET /api", "GET /api", "GET /api/metrics?k=1", "GET /api/metrics?k=1"]
+--- error_code eval
+[200, 200, 400, 429]

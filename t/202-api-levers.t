@@ -1,0 +1,135 @@
+use lib 't/lib';
+use RateLimit;
+use Api;
+use Test::Nginx::Socket 'no_plan';
+
+our $half = '[{"key_id":null,"policy":null,"scale_percent":50,"until":null,"zone":"one"}]';
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a zone is scaled, and back
+--- http_config
+    ratelimit_zone   zone=one:64k;
+    ratelimit_zone   zone=two:64k;
+    ratelimit_policy a key=$arg_k quota=8/1h zone=one;
+    ratelimit_policy b key=$arg_k quota=8/1h zone=two;
+--- config
+    location /t   { ratelimit a b; ratelimit_headers per-policy prefix=X-; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["PUT /api/levers?zone=one&scale=50%", "GET /t?k=k", "GET /api/levers", "DELETE /api/levers?zone=one", "GET /t?k=k", "DELETE /api/levers?zone=one"]
+--- error_code eval
+[200, 200, 200, 200, 200, 404]
+--- response_headers eval
+["", "X-a-max: 4\r\nX-b-max: 8", "", "", "X-a-max: 8\r\nX-b-max: 8", ""]
+--- response_body_filters eval
+[Api::at("levers"), Api::any(), Api::at("levers"), Api::at("levers"), Api::any(), Api::at("detail")]
+--- response_body eval
+["levers: $main::half\n", "", "levers: $main::half\n", "levers: []\n", "", "detail: there is no lever\n"]
+
+
+
+=== TEST 2: a policy, by another quota, for a time
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy a key=$arg_k quota=8/1h;
+    ratelimit_policy b key=$arg_k quota=8/1h;
+--- config
+    location /t   { ratelimit a b; ratelimit_headers per-policy prefix=X-; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["PATCH /api/levers?policy=b&quota=20&for=1s", "GET /t?k=k", "GET /api", "GET /t?k=k", "GET /api/levers"]
+--- wait: 0.4
+--- error_code eval
+[200, 200, 200, 200, 200]
+--- response_headers eval
+["", "X-a-max: 8\r\nX-b-max: 20", "", "X-a-max: 8\r\nX-b-max: 8", ""]
+--- response_body_filters eval
+[Api::at("levers.0.quota_units", "levers.0.policy"), Api::any(), Api::at("levers.n"), Api::any(), Api::at("levers.n")]
+--- response_body eval
+["levers.0.quota_units: 20\nlevers.0.policy: b\n", "", "levers.n: 1\n", "", "levers.n: 0\n"]
+
+
+
+=== TEST 3: let one customer through now
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /t   { ratelimit token; ratelimit_headers x-ratelimit; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["GET /t?k=a", "GET /t?k=a", "GET /t?k=b", "PUT /api/levers?policy=token&key=a&quota=unlimited&for=1h", "GET /t?k=a", "GET /t?k=b",
+ "GET /api/keys?policy=token&key=a", "PUT /api/levers?policy=token&key=a&quota=5", "GET /t?k=a", "GET /api/keys?policy=token&key=a", "DELETE /api/levers?policy=token&key=a", "GET /t?k=a"]
+--- error_code eval
+[200, 429, 200, 200, 200, 429, 200, 200, 200, 200, 200, 429]
+--- response_headers eval
+["X-RateLimit-Limit: 1", "X-RateLimit-Limit: 1", "", "", "!X-RateLimit-Limit", "", "", "", "X-RateLimit-Limit: 5", "", "", "X-RateLimit-Limit: 1"]
+--- response_body_filters eval
+[(map { Api::any() } 1 .. 6), Api::at("limit", "unlimited", "lever.unlimited"), (map { Api::any() } 1 .. 2),
+ Api::at("limit", "remaining", "lever.quota_units"), Api::at("levers.n"), Api::any()]
+--- response_body eval
+[("") x 6, "limit: null\nunlimited: true\nlever.unlimited: true\n", "", "", "limit: 5\nremaining: 3\nlever.quota_units: 5\n", "levers.n: 0\n", ""]
+
+
+
+=== TEST 4: what cannot be
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["PUT /api/levers", "PUT /api/levers?zone=nope&scale=50%", "PUT /api/levers?zone=api", "PUT /api/levers?zone=api&scale=50%&quota=1", "PUT /api/levers?zone=api&quota=5",
+ "PUT /api/levers?zone=api&policy=token&scale=50%", "PUT /api/levers?policy=token&scale=fifty", "PUT /api/levers?policy=token&scale=",
+ "PUT /api/levers?policy=token&quota=-1", "PUT /api/levers?policy=token&quota=5&for=ever", "PUT /api/levers?policy=token&quota=5&fro=1h", "PUT /api/levers?policy=nope&quota=5"]
+--- error_code eval
+[400, 404, 400, 400, 400, 400, 400, 400, 400, 400, 400, 404]
+--- response_body_filters eval
+[(Api::at("detail")) x 12]
+--- response_body eval
+[map { "detail: $_\n" } 'no "policy="', 'unknown zone "nope"', ('either "scale=" or "quota=" is needed') x 2,
+ 'a zone has no quota, only "scale="', '"zone=" excludes "policy=" and keys',
+ ('invalid "scale=", it must be a percentage such as "50%" or "12.5%", of 0% to 10000% with at most three decimals') x 2,
+ 'invalid "quota=", it must be an integer of 0 to 999999999, or "unlimited"',
+ 'invalid "for=", it must be an integer with ms, s, m, h or d behind it, of 1ms to 366d', 'unknown parameter "fro"', 'unknown policy "nope"']
+
+
+
+=== TEST 5: there is room for so many only
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+[map { "PUT /api/levers?policy=token&key=$_&quota=5" } 1 .. 41]
+--- error_code eval
+[(200) x 40, 503]
+--- timeout: 10
+
+
+
+=== TEST 6: levers are logged, without keys
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+    location /log { alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }
+--- request eval
+["PUT /api/levers?zone=api&scale=50%&for=1h", "PUT /api/levers?policy=token&quota=7", "PUT /api/levers?policy=token&key=topsecret&quota=unlimited&for=10m",
+ "DELETE /api/levers?policy=token&key=topsecret", "GET /log"]
+--- response_body_filters eval
+[(map { Api::any() } 1 .. 4), [RateLimit::lines_like(qr/ratelimit: (lever .*)/), sub { $_[0] =~ s/[0-9a-f]{16}/ID/gr }]]
+--- response_body eval
+["", "", "", "", <<'_END_']
+lever of zone "api" set to 50% for 1h by "ratelimit_api", client: 127.0.0.1
+lever of policy "token" set to 7 by "ratelimit_api", client: 127.0.0.1
+lever of key ID of policy "token" set to unlimited for 10m by "ratelimit_api", client: 127.0.0.1
+lever of key ID of policy "token" cleared by "ratelimit_api", client: 127.0.0.1
+_END_
+--- no_error_log
+topsecret
