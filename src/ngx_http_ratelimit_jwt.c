@@ -6,9 +6,9 @@
  */
 
 
-#include <sys/random.h>
-
 #include "ngx_http_ratelimit_module.h"
+
+#include <sys/random.h>
 
 
 /* lines of one level whose token is the same */
