@@ -96,20 +96,43 @@ bool is_dead(const Life& life, bool thorough) {
          (life.start != 0 && life.start != stat.start);
 }
 
-// Zones that are not among the process's are memory that it does not have any
-// more: nobody who is yet to decide will look at them.
-void replay(const rl_process_t* process, const Journal& journal, uint32_t n) {
-  for (uint32_t i = 0; i < n && i < RL_MAX_ITEMS; ++i) {
-    const Target& target = journal.targets[i];
-    for (size_t z = 0; z < process->nzones; ++z) {
-      const rl_zone_t* zone = process->zones[z];
-      if (zone->id == target.zone_id && target.set < zone->sets &&
-          target.index < kBucketsPerSet) {
-        store(set_at(zone, target.set), target.index,
-              static_cast<uint8_t>(target.tag), journal.images[i]);
-      }
+const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
+  for (size_t i = 0; i < process->nzones; ++i) {
+    const rl_zone_t* zone = process->zones[i];
+    if (zone->id == target.zone_id && target.set < zone->sets) {
+      return zone;
     }
   }
+  return nullptr;
+}
+
+// Writes the images that go to zones which the process knows.  True: these
+// were all; else the others are left to those who know their zones, after a
+// reload the workers of the configuration before, who alone use that memory.
+bool replay(const rl_process_t* process, Journal* journal, uint32_t n) {
+  bool all = true;
+  for (uint32_t i = 0; i < n; ++i) {
+    const Target& target = journal->targets[i];
+    if (target.index >= kBucketsPerSet) {
+      continue;
+    }
+    const rl_zone_t* zone = zone_of(process, target);
+    if (zone == nullptr) {
+      all = false;
+      continue;
+    }
+    store(set_at(zone, target.set), target.index,
+          static_cast<uint8_t>(target.tag), journal->images[i]);
+  }
+  // Only now, when all are written, are they done: a process that dies here
+  // has its claim taken over before anybody takes the dead one's locks.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  for (uint32_t i = 0; i < n && !all; ++i) {
+    if (zone_of(process, journal->targets[i]) != nullptr) {
+      journal->targets[i].index = kNone;
+    }
+  }
+  return all;
 }
 
 // Only one process finishes a dead one's commit; a claim whose holder died in
@@ -188,8 +211,8 @@ bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
   // The count before the generation: if the slot is still the dead one's, so
   // was the count, since a slot is not reused before it is 0.
   const uint32_t n = slot->pending.load(std::memory_order_acquire);
-  if (n != 0 && belongs_to(*slot, owner)) {
-    replay(process, registry_of(process)->journals[index], n);
+  if (n != 0 && n <= RL_MAX_ITEMS && belongs_to(*slot, owner) &&
+      replay(process, &registry_of(process)->journals[index], n)) {
     end_commit(slot);
   }
   slot->claim.store(0, std::memory_order_release);

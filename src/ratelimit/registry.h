@@ -121,8 +121,9 @@ inline void end_commit(Slot* slot) {
 // its parent has waited for it, and a stranger that was given the pid.
 bool is_dead(const Registry* registry, uint32_t owner, bool thorough);
 
-// Finishes what the dead owner has left half written.  False: another living
-// process is about it.  True: the owner's locks may be taken.
+// Finishes what the dead owner has left half written in the zones that the
+// process knows.  False: another living process is about it.  True: the
+// owner's locks in these zones may be taken.
 bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner);
 
 }  // namespace ratelimit

@@ -332,6 +332,32 @@ TEST_P(Crash, AfterAnyInstructionTwoSurvivorsGoOn) {
   waitpid(child, nullptr, 0);
 }
 
+// A reload's master, or a worker of a later configuration, knows some of the
+// dead one's zones only: what it cannot finish is left to the others.
+TEST_P(Crash, WhatOneCannotFinishIsLeftToThoseWhoCan) {
+  rl_process_t survivor = arena_.join();
+  rl_process_t partial = {};
+  ASSERT_EQ(RL_OK, rl_process_join(&partial, arena_.registry(),
+                                   arena_.zones().data(), 1));
+  set_scene(&survivor);
+  rl_process_t process = {};
+  Stepped victim([&] { warm_up(&process); },
+                 [&] { decide(&process, items()); });
+  if (!kCanStep || !victim.usable()) {
+    GTEST_SKIP() << "no ptrace here";
+  }
+  const std::vector<Snapshot> states = states_of(&victim);
+  victim.kill_and_reap();
+  for (size_t i = 0; i < states.size(); ++i) {
+    const std::string where = "state " + std::to_string(i);
+    states[i].restore();
+    ASSERT_EQ(RL_ADMITTED, decide(&partial, {items()[0]})) << where;
+    ASSERT_EQ(RL_ADMITTED, decide(&survivor, {items()[1]})) << where;
+    ASSERT_EQ(RL_ADMITTED, decide(&partial, {items()[2]})) << where;
+    expect_sound(&survivor, 1, where);
+  }
+}
+
 // One that is slow at finishing the dead one's work: were another to finish it
 // meanwhile and go on, the slow one would undo what that one decided.
 TEST_P(Crash, OnlyOneFinishesTheWorkOfTheDead) {
