@@ -109,7 +109,7 @@ uint32_t rl_scale_units(uint32_t units, const uint32_t *scales, size_t n) RL_NOE
 typedef struct {
   void *memory;         /* aligned to 64 */
   uint32_t sets;        /* of 31 buckets */
-  uint32_t id;          /* random, names the zone's memory in an undo record */
+  uint32_t id;          /* random, names the zone's memory in a journal */
 } rl_zone_t;
 
 #define RL_OK 0
@@ -120,9 +120,11 @@ typedef struct {
  * held; seed is 16 random bytes, the zone's secret.  RL_ERROR: too small.
  * rl_zone_attach checks the header of a table that is in use and leaves it
  * alone.  RL_ERROR: not a table of this layout and size.
- * rl_zone_carry copies every live bucket of `from` into the new table `to`
- * and makes the secret of `from` that of `to`; other processes may go on using
- * `from` meanwhile.  Returns the number carried.
+ * rl_zone_carry copies every live bucket of `from` into the new table `to`,
+ * which nobody uses yet, and makes the secret of `from` that of `to`: policies'
+ * secrets are made after it.  The process must have joined, if only for this;
+ * other processes may go on using `from` meanwhile.  Where `to` has no room for
+ * all, the smallest debts are lost.  Returns the number carried.
  */
 int rl_zone_create(rl_zone_t *zone, void *memory, size_t size,
                    const unsigned char seed[16]) RL_NOEXCEPT;
@@ -149,24 +151,28 @@ int rl_zone_full_warning(const rl_zone_t *zone, const rl_time_t *now,
                          uint64_t *evicted) RL_NOEXCEPT;
 
 /*
- * The process register: shared memory that outlives every zone and names the
- * processes that may own a lock, each with its undo record.  A process joins
- * before its first decision and leaves at exit; the slot of one that dies is
- * taken over by whoever waits for it.
+ * The process register: shared memory (aligned to 64) that outlives every zone
+ * and names the processes that may own a lock, each with a journal of what it
+ * is about to write.  A process joins before its first decision and leaves at
+ * exit; what one that dies was about to write is written by whoever waits for
+ * its locks.  A fork of a process that joined has to join for itself.
  */
 typedef struct {
   void *registry;           /* shared; NULL before join */
   uint32_t owner;           /* lock word: slot and generation */
   uint32_t slot;
   const rl_zone_t *const *zones; /* every zone this process may touch, */
-  size_t nzones;                 /* for the undo record of a dead process */
+  size_t nzones;                 /* to finish the work of a dead one */
 } rl_process_t;
 
 size_t rl_registry_size(void) RL_NOEXCEPT;
 void rl_registry_create(void *memory) RL_NOEXCEPT;
 int rl_registry_attach(void *memory) RL_NOEXCEPT;
 
-/* RL_ERROR: every slot belongs to a living process. */
+/*
+ * Joining once more only renews the zones, which must stay where they are until
+ * the process leaves.  RL_ERROR: every slot belongs to a living process.
+ */
 int rl_process_join(rl_process_t *process, void *registry,
                     const rl_zone_t *const *zones, size_t nzones) RL_NOEXCEPT;
 void rl_process_leave(rl_process_t *process) RL_NOEXCEPT;
@@ -260,7 +266,8 @@ typedef struct {
   uint32_t limit_units;    /* quota, or capacity for gcra */
   uint32_t remaining_units;/* after this request; 0 if it refused in dry run */
   uint64_t reset_ms;       /* admitted: until the whole quota is there again,
-                              at most the window; refused: retry_after_ms */
+                              at most the window (gcra: until the bucket is
+                              full); refused: retry_after_ms */
   uint64_t retry_after_ms; /* refused: until cost_units would be admitted, the
                               window where waiting cannot help; else 0 */
   uint64_t next_ms;        /* fixed, calendar: until the window's end; sliding,
@@ -464,7 +471,8 @@ int rl_reset(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
 /*
  * Folds repeats: true if a line is due for this key (none was written in this
  * second); then *folded is how many were swallowed since the last one.
- * Shared by all processes of the zone, bounded memory.
+ * Shared by all processes of the zone, bounded memory: where more keys than it
+ * holds are refused within a second, the others get no line.
  */
 int rl_log_due(const rl_zone_t *zone, uint64_t key_id, const rl_time_t *now,
                uint32_t *folded) RL_NOEXCEPT;
