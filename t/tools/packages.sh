@@ -139,3 +139,23 @@ get_nginx_source() {
     tail -n 20 "$dir/log" >&2
     stop "the source of nginx $installed could not be downloaded"
 }
+
+# get_promtool: that of Debian's prometheus, unpacked below the cache and not
+# installed, since nobody wants its daemon; sets $promtool.
+get_promtool() {
+    local dir=$cache/prometheus deb
+    promtool=$dir/root/usr/bin/promtool
+    if [ ! -x "$promtool" ]; then
+        say 'getting promtool of prometheus'
+        rm -rf "$dir" && mkdir -p "$dir"
+        (cd "$dir" && { apt-get -q download prometheus ||
+            { as_root apt-get -qq update; apt-get -q download prometheus; }; }) \
+            < /dev/null > "$dir/log" 2>&1 ||
+            { cat "$dir/log" >&2; stop 'prometheus could not be downloaded'; }
+        for deb in "$dir"/*.deb; do
+            dpkg -x "$deb" "$dir/root" || stop "$deb does not unpack"
+            rm "$deb"
+        done
+    fi
+    "$promtool" --version > /dev/null || stop 'promtool does not run here'
+}

@@ -117,6 +117,6 @@ run_checks() {
     local files=("${check_files[@]}")
     wanted checks || return 0
     [ ${#files[@]} -gt 0 ] || files=(t/check/*.sh)
-    NGINX_BINARY=$nginx MODULE=$module BUILD=$build \
+    NGINX_BINARY=$nginx MODULE=$module BUILD=$build PROMTOOL=$promtool \
         run_tap checks "$build/checks" "${files[@]}"
 }
