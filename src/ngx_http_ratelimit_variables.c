@@ -152,7 +152,7 @@ ngx_http_ratelimit_check_variables(ngx_conf_t *cf)
     for (i = 0; i < cmcf->variables.nelts; i++) {
 
         if (ngx_http_ratelimit_split_name(&v[i].name, &name) == NULL
-            || name.len == 0
+            || name.data == NULL
             || ngx_http_ratelimit_find_policy(rmcf, &name) != NULL)
         {
             continue;
@@ -194,7 +194,10 @@ ngx_http_ratelimit_is_defined(ngx_http_core_main_conf_t *cmcf, ngx_str_t *name)
 }
 
 
-/* "ratelimit_reset_at_token": the variable, and *policy is what follows */
+/*
+ * "ratelimit_reset_at_token": the variable, and *policy is what follows; its
+ * data is NULL where nothing does.
+ */
 
 static ngx_http_ratelimit_variable_t *
 ngx_http_ratelimit_split_name(ngx_str_t *full, ngx_str_t *policy)
@@ -210,7 +213,7 @@ ngx_http_ratelimit_split_name(ngx_str_t *full, ngx_str_t *policy)
         }
 
         if (full->len == v->name.len) {
-            policy->len = 0;
+            ngx_str_null(policy);
             return v;
         }
 
