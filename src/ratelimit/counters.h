@@ -4,8 +4,8 @@
 // A row belongs to a policy, found by its name and its zone's, so that the
 // same policy goes on counting where it left off.  Rows are made once, for
 // more policies than a configuration has; the memory of one that is never used
-// is never touched, and so never backed by any.  A row of a policy that is configured no more keeps its counts
-// until its place is needed.
+// is never touched, and so never backed by any.  A row of a policy that is
+// configured no more keeps its counts until its place is needed.
 //
 // A row counts in 16 shards of one cache line each, by the process's slot in
 // the register: no line is shared by two workers of a machine with up to 16

@@ -373,7 +373,7 @@ typedef enum {
   RL_COUNT_ADMITTED = 0, /* requests: it admitted, and so did all others */
   RL_COUNT_REFUSED,      /* it refused; every refusing policy counts */
   RL_COUNT_DRY_RUN,      /* it would have refused */
-  RL_COUNT_BYPASSED,     /* its line applied, but it did not: no key, unlimited */
+  RL_COUNT_BYPASSED,     /* its line applied, it did not: no key, unlimited */
   RL_COUNT_REFUNDED,     /* units were given back */
   RL_COUNT_ERRORS,       /* nonsense from a variable, or not decided at all */
   RL_COUNTERS
@@ -394,7 +394,7 @@ void rl_counters_renew(void *memory) RL_NOEXCEPT;
 void *rl_counters_find(void *memory, rl_str_t policy, rl_str_t zone,
                        int make) RL_NOEXCEPT;
 
-/* After rl_decide, which may not have been busy; before anything is refunded. */
+/* After rl_decide, unless that was busy; before anything is refunded. */
 void rl_count_decision(const rl_process_t *process, const rl_item_t *items,
                        size_t n, rl_verdict_e verdict,
                        const rl_time_t *now) RL_NOEXCEPT;
@@ -450,7 +450,7 @@ typedef struct {
   rl_algorithm_e algorithm;
   rl_quota_t quota;        /* units and window of the last charge */
   uint32_t capacity_units;
-  int exact;               /* units and capacity; else rounded down by < 1/32 */
+  int exact;               /* the units are; else rounded down by < 1/32 */
   int live;                /* units are in use */
   uint64_t charged_ms;     /* sliding, gcra: the last charge, to within 1/256
                               of the window; else when the window opened */

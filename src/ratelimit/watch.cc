@@ -12,7 +12,7 @@ constexpr uint64_t kMaxWeight = (uint64_t{1} << kWeightBits) - 1;
 constexpr uint64_t kEpochMask = (uint64_t{1} << (64 - kWeightBits)) - 1;
 
 constexpr unsigned kWindowBits = 40;
-static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << kWindowBits, "months above it");
+static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << kWindowBits, "months above");
 
 // A lock is held for some hundred instructions.
 constexpr uint64_t kLockExpiresMs = 1000;
