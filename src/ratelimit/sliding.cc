@@ -236,8 +236,8 @@ void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
       (stamp_of(*bucket) >> 4) - (tick_of(receipt, shape.window_ms) >> 4);
   if (age < 0 || age > kOlder) return;
   auto slot = static_cast<unsigned>(age);
-  // Gone.  (Or less than a block, charged in a sub-window's first tick, has
-  // flowed on: it is kept.)
+  // Gone.  (Or charged in a sub-window's first tick, and all has flowed on:
+  // that is kept.)
   if (slot > 0 && s.counts[slot] == 0 &&
       (slot_tick(*bucket, slot) & 15) == 0) {
     return;

@@ -17,12 +17,11 @@
 // Counts have 16 bits.  Above 65,535 units they are in blocks of 2^exponent
 // units, the exponent being the least that makes the quota fit, and what does
 // not fill a block is kept in `carry` and flows into the next newer charge.
-// So the total is always exact (a client below its quota is never refused),
-// and of any past less than one block is counted as newer than it is: at most
-// quota / 2^15 units leave late, and none early.  (A refund may split a block
-// as well: then the rest of it counts as charged when the last unit was.)
+// So the total is always exact, and of any past less than one block is counted
+// as newer than it is: at most quota / 2^15 units leave late, and none early.
 // The exponent rises when a count overflows and falls when a cut quota lets
-// it.
+// it; each rise after a fall, and each refund of less than whole blocks, may
+// move less than one block more.
 //
 // What else was weighed, for the 48 bytes that a cache line has left:
 //

@@ -150,6 +150,7 @@ class Client {
     const Receipt receipt = receipts_[index];
     receipts_.erase(receipts_.begin() + static_cast<ptrdiff_t>(index));
     const auto units = static_cast<uint32_t>(1 + random_.below(receipt.units));
+    note_exponent(seen_ms);
     const uint64_t before = used(seen_ms);
     store_.give_back(at(seen_ms), units, receipt.value);
     const uint64_t after = used(seen_ms);
@@ -160,22 +161,21 @@ class Client {
     const uint64_t late_before = log_.late(seen_ms);
     log_.refund(receipt.id, units);
     if (!debts && !quota_changes) {
-      // All of it where it certainly counts (but for less than a block that
-      // may have flowed on), nothing where it cannot.
+      // All of it where it certainly counts (but for what may have flowed on
+      // from there), nothing where it cannot.
       if (strict_before - log_.strict(seen_ms) == units) {
-        ASSERT_GT(before - after + (1u << exponent_of(store_.bucket)), units)
-            << where(seen_ms);
+        ASSERT_GE(before - after + moved_units_, units) << where(seen_ms);
       }
       if (late_before == log_.late(seen_ms)) {
         ASSERT_EQ(before, after) << where(seen_ms);
       }
     }
     // What was not given back still counts.
-    if (worst_exponent_ > 0 || window_changes) {
+    if (moved_units_ > 0 || window_changes) {
       not_given_units_ += units - (before - after);
     }
-    if (before != after && exponent_of(store_.bucket) > 0) {
-      split_units_ += (uint64_t{1} << exponent_of(store_.bucket)) - 1;
+    if (before != after) {
+      moved_units_ += (uint64_t{1} << exponent_of(store_.bucket)) - 1;
     }
     check(seen_ms);
   }
@@ -186,6 +186,7 @@ class Client {
                           : 1 + random_.below(2 * uint64_t{base_units_}));
     // More would saturate a slot.
     if (log_.late(seen_ms) + units > uint64_t{1} << 31) return;
+    note_exponent(seen_ms);
     charged(units, store_.force(at(seen_ms), units));
     check(seen_ms);
   }
@@ -195,7 +196,15 @@ class Client {
     log_.charge(std::max(receipt, log_.last_ms()), units, ++last_id_);
     if (receipts_.size() > 50) receipts_.erase(receipts_.begin());
     receipts_.push_back({receipt, last_id_, units});
-    worst_exponent_ = std::max(worst_exponent_, exponent_of(store_.bucket));
+  }
+
+  // Less than a block flows on whenever blocks grow.
+  void note_exponent(uint64_t seen_ms) {
+    const unsigned exponent = exponent_of(store_.at(at(seen_ms)));
+    if (exponent > last_exponent_) {
+      moved_units_ += (uint64_t{1} << exponent) - 1;
+    }
+    last_exponent_ = exponent;
   }
 
   uint64_t used(uint64_t seen_ms) const {
@@ -204,13 +213,12 @@ class Client {
 
   // Neither less than strictness demands nor more than lateness allows.
   void check(uint64_t seen_ms) {
+    note_exponent(seen_ms);
     const uint64_t have = used(seen_ms);
     const uint64_t least = log_.strict(seen_ms);
     const uint64_t most = log_.late(seen_ms);
-    const uint64_t blocks = (uint64_t{1} << worst_exponent_) - 1;
     ASSERT_GE(have, least) << where(seen_ms);
-    ASSERT_LE(have, most + blocks + split_units_ + not_given_units_)
-        << where(seen_ms);
+    ASSERT_LE(have, most + moved_units_ + not_given_units_) << where(seen_ms);
   }
 
   void decide(uint64_t seen_ms, uint32_t cost) {
@@ -228,6 +236,7 @@ class Client {
     admitted_++;
     ASSERT_LE(log_.strict(seen_ms) + cost, quota) << where(seen_ms);
     charged(cost, receipt);
+    note_exponent(seen_ms);
     ASSERT_EQ(used(seen_ms), have + cost);
   }
 
@@ -286,9 +295,9 @@ class Client {
   uint64_t habit_ = 0;
   uint64_t last_id_ = 0;
   uint64_t admitted_ = 0;
-  uint64_t split_units_ = 0;      // of blocks, by refunds
+  unsigned last_exponent_ = 0;
+  uint64_t moved_units_ = 0;      // on from their slot, at most
   uint64_t not_given_units_ = 0;  // of refunds
-  unsigned worst_exponent_ = 0;
   std::vector<Receipt> receipts_;
 };
 
