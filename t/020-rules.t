@@ -377,3 +377,62 @@ X-Status: BYPASSED
 GET /t?k=a
 --- response_headers
 X-Status: []
+
+
+
+=== TEST 23: a line may name several policies, its parameters hold for each
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$arg_k quota=9/1h;
+    ratelimit_policy two key=$arg_k quota=7/1h;
+--- config
+    location /t {
+        ratelimit one two methods=GET cost=2;
+        ratelimit_headers per-policy prefix=X-;
+        proxy_pass http://backend;
+    }
+--- backend
+    location / { return 204; }
+--- request eval
+["GET /t?k=a", "POST /t?k=a"]
+--- error_code eval
+[204, 204]
+--- response_headers eval
+["X-one-remaining: 7\nX-two-remaining: 5", "! X-one-remaining\n! X-two-remaining"]
+
+
+
+=== TEST 24: methods that nginx does not know by themselves
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy brew key=$arg_k quota=0/60s;
+    ratelimit_policy rest key=$arg_k quota=0/60s status=503;
+--- config
+    location /t {
+        ratelimit brew methods=BREW,PURGE;
+        ratelimit rest methods=!BREW,PURGE,GET;
+        proxy_pass http://backend;
+    }
+--- backend
+    location / { return 204; }
+--- request eval
+["BREW /t?k=a", "PURGE /t?k=a", "GET /t?k=a", "SEARCH /t?k=a", "MKCOL /t?k=a"]
+--- error_code eval
+[429, 429, 204, 503, 503]
+
+
+
+=== TEST 25: exempt whom a map names
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    geo $internal_net { default 0; 127.0.0.0/8 1; }
+    map "$internal_net$http_x_partner" $limited { default 1; ~^1gold$ 0; }
+    ratelimit_policy token key=$remote_addr quota=1/60s;
+--- config
+    location /t { ratelimit token if=$limited; empty_gif; }
+--- request eval
+[("GET /t") x 4]
+--- more_headers eval
+["X-Partner: gold", "X-Partner: gold", "X-Partner: tin", "X-Partner: tin"]
+--- error_code eval
+[200, 200, 200, 429]
