@@ -109,7 +109,7 @@ char *ngx_module_names[] = {
 
 char *ngx_module_order[] = {
     "ngx_http_ratelimit_module",
-    "ngx_http_copy_filter_module",
+    "ngx_http_range_header_filter_module",
     NULL
 };
 ]])

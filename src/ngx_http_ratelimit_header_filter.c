@@ -26,8 +26,7 @@ static u_char *ngx_http_ratelimit_skip(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 static ngx_int_t ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_field_t *names, rl_str_t *values,
-    ngx_uint_t n);
+    rl_field_t *names, rl_str_t *values, ngx_uint_t n);
 static void ngx_http_ratelimit_remove_field(ngx_http_request_t *r,
     rl_field_t *name);
 
@@ -76,8 +75,6 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    record->told = 1;
-
     return ngx_http_next_header_filter(r);
 }
 
@@ -123,7 +120,7 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
 
     rl_render_values(&dialect->core, item, &record->time, buf, values);
 
-    return ngx_http_ratelimit_add_fields(r, record, dialect->names, values,
+    return ngx_http_ratelimit_add_fields(r, dialect->names, values,
                                          dialect->nfields);
 }
 
@@ -155,7 +152,7 @@ ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
 
         policy = (ngx_http_ratelimit_policy_t *) item->policy;
 
-        if (ngx_http_ratelimit_add_fields(r, record,
+        if (ngx_http_ratelimit_add_fields(r,
                             &dialect->names[policy->index * RL_DIALECT_FIELDS],
                             values, dialect->nfields)
             != NGX_OK)
@@ -188,7 +185,7 @@ ngx_http_ratelimit_add_ietf(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    return ngx_http_ratelimit_add_fields(r, record, dialect->names, values,
+    return ngx_http_ratelimit_add_fields(r, dialect->names, values,
                                          dialect->nfields);
 }
 
@@ -248,28 +245,20 @@ ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     field.name = ngx_http_ratelimit_make_str((u_char *) "Retry-After", 11);
     field.lower = ngx_http_ratelimit_make_str((u_char *) "retry-after", 11);
 
-    return ngx_http_ratelimit_add_fields(r, record, &field, &value, 1);
+    return ngx_http_ratelimit_add_fields(r, &field, &value, 1);
 }
 
 
 static ngx_int_t
-ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_field_t *names, rl_str_t *values,
-    ngx_uint_t n)
+ngx_http_ratelimit_add_fields(ngx_http_request_t *r, rl_field_t *names,
+    rl_str_t *values, ngx_uint_t n)
 {
-    ngx_uint_t        i, replace;
+    ngx_uint_t        i;
     ngx_table_elt_t  *h;
-
-    /*
-     * A range that cannot be satisfied sends the headers again, as an error
-     * page, without clearing those of the first time.
-     */
-
-    replace = r->upstream != NULL || record->told;
 
     for (i = 0; i < n; i++) {
 
-        if (replace) {
+        if (r->upstream) {
             ngx_http_ratelimit_remove_field(r, &names[i]);
         }
 
@@ -293,7 +282,7 @@ ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
 }
 
 
-/* a field of the same name: two would contradict each other */
+/* the upstream's field of the same name: two would contradict each other */
 
 static void
 ngx_http_ratelimit_remove_field(ngx_http_request_t *r, rl_field_t *name)

@@ -197,7 +197,6 @@ typedef struct {
     unsigned                     dry_run:1;  /* would have been refused */
     unsigned                     responds:1; /* a charge depends on the
                                                 response */
-    unsigned                     told:1;     /* fields were added */
     unsigned                     error:1;
 } ngx_http_ratelimit_record_t;
 
