@@ -126,11 +126,14 @@ ngx_http_ratelimit_api_same_origin(ngx_http_request_t *r)
     u_char     *host;
     ngx_str_t  *site, *origin, *own;
 
+    static ngx_str_t  same = ngx_string("same-origin");
+    static ngx_str_t  none = ngx_string("none");
+
     site = ngx_http_ratelimit_api_header(r, "Sec-Fetch-Site");
 
     if (site
-        && !(site->len == 11 && ngx_strncmp(site->data, "same-origin", 11) == 0)
-        && !(site->len == 4 && ngx_strncmp(site->data, "none", 4) == 0))
+        && ngx_memn2cmp(site->data, same.data, site->len, same.len) != 0
+        && ngx_memn2cmp(site->data, none.data, site->len, none.len) != 0)
     {
         return 0;
     }

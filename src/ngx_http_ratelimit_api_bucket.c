@@ -48,7 +48,8 @@ static json_t *ngx_http_ratelimit_api_key_lever(
     uint64_t key_id);
 static json_t *ngx_http_ratelimit_api_last_seen(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
-static json_t *ngx_http_ratelimit_api_window(ngx_http_ratelimit_known_t *known);
+static json_t *ngx_http_ratelimit_api_window(
+    ngx_http_ratelimit_known_t *known);
 
 
 static char  *ngx_http_ratelimit_api_sources[] = {

@@ -28,6 +28,16 @@ typedef struct {
 } ngx_http_ratelimit_api_waiter_t;
 
 
+typedef struct {
+    ngx_event_t                  event;
+    ngx_queue_t                  waiters;
+    ngx_http_ratelimit_main_conf_t *conf;    /* NULL: none is running */
+    rl_zone_stats_t             *zones;      /* conf->zones.nelts */
+    ngx_uint_t                   zone;
+    uint32_t                     set;
+} ngx_http_ratelimit_api_scanner_t;
+
+
 static ngx_int_t ngx_http_ratelimit_api_scan_begin(ngx_log_t *log);
 static void ngx_http_ratelimit_api_scan_turn(ngx_event_t *ev);
 static void ngx_http_ratelimit_api_scan_end(void);
@@ -36,14 +46,7 @@ static void ngx_http_ratelimit_api_scan_cleanup(void *data);
 
 /* the worker's one scan */
 
-static struct {
-    ngx_event_t                  event;
-    ngx_queue_t                  waiters;
-    ngx_http_ratelimit_main_conf_t *conf;    /* NULL: none is running */
-    rl_zone_stats_t             *zones;      /* conf->zones.nelts */
-    ngx_uint_t                   zone;
-    uint32_t                     set;
-} ngx_http_ratelimit_api_scanner;
+static ngx_http_ratelimit_api_scanner_t  ngx_http_ratelimit_api_scanner;
 
 
 /* the handler's answer finalizes the request */
@@ -55,7 +58,9 @@ ngx_http_ratelimit_api_scan(ngx_http_ratelimit_api_call_t *call,
     ngx_http_request_t               *r;
     ngx_http_cleanup_t               *cln;
     ngx_http_ratelimit_api_waiter_t  *waiter;
+    ngx_http_ratelimit_api_scanner_t *scanner;
 
+    scanner = &ngx_http_ratelimit_api_scanner;
     r = call->request;
 
     call->zones = ngx_palloc(r->pool, ngx_max(call->conf->zones.nelts, 1)
@@ -73,14 +78,14 @@ ngx_http_ratelimit_api_scan(ngx_http_ratelimit_api_call_t *call,
 
     cln->handler = ngx_http_ratelimit_api_scan_cleanup;
 
-    if (ngx_http_ratelimit_api_scanner.waiters.next == NULL) {
-        ngx_queue_init(&ngx_http_ratelimit_api_scanner.waiters);
+    if (scanner->waiters.next == NULL) {
+        ngx_queue_init(&scanner->waiters);
     }
 
-    ngx_queue_insert_tail(&ngx_http_ratelimit_api_scanner.waiters,
-                          &waiter->queue);
+    ngx_queue_insert_tail(&scanner->waiters, &waiter->queue);
 
     if (ngx_http_ratelimit_api_scan_begin(r->connection->log) != NGX_OK) {
+        ngx_http_ratelimit_api_scan_cleanup(waiter);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -101,14 +106,15 @@ ngx_http_ratelimit_api_scan_begin(ngx_log_t *log)
     ngx_http_ratelimit_zone_t        *zone;
     ngx_http_ratelimit_main_conf_t   *rmcf;
     ngx_http_ratelimit_api_waiter_t  *waiter;
+    ngx_http_ratelimit_api_scanner_t *scanner;
 
-    if (ngx_http_ratelimit_api_scanner.conf
-        || ngx_queue_empty(&ngx_http_ratelimit_api_scanner.waiters))
-    {
+    scanner = &ngx_http_ratelimit_api_scanner;
+
+    if (scanner->conf || ngx_queue_empty(&scanner->waiters)) {
         return NGX_OK;
     }
 
-    q = ngx_queue_head(&ngx_http_ratelimit_api_scanner.waiters);
+    q = ngx_queue_head(&scanner->waiters);
     waiter = ngx_queue_data(q, ngx_http_ratelimit_api_waiter_t, queue);
     rmcf = waiter->call->conf;
 
@@ -116,8 +122,8 @@ ngx_http_ratelimit_api_scan_begin(ngx_log_t *log)
 
     size = ngx_max(rmcf->zones.nelts, 1) * sizeof(rl_zone_stats_t);
 
-    ngx_http_ratelimit_api_scanner.zones = ngx_alloc(size, log);
-    if (ngx_http_ratelimit_api_scanner.zones == NULL) {
+    scanner->zones = ngx_alloc(size, log);
+    if (scanner->zones == NULL) {
         return NGX_ERROR;
     }
 
@@ -127,19 +133,16 @@ ngx_http_ratelimit_api_scan_begin(ngx_log_t *log)
 
     for (i = 0; i < rmcf->zones.nelts; i++) {
         zone = zones[i]->data;
-        rl_zone_stats(&zone->zone, 0, &now,
-                      &ngx_http_ratelimit_api_scanner.zones[i]);
+        rl_zone_stats(&zone->zone, 0, &now, &scanner->zones[i]);
     }
 
-    ngx_http_ratelimit_api_scanner.conf = rmcf;
-    ngx_http_ratelimit_api_scanner.zone = 0;
-    ngx_http_ratelimit_api_scanner.set = 0;
-    ngx_http_ratelimit_api_scanner.event.handler
-                                             = ngx_http_ratelimit_api_scan_turn;
-    ngx_http_ratelimit_api_scanner.event.log = ngx_cycle->log;
+    scanner->conf = rmcf;
+    scanner->zone = 0;
+    scanner->set = 0;
+    scanner->event.handler = ngx_http_ratelimit_api_scan_turn;
+    scanner->event.log = ngx_cycle->log;
 
-    ngx_post_event(&ngx_http_ratelimit_api_scanner.event,
-                   &ngx_posted_next_events);
+    ngx_post_event(&scanner->event, &ngx_posted_next_events);
 
     return NGX_OK;
 }
@@ -153,12 +156,14 @@ ngx_http_ratelimit_api_scan_turn(ngx_event_t *ev)
     ngx_shm_zone_t                  **zones;
     ngx_http_ratelimit_zone_t        *zone;
     ngx_http_ratelimit_main_conf_t   *rmcf;
+    ngx_http_ratelimit_api_scanner_t *scanner;
 
-    rmcf = ngx_http_ratelimit_api_scanner.conf;
-    n = ngx_http_ratelimit_api_scanner.zone;
+    scanner = &ngx_http_ratelimit_api_scanner;
+    rmcf = scanner->conf;
+    n = scanner->zone;
     zones = rmcf->zones.elts;
 
-    if (ngx_queue_empty(&ngx_http_ratelimit_api_scanner.waiters)) {
+    if (ngx_queue_empty(&scanner->waiters)) {
         ngx_http_ratelimit_api_scan_end();
         return;
     }
@@ -168,14 +173,12 @@ ngx_http_ratelimit_api_scan_turn(ngx_event_t *ev)
 
         ngx_http_ratelimit_now(&now);
 
-        ngx_http_ratelimit_api_scanner.set =
-                           rl_zone_scan(&zone->zone,
-                                        ngx_http_ratelimit_api_scanner.set,
-                                        NGX_HTTP_RATELIMIT_API_SLICE, &now,
-                                        &ngx_http_ratelimit_api_scanner.zones[n]);
+        scanner->set = rl_zone_scan(&zone->zone, scanner->set,
+                                    NGX_HTTP_RATELIMIT_API_SLICE, &now,
+                                    &scanner->zones[n]);
 
-        if (ngx_http_ratelimit_api_scanner.set == 0) {
-            ngx_http_ratelimit_api_scanner.zone = ++n;
+        if (scanner->set == 0) {
+            scanner->zone = ++n;
         }
     }
 
@@ -199,21 +202,22 @@ ngx_http_ratelimit_api_scan_end(void)
     ngx_http_request_t               *r;
     ngx_http_ratelimit_main_conf_t   *rmcf;
     ngx_http_ratelimit_api_waiter_t  *waiter;
+    ngx_http_ratelimit_api_scanner_t *scanner;
 
-    rmcf = ngx_http_ratelimit_api_scanner.conf;
+    scanner = &ngx_http_ratelimit_api_scanner;
+    rmcf = scanner->conf;
 
     ngx_queue_init(&done);
 
-    for (q = ngx_queue_head(&ngx_http_ratelimit_api_scanner.waiters);
-         q != ngx_queue_sentinel(&ngx_http_ratelimit_api_scanner.waiters);
+    for (q = ngx_queue_head(&scanner->waiters);
+         q != ngx_queue_sentinel(&scanner->waiters);
          q = next)
     {
         next = ngx_queue_next(q);
         waiter = ngx_queue_data(q, ngx_http_ratelimit_api_waiter_t, queue);
 
         if (waiter->call->conf == rmcf) {
-            ngx_memcpy(waiter->call->zones,
-                       ngx_http_ratelimit_api_scanner.zones,
+            ngx_memcpy(waiter->call->zones, scanner->zones,
                        rmcf->zones.nelts * sizeof(rl_zone_stats_t));
 
             ngx_queue_remove(q);
@@ -221,8 +225,8 @@ ngx_http_ratelimit_api_scan_end(void)
         }
     }
 
-    ngx_free(ngx_http_ratelimit_api_scanner.zones);
-    ngx_http_ratelimit_api_scanner.conf = NULL;
+    ngx_free(scanner->zones);
+    scanner->conf = NULL;
 
     /* what is answered now may close others' connections */
 

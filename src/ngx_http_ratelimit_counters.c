@@ -106,7 +106,10 @@ static void *
 ngx_http_ratelimit_find_counters(ngx_http_ratelimit_policy_t *policy,
     void *memory, ngx_uint_t make)
 {
+    ngx_str_t  *zone;
+
+    zone = &policy->shm_zone->shm.name;
+
     return rl_counters_find(memory, policy->core.name,
-                            ngx_http_ratelimit_str(&policy->shm_zone->shm.name),
-                            make);
+                            ngx_http_ratelimit_str(zone), make);
 }
