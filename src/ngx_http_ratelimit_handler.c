@@ -78,6 +78,12 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
+    /* an earlier phase's or location's items keep up with the record's time */
+
+    if (record->nitems) {
+        ngx_http_ratelimit_age_record(record);
+    }
+
     ngx_http_ratelimit_now(&record->time);
 
     if (ngx_http_ratelimit_collect(r, rlcf, entries, record, &n) != NGX_OK) {

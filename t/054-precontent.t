@@ -287,3 +287,34 @@ alice:{PLAIN}secret
 ["Authorization: Basic YWxpY2U6c2VjcmV0", "Authorization: Basic YWxpY2U6d3Jvbmc=", "", "Authorization: Basic YWxpY2U6c2VjcmV0"]
 --- error_code eval
 [200, 401, 401, 429]
+
+
+
+=== TEST 14: what preaccess decided ages until the response, authentication's time included
+--- http_config
+    limit_req_zone   everybody zone=slow:64k rate=1r/s;
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy address key=$arg_k quota=9/60s algorithm=fixed;
+    ratelimit_policy user    key=$arg_k quota=9/60s algorithm=fixed;
+--- config
+    location /t {
+        auth_request /auth;
+        ratelimit address;
+        ratelimit user phase=precontent;
+        ratelimit_headers x-ratelimit policies=address prefix=X-Address-;
+        ratelimit_headers x-ratelimit policies=user    prefix=X-User-;
+        empty_gif;
+    }
+    location = /auth { internal; proxy_pass http://backend; }
+--- backend
+    location / { limit_req zone=slow burst=5; root $TEST_NGINX_HTML_DIR; try_files /yes =500; }
+--- user_files
+>>> yes
+yes
+--- init
+RateLimit::pipeline(1, sub { "/t?k=other" });
+--- request
+GET /t?k=a
+--- response_headers
+X-Address-Reset: 59
+X-User-Reset: 60
