@@ -386,7 +386,7 @@ my ($h, $p, $s) = split /\./, $t;
 --- http_config
     ratelimit_key $client jwt=sub untagged;
 --- config
-    location /t     { ratelimit_jwt HS256 $TEST_NGINX_HTML_DIR/other.txt; rewrite ^ /inner; }
+    location /t     { ratelimit_jwt HS256 $TEST_NGINX_HTML_DIR/other.txt; try_files /none /inner; }
     location /inner { ratelimit_jwt HS256 $TEST_NGINX_HTML_DIR/secret.txt; return 200 "[$client]"; }
 --- more_headers eval
 main::bearer(main::hs256({sub => 'alice'}))
@@ -401,6 +401,7 @@ main::bearer(main::hs256({sub => 'alice'}))
 main::bearer(main::hs256({sub => 'alice'}))
 --- response_body
 [addr:127.0.0.1]
+--- suppress_stderr
 --- error_log
 "jwt=sub" in "ratelimit_key" yields nothing, there is no "ratelimit_jwt"
 

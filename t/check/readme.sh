@@ -14,6 +14,11 @@ awk -v dir="$dir" '
     inside { print > (dir "/" n ".block") }
 ' README.md
 
+# The key files that a block names.
+openssl genrsa 2048 2> /dev/null | openssl rsa -pubout 2> /dev/null \
+    > "$dir/issuer.pem"
+openssl rand -hex 32 > "$dir/session.key"
+
 # A part of an http block is put into one, with servers on a socket.
 accepted() {
     local conf=${1%.block}.conf
