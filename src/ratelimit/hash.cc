@@ -9,9 +9,21 @@ namespace {
 // whose hash equals a policy's secret.
 constexpr uint64_t kSecretDomain = 0x7365637265740001u;
 
-void add_part(ratelimit::SipHash13* hash, const rl_str_t& part) {
+RATELIMIT_ALWAYS_INLINE void add_part(ratelimit::SipHash13* hash,
+                                      const rl_str_t& part) {
   hash->add_word(part.len);
   hash->add(part.data, part.len);
+}
+
+// Apart from the one part that most keys have, whose hash has no bytes pending
+// and needs few registers.
+__attribute__((noinline)) void add_parts(ratelimit::SipHash13 hash,
+                                         const rl_str_t* parts, size_t n,
+                                         rl_hash_t* out) {
+  for (size_t i = 0; i < n; ++i) {
+    add_part(&hash, parts[i]);
+  }
+  *out = hash.finish();
 }
 
 }  // namespace
@@ -20,14 +32,11 @@ void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
                  rl_hash_t* out) noexcept {
   const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
   ratelimit::SipHash13 hash(header->seed[0], header->seed[1]);
-  // The only part of most keys, with no bytes pending before it.
-  if (n == 1) {
-    add_part(&hash, parts[0]);
-  } else {
-    for (size_t i = 0; i < n; ++i) {
-      add_part(&hash, parts[i]);
-    }
+  if (n != 1) {
+    add_parts(hash, parts, n, out);
+    return;
   }
+  add_part(&hash, parts[0]);
   *out = hash.finish();
 }
 
