@@ -352,3 +352,20 @@ RateLimit::pipeline(100, sub { "/look?k=a" });
 [[sub { $_[0] }], [sub { "" }], [sub { $_[0] }]]
 --- response_body eval
 ["1\n", "", "0\n"]
+
+
+
+=== TEST 20: a main request without a limit has no standing, though its subrequest's location has one
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy inner key=everybody quota=5/1m;
+--- config
+    location /t { ssi on; ssi_types text/plain; default_type text/plain; alias $TEST_NGINX_HTML_DIR/page; }
+    location /part { ratelimit inner; proxy_pass http://backend; proxy_set_header X-All "$ratelimit_status.$ratelimit_policy.$ratelimit_remaining"; }
+--- backend
+    location / { return 200 "$http_x_all"; }
+--- user_files
+>>> page
+[<!--# include virtual="/part" -->]
+--- response_body
+[..]
