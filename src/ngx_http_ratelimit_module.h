@@ -106,6 +106,16 @@ typedef struct {
 } ngx_http_ratelimit_entry_t;
 
 
+/* "ratelimit_jwt" lines of one level whose token is the same */
+
+typedef struct {
+    ngx_uint_t                   id;         /* in the cache */
+    ngx_str_t                    text;       /* of token=, empty: the bearer */
+    ngx_http_ratelimit_value_t   token;
+    ngx_array_t                  lines;      /* rl_jwt_line_t */
+} ngx_http_ratelimit_jwt_set_t;
+
+
 /* one "ratelimit_headers" dialect */
 
 typedef struct {
@@ -170,7 +180,7 @@ typedef struct {
     unsigned                     headers_off:1;
     unsigned                     want_next:1; /* of dialects, next_ms */
     ngx_http_ratelimit_body_t   *body;
-    ngx_array_t                 *jwt;        /* of ngx_http_ratelimit_jwt.c;
+    ngx_array_t                 *jwt;        /* ngx_http_ratelimit_jwt_set_t;
                                                 NULL: inherit */
     ngx_http_complex_value_t    *dry_run;
     ngx_uint_t                   status;
@@ -346,9 +356,12 @@ void ngx_http_ratelimit_merge_headers(ngx_http_ratelimit_loc_conf_t *prev,
 
 ngx_int_t ngx_http_ratelimit_init_filter(ngx_conf_t *cf);
 
-/* ngx_http_ratelimit_jwt.c */
+/* ngx_http_ratelimit_jwt_conf.c */
 
 char *ngx_http_ratelimit_jwt(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* ngx_http_ratelimit_jwt.c */
+
 char *ngx_http_ratelimit_jwt_add_claim(ngx_conf_t *cf, rl_str_t *name,
     ngx_int_t *index);
 ngx_int_t ngx_http_ratelimit_init_jwt(ngx_conf_t *cf);
