@@ -159,3 +159,18 @@ get_promtool() {
     fi
     "$promtool" --version > /dev/null || stop 'promtool does not run here'
 }
+
+# get_npm PACKAGE: from the npm registry, below the cache, for what Debian does
+# not package; sets $npm_dir, the folder that holds node_modules.
+get_npm() {
+    npm_dir=$cache/npm-$1
+    if [ ! -d "$npm_dir/node_modules/$1" ]; then
+        command -v node > /dev/null || install nodejs
+        command -v npm > /dev/null || install npm
+        say "getting $1 from the npm registry"
+        rm -rf "$npm_dir" && mkdir -p "$npm_dir"
+        (cd "$npm_dir" && npm install --no-audit --no-fund --prefix . "$1") \
+            < /dev/null > "$npm_dir/log" 2>&1 ||
+            { tail -n 20 "$npm_dir/log" >&2; stop "$1 could not be installed"; }
+    fi
+}

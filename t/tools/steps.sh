@@ -118,5 +118,6 @@ run_checks() {
     wanted checks || return 0
     [ ${#files[@]} -gt 0 ] || files=(t/check/*.sh)
     NGINX_BINARY=$nginx MODULE=$module BUILD=$build PROMTOOL=$promtool \
+        STRUCTURED_HEADERS=$npm_dir \
         run_tap checks "$build/checks" "${files[@]}"
 }
