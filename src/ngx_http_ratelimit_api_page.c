@@ -107,8 +107,8 @@ ngx_http_ratelimit_api_policy_header(ngx_http_request_t *r, ngx_str_t *nonce)
 
     static char  format[] =
         "default-src 'none'; script-src 'nonce-%V'; style-src 'nonce-%V'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'";
+        "connect-src 'self'; img-src data:; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'";
 
     value.data = ngx_pnalloc(r->pool, sizeof(format) + 2 * nonce->len);
     if (value.data == NULL) {

@@ -228,7 +228,7 @@ GET /api
 --- more_headers
 Accept: text/html
 --- raw_response_headers_like eval
-qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]{24})'; style-src 'nonce-\1'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n}
+qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]{24})'; style-src 'nonce-\1'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n}
 --- response_body_unlike
 @NONCE@|https?://(?!www\.w3\.org)|src=|onclick=|style="
 

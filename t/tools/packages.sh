@@ -174,3 +174,29 @@ get_npm() {
             { tail -n 20 "$npm_dir/log" >&2; stop "$1 could not be installed"; }
     fi
 }
+
+# get_browser: playwright-core and linters from npm below the cache, and
+# Debian's chromium; sets $playwright, and $no_linter and $no_browser to why
+# there is none, which is said aloud and stops nothing: not every machine may
+# use npm or has a chromium.
+get_browser() {
+    local dir=$cache/node
+    playwright=$dir no_linter= no_browser=
+    (command -v node && command -v npm) > /dev/null ||
+        (install nodejs npm) || no_linter='no nodejs and npm can be installed'
+    if [ -z "$no_linter" ] && [ ! -x "$dir/node_modules/.bin/stylelint" ]; then
+        say 'getting playwright-core and linters from npm'
+        mkdir -p "$dir"
+        (cd "$dir" && npm install --no-audit --no-fund --no-save \
+            playwright-core@1 eslint@9 @eslint/js@9 html-validate@9 \
+            stylelint@16 stylelint-config-standard@38) \
+            < /dev/null > "$dir/npm.log" 2>&1 ||
+            { tail -n 5 "$dir/npm.log" >&2
+              no_linter='npm install does not work here'; }
+    fi
+    no_browser=$no_linter
+    [ -n "$no_browser" ] || (install chromium fonts-dejavu-core) ||
+        no_browser='no chromium can be installed'
+    [ -z "$no_linter" ] || say "SKIPPED: page's linters, $no_linter"
+    [ -z "$no_browser" ] || say "SKIPPED: browser test, $no_browser"
+}

@@ -118,6 +118,7 @@ run_checks() {
     wanted checks || return 0
     [ ${#files[@]} -gt 0 ] || files=(t/check/*.sh)
     NGINX_BINARY=$nginx MODULE=$module BUILD=$build PROMTOOL=$promtool \
+        PLAYWRIGHT=$playwright NO_LINTER=$no_linter NO_BROWSER=$no_browser \
         STRUCTURED_HEADERS=$npm_dir \
         run_tap checks "$build/checks" "${files[@]}"
 }

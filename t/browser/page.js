@@ -1,0 +1,319 @@
+// The page of ratelimit_api in a real browser, against a running nginx under
+// load.  Prints the Test Anything Protocol.
+//
+//   NODE_PATH=... node t/browser/page.js URL DIR
+//
+// URL is the server that browser.sh has started; DIR gets the screenshots.
+
+"use strict";
+
+const { chromium } = require("playwright-core");
+const http = require("node:http");
+
+const [server, dir] = process.argv.slice(2);
+const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+let count = 0;
+
+function check(ok, name, detail) {
+  count += 1;
+  console.log(`${ok ? "ok" : "not ok"} ${count} - ${name}`);
+  if (!ok && detail !== undefined) {
+    console.error(`# ${JSON.stringify(detail)}`);
+  }
+}
+
+const same = (is, shouldBe, name) =>
+  check(JSON.stringify(is) === JSON.stringify(shouldBe), name, { is, shouldBe });
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// The status of a request; with a key of its own.
+function get(path, key = "nobody") {
+  return new Promise((resolve, reject) => {
+    http.get(server + path, { headers: { "X-Key": key } }, (response) => {
+      response.resume();
+      response.on("end", () => resolve(response.statusCode));
+    }).on("error", reject);
+  });
+}
+
+// Requests until it is told to stop.
+function load() {
+  let goes = true;
+  (async () => {
+    for (let i = 0; goes; ++i) {
+      await get("/token", `customer-${i % 5}`).catch(() => {});
+      await sleep(5);
+    }
+  })();
+  return () => { goes = false; };
+}
+
+// A page that keeps what went wrong in it.
+async function open(browser, path, options = {}) {
+  const context = await browser.newContext(
+    { viewport: { width: 1200, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.wrong = [];
+  page.writes = [];
+  page.on("console", (message) => page.wrong.push(message.text()));
+  page.on("pageerror", (error) => page.wrong.push(String(error)));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(`${server}/`)) {
+      page.wrong.push(`asks ${request.url()}`);
+    }
+    if (request.method() !== "GET") {
+      page.writes.push(`${request.method()} ${new URL(request.url()).pathname}`);
+    }
+  });
+  await page.goto(server + path);
+  await page.locator("#policies article").first().waitFor();
+  return page;
+}
+
+const rowOf = (page, table, text) =>
+  page.locator(`#${table} tbody tr`).filter({ hasText: text });
+
+const figure = async (page, policy, name) => {
+  const card = page.locator("#policies article").filter(
+    { has: page.getByRole("heading", { name: policy, exact: true }) });
+  const text = await card.locator(`[data-count="${name}"]`).textContent();
+  return Number(text.replaceAll(",", ""));
+};
+
+async function testShowing(page) {
+  check((await page.title()) === "Rate limits", "the title");
+  check((await page.textContent("#state")).startsWith("Live, nginx 1."),
+    "it says that it is live");
+
+  const before = await figure(page, "token", "admitted");
+  await sleep(4500);
+  const after = await figure(page, "token", "admitted");
+  check(after > before + 100, "figures move under load", { before, after });
+  check((await page.locator("#policies article path.admitted").first()
+    .getAttribute("d")).startsWith("M"), "a chart is drawn");
+
+  same(await rowOf(page, "refused", "strict").count(), 1, "a refused key is listed");
+  check(await page.locator("#busiest tbody tr").count() >= 5,
+    "so are the busiest");
+  same(await rowOf(page, "zones", "<b>zone</b>").count(), 1,
+    "a zone's name is shown as it is");
+  same(await page.locator("main b").count(), 0, "and not taken for HTML");
+}
+
+async function testReset(page) {
+  same(await get("/strict", "victim"), 429, "a key is refused");
+  const row = rowOf(page, "refused", "strict");
+  const button = row.getByRole("button", { name: /^Reset/ });
+
+  await button.focus();
+  await page.keyboard.press("Enter");
+  check(await page.locator("#ask").isVisible(), "Enter on Reset asks first");
+  same(await page.evaluate(() => document.activeElement.id), "ask-no",
+    "with Cancel under the finger");
+  await page.keyboard.press("Escape");
+  await page.locator("#ask").waitFor({ state: "hidden" });
+  same(page.writes, [], "Escape writes nothing");
+  same(await page.evaluate(() => document.activeElement.textContent), "Reset",
+    "and the focus is where it was");
+
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Enter");
+  await page.locator("#ask").waitFor({ state: "hidden" });
+  same(page.writes, [], "Enter on Cancel writes nothing");
+
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.locator("#message.done").waitFor();
+  same(page.writes, ["DELETE /ratelimit/keys"], "confirmed, it resets the key");
+  same(await get("/strict", "victim"), 200, "which is admitted again");
+  same(await get("/strict", "victim"), 429, "once");
+}
+
+async function testLookUp(page) {
+  await page.selectOption("#look-policy", "strict");
+  await page.getByLabel("$http_x_key").fill("victim");
+  await page.keyboard.press("Enter");
+  const card = page.locator("#found .card");
+  await card.waitFor();
+  const text = await card.textContent();
+  check(text.includes("strict, zone api") && text.includes("1 in 1h"),
+    "a key is found by its value", text);
+  check(text.includes("Remaining0"), "and said to have nothing left", text);
+
+  const id = await card.locator("dd").first().textContent();
+  await page.getByLabel("or key id").fill("0123456789abcdef");
+  await page.getByRole("button", { name: "Look up" }).click();
+  await card.getByText("never, or long ago").waitFor();
+  check(true, "an id that nobody has");
+  await page.getByLabel("or key id").fill(id);
+  await page.keyboard.press("Enter");
+  await card.getByText("Remaining").waitFor();
+  await card.getByText(/times since/).waitFor();
+  check(true, "a key is found by its id");
+
+  await page.getByLabel("or key id").fill("");
+  await page.getByLabel("$http_x_key").fill("");
+  await page.keyboard.press("Enter");
+  await page.getByText("an empty key is never counted").waitFor();
+  check(true, "what the server complains of is shown");
+
+  await page.selectOption("#look-policy", "pair");
+  same(await page.locator("#look-parts input").count(), 2,
+    "a compound key has an input for each part");
+}
+
+async function testLevers(page) {
+  page.writes.length = 0;
+  const row = rowOf(page, "refused", "strict");
+  await row.getByRole("button", { name: /^Let through/ }).click();
+  await page.locator("#ask-yes").click();
+  await page.locator("#levers tbody tr").first().waitFor();
+  same([await get("/strict", "victim"), await get("/strict", "victim")],
+    [200, 200], "a customer is let through");
+  await row.getByText("unlimited by a lever").waitFor();
+  check(true, "and its row says so");
+
+  await rowOf(page, "levers", "unlimited").getByRole("button").click();
+  await page.locator("#ask-yes").click();
+  await page.locator("#levers-none").waitFor();
+  same(await get("/strict", "victim"), 429, "until the lever is removed");
+
+  await page.selectOption("#lever-of", "policy=strict");
+  await page.fill("#lever-scale", "300");
+  await page.locator("#lever").getByRole("button", { name: "Set" }).click();
+  await page.locator("#ask-yes").click();
+  await rowOf(page, "levers", "policy strict").waitFor();
+  same([await get("/strict", "victim"), await get("/strict", "victim"),
+    await get("/strict", "victim")], [200, 200, 429], "a policy is scaled");
+  await rowOf(page, "levers", "policy strict").getByRole("button").click();
+  await page.locator("#ask-yes").click();
+  await page.locator("#levers-none").waitFor();
+  same(page.writes, ["PUT /ratelimit/levers", "DELETE /ratelimit/levers",
+    "PUT /ratelimit/levers", "DELETE /ratelimit/levers"], "by four requests");
+}
+
+async function testKeyboard(page) {
+  await page.evaluate(() => document.activeElement.blur());
+  const seen = new Set();
+  for (let i = 0; i < 200; ++i) {
+    await page.keyboard.press("Tab");
+    seen.add(await page.evaluate(() => {
+      const e = document.activeElement;
+      return e.id || e.textContent;
+    }));
+  }
+  const missing = ["pause", "Show", "Reset", "Let through", "look-policy",
+    "look-id", "Look up", "lever-of", "lever-scale", "Set", "metrics"]
+    .filter((name) => !seen.has(name));
+  same(missing, [], "everything can be reached by the keyboard");
+  same(await page.evaluate(() => [...document.querySelectorAll(
+    "input, select, button")].filter((e) => e.checkVisibility() && !e.labels?.length
+      && !e.textContent.trim()).map((e) => e.outerHTML)), [],
+  "and everything has a name");
+}
+
+async function testPause(page) {
+  await page.getByRole("button", { name: "Pause" }).click();
+  const before = await figure(page, "token", "admitted");
+  await sleep(3000);
+  same(await figure(page, "token", "admitted"), before, "Pause stops the figures");
+  await page.getByRole("button", { name: "Go on" }).click();
+  await sleep(1500);
+  check(await figure(page, "token", "admitted") > before, "and they go on");
+}
+
+// What others' pages, or a hole in this one, could do.
+async function testSecurity(browser, page) {
+  await page.evaluate(() => {
+    const script = document.createElement("script");
+    script.textContent = "window.pwned = 1";
+    document.body.append(script);
+    document.body.insertAdjacentHTML("beforeend",
+      "<img src='x' onerror='window.pwned = 1'>");
+  });
+  await sleep(300);
+  same(await page.evaluate(() => window.pwned), undefined,
+    "a script that was slipped in does not run");
+
+  await get("/strict", "prey");
+  const context = await browser.newContext();
+  const other = await context.newPage();
+  await other.goto(`${server.replace("127.0.0.1", "localhost")}/elsewhere`);
+  const tried = await other.evaluate(async (url) => {
+    const answers = [];
+    for (const mode of ["cors", "no-cors"]) {
+      answers.push(await fetch(url, { method: "DELETE", mode }).then(
+        (response) => response.status, () => "blocked"));
+    }
+    return answers;
+  }, `${server}/ratelimit/keys?policy=strict&key=prey`);
+  same(tried, ["blocked", "blocked"], "another origin's page cannot write");
+  same(await get("/strict", "prey"), 429, "nothing was reset");
+  await context.close();
+}
+
+async function testReadOnly(browser) {
+  const page = await open(browser, "/readonly");
+  await page.getByText("read only").waitFor();
+  same(await page.getByRole("button", { name: /Reset|Let through|Set|Remove/ })
+    .count(), 0, "without write=on there is no button that writes");
+  await rowOf(page, "refused", "strict").getByRole("button", { name: /Show/ })
+    .click();
+  await page.locator("#found .card").waitFor();
+  same(await page.locator("#found button").count(), 0, "nor in a key's card");
+  same(page.wrong, [], "no complaint of the browser there");
+  await page.context().close();
+}
+
+async function testLooks(browser) {
+  const backs = [];
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await open(browser, "/ratelimit/", { colorScheme });
+    backs.push(await page.evaluate(() =>
+      getComputedStyle(document.body).backgroundColor));
+    await page.screenshot({ path: `${dir}/${colorScheme}.png`, fullPage: true });
+    await page.context().close();
+  }
+  check(backs[0] !== backs[1], "light and dark", backs);
+
+  const page = await open(browser, "/ratelimit/", { isMobile: true,
+    hasTouch: true, viewport: { width: 360, height: 740 } });
+  await sleep(2500);
+  same(await page.evaluate(() => document.documentElement.scrollWidth <= 360),
+    true, "a phone need not scroll sideways");
+  await page.screenshot({ path: `${dir}/phone.png`, fullPage: true });
+  same(page.wrong, [], "no complaint of the browser there");
+  await page.context().close();
+}
+
+async function main() {
+  for (let i = 0; i < 4; ++i) {
+    await get("/strict", "victim");
+  }
+  const stop = load();
+  const browser = await chromium.launch({ executablePath: browserPath,
+    args: ["--no-sandbox", "--no-proxy-server"] });
+  const page = await open(browser, "/ratelimit");
+  for (const test of [testShowing, testReset, testLookUp, testLevers,
+    testKeyboard, testPause]) {
+    await test(page);
+  }
+  // The 400 that was provoked; what the browser says of a failed request.
+  same(page.wrong.filter((text) => !text.includes("400 (Bad Request)")), [],
+    "no error in the console, no request to elsewhere");
+  await testReadOnly(browser);
+  await testLooks(browser);
+  await testSecurity(browser, page);
+  stop();
+  await browser.close();
+  console.log(`1..${count}`);
+}
+
+main().catch((error) => {
+  console.error(`# ${error.stack}`);
+  console.log(`not ok ${count + 1} - the test itself\n1..${count + 1}`);
+  process.exit(1);
+});
