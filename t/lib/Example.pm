@@ -3,7 +3,8 @@ package Example;
 # Runs a file of conf-examples/ in a suite: the file itself, read at run time.
 # Only what ties it to a machine is put in other words: its ports (the second,
 # the application's stand-in, becomes a unix socket), its prefix, the module's
-# path (that is Test::Nginx's business).
+# path (that is Test::Nginx's business), the secret beside it, and /run/nginx,
+# which becomes run_dir().
 #
 # - "--- example: projekt.conf" makes the file's http block the block's own.
 #   The file's first server gets the suite's port.
@@ -15,13 +16,15 @@ package Example;
 #
 #   600 requests with this bearer token ("-" or none: without) are to be
 #   answered 200, and the last one's X-RateLimit-Limit, -Remaining and -Reset
-#   are to match these patterns.  "from 127.0.0.2" names another address to
-#   send from, "wait 1.5" sleeps.
+#   (@Fields) are to match these patterns.  "from 127.0.0.2" names another
+#   address to send from, "wait 1.5" sleeps.  $Credential makes request fields
+#   of what stands for the token.
 # - "--- client: name" calls main::name() before the block's request.
 
 use strict;
 use warnings;
 
+use Cwd qw(getcwd);
 use IO::Socket::INET;
 use Test::More ();
 use Test::Nginx::Socket ();
@@ -31,6 +34,10 @@ use Time::HiRes qw(sleep time);
 use RateLimit;
 
 our $Folder = 'conf-examples';
+our @Fields = map { "x-ratelimit-$_" } qw(limit remaining reset);
+our $Credential = sub { return (Authorization => "Bearer $_[0]") };
+
+sub run_dir { return server_root() . '/html/run' }
 
 # The inside of the file's http block, fit for Test::Nginx.
 sub http_block {
@@ -46,13 +53,16 @@ sub http_block {
     $text =~ s/^ *\w+_temp_path .*\n//mg;
     $text =~ s/\baccess_log +access\.log/access_log logs\/access.log/g;
 
+    $text =~ s/(ratelimit_jwt +\w+ +)(?=[\w.-]+;)/$1@{[getcwd()]}\/$Folder\//g;
+    $text =~ s/\/run\/nginx\//run_dir() . '\/'/ge;
+
     my $servers = $text =~ s/(listen +)127\.0\.0\.1:8080;/$1\$TEST_NGINX_SERVER_PORT;/g;
     my $apps = $text =~ s/127\.0\.0\.1:8081;/unix:\$TEST_NGINX_HTML_DIR\/app.sock;/g;
     die "not the usual ports: $file" if $servers != 1 || $apps != 2;
 
     for my $pair (split ' ', $windows // '') {
         my ($from, $to) = split /=/, $pair;
-        my $found = $text =~ s{(quota=\d+)/\Q$from\E(?=[ ;])}{$1/$to}g;
+        my $found = $text =~ s{(?<=[ =])(\d+)/\Q$from\E(?=[ ;])}{$1/$to}g;
         die "no window of $from: $file" if !$found;
     }
 
@@ -87,9 +97,9 @@ sub ask {
     my @answers;
 
     my $text = "$request{method} $request{uri} HTTP/1.1\r\nHost: localhost\r\n";
-    $text .= "Authorization: Bearer $request{token}\r\n"
-        if defined $request{token};
-    $text .= "$_: $request{headers}{$_}\r\n" for keys %{$request{headers} || {}};
+    my %fields = (defined $request{token} ? $Credential->($request{token}) : (),
+                  %{$request{headers} || {}});
+    $text .= "$_: $fields{$_}\r\n" for sort keys %fields;
     $text .= "Content-Length: 0\r\n" if $request{method} =~ /^P/;
     $text .= "\r\n";
 
@@ -146,13 +156,13 @@ sub take_answer {
 
     my ($line, @fields) = split /\r\n/, substr $$buffer, 0, $end;
     my %headers = map { /^([^:]+):\s*(.*)/ ? (lc $1 => $2) : () } @fields;
-    my $length = $headers{'content-length'};
+    my ($status) = $line =~ m{^HTTP/1\.1 (\d+)};
+    my $length = $status =~ /204|304/ ? 0 : $headers{'content-length'};
     die "no Content-Length: $line" if !defined $length;
 
     return if length $$buffer < $end + 4 + $length;
     my $body = substr $$buffer, $end + 4, $length;
     substr($$buffer, 0, $end + 4 + $length) = '';
-    my ($status) = $line =~ m{^HTTP/1\.1 (\d+)};
     return { status => $status, headers => \%headers, body => $body };
 }
 
@@ -180,8 +190,7 @@ sub one_line_of_traffic {
 
     if (defined $fields) {
         my $last = $answers[-1]{headers};
-        my $told = join ' ', map { $last->{"x-ratelimit-$_"} // 'none' }
-                   qw(limit remaining reset);
+        my $told = join ' ', map { $last->{$_} // 'none' } @Fields;
         Test::More::like($told, qr/^(?:$fields)$/, "$name - $line");
     }
 }
