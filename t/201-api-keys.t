@@ -292,7 +292,7 @@ _END_
     location /t   { ratelimit tier; empty_gif; }
     location /api { ratelimit_api write=on; allow all; }
 --- init
-# Sampled are the first request and few of the others within 20 ms.
+# Sampled are the first request and few of the others within 100 ms.
 RateLimit::pipeline(300, sub { "/t?k=" . ($_[0] + 1) . "&q=700/1d" });
 --- request
 GET /api/keys?top=100

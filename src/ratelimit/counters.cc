@@ -10,11 +10,10 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kCountersMagic = 0x6e6c746c65746172u;  // "rateltln"
-constexpr uint32_t kCountersVersion = 1;
+constexpr uint32_t kCountersVersion = 2;
 
-constexpr uint64_t kSampleEveryMs = 20;
+constexpr uint64_t kSampleEveryMs = 100;
 constexpr uint64_t kMaxGap = 127;  // 64 on average
-constexpr unsigned kGapBits = 16;
 
 CounterRow* row_of(const rl_policy_t* policy) {
   return static_cast<CounterRow*>(policy->counters);
@@ -41,29 +40,55 @@ void identify(rl_str_t policy, rl_str_t zone, uint64_t id[2]) {
 
 // By chance, so that keys that come in turns are all sampled; the chance is
 // that of the keyed hash.
-uint64_t next_gap(const rl_item_t& item, uint64_t admitted) {
+uint32_t next_gap(const rl_item_t& item, uint64_t admitted) {
   const uint64_t mixed =
       (item.bucket.hi ^ admitted * 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u;
-  return 1 + (mixed >> 40) % kMaxGap;
+  return static_cast<uint32_t>(1 + (mixed >> 40) % kMaxGap);
 }
 
-void count_admitted(CounterRow* row, Shard* shard, const rl_item_t& item,
-                    uint64_t now_ms) {
-  const uint64_t admitted = count(shard, RL_COUNT_ADMITTED) + 1;
-  const uint64_t sampled = shard->sampled.load(std::memory_order_relaxed);
-  const uint64_t when = shard->sampled_gap.load(std::memory_order_relaxed);
-  const uint64_t gap = when & ((1u << kGapBits) - 1);
-  if (__builtin_expect(admitted - sampled < gap &&
-                           now_ms < (when >> kGapBits) + kSampleEveryMs,
-                       1)) {
-    return;
-  }
-  shard->sampled.store(admitted, std::memory_order_relaxed);
-  shard->sampled_gap.store(
-      now_ms << kGapBits | next_gap(item, admitted),
-      std::memory_order_relaxed);
-  watch(&row->busiest, item, admitted > sampled ? admitted - sampled : 1,
+__attribute__((noinline, cold))
+void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
+            uint32_t admitted, uint64_t now_ms) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const uint32_t since = admitted - shard->sampled.load(kRelaxed);
+  shard->sampled.store(admitted, kRelaxed);
+  shard->sample_at.store(admitted + next_gap(item, admitted), kRelaxed);
+  shard->sample_after_ms.store(now_ms + kSampleEveryMs, kRelaxed);
+  // Not a number that another process of this shard has just overtaken.
+  watch(&row->busiest, item, since > 0 && since <= kMaxGap ? since : 1,
         now_ms);
+}
+
+// The admitted path, some thirty instructions; the rest leaves it by a jump.
+inline void count_item(const rl_process_t* process, const rl_item_t& item,
+                       rl_verdict_e verdict, uint64_t now_ms) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  CounterRow* row = row_of(item.policy);
+  if (row == nullptr) return;
+  Shard* shard = shard_of(process, row);
+  if (__builtin_expect(!item.admitted, 0)) {
+    count(shard, item.dry_run ? RL_COUNT_DRY_RUN : RL_COUNT_REFUSED);
+    return watch(&row->refused, item, 1, now_ms);
+  }
+  if (verdict != RL_ADMITTED) return;
+  const auto admitted =
+      static_cast<uint32_t>(count(shard, RL_COUNT_ADMITTED) + 1);
+  if (__builtin_expect(
+          static_cast<int32_t>(admitted - shard->sample_at.load(kRelaxed)) >=
+                  0 ||
+              now_ms >= shard->sample_after_ms.load(kRelaxed),
+          0)) {
+    sample(row, shard, item, admitted, now_ms);
+  }
+}
+
+// Apart, so that one item's count needs no registers to be saved.
+__attribute__((noinline))
+void count_items(const rl_process_t* process, const rl_item_t* items, size_t n,
+                 rl_verdict_e verdict, uint64_t now_ms) {
+  for (size_t i = 0; i < n; ++i) {
+    count_item(process, items[i], verdict, now_ms);
+  }
 }
 
 // A row that is free, or that of a policy that is configured no more.
@@ -133,19 +158,10 @@ void* rl_counters_find(void* memory, rl_str_t policy, rl_str_t zone,
 void rl_count_decision(const rl_process_t* process, const rl_item_t* items,
                        size_t n, rl_verdict_e verdict,
                        const rl_time_t* now) noexcept {
-  for (size_t i = 0; i < n; ++i) {
-    const rl_item_t& item = items[i];
-    CounterRow* row = ratelimit::row_of(item.policy);
-    if (row == nullptr) continue;
-    ratelimit::Shard* shard = ratelimit::shard_of(process, row);
-    if (!item.admitted) {
-      ratelimit::count(shard,
-                       item.dry_run ? RL_COUNT_DRY_RUN : RL_COUNT_REFUSED);
-      ratelimit::watch(&row->refused, item, 1, now->mono_ms);
-    } else if (verdict == RL_ADMITTED) {
-      ratelimit::count_admitted(row, shard, item, now->mono_ms);
-    }
+  if (n == 1) {
+    return ratelimit::count_item(process, items[0], verdict, now->mono_ms);
   }
+  ratelimit::count_items(process, items, n, verdict, now->mono_ms);
 }
 
 void rl_count(const rl_process_t* process, const rl_policy_t* policy,

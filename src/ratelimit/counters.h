@@ -26,14 +26,14 @@ namespace ratelimit {
 constexpr uint32_t kCounterRows = 1024;
 constexpr uint32_t kShards = 16;
 
-// The admitted count goes by so fast that only one in 64 of them, on average,
-// is watched, but at least one in 20 ms while requests are few.  It stands for
-// all since the last one, so that weights come out right.
+// The admitted go by so fast that only one in 64 of them, on average, is
+// watched, but one in 100 ms while they are few.  It stands for all since the
+// last one, so that weights come out right.
 struct alignas(64) Shard {
   std::atomic<uint64_t> counts[RL_COUNTERS];
-  std::atomic<uint64_t> sampled;      // admitted, at the last sample
-  std::atomic<uint64_t> sampled_gap;  // 48 bits of its time, 16 of the number
-                                      // of requests until the next one
+  std::atomic<uint32_t> sampled;        // admitted, at the last sample
+  std::atomic<uint32_t> sample_at;      // and for the next one
+  std::atomic<uint64_t> sample_after_ms;  // or the time for it
 };
 static_assert(sizeof(Shard) == 64, "one cache line");
 

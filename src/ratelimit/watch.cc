@@ -70,39 +70,35 @@ void add(WatchedKey* place, const rl_item_t& item, uint64_t requests,
   keep_quota(place, item);
 }
 
-unsigned hint_of(uint64_t key) {
-  return static_cast<unsigned>(key >> 56);
+unsigned set_index(uint64_t key) {
+  return static_cast<unsigned>(key >> 32) % kWatchSets;
 }
 
-// kWatched: not listed.
-unsigned find(const WatchList& list, uint64_t key) {
-  const unsigned hint =
-      list.hints[hint_of(key)].load(std::memory_order_relaxed) % kWatched;
-  if (load(list.keys[hint].key) == key) return hint;
-  for (unsigned i = 0; i < kWatched; ++i) {
-    if (load(list.keys[i].key) == key) return i;
+// nullptr: not listed.
+WatchedKey* find(WatchSet* set, uint64_t key) {
+  for (WatchedKey& place : set->keys) {
+    if (load(place.key) == key) return &place;
   }
-  return kWatched;
+  return nullptr;
 }
 
-bool try_lock(WatchList* list, uint64_t now_ms) {
-  uint64_t locked_at = load(list->locked_at_ms);
+bool try_lock(WatchSet* set, uint64_t now_ms) {
+  uint64_t locked_at = load(set->locked_at_ms);
   if (locked_at != 0 && now_ms < locked_at + kLockExpiresMs) return false;
-  return list->locked_at_ms.compare_exchange_strong(
+  return set->locked_at_ms.compare_exchange_strong(
       locked_at, now_ms | 1, std::memory_order_acquire,
       std::memory_order_relaxed);
 }
 
-unsigned lightest(const WatchList& list, uint64_t epoch) {
-  unsigned best = 0;
-  uint64_t best_weight = UINT64_MAX;
-  for (unsigned i = 0; i < kWatched; ++i) {
-    if (load(list.keys[i].key) == 0) return i;
-    const uint64_t weight = weight_at(load(list.keys[i].weight), epoch);
-    if (weight < best_weight || (weight == best_weight &&
-                                 load(list.keys[i].last_ms) <
-                                     load(list.keys[best].last_ms))) {
-      best = i;
+WatchedKey* lightest(WatchSet* set, uint64_t epoch) {
+  WatchedKey* best = nullptr;
+  uint64_t best_weight = 0;
+  for (WatchedKey& place : set->keys) {
+    if (load(place.key) == 0) return &place;
+    const uint64_t weight = weight_at(load(place.weight), epoch);
+    if (best == nullptr || weight < best_weight ||
+        (weight == best_weight && load(place.last_ms) < load(best->last_ms))) {
+      best = &place;
       best_weight = weight;
     }
   }
@@ -111,11 +107,10 @@ unsigned lightest(const WatchList& list, uint64_t epoch) {
 
 // A process that is about to count the key that goes counts once for the one
 // that comes: a stray request among estimates.
-void replace(WatchList* list, const rl_item_t& item, uint64_t requests,
+void replace(WatchSet* set, const rl_item_t& item, uint64_t requests,
              uint64_t now_ms) {
   const uint64_t epoch = epoch_of(now_ms);
-  const unsigned index = lightest(*list, epoch);
-  WatchedKey* place = &list->keys[index];
+  WatchedKey* place = lightest(set, epoch);
   const uint64_t inherited =
       load(place->key) == 0 ? 0 : weight_at(load(place->weight), epoch);
   store(&place->key, 0);
@@ -126,8 +121,6 @@ void replace(WatchList* list, const rl_item_t& item, uint64_t requests,
   store(&place->last_ms, now_ms);
   keep_quota(place, item);
   store(&place->key, item.bucket.lo);
-  list->hints[hint_of(item.bucket.lo)].store(static_cast<uint8_t>(index),
-                                             std::memory_order_relaxed);
 }
 
 // False: the place is free, or another key came into it meanwhile.
@@ -158,41 +151,43 @@ void watch(WatchList* list, const rl_item_t& item, uint64_t requests,
            uint64_t now_ms) {
   const uint64_t key = item.bucket.lo;
   if (key == 0) return;  // one in 2^64: that place would look free
-  unsigned index = find(*list, key);
-  if (index == kWatched) {
-    if (!try_lock(list, now_ms)) return;
-    index = find(*list, key);  // another process may have been faster
-    if (index == kWatched) replace(list, item, requests, now_ms);
-    list->locked_at_ms.store(0, std::memory_order_release);
+  WatchSet* set = &list->sets[set_index(key)];
+  WatchedKey* place = find(set, key);
+  if (place == nullptr) {
+    if (!try_lock(set, now_ms)) return;
+    place = find(set, key);  // another process may have been faster
+    if (place == nullptr) replace(set, item, requests, now_ms);
+    set->locked_at_ms.store(0, std::memory_order_release);
   }
-  if (index != kWatched) {
-    add(&list->keys[index], item, requests, now_ms);
-    list->hints[hint_of(key)].store(static_cast<uint8_t>(index),
-                                    std::memory_order_relaxed);
-  }
+  if (place != nullptr) add(place, item, requests, now_ms);
 }
 
 size_t watched(const WatchList& list, uint64_t now_ms, rl_watched_t* out,
                size_t max) {
   size_t n = 0;
-  for (const WatchedKey& place : list.keys) {
-    rl_watched_t next;
-    if (!copy(place, epoch_of(now_ms), &next)) continue;
-    size_t at = n < max ? n++ : max;  // insertion; the last one falls off
-    if (at == max && (max == 0 || !before(next, out[--at]))) continue;
-    for (; at > 0 && before(next, out[at - 1]); --at) {
-      out[at] = out[at - 1];
+  for (const WatchSet& set : list.sets) {
+    for (const WatchedKey& place : set.keys) {
+      rl_watched_t next;
+      if (!copy(place, epoch_of(now_ms), &next)) continue;
+      size_t at = n < max ? n++ : max;  // insertion; the last one falls off
+      if (at == max && (max == 0 || !before(next, out[--at]))) continue;
+      for (; at > 0 && before(next, out[at - 1]); --at) {
+        out[at] = out[at - 1];
+      }
+      out[at] = next;
     }
-    out[at] = next;
   }
   return n;
 }
 
 bool find_watched(const WatchList& list, uint64_t key, uint64_t now_ms,
                   rl_watched_t* out) {
-  const unsigned index = key == 0 ? kWatched : find(list, key);
-  return index != kWatched &&
-         copy(list.keys[index], epoch_of(now_ms), out) && out->key_id == key;
+  for (const WatchedKey& place : list.sets[set_index(key)].keys) {
+    if (key != 0 && load(place.key) == key) {
+      return copy(place, epoch_of(now_ms), out) && out->key_id == key;
+    }
+  }
+  return false;
 }
 
 }  // namespace ratelimit
