@@ -15,6 +15,7 @@ keys=$(short_or_long 50000 1000000)
     main_conf 1
     echo 'http {'
     http_conf
+    echo "    access_log off;"
     cat << END
     ratelimit_zone   zone=api:1m;
     ratelimit_zone   zone=spent:64k;

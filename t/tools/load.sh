@@ -38,7 +38,6 @@ END
 http_conf() {
     cat << 'END'
     keepalive_requests 100000000;
-    access_log off;
     client_body_temp_path tmp1;
     proxy_temp_path tmp2;
     fastcgi_temp_path tmp3;
