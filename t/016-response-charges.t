@@ -321,7 +321,7 @@ my $wrong = "Authorization: Basic YWxpY2U6d3Jvbmc=";
 --- init
 my @sockets;
 for (1 .. 8) {
-    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $Test::Nginx::Util::ServerPortForClient);
+    my $socket = RateLimit::connection();
     print $socket "GET /t HTTP/1.0\r\n\r\n";
     push @sockets, $socket;
 }
@@ -351,7 +351,7 @@ RateLimit::publish('answers', CORE::join '', map { "$_: $answers{$_}\n" } sort k
     location /look { ratelimit token cost=0; ratelimit_headers x-ratelimit; empty_gif; }
 --- init
 our $mute = IO::Socket::UNIX->new(Local => "$ENV{TEST_NGINX_HTML_DIR}/mute.sock", Listen => 1);
-my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $Test::Nginx::Util::ServerPortForClient);
+my $socket = RateLimit::connection();
 print $socket "GET /t HTTP/1.1\r\nHost: localhost\r\n\r\n";
 Time::HiRes::sleep(0.1);
 close $socket;

@@ -289,9 +289,9 @@ mine
 --- config
     location /t { ratelimit token; ratelimit_body problem; empty_gif; }
 --- init
-my $head = `curl -sI 'http://127.0.0.1:$Test::Nginx::Util::ServerPortForClient/t' | grep -i '^content-length'`;
-my $get  = `curl -s -o /dev/null -D - 'http://127.0.0.1:$Test::Nginx::Util::ServerPortForClient/t' | grep -i '^content-length'`;
-RateLimit::publish('same', $head ne '' && $head eq $get ? "same\n" : "HEAD $head GET $get\n");
+my ($head) = RateLimit::curl('-I', '/t') =~ /^(Content-Length: .*)/mi;
+my ($get)  = RateLimit::curl('-i', '/t') =~ /^(Content-Length: .*)/mi;
+RateLimit::publish('same', defined $head && $head eq $get ? "same\n" : "HEAD $head GET $get\n");
 --- request
 GET /same
 --- response_body

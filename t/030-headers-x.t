@@ -94,13 +94,13 @@ GET /t?k=a
     }
 --- init
 my $before = time();
-my @answer = `curl -si 'http://127.0.0.1:$Test::Nginx::Util::ServerPortForClient/now?k=a'`;
+my $answer = RateLimit::curl('-i', '/now?k=a');
 my $after = time();
-my ($reset) = map { /^X-RateLimit-Reset: (\d+)/ ? $1 : () } @answer;
-my ($in) = map { /^X-In: (\d+)/ ? $1 : () } @answer;
-my ($at) = map { /^X-At: (\d+)/ ? $1 : () } @answer;
+my ($reset) = $answer =~ /^X-RateLimit-Reset: (\d+)/m;
+my ($in) = $answer =~ /^X-In: (\d+)/m;
+my ($at) = $answer =~ /^X-At: (\d+)/m;
 RateLimit::publish('seen', $in == 3600 && $at == $reset && $reset >= $before + 3600
-                           && $reset <= $after + 3601 ? "right\n" : "$before @answer $after\n");
+                           && $reset <= $after + 3601 ? "right\n" : "$before $answer $after\n");
 --- request
 GET /seen
 --- response_body

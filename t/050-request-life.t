@@ -539,7 +539,7 @@ upstream prematurely closed connection
 --- backend
     location / { limit_rate 1; return 200 "0123456789012345678901234567890123456789"; }
 --- init
-my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $Test::Nginx::Util::ServerPortForClient);
+my $socket = RateLimit::connection();
 print $socket "GET /t HTTP/1.1\r\nHost: localhost\r\n\r\n";
 Time::HiRes::sleep(0.1);
 close $socket;

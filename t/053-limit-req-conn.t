@@ -84,7 +84,7 @@ __DATA__
 >>> slow
 0123456789012345678901234567890123456789
 --- init
-our $open = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $Test::Nginx::Util::ServerPortForClient);
+our $open = RateLimit::connection();
 print $open "GET /slow?k=a HTTP/1.1\r\nHost: localhost\r\n\r\n";
 Time::HiRes::sleep(0.1);
 --- request eval

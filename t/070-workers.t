@@ -9,11 +9,16 @@ workers(2);
 worker_connections(1024);
 $Test::Nginx::Util::ReusePort = 1;
 
-# One second of 64 connections; how many answers were of 2xx.
+# Long enough to use up every quota here, under valgrind too.
+our $seconds = $ENV{TEST_NGINX_USE_VALGRIND} ? 10 : 1;
+
+# That time of 64 connections; how many answers were of 2xx.
 sub admitted {
     my ($uri) = @_;
-    my $port = server_port_for_client();
-    my $out = `wrk -t2 -c64 -d1s 'http://127.0.0.1:$port$uri' 2>&1`;
+    my $url = 'http://' . server_addr() . ':' . server_port_for_client() . $uri;
+
+    RateLimit::connection();
+    my $out = `wrk -t2 -c64 -d${seconds}s --timeout 10s '$url' 2>&1`;
 
     my ($all) = $out =~ /(\d+) requests in/;
     my ($others) = $out =~ /Non-2xx or 3xx responses: (\d+)/;
@@ -216,7 +221,7 @@ main::admitted('/t?k=a');
 --- request
 GET /log
 --- response_body_filters eval
-sub { my $n = () = $_[0] =~ /ratelimit: refused by policy "sliding"/g; $n >= 1 && $n <= 3 ? "a line a second\n" : "$n lines\n" }
+sub { my $n = () = $_[0] =~ /ratelimit: refused by policy "sliding"/g; $n >= 1 && $n <= $main::seconds + 2 ? "a line a second\n" : "$n lines\n" }
 --- response_body
 a line a second
 
@@ -233,6 +238,7 @@ a line a second
     location /t { ratelimit many; empty_gif; access_log logs/admitted.log pids if=$admitted; }
     location /look { ratelimit many cost=0; ratelimit_headers x-ratelimit; empty_gif; }
 --- init
+RateLimit::connection();
 my $master = Test::Nginx::Util::get_pid_from_pidfile('TEST 11');
 my $pid = fork();
 if (!$pid) {
@@ -244,8 +250,7 @@ my ($worker) = `pgrep -P $master`;
 kill 'KILL', $worker;
 waitpid $pid, 0;
 Time::HiRes::sleep(0.1);
-my $port = Test::Nginx::Util::server_port_for_client();
-my ($remaining) = `curl -si 'http://127.0.0.1:$port/look?k=a'` =~ /Remaining: (\d+)/;
+my ($remaining) = RateLimit::curl('-i', '/look?k=a') =~ /Remaining: (\d+)/;
 my $answered = () = `cat $ENV{TEST_NGINX_SERVER_ROOT}/logs/admitted.log` =~ /\n/g;
 my $charged = 100000000 - $remaining;
 RateLimit::publish('counted', $answered > 100 && $answered <= $charged && $charged <= $answered + 64

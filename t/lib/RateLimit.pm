@@ -16,6 +16,7 @@ use warnings;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP ();
+use Time::HiRes ();
 use Test::Nginx::Util;
 
 # Debug lines would be most of the time that a run takes.
@@ -122,6 +123,27 @@ sub lines_like {
     };
 }
 
+# A connection to nginx, which may take its time to start, under valgrind.
+sub connection {
+    for (1 .. 100) {
+        my $socket = IO::Socket::INET->new(PeerAddr => server_addr(),
+                                           PeerPort => server_port_for_client());
+        return $socket if $socket;
+        Time::HiRes::sleep(0.1);
+    }
+
+    die "cannot connect: $!";
+}
+
+# What curl with these options writes of the answer to a GET.
+sub curl {
+    my ($options, $uri) = @_;
+    my $url = 'http://' . server_addr() . ':' . server_port_for_client() . $uri;
+
+    connection();
+    return scalar `curl -s $options '$url'`;
+}
+
 # Sends $count requests over one connection, some at a time, and returns how
 # many answers there were of each status.  $request->($i) is a URI or a whole
 # request; answers must not have bodies that look like status lines.
@@ -130,9 +152,7 @@ sub pipeline {
     my $batch = 50;
     my %answers;
 
-    my $socket = IO::Socket::INET->new(PeerAddr => server_addr(),
-                                       PeerPort => server_port_for_client())
-        or die "cannot connect: $!";
+    my $socket = connection();
 
     for (my $first = 0; $first < $count; $first += $batch) {
         my $last = $first + $batch < $count ? $first + $batch : $count;
@@ -187,9 +207,7 @@ sub streams {
                           . pack('C/a', $uri) . "\x01" . pack('C/a', 'localhost'));
     }
 
-    my $socket = IO::Socket::INET->new(PeerAddr => server_addr(),
-                                       PeerPort => server_port_for_client())
-        or die "cannot connect: $!";
+    my $socket = connection();
     syswrite $socket, $text;
 
     my ($got, @statuses) = ('');
