@@ -27,7 +27,7 @@ typedef char *(*ngx_http_ratelimit_policy_pt)(ngx_conf_t *cf,
 
 typedef struct {
     char                        *name;
-    ngx_http_ratelimit_policy_pt set;
+    ngx_http_ratelimit_policy_pt set;        /* NULL: of the response */
     ngx_uint_t                   repeats;    /* unsigned  repeats:1; */
 } ngx_http_ratelimit_policy_parameter_t;
 
@@ -49,14 +49,6 @@ static char *ngx_http_ratelimit_policy_zone(ngx_conf_t *cf,
 static char *ngx_http_ratelimit_policy_status(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_skip_status(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_skip_if(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_count_status(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_count_if(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_parameter(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *arg);
@@ -80,10 +72,10 @@ static ngx_http_ratelimit_policy_parameter_t
     { "zone=",         ngx_http_ratelimit_policy_zone,         0 },
     { "status=",       ngx_http_ratelimit_policy_status,       0 },
     { "hidden",        ngx_http_ratelimit_policy_hidden,       0 },
-    { "skip_status=",  ngx_http_ratelimit_policy_skip_status,  0 },
-    { "skip_if=",      ngx_http_ratelimit_policy_skip_if,      0 },
-    { "count_status=", ngx_http_ratelimit_policy_count_status, 0 },
-    { "count_if=",     ngx_http_ratelimit_policy_count_if,     0 },
+    { "skip_status=",  NULL,                                   0 },
+    { "skip_if=",      NULL,                                   0 },
+    { "count_status=", NULL,                                   0 },
+    { "count_if=",     NULL,                                   0 },
     { NULL, NULL, 0 }
 };
 
@@ -172,6 +164,11 @@ ngx_http_ratelimit_policy_parameter(ngx_conf_t *cf,
         }
 
         line->seen |= 1 << i;
+
+        if (p[i].set == NULL) {
+            return ngx_http_ratelimit_response_parameter(cf, line->policy,
+                                                         p[i].name, &value);
+        }
 
         return p[i].set(cf, line, &value);
     }
@@ -327,42 +324,6 @@ ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
     line->policy->core.hidden = 1;
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_ratelimit_policy_skip_status(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
-{
-    return ngx_http_ratelimit_response_parameter(cf, line->policy, "skip_status",
-                                                 value);
-}
-
-
-static char *
-ngx_http_ratelimit_policy_skip_if(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
-{
-    return ngx_http_ratelimit_response_parameter(cf, line->policy, "skip_if",
-                                                 value);
-}
-
-
-static char *
-ngx_http_ratelimit_policy_count_status(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
-{
-    return ngx_http_ratelimit_response_parameter(cf, line->policy, "count_status",
-                                                 value);
-}
-
-
-static char *
-ngx_http_ratelimit_policy_count_if(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
-{
-    return ngx_http_ratelimit_response_parameter(cf, line->policy, "count_if",
-                                                 value);
 }
 
 

@@ -59,17 +59,18 @@ ngx_http_ratelimit_response_parameter(ngx_conf_t *cf,
 
     response = policy->response;
 
-    if (ngx_strcmp(name, "skip_status") == 0) {
-        return ngx_http_ratelimit_parse_statuses(cf, name, value,
+    if (ngx_strcmp(name, "skip_status=") == 0) {
+        return ngx_http_ratelimit_parse_statuses(cf, "skip_status", value,
                                                  &response->skip);
     }
 
-    if (ngx_strcmp(name, "count_status") == 0) {
-        return ngx_http_ratelimit_parse_statuses(cf, name, value,
+    if (ngx_strcmp(name, "count_status=") == 0) {
+        return ngx_http_ratelimit_parse_statuses(cf, "count_status", value,
                                                  &response->count);
     }
 
-    cv = (name[0] == 's') ? &response->skip_if : &response->count_if;
+    cv = (ngx_strcmp(name, "skip_if=") == 0) ? &response->skip_if
+                                             : &response->count_if;
 
     return ngx_http_ratelimit_compile_slot(cf, value, cv);
 }
