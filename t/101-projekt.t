@@ -19,6 +19,7 @@
 #       one token a worker has each its own                17
 
 use lib 't/lib';
+use Client;
 use Example;
 use Test::Nginx::Socket 'no_plan';
 use Time::HiRes qw(sleep time);
@@ -42,35 +43,14 @@ sub sleeps_and_retries {
     }
 }
 
-# call() of the page's Python example, line by line.
-sub python_call {
-    my @request = @_;
-    my $answer;
-
-    for my $attempt (1 .. 6) {
-        ($answer) = Example::ask(@request);
-        return ($answer, $attempt) if $answer->{status} != 429;
-        my $wait = $answer->{headers}{'x-ratelimit-reset'} // 5;
-        sleep($wait < 30 ? $wait : 30);
-    }
-    return ($answer, 7);
-}
-
+# The page's call(), 75 times: 30 at once, a wait, 30 more, a wait, the rest.
 sub python_client {
     my ($block) = @_;
-    my $attempts = 0;
 
-    for my $call (1 .. 75) {
-        my ($answer, $tried) =
-            python_call(method => 'GET', uri => '/people/search',
-                        token => 'worker-01');
-        is($answer->{status}, 200, $block->name . " - call $call")
-            if $answer->{status} != 200;
-        $attempts += $tried;
-    }
-
-    # 30 at once, a wait, 30 more, a wait, the rest: a retry each.
-    is($attempts, 77, $block->name . ' - 75 calls, two of them retried once');
+    Client::job(75, sub {
+        Client::projekt_call(method => 'GET', uri => '/people/search',
+                             token => 'worker-01');
+    })->completes($block->name, refused => 2, seconds => 3.9);
 }
 
 run_tests();

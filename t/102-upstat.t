@@ -15,6 +15,7 @@
 #       or by Retry-After gets through                     12
 
 use lib 't/lib';
+use Client;
 use Example;
 use Test::Nginx::Socket 'no_plan';
 use Time::HiRes qw(sleep time);
@@ -85,42 +86,25 @@ sub reads_the_clock {
     }
 }
 
-sub until_refused {
-    my ($token) = @_;
-
-    for (1 .. 40) {
-        my $answer = (monitors($token, 250))[-1];
-        return $answer if $answer->{status} == 429;
-    }
-    die 'never refused';
-}
-
-# "Retry 1: 1 second, 2: 2 seconds, 3: 4 seconds, 4: 8 seconds, ..."
+# "Retry 1: 1 second, 2: 2 seconds, 3: 4 seconds, 4: 8 seconds, ...": twice,
+# at most, until a window of 3 s is over.
 sub backs_off {
     my ($block) = @_;
-    my $answer = until_refused('solo');
-    my $waited = 0;
 
-    for my $wait (1, 2, 4, 8, 16) {
-        sleep $wait;
-        $waited += $wait;
-        ($answer) = monitors('solo');
-        last if $answer->{status} != 429;
-    }
-    is($answer->{status}, 200, $block->name . " - through after $waited s");
+    Client::job(2500, sub {
+        Client::backs_off(method => 'GET', uri => '/v1/monitors',
+                          token => 'solo');
+    })->completes($block->name, refused => 4, seconds => 2.9);
 }
 
 # "Always respect the Retry-After header."
 sub respects_retry_after {
     my ($block) = @_;
 
-    for my $round (1, 2) {
-        my $answer = until_refused('solo');
-        my $wait = $answer->{headers}{'retry-after'};
-        sleep($wait < 5 ? $wait : 5);
-        ($answer) = monitors('solo');
-        is($answer->{status}, 200, $block->name . " - round $round");
-    }
+    Client::job(2500, sub {
+        Client::respects_retry_after(method => 'GET', uri => '/v1/monitors',
+                                     token => 'solo');
+    })->completes($block->name, refused => 2, seconds => 2.9);
 }
 
 run_tests();

@@ -95,16 +95,14 @@ sub respects_retry_after {
     return send_one(@_);
 }
 
-# Upstat: "For transient errors and rate limits, use exponential backoff", here
-# with seconds of another length.
+# Upstat: "For transient errors and rate limits, use exponential backoff".
 sub backs_off {
-    my ($second, @request) = @_;
-    my $answer = send_one(@request);
+    my $answer = send_one(@_);
 
     for my $wait (1, 2, 4, 8, 16) {
         last if $answer->{status} != 429;
-        wait_for($wait * $second);
-        $answer = send_one(@request);
+        wait_for($wait);
+        $answer = send_one(@_);
     }
     return $answer;
 }
