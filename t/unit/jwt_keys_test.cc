@@ -196,6 +196,7 @@ TEST(JwtKeys, JwksPassesOver) {
   EXPECT_EQ(load("RS256", jwks(rsa().jwk(R"(,"key_ops":["encrypt"])"))), kRsa);
   EXPECT_EQ(load("RS256", jwks(rsa().jwk(R"(,"key_ops":"verify")"))), kRsa);
   EXPECT_EQ(load("ES256", jwks(p384().jwk())), kEs256);
+  EXPECT_EQ(load("ES256", jwks(p384().jwk() + "," + p256().jwk())), "");
   EXPECT_EQ(load("EdDSA", jwks(R"({"kty":"OKP","crv":"Ed448","x":"AA",)"
                                R"("alg":"EdDSA"})")),
             kEd);

@@ -320,6 +320,20 @@ TEST(Jwt, Spellings) {
   EXPECT_EQ(standard == token, verifier(standard) == "alice1");
 }
 
+// A digit that no byte needs, behind parts of whole groups of digits.
+TEST(Jwt, DigitTooMany) {
+  Verifier verifier;
+  verifier.line("HS384", kSecret);
+  const std::string token = issue("HS384", R"({"sub":"alice22"})");
+  const std::size_t dot = token.rfind('.');
+  ASSERT_EQ((token.size() - dot - 1) % 4, 0u);
+  EXPECT_EQ(verifier(token), "alice22");
+  EXPECT_EQ(verifier(token + "A"), "!has a signature that is not base64url");
+  const std::string input = b64(R"({"alg":"HS384"})") + "A." + b64("{}");
+  EXPECT_EQ(verifier(input + "." + b64(hmac("HS384", kSecret, input))),
+            "!has a header that is not base64url");
+}
+
 TEST(Jwt, Sizes) {
   Verifier verifier;
   verifier.line("HS256", kSecret);
