@@ -40,6 +40,7 @@ static char *ngx_http_ratelimit_load_bytes(ngx_shm_zone_t *shm_zone,
 static void ngx_http_ratelimit_boot_id(u_char *id);
 static ngx_http_ratelimit_writer_t *ngx_http_ratelimit_make_writer(
     ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone);
+static void ngx_http_ratelimit_write_abandon(void *data);
 static void ngx_http_ratelimit_write_turn(ngx_event_t *ev);
 static ngx_int_t ngx_http_ratelimit_write_begin(
     ngx_http_ratelimit_writer_t *writer, ngx_log_t *log);
@@ -244,15 +245,20 @@ ngx_http_ratelimit_init_process(ngx_cycle_t *cycle)
 static ngx_http_ratelimit_writer_t *
 ngx_http_ratelimit_make_writer(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
 {
+    ngx_pool_cleanup_t           *cln;
     ngx_http_ratelimit_zone_t    *zone;
     ngx_http_ratelimit_writer_t  *writer;
 
     zone = shm_zone->data;
 
-    writer = ngx_pcalloc(cycle->pool, sizeof(ngx_http_ratelimit_writer_t));
-    if (writer == NULL) {
+    cln = ngx_pool_cleanup_add(cycle->pool,
+                               sizeof(ngx_http_ratelimit_writer_t));
+    if (cln == NULL) {
         return NULL;
     }
+
+    writer = cln->data;
+    ngx_memzero(writer, sizeof(ngx_http_ratelimit_writer_t));
 
     /* of the process's own: an old worker may be writing as well */
 
@@ -270,7 +276,24 @@ ngx_http_ratelimit_make_writer(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
     writer->event.log = cycle->log;
     writer->event.cancelable = 1;
 
+    cln->handler = ngx_http_ratelimit_write_abandon;
+
     return writer;
+}
+
+
+/* the process exits, and the event, being cancelable, may not come again */
+
+static void
+ngx_http_ratelimit_write_abandon(void *data)
+{
+    ngx_http_ratelimit_writer_t  *writer = data;
+
+    if (writer->open) {
+        ngx_close_file(writer->fd);
+        ngx_delete_file(writer->tmp);
+        writer->open = 0;
+    }
 }
 
 
@@ -287,12 +310,7 @@ ngx_http_ratelimit_write_turn(ngx_event_t *ev)
     zone = writer->shm_zone->data;
 
     if (ngx_exiting || ngx_quit || ngx_terminate) {
-
-        if (writer->open) {
-            ngx_close_file(writer->fd);
-            ngx_delete_file(writer->tmp);
-        }
-
+        ngx_http_ratelimit_write_abandon(writer);
         return;
     }
 
