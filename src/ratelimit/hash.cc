@@ -9,34 +9,39 @@ namespace {
 // whose hash equals a policy's secret.
 constexpr uint64_t kSecretDomain = 0x7365637265740001u;
 
+// And another for keys of one part, as most are, which so need no length in
+// front of them: 22 instructions less.
+constexpr uint64_t kOnePartDomain = 0x6f6e657061727401u;
+
 RATELIMIT_ALWAYS_INLINE void add_part(ratelimit::SipHash13* hash,
                                       const rl_str_t& part) {
   hash->add_word(part.len);
   hash->add(part.data, part.len);
 }
 
-// Apart from the one part that most keys have, whose hash has no bytes pending
-// and needs few registers.
-__attribute__((noinline)) void add_parts(ratelimit::SipHash13 hash,
-                                         const rl_str_t* parts, size_t n,
-                                         rl_hash_t* out) {
+}  // namespace
+
+void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
+                 rl_hash_t* out) noexcept {
+  if (n == 1) {
+    rl_key_hash_tagged(zone, 0, 0, parts[0], out);
+    return;
+  }
+  const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
+  ratelimit::SipHash13 hash(header->seed[0], header->seed[1]);
   for (size_t i = 0; i < n; ++i) {
     add_part(&hash, parts[i]);
   }
   *out = hash.finish();
 }
 
-}  // namespace
-
-void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
-                 rl_hash_t* out) noexcept {
+void rl_key_hash_tagged(const rl_zone_t* zone, uint64_t tag, unsigned tag_len,
+                        rl_str_t text, rl_hash_t* out) noexcept {
   const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
-  ratelimit::SipHash13 hash(header->seed[0], header->seed[1]);
-  if (n != 1) {
-    add_parts(hash, parts, n, out);
-    return;
-  }
-  add_part(&hash, parts[0]);
+  ratelimit::SipHash13 hash(header->seed[0] ^ kOnePartDomain,
+                            header->seed[1]);
+  hash.start_with(tag, tag_len);
+  hash.add(text.data, text.len);
   *out = hash.finish();
 }
 

@@ -219,11 +219,16 @@ const char *rl_state_load(const rl_zone_t *zone, const unsigned char *data,
 /* ---------------------------------------------------------------- hashes */
 
 /*
- * SipHash-1-3-128 under the zone's secret over the parts, each prefixed by
- * its length, so that ("ab","c") and ("a","bc") differ.
+ * SipHash-1-3-128 under the zone's secret over the parts, of which several are
+ * each prefixed by its length, so that ("ab","c") and ("a","bc") differ.
+ *
+ * rl_key_hash_tagged: of the one part that a tag of up to 7 bytes, the first
+ * one lowest, and the text make together.
  */
 void rl_key_hash(const rl_zone_t *zone, const rl_str_t *parts, size_t n,
                  rl_hash_t *out) RL_NOEXCEPT;
+void rl_key_hash_tagged(const rl_zone_t *zone, uint64_t tag, unsigned tag_len,
+                        rl_str_t text, rl_hash_t *out) RL_NOEXCEPT;
 
 /*
  * The constant that makes a key's hash a policy's bucket (by XOR).  A changed
@@ -518,6 +523,8 @@ rl_str_t rl_source_tag(rl_source_e kind) RL_NOEXCEPT;
  * rl_key_arg: of a query string, the first non-empty occurrence; names and
  * values percent-decoded and compared case-sensitively; "+" stays "+"; an
  * invalid escape stays as it is.
+ * rl_key_raw_arg: what nginx's $arg_NAME is (name in lower case): of the first
+ * occurrence, in whatever case, as it stands.
  * rl_key_cookie: of one Cookie field's value, the first non-empty occurrence;
  * quotes around it removed, escapes decoded.
  * rl_key_addr: of 4 or 16 network-order address bytes, masked; an IPv4-mapped
@@ -530,6 +537,7 @@ int rl_key_basic(rl_str_t authorization, unsigned char *buf,
 int rl_key_header(rl_str_t value, rl_str_t *out) RL_NOEXCEPT;
 int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char *buf,
                rl_str_t *out) RL_NOEXCEPT;
+int rl_key_raw_arg(rl_str_t query, rl_str_t name, rl_str_t *out) RL_NOEXCEPT;
 int rl_key_cookie(rl_str_t cookie, rl_str_t name, unsigned char *buf,
                   rl_str_t *out) RL_NOEXCEPT;
 int rl_key_addr(const unsigned char *address, size_t len,

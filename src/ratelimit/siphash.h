@@ -51,12 +51,33 @@ class SipHash {
     }
   }
 
+  // Up to seven bytes, the lowest first, before all others.
+  RATELIMIT_ALWAYS_INLINE void start_with(uint64_t bytes, unsigned n) {
+    pending_ = bytes;
+    pending_bits_ = 8 * n;
+    length_ = n;
+  }
+
   RATELIMIT_ALWAYS_INLINE void add(const unsigned char* bytes, size_t n) {
-    for (; n >= 8; n -= 8, bytes += 8) {
-      add_word(load_le64(bytes));
+    const unsigned char* const end = bytes + n;
+    length_ += n;
+    if (pending_bits_ == 0) {
+      for (; end - bytes >= 8; bytes += 8) {
+        absorb(load_le64(bytes));
+      }
+    } else {
+      for (; end - bytes >= 8; bytes += 8) {
+        const uint64_t word = load_le64(bytes);
+        absorb(pending_ | word << pending_bits_);
+        pending_ = word >> (64 - pending_bits_);
+      }
     }
-    if (n > 0) {
-      add_tail(bytes, static_cast<unsigned>(n));
+    const unsigned rest = n & 7;
+    if (rest > 0) {
+      // The last eight bytes of all, or else those that are there.
+      add_tail(n >= 8 ? load_le64(end - 8) >> (64 - 8 * rest)
+                      : load_few(bytes, rest),
+               rest);
     }
   }
 
@@ -101,16 +122,17 @@ class SipHash {
   }
 
   // One to seven bytes, read without a loop and never beyond their end.
-  RATELIMIT_ALWAYS_INLINE void add_tail(const unsigned char* bytes,
-                                        unsigned n) {
-    uint64_t word = 0;
+  static RATELIMIT_ALWAYS_INLINE uint64_t load_few(const unsigned char* bytes,
+                                                   unsigned n) {
     if (n >= 4) {
-      word = load_le32(bytes) | load_le32(bytes + n - 4) << (8 * n - 32);
-    } else {
-      word = bytes[0] | static_cast<uint64_t>(bytes[n / 2]) << (n / 2 * 8) |
-             static_cast<uint64_t>(bytes[n - 1]) << (8 * n - 8);
+      return load_le32(bytes) | load_le32(bytes + n - 4) << (8 * n - 32);
     }
-    length_ += n;
+    return bytes[0] | static_cast<uint64_t>(bytes[n / 2]) << (n / 2 * 8) |
+           static_cast<uint64_t>(bytes[n - 1]) << (8 * n - 8);
+  }
+
+  // One to seven bytes.
+  RATELIMIT_ALWAYS_INLINE void add_tail(uint64_t word, unsigned n) {
     const unsigned bits = pending_bits_ + 8 * n;
     pending_ |= word << pending_bits_;
     if (bits < 64) {

@@ -287,13 +287,47 @@ TEST(Arg, AgreesWithASlowModel) {
   const char* const names[] = {"k", "kk", "%", "6", "k6"};
   int found = 0;
   for (int i = 0; i < rounds(300000); i++) {
-    const std::string query = random_text(&random, "kkk66bB%%%&&==", 24);
+    const std::string query = random_text(&random, "kkk66bB%%%&&==", 40);
     const std::string name = names[random() % 5];
     const std::string expected = slow_arg(query, name);
     ASSERT_EQ(arg(query, name), expected) << query << " " << name;
     found += expected != kNone;
   }
   EXPECT_GT(found, 1000);
+}
+
+// nginx's own reading of $arg_NAME: the first place where the name, in any
+// case, stands at the start or behind a "&" and before a "=".
+std::string slow_raw_arg(const std::string& query, const std::string& name) {
+  std::string lower = query;
+  std::transform(lower.begin(), lower.end(), lower.begin(), ::tolower);
+  for (size_t at = 0; (at = lower.find(name + "=", at)) != std::string::npos;
+       at++) {
+    if (at != 0 && query[at - 1] != '&') continue;
+    const size_t begin = at + name.size() + 1;
+    const std::string value = query.substr(begin, query.find('&', at) - begin);
+    return value.empty() ? kNone : value;
+  }
+  return kNone;
+}
+
+TEST(Arg, RawAsNginxReadsIt) {
+  std::mt19937 random(7);
+  const char* const names[] = {"k", "kk", "6", "k6"};
+  int found = 0;
+  for (int i = 0; i < rounds(300000); i++) {
+    const std::string query = random_text(&random, "kkKK66B%&&==", 40);
+    const std::string name = names[random() % 4];
+    const Exact in(query);
+    rl_str_t out{};
+    const std::string value =
+        rl_key_raw_arg(in, str(name), &out) ? str(out) : kNone;
+    ASSERT_EQ(value, slow_raw_arg(query, name)) << query << " " << name;
+    found += value != kNone;
+  }
+  EXPECT_GT(found, 1000);
+  rl_str_t out{};
+  EXPECT_FALSE(rl_key_raw_arg({0, nullptr}, str("k"), &out));
 }
 
 TEST(Arg, OneMegabyte) {

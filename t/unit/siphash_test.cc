@@ -177,21 +177,45 @@ class KeyHash : public testing::Test {
   Arena arena_{64 * 1024};
 };
 
-// Of the length as a word and the bytes; the seed is that of Arena.
-TEST_F(KeyHash, IsTheHashOfLengthPrefixedParts) {
-  const auto expected = [](const std::string& message) {
+// Of one part's bytes, or of the length of each of several, as a word, and its
+// bytes; the seed is that of Arena.
+TEST_F(KeyHash, IsTheHashOfOnePartOrOfLengthPrefixedOnes) {
+  const auto expected = [](const std::string& message, uint64_t domain) {
     const std::string seed = Arena::seed();
     const auto* bytes = reinterpret_cast<const unsigned char*>(seed.data());
-    SipHash13 sip(load_le64(bytes), load_le64(bytes + 8));
+    SipHash13 sip(load_le64(bytes) ^ domain, load_le64(bytes + 8));
     sip.add(reinterpret_cast<const unsigned char*>(message.data()),
             message.size());
     return hex(sip.finish());
   };
   const std::string zeros(7, '\0');
-  EXPECT_EQ(expected("\5" + zeros + "bravo"), hex(hash({"bravo"})));
-  EXPECT_EQ(expected("\5" + zeros + "bravo\3" + zeros + "act"),
+  constexpr uint64_t kOnePart = 0x6f6e657061727401u;
+  EXPECT_EQ(expected("bravo", kOnePart), hex(hash({"bravo"})));
+  EXPECT_EQ(expected("", kOnePart), hex(hash({""})));
+  EXPECT_EQ(expected("\5" + zeros + "bravo\3" + zeros + "act", 0),
             hex(hash({"bravo", "act"})));
-  EXPECT_EQ(expected(std::string(8, '\0')), hex(hash({""})));
+}
+
+// Whatever is told as the tag and what as the text.
+TEST_F(KeyHash, IsTheSameOfATaggedText) {
+  std::mt19937_64 random(2);
+  for (int round = 0; round < 20000; ++round) {
+    std::string key(random() % 40, ' ');
+    for (char& c : key) {
+      c = static_cast<char>(random());
+    }
+    const size_t tag_len = random() % (std::min<size_t>(key.size(), 7) + 1);
+    uint64_t tag = 0;
+    for (size_t i = 0; i < tag_len; ++i) {
+      tag |= uint64_t{static_cast<unsigned char>(key[i])} << (8 * i);
+    }
+    // Of its exact length on the heap, so that reading beyond it is noticed.
+    const std::vector<unsigned char> text(key.begin() + tag_len, key.end());
+    rl_hash_t out;
+    rl_key_hash_tagged(arena_.zone(), tag, static_cast<unsigned>(tag_len),
+                       {text.size(), text.data()}, &out);
+    ASSERT_EQ(hex(hash({key})), hex(out)) << round;
+  }
 }
 
 TEST_F(KeyHash, KeepsPartsApart) {
