@@ -95,6 +95,20 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   }
 }
 
+bool take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+          const rl_time_t& now, Taken* taken) noexcept {
+  bucket->limit_code = encode_limit(limit_of(shape)) & 1023;
+  bucket->throttled = 0;
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_take(bucket, shape, cost_units, now, taken);
+    case RL_GCRA:
+      return gcra_take(bucket, shape, cost_units, now, taken);
+    default:
+      return window_take(bucket, shape, cost_units, now, taken);
+  }
+}
+
 void refund(Bucket* bucket, const Shape& shape, uint32_t units,
             uint64_t receipt, const rl_time_t& now) noexcept {
   if (units == 0) return;

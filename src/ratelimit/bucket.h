@@ -134,6 +134,20 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
 uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                 const rl_time_t& now) noexcept;
 
+// How the bucket stands after take().
+struct Taken {
+  uint32_t remaining_units;
+  uint64_t reset_ms;  // as Standing::reset_ms
+  uint64_t receipt;
+};
+
+// What adapt(), stand() without next_ms, charge() and reset_ms() do, in one go
+// and in half of their instructions, for the usual request: the bucket is of
+// the current shape and clock, and the cost, at least 1, is admitted.  False:
+// it is another one, and the bucket is spoiled.
+bool take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+          const rl_time_t& now, Taken* taken) noexcept;
+
 // Takes units back that were charged under `receipt`: at most what is still
 // there of that window.
 void refund(Bucket* bucket, const Shape& shape, uint32_t units,

@@ -61,31 +61,6 @@ inline void note_refusal(const Seat& seat, rl_item_t* item, Bucket* image) {
   }
 }
 
-// What decide_many does, for one policy, where no votes are counted and no
-// sets sorted: 240 instructions beside the algorithm's own, not 400.
-rl_verdict_e decide_one(rl_process_t* process, rl_item_t* item,
-                        const rl_time_t& now) {
-  Seat seat;
-  Locks locks(process);
-  if (!take_seat(*item, &locks, &seat)) {
-    return RL_BUSY;
-  }
-  const Shape shape = shape_of(*item);
-  Journal* journal = journal_of(process);
-  const bool admitted = ask(shape, now, item, &seat, &journal->images[0]);
-  if (!admitted) {
-    note_refusal(seat, item, &journal->images[0]);
-  } else if (item->cost_units > 0) {
-    charge_item(shape, now, item, &journal->images[0]);
-  }
-  if (item->charged || seat.rewritten) {
-    set_target(item, &seat, 1, 0, now.mono_ms, journal);
-    commit(process, &seat, 1);
-  }
-  locks.release_all();
-  return admitted || item->dry_run ? RL_ADMITTED : RL_REFUSED;
-}
-
 struct Votes {
   bool enforced;  // every item that is not in dry run admits
   bool all;       // every item admits
@@ -143,6 +118,55 @@ rl_verdict_e decide_many(rl_process_t* process, rl_item_t* items, size_t n,
   return votes.enforced ? RL_ADMITTED : RL_REFUSED;
 }
 
+// Decides by one policy what most requests are, under the primary set's lock
+// alone: its bucket is there or there is room for one, and take() admits.
+// False: that is not so, and nothing was done.
+bool take_one(const rl_process_t* process, rl_item_t* item,
+              const rl_time_t& now) {
+  const rl_zone_t* zone = item->policy->zone;
+  const uint32_t set_index = primary_index(item->bucket.lo, zone->sets);
+  const uint8_t tag = tag_of(item->bucket);
+  Set* set = set_at(zone, set_index);
+  if (item->cost_units == 0 || item->want_next || !try_lock(process, set)) {
+    return false;
+  }
+  const Shape shape = shape_of(*item);
+  Journal* journal = journal_of(process);
+  Bucket* image = &journal->images[0];
+  uint32_t index = find(*set, item->bucket.lo, tag);
+  Taken taken;
+  if (index != kNone) {
+    *image = set->buckets[index];
+  } else if (!is_crowded(*set)) {
+    index = static_cast<uint32_t>(__builtin_ctz(~set->occupied));
+    open(image, shape, now);
+    image->key = item->bucket.lo;
+  } else {
+    unlock(set);
+    return false;
+  }
+  if (!take(image, shape, item->cost_units, now, &taken)) {
+    unlock(set);
+    return false;
+  }
+  journal->targets[0] = {zone->id, set_index, index, tag};
+  Slot* slot = slot_of(process);
+  begin_commit(slot, 1);
+  store(set, index, tag, *image);
+  end_commit(slot);
+  unlock(set);
+
+  item->admitted = 1;
+  item->charged = 1;
+  item->limit_units = shape.capacity_units;
+  item->remaining_units = taken.remaining_units;
+  item->retry_after_ms = 0;
+  item->next_ms = 0;
+  item->receipt = taken.receipt;
+  report_reset(taken.reset_ms, item);
+  return true;
+}
+
 bool may_decide(const rl_process_t* process, size_t n) {
   return process->registry != nullptr && n <= RL_MAX_ITEMS;
 }
@@ -156,8 +180,9 @@ rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
   if (!ratelimit::may_decide(process, n)) {
     return RL_BUSY;
   }
-  return n == 1 ? ratelimit::decide_one(process, items, *now)
-                : ratelimit::decide_many(process, items, n, *now);
+  return n == 1 && ratelimit::take_one(process, items, *now)
+             ? RL_ADMITTED
+             : ratelimit::decide_many(process, items, n, *now);
 }
 
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,

@@ -60,6 +60,12 @@ void drain(Bucket* bucket, uint64_t now_ms) {
   bucket->set_stamp(now_ms);
 }
 
+bool is_shape(const Bucket& bucket, const Shape& shape) {
+  return shape.window_ms == bucket.window_ms() &&
+         shape.units == bucket.gcra.units &&
+         shape.capacity_units == bucket.gcra.capacity_units;
+}
+
 void change_shape(Bucket* bucket, const Shape& shape) {
   const uint64_t old_ms = bucket->window_ms();
   uint128_t debt = debt_of(*bucket);
@@ -91,11 +97,7 @@ bool gcra_adapt(Bucket* bucket, const Shape& shape,
     bucket->set_stamp(now.mono_ms);
     rewritten = true;
   }
-  const GcraState& g = bucket->gcra;
-  if (__builtin_expect(shape.window_ms != bucket->window_ms() ||
-                           shape.units != g.units ||
-                           shape.capacity_units != g.capacity_units,
-                       0)) {
+  if (__builtin_expect(!is_shape(*bucket, shape), 0)) {
     change_shape(bucket, shape);
     rewritten = true;
   }
@@ -149,6 +151,30 @@ uint64_t gcra_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   set_debt(bucket, debt);
   return shape.units == 0 ? kNever
                           : now.mono_ms + drain_ms(*bucket, shape, debt, now);
+}
+
+bool gcra_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+               const rl_time_t& now, Taken* taken) noexcept {
+  if (!is_shape(*bucket, shape) || bucket->stamp > now.mono_ms ||
+      bucket->gcra.debt_hi != 0) {
+    return false;
+  }
+  const uint128_t drained =
+      times(now.mono_ms - bucket->stamp, bucket->gcra.units);
+  uint128_t debt = bucket->gcra.debt_lo;
+  debt = debt > drained ? debt - drained : 0;
+  debt += times(cost_units, shape.window_ms);
+  const uint128_t most = times(shape.capacity_units, shape.window_ms);
+  if (debt > most || most >> 64 != 0 || shape.units == 0) {
+    return false;
+  }
+  bucket->set_stamp(now.mono_ms);
+  set_debt(bucket, debt);
+  taken->remaining_units =
+      static_cast<uint32_t>(divide(most - debt, shape.window_ms));
+  taken->reset_ms = divide_up(debt, shape.units);
+  taken->receipt = now.mono_ms + taken->reset_ms;
+  return true;
 }
 
 void gcra_refund(Bucket* bucket, const Shape& shape, uint32_t units,

@@ -20,6 +20,18 @@ namespace ratelimit {
 // Waits for the lock, as lock.cc says.  False: its living owner did not move.
 bool wait_for_lock(const rl_process_t* process, Set* set);
 
+// False: somebody has the lock, perhaps this process.
+inline bool try_lock(const rl_process_t* process, Set* set) {
+  uint32_t word = 0;
+  return set->lock.compare_exchange_strong(word, process->owner,
+                                           std::memory_order_acquire,
+                                           std::memory_order_relaxed);
+}
+
+inline void unlock(Set* set) {
+  set->lock.store(0, std::memory_order_release);
+}
+
 // What one decision holds.
 class Locks {
  public:
@@ -56,7 +68,7 @@ class Locks {
 
   void release_all() {
     while (n_ > 0) {
-      held_[--n_]->lock.store(0, std::memory_order_release);
+      unlock(held_[--n_]);
     }
   }
 

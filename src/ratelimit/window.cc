@@ -124,6 +124,31 @@ uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   return bucket->stamp;
 }
 
+bool window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+                 const rl_time_t& now, Taken* taken) noexcept {
+  WindowState& w = bucket->window;
+  if (!is_shape(*bucket, shape) ||
+      bucket->stamp > now.mono_ms + kClockStepMs) {
+    return false;
+  }
+  uint64_t left = w.used_units == 0 ? 0 : left_ms(*bucket, now);
+  if (left == 0) w.used_units = 0;
+  const uint64_t used = uint64_t{w.used_units} + cost_units;
+  if (used > shape.units) {
+    return false;
+  }
+  if (left == 0) {
+    bucket->set_stamp(now.mono_ms);
+    if (bucket->algorithm == RL_CALENDAR) open_calendar(&w, shape, now);
+    left = left_ms(*bucket, now);
+  }
+  w.used_units = static_cast<uint32_t>(used);
+  taken->remaining_units = shape.units - w.used_units;
+  taken->reset_ms = left;
+  taken->receipt = bucket->stamp;
+  return true;
+}
+
 void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept {
   WindowState& w = bucket->window;
   if (receipt != bucket->stamp) return;

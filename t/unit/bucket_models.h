@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <random>
 #include <vector>
@@ -39,6 +40,8 @@ class Random {
 struct Store {
   Bucket bucket;
   Shape shape;
+  mutable uint64_t takes = 0;           // decided by take() as well,
+  mutable uint64_t takes_declined = 0;  // or left to the others
 
   Store(const Shape& with_shape, const rl_time_t& now) : shape(with_shape) {
     bucket.key = 0x1234;
@@ -68,6 +71,9 @@ struct Store {
     if (standing.admitted && cost_units > 0) {
       const uint64_t charged = charge(&copy, shape, cost_units, now);
       if (receipt != nullptr) *receipt = charged;
+      check_take(standing, copy, charged, cost_units, now);
+    } else {
+      check_take_refuses(cost_units, now);
     }
     if (rewritten || (standing.admitted && cost_units > 0)) bucket = copy;
     return standing;
@@ -82,6 +88,33 @@ struct Store {
         quick.reset_ms != full.reset_ms ||
         quick.retry_after_ms != full.retry_after_ms ||
         full.reset_ms != reset_ms(copy, shape, now)) {
+      std::abort();
+    }
+  }
+
+  // In one go no other bucket comes out, to the bit, and no other answer.
+  void check_take(const Standing& before, const Bucket& after,
+                  uint64_t receipt, uint32_t cost_units,
+                  const rl_time_t& now) const {
+    Bucket copy = bucket;
+    Taken taken;
+    if (!take(&copy, shape, cost_units, now, &taken)) {
+      takes_declined++;
+      return;
+    }
+    takes++;
+    if (std::memcmp(&copy, &after, sizeof(copy)) != 0 ||
+        taken.receipt != receipt ||
+        taken.remaining_units != before.remaining_units - cost_units ||
+        taken.reset_ms != reset_ms(after, shape, now)) {
+      std::abort();
+    }
+  }
+
+  void check_take_refuses(uint32_t cost_units, const rl_time_t& now) const {
+    Bucket copy = bucket;
+    Taken taken;
+    if (cost_units > 0 && take(&copy, shape, cost_units, now, &taken)) {
       std::abort();
     }
   }

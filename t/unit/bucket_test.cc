@@ -253,5 +253,24 @@ TEST(Bucket, RefundsAreOfTheWindowThatWasCharged) {
   }
 }
 
+// That it agrees to the bit with adapt(), stand() and charge() is looked at in
+// every decision of every model; here, that it is what usually decides.
+TEST(Bucket, TheUsualRequestIsTakenInOneGo) {
+  Random random(11);
+  for (const rl_algorithm_e algorithm : kAlgorithms) {
+    Store store(shape_of(algorithm, 100, 60000), at(100000));
+    uint64_t now = 100000;
+    uint64_t admitted = 0;
+    for (int i = 0; i < 100000; i++) {
+      now += random.below(1200);
+      const auto cost = static_cast<uint32_t>(1 + random.below(2));
+      admitted += store.decide(at(now), cost).admitted;
+    }
+    EXPECT_EQ(store.takes, admitted);
+    EXPECT_GT(admitted, 30000u);
+    EXPECT_EQ(store.takes_declined, 0u);
+  }
+}
+
 }  // namespace
 }  // namespace ratelimit
