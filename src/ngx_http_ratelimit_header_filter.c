@@ -14,6 +14,9 @@ static ngx_int_t ngx_http_ratelimit_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
+static ngx_int_t ngx_http_ratelimit_add_item(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
+    rl_field_t *names, const rl_item_t *item);
 static ngx_int_t ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
@@ -51,9 +54,13 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
         return ngx_http_next_header_filter(r);
     }
 
-    ngx_http_ratelimit_age_record(record);
+    if (record->time.mono_ms != ngx_http_ratelimit_mono_ms()) {
+        ngx_http_ratelimit_age_record(record);
+    }
 
-    if (ngx_http_ratelimit_correct_charges(r, record) != NGX_OK) {
+    if (record->responds
+        && ngx_http_ratelimit_correct_charges(r, record) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -83,8 +90,7 @@ static ngx_int_t
 ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect)
 {
-    u_char           *buf, *skip;
-    rl_str_t          values[RL_DIALECT_FIELDS];
+    u_char           *skip;
     const rl_item_t  *item;
 
     skip = NULL;
@@ -113,6 +119,21 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    return ngx_http_ratelimit_add_item(r, record, dialect, dialect->names,
+                                       item);
+}
+
+
+/* what a dialect but "ietf" says of one policy */
+
+static ngx_int_t
+ngx_http_ratelimit_add_item(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
+    rl_field_t *names, const rl_item_t *item)
+{
+    u_char    *buf;
+    rl_str_t   values[RL_DIALECT_FIELDS];
+
     buf = ngx_pnalloc(r->pool, RL_VALUES_LEN);
     if (buf == NULL) {
         return NGX_ERROR;
@@ -120,7 +141,7 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
 
     rl_render_values(&dialect->core, item, &record->time, buf, values);
 
-    return ngx_http_ratelimit_add_fields(r, dialect->names, values,
+    return ngx_http_ratelimit_add_fields(r, names, values,
                                          dialect->nfields);
 }
 
@@ -130,8 +151,6 @@ ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     u_char *skip)
 {
-    u_char                       *buf;
-    rl_str_t                      values[RL_DIALECT_FIELDS];
     rl_item_t                    *item;
     ngx_uint_t                    i;
     ngx_http_ratelimit_policy_t  *policy;
@@ -143,18 +162,11 @@ ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
             continue;
         }
 
-        buf = ngx_pnalloc(r->pool, RL_VALUES_LEN);
-        if (buf == NULL) {
-            return NGX_ERROR;
-        }
-
-        rl_render_values(&dialect->core, item, &record->time, buf, values);
-
         policy = (ngx_http_ratelimit_policy_t *) item->policy;
 
-        if (ngx_http_ratelimit_add_fields(r,
+        if (ngx_http_ratelimit_add_item(r, record, dialect,
                             &dialect->names[policy->index * RL_DIALECT_FIELDS],
-                            values, dialect->nfields)
+                            item)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -253,18 +265,31 @@ static ngx_int_t
 ngx_http_ratelimit_add_fields(ngx_http_request_t *r, rl_field_t *names,
     rl_str_t *values, ngx_uint_t n)
 {
+    ngx_list_t       *headers;
     ngx_uint_t        i;
     ngx_table_elt_t  *h;
 
-    for (i = 0; i < n; i++) {
-
-        if (r->upstream) {
+    if (r->upstream) {
+        for (i = 0; i < n; i++) {
             ngx_http_ratelimit_remove_field(r, &names[i]);
         }
+    }
 
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
+    headers = &r->headers_out.headers;
+
+    for (i = 0; i < n; i++) {
+
+        /* as ngx_list_push(), a call less a field where there is room */
+
+        if (headers->last->nelts < headers->nalloc) {
+            h = headers->last->elts;
+            h += headers->last->nelts++;
+
+        } else {
+            h = ngx_list_push(headers);
+            if (h == NULL) {
+                return NGX_ERROR;
+            }
         }
 
         h->hash = 1;

@@ -17,11 +17,13 @@ static ngx_int_t ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
     ngx_uint_t nknown);
+static ngx_int_t ngx_http_ratelimit_item_hash(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *hash);
 
 
 /*
- * Fills what an item asks of the core but for its cost.  NGX_DECLINED: the
- * policy does not apply to this request.
+ * Fills what an item asks of the core; its cost is 1 and it is not in dry run.
+ * NGX_DECLINED: the policy does not apply to this request.
  */
 
 ngx_int_t
@@ -31,12 +33,13 @@ ngx_http_ratelimit_item(ngx_http_request_t *r,
 {
     ngx_int_t  rc;
 
-    item->policy = &policy->core;
-    item->want_next = 0;
+    ngx_memcpy(item, &policy->item, offsetof(rl_item_t, admitted));
 
-    rc = ngx_http_ratelimit_item_quota(r, policy, item);
-    if (rc != NGX_OK) {
-        return rc;
+    if (!policy->constant) {
+        rc = ngx_http_ratelimit_item_quota(r, policy, item);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     rc = ngx_http_ratelimit_item_bucket(r, policy, item, known, nknown);
@@ -48,6 +51,12 @@ ngx_http_ratelimit_item(ngx_http_request_t *r,
 
     if (item->quota.unlimited) {
         return NGX_DECLINED;
+    }
+
+    item->capacity_units = item->quota.units;
+
+    if (policy->capacity == NULL) {
+        return NGX_OK;
     }
 
     return ngx_http_ratelimit_item_capacity(r, policy, item);
@@ -64,10 +73,8 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
     const char                *allowed;
     ngx_http_complex_value_t  *cv;
 
-    if (policy->quota == NULL) {
-        item->quota = policy->constant_quota;
+    if (policy->quota) {
 
-    } else {
         if (ngx_http_complex_value(r, policy->quota, &value) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -119,9 +126,7 @@ ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
     ngx_str_t    value;
     const char  *allowed;
 
-    item->capacity_units = item->quota.units;
-
-    if (policy->capacity == NULL || item->quota.units == 0) {
+    if (item->quota.units == 0) {
         return NGX_OK;
     }
 
@@ -147,12 +152,9 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
     ngx_uint_t nknown)
 {
-    u_char                        scratch[NGX_HTTP_RATELIMIT_SCRATCH];
     rl_hash_t                     hash;
-    rl_str_t                      part, *parts;
-    ngx_str_t                     value;
-    ngx_uint_t                    i, n;
-    ngx_http_ratelimit_value_t   *values;
+    ngx_int_t                     rc;
+    ngx_uint_t                    i;
     ngx_http_ratelimit_policy_t  *other;
 
     for (i = nknown; i-- > 0; /* void */ ) {
@@ -165,23 +167,48 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
         }
     }
 
+    if (policy->partition->parts.nelts == 1) {
+        rc = ngx_http_ratelimit_value_hash(r, policy->partition->parts.elts,
+                                           policy->core.zone, &hash);
+    } else {
+        rc = ngx_http_ratelimit_item_hash(r, policy, &hash);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+found:
+
+    item->bucket.lo = hash.lo ^ policy->core.secret.lo;
+    item->bucket.hi = hash.hi ^ policy->core.secret.hi;
+
+    return NGX_OK;
+}
+
+
+/* of a key of several parts; NGX_DECLINED: one of them is empty */
+
+static ngx_int_t
+ngx_http_ratelimit_item_hash(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *hash)
+{
+    rl_str_t                    *parts;
+    ngx_str_t                    value;
+    ngx_uint_t                   i, n;
+    ngx_http_ratelimit_value_t  *values;
+
     n = policy->partition->parts.nelts;
     values = policy->partition->parts.elts;
-    parts = &part;
 
-    if (n > 1) {
-        parts = ngx_palloc(r->pool, n * sizeof(rl_str_t));
-        if (parts == NULL) {
-            return NGX_ERROR;
-        }
+    parts = ngx_palloc(r->pool, n * sizeof(rl_str_t));
+    if (parts == NULL) {
+        return NGX_ERROR;
     }
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_http_ratelimit_value(r, &values[i], n == 1 ? scratch : NULL,
-                                     &value)
-            != NGX_OK)
-        {
+        if (ngx_http_ratelimit_value(r, &values[i], &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -192,12 +219,7 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
         parts[i] = ngx_http_ratelimit_str(&value);
     }
 
-    rl_key_hash(policy->core.zone, parts, n, &hash);
-
-found:
-
-    item->bucket.lo = hash.lo ^ policy->core.secret.lo;
-    item->bucket.hi = hash.hi ^ policy->core.secret.hi;
+    rl_key_hash(policy->core.zone, parts, n, hash);
 
     return NGX_OK;
 }
@@ -261,8 +283,6 @@ ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
     ngx_str_t    value;
     const char  *allowed;
 
-    item->cost_units = 1;
-
     if (entry->rule->cost == NULL) {
         return NGX_OK;
     }
@@ -290,8 +310,6 @@ ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
 {
     ngx_str_t                  value;
     ngx_http_complex_value_t  *dry_run;
-
-    item->dry_run = 0;
 
     dry_run = rule->dry_run ? rule->dry_run : rlcf->dry_run;
 

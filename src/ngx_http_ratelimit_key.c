@@ -14,6 +14,8 @@ typedef struct {
     rl_source_t                  core;
     ngx_int_t                    index;      /* of a variable, a JWT's claim */
     rl_str_t                     tag;        /* of the chain's first source */
+    uint64_t                     prefix;     /* "tag:", as rl_key_hash_tagged */
+    ngx_uint_t                   prefix_len; /*  takes it; 0: untagged */
 } ngx_http_ratelimit_source_t;
 
 
@@ -23,8 +25,14 @@ struct ngx_http_ratelimit_key_s {
 };
 
 
+/*
+ * scratch is NULL or NGX_HTTP_RATELIMIT_SCRATCH bytes, in which a value may be
+ * decoded rather than in the request's pool.
+ */
+
 typedef ngx_int_t (*ngx_http_ratelimit_field_pt)(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
 
 
 static char *ngx_http_ratelimit_key_chain(ngx_conf_t *cf,
@@ -33,23 +41,36 @@ static char *ngx_http_ratelimit_key_source(ngx_conf_t *cf,
     ngx_http_ratelimit_key_t *key, ngx_str_t *text, rl_str_t *tag);
 static ngx_int_t ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static void ngx_http_ratelimit_key_prefixes(ngx_http_ratelimit_key_t *key);
+static ngx_int_t ngx_http_ratelimit_key_find(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch,
+    ngx_http_ratelimit_source_t **found, rl_str_t *value);
 static ngx_int_t ngx_http_ratelimit_key_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_authorization(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_field_pt extract,
+    u_char *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_field(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, rl_str_t *name,
-    ngx_http_ratelimit_field_pt extract, rl_str_t *out);
+    ngx_http_ratelimit_field_pt extract, u_char *scratch, rl_str_t *out);
+static u_char *ngx_http_ratelimit_key_buf(ngx_http_request_t *r,
+    u_char *scratch, size_t len);
 static ngx_int_t ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_header(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_var(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, rl_str_t *out);
 
@@ -107,6 +128,8 @@ ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (key->sources.nelts == 0) {
         return "needs a source";
     }
+
+    ngx_http_ratelimit_key_prefixes(key);
 
     var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
     if (var == NULL) {
@@ -203,13 +226,37 @@ ngx_http_ratelimit_key_source(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key,
 }
 
 
+static void
+ngx_http_ratelimit_key_prefixes(ngx_http_ratelimit_key_t *key)
+{
+    ngx_uint_t                    i, j;
+    ngx_http_ratelimit_source_t  *source;
+
+    if (key->untagged) {
+        return;
+    }
+
+    source = key->sources.elts;
+
+    for (i = 0; i < key->sources.nelts; i++) {
+
+        for (j = 0; j < source[i].tag.len; j++) {
+            source[i].prefix |= (uint64_t) source[i].tag.data[j] << 8 * j;
+        }
+
+        source[i].prefix |= (uint64_t) ':' << 8 * j;
+        source[i].prefix_len = j + 1;
+    }
+}
+
+
 static ngx_int_t
 ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     ngx_str_t  text;
 
-    if (ngx_http_ratelimit_key_text(r, (ngx_http_ratelimit_key_t *) data, NULL,
+    if (ngx_http_ratelimit_key_text(r, (ngx_http_ratelimit_key_t *) data,
                                     &text)
         != NGX_OK)
     {
@@ -241,39 +288,23 @@ ngx_http_ratelimit_key_of(ngx_http_variable_t *variable)
 }
 
 
-/*
- * "tag:value" of the first source that yields a value, empty if none does; in
- * scratch, of NGX_HTTP_RATELIMIT_SCRATCH bytes, where it is given and the text
- * fits.
- */
+/* "tag:value" of the first source that yields a value, empty if none does */
 
 ngx_int_t
 ngx_http_ratelimit_key_text(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_str_t *out)
+    ngx_http_ratelimit_key_t *key, ngx_str_t *out)
 {
     u_char                       *p;
     rl_str_t                      value;
     ngx_int_t                     rc;
-    ngx_uint_t                    i;
     ngx_http_ratelimit_source_t  *source;
 
     out->len = 0;
-    source = key->sources.elts;
 
-    for (i = 0; i < key->sources.nelts; i++) {
-        rc = ngx_http_ratelimit_key_value(r, &source[i], &value);
+    rc = ngx_http_ratelimit_key_find(r, key, NULL, &source, &value);
 
-        if (rc == NGX_OK) {
-            break;
-        }
-
-        if (rc == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (i == key->sources.nelts) {
-        return NGX_OK;
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
     }
 
     if (key->untagged) {
@@ -282,19 +313,14 @@ ngx_http_ratelimit_key_text(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    out->len = source[i].tag.len + 1 + value.len;
-    out->data = scratch;
+    out->len = source->prefix_len + value.len;
 
-    if (scratch == NULL || out->len > NGX_HTTP_RATELIMIT_SCRATCH) {
-        out->data = ngx_pnalloc(r->pool, out->len);
-        if (out->data == NULL) {
-            return NGX_ERROR;
-        }
+    out->data = ngx_pnalloc(r->pool, out->len);
+    if (out->data == NULL) {
+        return NGX_ERROR;
     }
 
-    p = out->data;
-
-    p = ngx_cpymem(p, source[i].tag.data, source[i].tag.len);
+    p = ngx_cpymem(out->data, source->tag.data, source->tag.len);
     *p++ = ':';
     ngx_memcpy(p, value.data, value.len);
 
@@ -302,11 +328,63 @@ ngx_http_ratelimit_key_text(ngx_http_request_t *r,
 }
 
 
+/*
+ * The hash of the same text, which is not put together for it.  NGX_DECLINED:
+ * it is empty.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_key_hash(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, const rl_zone_t *zone, rl_hash_t *out)
+{
+    u_char                        scratch[NGX_HTTP_RATELIMIT_SCRATCH];
+    rl_str_t                      value;
+    ngx_int_t                     rc;
+    ngx_http_ratelimit_source_t  *source;
+
+    rc = ngx_http_ratelimit_key_find(r, key, scratch, &source, &value);
+
+    if (rc == NGX_OK) {
+        rl_key_hash_tagged(zone, source->prefix, source->prefix_len, value,
+                           out);
+    }
+
+    return rc;
+}
+
+
+/* the first source that yields a value; NGX_DECLINED: none does */
+
+static ngx_int_t
+ngx_http_ratelimit_key_find(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch,
+    ngx_http_ratelimit_source_t **found, rl_str_t *value)
+{
+    ngx_int_t                     rc;
+    ngx_http_ratelimit_source_t  *source, *last;
+
+    source = key->sources.elts;
+    last = source + key->sources.nelts;
+
+    do {
+        rc = ngx_http_ratelimit_key_value(r, source, scratch, value);
+
+        if (rc != NGX_DECLINED) {
+            *found = source;
+            return rc;
+        }
+
+    } while (++source < last);
+
+    return NGX_DECLINED;
+}
+
+
 /* NGX_DECLINED: this source yields nothing */
 
 static ngx_int_t
 ngx_http_ratelimit_key_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out)
 {
     rl_str_t  name;
 
@@ -316,29 +394,29 @@ ngx_http_ratelimit_key_value(ngx_http_request_t *r,
         return ngx_http_ratelimit_bearer(r, out);
 
     case RL_SOURCE_BASIC:
-        name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
-        return ngx_http_ratelimit_key_field(r, source, &name,
-                                            ngx_http_ratelimit_key_basic, out);
+        return ngx_http_ratelimit_key_authorization(r, source,
+                                                  ngx_http_ratelimit_key_basic,
+                                                  scratch, out);
 
     case RL_SOURCE_HEADER:
         return ngx_http_ratelimit_key_field(r, source, &source->core.name,
                                             ngx_http_ratelimit_key_header,
-                                            out);
+                                            scratch, out);
 
     case RL_SOURCE_COOKIE:
         name = ngx_http_ratelimit_make_str((u_char *) "Cookie", 6);
         return ngx_http_ratelimit_key_field(r, source, &name,
                                             ngx_http_ratelimit_key_cookie,
-                                            out);
+                                            scratch, out);
 
     case RL_SOURCE_ARG:
-        return ngx_http_ratelimit_key_arg(r, source, out);
+        return ngx_http_ratelimit_key_arg(r, source, scratch, out);
 
     case RL_SOURCE_JWT:
         return ngx_http_ratelimit_jwt_value(r, source->index, out);
 
     case RL_SOURCE_ADDR:
-        return ngx_http_ratelimit_key_addr(r, source, out);
+        return ngx_http_ratelimit_key_addr(r, source, scratch, out);
 
     default: /* RL_SOURCE_VAR */
         return ngx_http_ratelimit_key_var(r, source, out);
@@ -351,12 +429,42 @@ ngx_http_ratelimit_key_value(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out)
 {
-    rl_str_t  name;
+    return ngx_http_ratelimit_key_authorization(r, NULL,
+                                                ngx_http_ratelimit_key_bearer,
+                                                NULL, out);
+}
+
+
+/*
+ * nginx knows the first Authorization field; the others are only looked for
+ * where that one yields nothing, and where it is NULL there are none.
+ */
+
+static ngx_int_t
+ngx_http_ratelimit_key_authorization(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_field_pt extract,
+    u_char *scratch, rl_str_t *out)
+{
+    rl_str_t          name;
+    ngx_int_t         rc;
+    ngx_table_elt_t  *first;
+
+    first = r->headers_in.authorization;
+
+    if (first == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = extract(r, source, &first->value, scratch, out);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
 
-    return ngx_http_ratelimit_key_field(r, NULL, &name,
-                                        ngx_http_ratelimit_key_bearer, out);
+    return ngx_http_ratelimit_key_field(r, source, &name, extract, scratch,
+                                        out);
 }
 
 
@@ -368,7 +476,7 @@ ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out)
 static ngx_int_t
 ngx_http_ratelimit_key_field(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, rl_str_t *name,
-    ngx_http_ratelimit_field_pt extract, rl_str_t *out)
+    ngx_http_ratelimit_field_pt extract, u_char *scratch, rl_str_t *out)
 {
     ngx_int_t         rc;
     ngx_uint_t        i;
@@ -389,7 +497,7 @@ ngx_http_ratelimit_key_field(ngx_http_request_t *r,
                 continue;
             }
 
-            rc = extract(r, source, &header[i].value, out);
+            rc = extract(r, source, &header[i].value, scratch, out);
 
             if (rc != NGX_DECLINED) {
                 return rc;
@@ -403,7 +511,8 @@ ngx_http_ratelimit_key_field(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out)
 {
     return rl_key_bearer(ngx_http_ratelimit_str(field), out) ? NGX_OK
                                                              : NGX_DECLINED;
@@ -412,11 +521,12 @@ ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out)
 {
     u_char  *buf;
 
-    buf = ngx_pnalloc(r->pool, field->len);
+    buf = ngx_http_ratelimit_key_buf(r, scratch, field->len);
     if (buf == NULL) {
         return NGX_ERROR;
     }
@@ -428,7 +538,8 @@ ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_header(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out)
 {
     return rl_key_header(ngx_http_ratelimit_str(field), out) ? NGX_OK
                                                              : NGX_DECLINED;
@@ -437,11 +548,12 @@ ngx_http_ratelimit_key_header(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_str_t *field, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out)
 {
     u_char  *buf;
 
-    buf = ngx_pnalloc(r->pool, field->len);
+    buf = ngx_http_ratelimit_key_buf(r, scratch, field->len);
     if (buf == NULL) {
         return NGX_ERROR;
     }
@@ -454,7 +566,7 @@ ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out)
 {
     u_char  *buf;
 
@@ -462,13 +574,19 @@ ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    buf = NULL;
+    buf = scratch;
 
-    if (ngx_strlchr(r->args.data, r->args.data + r->args.len, '%')) {
+    if (scratch == NULL || r->args.len > NGX_HTTP_RATELIMIT_SCRATCH) {
 
-        buf = ngx_pnalloc(r->pool, r->args.len);
-        if (buf == NULL) {
-            return NGX_ERROR;
+        /* decoded only where there is something to decode */
+
+        buf = NULL;
+
+        if (ngx_strlchr(r->args.data, r->args.data + r->args.len, '%')) {
+            buf = ngx_pnalloc(r->pool, r->args.len);
+            if (buf == NULL) {
+                return NGX_ERROR;
+            }
         }
     }
 
@@ -480,7 +598,7 @@ ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out)
 {
     size_t                len;
     u_char               *address, *buf;
@@ -512,7 +630,7 @@ ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    buf = ngx_pnalloc(r->pool, RL_ADDR_TEXT_LEN);
+    buf = ngx_http_ratelimit_key_buf(r, scratch, RL_ADDR_TEXT_LEN);
     if (buf == NULL) {
         return NGX_ERROR;
     }
@@ -540,4 +658,15 @@ ngx_http_ratelimit_key_var(ngx_http_request_t *r,
     *out = ngx_http_ratelimit_make_str(vv->data, vv->len);
 
     return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_ratelimit_key_buf(ngx_http_request_t *r, u_char *scratch, size_t len)
+{
+    if (scratch && len <= NGX_HTTP_RATELIMIT_SCRATCH) {
+        return scratch;
+    }
+
+    return ngx_pnalloc(r->pool, len);
 }

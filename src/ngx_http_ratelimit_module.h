@@ -47,6 +47,7 @@ typedef struct ngx_http_ratelimit_key_s  ngx_http_ratelimit_key_t;
 typedef struct {
     ngx_http_complex_value_t     complex;
     ngx_str_t                    name;       /* of the variable, or empty */
+    ngx_str_t                    arg;        /* it is $arg_NAME, or empty */
     ngx_int_t                    index;      /* of the variable, or -1 */
     ngx_http_ratelimit_key_t    *key;        /* that defines it, or NULL */
 } ngx_http_ratelimit_value_t;
@@ -66,6 +67,7 @@ typedef struct {
 
     ngx_http_complex_value_t    *quota;      /* NULL: constant_quota holds */
     rl_quota_t                   constant_quota;
+    rl_item_t                    item;       /* what is known beforehand */
     ngx_array_t                  scales;     /* ngx_http_complex_value_t */
     ngx_http_complex_value_t    *capacity;
     ngx_uint_t                   status;     /* 0: the location's */
@@ -75,6 +77,7 @@ typedef struct {
     ngx_uint_t                   line;       /* undefined of the first use */
     ngx_str_t                    user;       /* the directive that used it */
     unsigned                     defined:1;
+    unsigned                     constant:1; /* item.quota is the quota */
 } ngx_http_ratelimit_policy_t;
 
 
@@ -164,6 +167,7 @@ typedef struct {
     rl_jwt_cache_t              *jwt_cache;  /* each worker's own copy */
     ngx_uint_t                   jwt_sets;
     unsigned                     used:1;     /* a "ratelimit" line exists */
+    unsigned                     precontent:1; /* one of that phase */
 } ngx_http_ratelimit_main_conf_t;
 
 
@@ -233,7 +237,7 @@ char *ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_shm_zone_t *ngx_http_ratelimit_find_zone(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 void *ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size);
-rl_process_t *ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf);
+rl_process_t *ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf);
 void ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle);
 void ngx_http_ratelimit_count(ngx_http_ratelimit_policy_t *policy,
     rl_counter_e what);
@@ -241,7 +245,40 @@ void ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
     rl_counter_e what);
 void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
     ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
-void ngx_http_ratelimit_now(rl_time_t *now);
+
+extern rl_process_t  ngx_http_ratelimit_this_process;
+
+/* this process in the register; NULL: there is no room for it */
+
+static ngx_inline rl_process_t *
+ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf)
+{
+    return (ngx_http_ratelimit_this_process.zones == rmcf->core_zones
+            && ngx_http_ratelimit_this_process.registry != NULL)
+           ? &ngx_http_ratelimit_this_process : ngx_http_ratelimit_join(rmcf);
+}
+
+/*
+ * ahead by the longest window, so that what began before this boot, as a
+ * state file tells, did not begin before zero
+ */
+
+static ngx_inline uint64_t
+ngx_http_ratelimit_mono_ms(void)
+{
+    return RL_MAX_WINDOW_MS + ngx_current_msec;
+}
+
+static ngx_inline void
+ngx_http_ratelimit_now(rl_time_t *now)
+{
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+
+    now->mono_ms = ngx_http_ratelimit_mono_ms();
+    now->wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
+}
 
 /* ngx_http_ratelimit_state.c */
 
@@ -311,7 +348,14 @@ char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_http_ratelimit_key_t *ngx_http_ratelimit_key_of(
     ngx_http_variable_t *variable);
 ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_str_t *out);
+    ngx_http_ratelimit_key_t *key, ngx_str_t *out);
+
+/* what a key of usual length is decoded into, on the stack */
+
+#define NGX_HTTP_RATELIMIT_SCRATCH  128
+
+ngx_int_t ngx_http_ratelimit_key_hash(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, const rl_zone_t *zone, rl_hash_t *out);
 
 /* ngx_http_ratelimit_value.c */
 
@@ -323,18 +367,18 @@ ngx_int_t ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_ratelimit_value_t *value);
 void ngx_http_ratelimit_bind_value(ngx_conf_t *cf,
     ngx_http_ratelimit_value_t *value);
-
-/* a key of usual length is composed on the stack */
-
-#define NGX_HTTP_RATELIMIT_SCRATCH  128
-
+void ngx_http_ratelimit_bind_argument(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_ratelimit_value_t *value);
 ngx_int_t ngx_http_ratelimit_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, u_char *scratch, ngx_str_t *out);
+    ngx_http_ratelimit_value_t *value, ngx_str_t *out);
+ngx_int_t ngx_http_ratelimit_value_hash(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, const rl_zone_t *zone, rl_hash_t *out);
 
 /* ngx_http_ratelimit_handler.c */
 
 ngx_int_t ngx_http_ratelimit_init_handlers(ngx_conf_t *cf);
-ngx_http_ratelimit_record_t *ngx_http_ratelimit_get_record(
+void ngx_http_ratelimit_init_phases(ngx_cycle_t *cycle);
+ngx_http_ratelimit_record_t *ngx_http_ratelimit_find_record(
     ngx_http_request_t *r);
 void ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record);
 
@@ -433,6 +477,26 @@ ngx_http_ratelimit_parameter(ngx_str_t *arg, char *name, ngx_str_t *value)
 
 
 extern ngx_module_t  ngx_http_ratelimit_module;
+
+
+/*
+ * nginx zeroes a request's module contexts at an internal redirect, so the
+ * record hangs on a pool cleanup as well, as ngx_http_realip_module's does.
+ */
+
+static ngx_inline ngx_http_ratelimit_record_t *
+ngx_http_ratelimit_get_record(ngx_http_request_t *r)
+{
+    ngx_http_ratelimit_record_t  *record;
+
+    record = ngx_http_get_module_ctx(r, ngx_http_ratelimit_module);
+
+    if (record == NULL && (r->internal || r->filter_finalize)) {
+        return ngx_http_ratelimit_find_record(r);
+    }
+
+    return record;
+}
 
 
 #endif /* _NGX_HTTP_RATELIMIT_MODULE_H_INCLUDED_ */

@@ -253,6 +253,14 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
         ngx_http_ratelimit_bind_value(cf, &value[i]);
     }
 
+    policy->item.policy = &policy->core;
+    policy->item.quota = policy->constant_quota;
+    policy->item.cost_units = 1;
+
+    policy->constant = policy->quota == NULL
+                       && !policy->constant_quota.unlimited
+                       && policy->scales.nelts == 0;
+
     policy->partition = ngx_http_ratelimit_share_partition(cf, rmcf, policy);
 
     return policy->partition ? NGX_OK : NGX_ERROR;
@@ -299,9 +307,11 @@ ngx_http_ratelimit_share_partition(ngx_conf_t *cf,
 ngx_int_t
 ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                        i;
+    ngx_uint_t                        i, j;
     ngx_shm_zone_t                  **zones;
     ngx_http_ratelimit_zone_t        *zone;
+    ngx_http_core_main_conf_t        *cmcf;
+    ngx_http_ratelimit_value_t       *value;
     ngx_http_ratelimit_policy_t     **policies, *policy;
     ngx_http_ratelimit_main_conf_t   *rmcf;
 
@@ -324,11 +334,19 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
         rmcf->core_zones[i] = &zone->zone;
     }
 
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);
+
     policies = rmcf->policies.elts;
 
     for (i = 0; i < rmcf->policies.nelts; i++) {
         policy = policies[i];
         zone = policy->shm_zone->data;
+
+        value = policy->partition->parts.elts;
+
+        for (j = 0; j < policy->partition->parts.nelts; j++) {
+            ngx_http_ratelimit_bind_argument(cmcf, &value[j]);
+        }
 
         policy->core.zone = &zone->zone;
 
@@ -339,6 +357,7 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
     }
 
     ngx_http_ratelimit_init_counters(cycle, rmcf);
+    ngx_http_ratelimit_init_phases(cycle);
 
     return NGX_OK;
 }

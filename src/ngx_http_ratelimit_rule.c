@@ -285,7 +285,12 @@ static char *
 ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule,
     ngx_str_t *value)
 {
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
     if (value->len == 10 && ngx_strncmp(value->data, "precontent", 10) == 0) {
+        rmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_ratelimit_module);
+        rmcf->precontent = 1;
         rule->precontent = 1;
         return NGX_CONF_OK;
     }

@@ -51,6 +51,7 @@ ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t   name;
 
     value->name.len = 0;
+    value->arg.len = 0;
     value->index = NGX_ERROR;
     value->key = NULL;
 
@@ -118,14 +119,50 @@ ngx_http_ratelimit_bind_value(ngx_conf_t *cf,
 }
 
 
+/*
+ * "$arg_NAME" is found without nginx's variables: some 300 instructions less.
+ * It is, unless a "set", a "map" or another module has made it something else;
+ * that is known once nginx has bound the variables to their handlers.
+ */
+
+void
+ngx_http_ratelimit_bind_argument(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_ratelimit_value_t *value)
+{
+    ngx_uint_t            i;
+    ngx_http_variable_t  *variable, *prefix;
+
+    if (value->index == NGX_ERROR || value->name.len < 5) {
+        return;
+    }
+
+    variable = cmcf->variables.elts;
+    variable += value->index;
+
+    prefix = cmcf->prefix_variables.elts;
+
+    for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
+        if (prefix[i].name.len == 4
+            && ngx_strncmp(prefix[i].name.data, "arg_", 4) == 0
+            && ngx_strncmp(variable->name.data, "arg_", 4) == 0
+            && variable->get_handler == prefix[i].get_handler)
+        {
+            value->arg.len = variable->name.len - 4;
+            value->arg.data = variable->name.data + 4;
+            return;
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_ratelimit_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, u_char *scratch, ngx_str_t *out)
+    ngx_http_ratelimit_value_t *value, ngx_str_t *out)
 {
     ngx_http_variable_value_t  *vv;
 
     if (value->key) {
-        return ngx_http_ratelimit_key_text(r, value->key, scratch, out);
+        return ngx_http_ratelimit_key_text(r, value->key, out);
     }
 
     if (value->index == NGX_ERROR) {
@@ -139,6 +176,46 @@ ngx_http_ratelimit_value(ngx_http_request_t *r,
 
     out->len = vv->not_found ? 0 : vv->len;
     out->data = vv->data;
+
+    return NGX_OK;
+}
+
+
+/* of the value as a key's only part; NGX_DECLINED: it is empty */
+
+ngx_int_t
+ngx_http_ratelimit_value_hash(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, const rl_zone_t *zone, rl_hash_t *out)
+{
+    rl_str_t   text;
+    ngx_str_t  s;
+
+    if (value->key) {
+        return ngx_http_ratelimit_key_hash(r, value->key, zone, out);
+    }
+
+    if (value->arg.len) {
+
+        if (!rl_key_raw_arg(ngx_http_ratelimit_str(&r->args),
+                            ngx_http_ratelimit_str(&value->arg), &text))
+        {
+            return NGX_DECLINED;
+        }
+
+    } else {
+
+        if (ngx_http_ratelimit_value(r, value, &s) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (s.len == 0) {
+            return NGX_DECLINED;
+        }
+
+        text = ngx_http_ratelimit_str(&s);
+    }
+
+    rl_key_hash_tagged(zone, 0, 0, text, out);
 
     return NGX_OK;
 }

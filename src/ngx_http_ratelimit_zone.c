@@ -30,7 +30,7 @@ static ngx_shm_zone_t *ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone);
 
 /* this process's place in the register; the zones are the cycle's */
 
-static rl_process_t  ngx_http_ratelimit_this_process;
+rl_process_t  ngx_http_ratelimit_this_process;
 
 
 char *
@@ -436,16 +436,12 @@ ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone)
  */
 
 rl_process_t *
-ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf)
+ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf)
 {
     size_t         size;
     rl_process_t  *process;
 
     process = &ngx_http_ratelimit_this_process;
-
-    if (process->zones == rmcf->core_zones && process->registry != NULL) {
-        return process;
-    }
 
     if (process->registry != NULL) {
         rl_process_leave(process);
@@ -494,25 +490,7 @@ ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
 }
 
 
-void
-ngx_http_ratelimit_now(rl_time_t *now)
-{
-    ngx_time_t  *tp;
-
-    tp = ngx_timeofday();
-
-    /*
-     * ahead by the longest window, so that what began before this boot, as a
-     * state file tells, did not begin before zero
-     */
-
-    now->mono_ms = RL_MAX_WINDOW_MS + ngx_current_msec;
-    now->wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
-}
-
-
-/* live buckets that were evicted; looked for once a second, said once a
-   minute */
+/* live buckets that were evicted: said once a minute */
 
 void
 ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
@@ -523,13 +501,6 @@ ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
     ngx_shm_zone_t            **zones;
     ngx_http_ratelimit_zone_t  *zone;
 
-    static time_t               last;
-
-    if (ngx_time() == last) {
-        return;
-    }
-
-    last = ngx_time();
     zones = rmcf->zones.elts;
 
     for (i = 0; i < rmcf->zones.nelts; i++) {
