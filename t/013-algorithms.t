@@ -26,6 +26,7 @@ __DATA__
 
 
 === TEST 2: sliding never admits more than the quota in any interval as long as the window
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=2/1s algorithm=sliding;
@@ -74,6 +75,7 @@ __DATA__
 
 
 === TEST 5: fixed, the window opens with the key's first request
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=2/60s algorithm=fixed;
@@ -95,6 +97,7 @@ __DATA__
 
 
 === TEST 6: fixed, at the window's end the whole quota is there again
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=2/1s algorithm=fixed;
@@ -155,6 +158,7 @@ sub next_multiple { my ($s) = @_; return $s * (int(time() / $s) + 1); }
 
 
 === TEST 9: gcra, the limit told is the capacity, by default the quota's units
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy plain key=$arg_k quota=5/1h algorithm=gcra;

@@ -147,6 +147,7 @@ __DATA__
 
 
 === TEST 10: a cost of 0 only looks: always admitted, and nothing is charged
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/60s algorithm=fixed;

@@ -357,6 +357,7 @@ Retry-After: 60
 
 
 === TEST 18: a refused response's reset equals Retry-After, whatever the algorithm
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy sliding  key=$arg_k quota=1/900ms algorithm=sliding;

@@ -9,6 +9,7 @@ run_tests();
 __DATA__
 
 === TEST 1: behind a decision the variables say what was decided
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=2/1m algorithm=fixed;
@@ -50,6 +51,7 @@ __DATA__
 
 
 === TEST 3: read before any decision they only look: /rate_limit tells a client's standing
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=2/1m algorithm=fixed;

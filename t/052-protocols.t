@@ -17,6 +17,7 @@ run_tests();
 __DATA__
 
 === TEST 1: HTTP/1.0
+--- timed
 --- config
     location /t { ratelimit token; empty_gif; }
 --- request eval
@@ -70,6 +71,7 @@ yes
 
 
 === TEST 5: HTTP/2
+--- timed
 --- config
     location /t { ratelimit token; empty_gif; }
 --- http2
@@ -128,6 +130,7 @@ GET /statuses
 
 
 === TEST 8: HTTP/2, a refusal with a body, and HEAD
+--- timed
 --- config
     location /t { ratelimit token; ratelimit_body problem; empty_gif; }
 --- http2
@@ -161,6 +164,7 @@ GET /statuses
 
 
 === TEST 10: HEAD is counted as GET is
+--- timed
 --- config
     location /t { ratelimit token; empty_gif; }
 --- request eval
@@ -173,6 +177,7 @@ GET /statuses
 
 
 === TEST 11: gzip
+--- timed
 --- config
     location /t {
         ratelimit token;
@@ -211,6 +216,7 @@ some a text
 
 
 === TEST 13: hits of proxy_cache are counted, and their fields are of now, not of the cache
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=3/60s algorithm=fixed;

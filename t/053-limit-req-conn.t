@@ -113,6 +113,7 @@ Time::HiRes::sleep(0.1);
 
 
 === TEST 6: a request that limit_req delayed is charged once
+--- timed
 --- http_config
     limit_req_zone   $arg_k zone=smooth:64k rate=5r/s;
     ratelimit_zone   zone=api:64k;

@@ -291,6 +291,7 @@ alice:{PLAIN}secret
 
 
 === TEST 14: what preaccess decided ages until the response, authentication's time included
+--- timed
 --- http_config
     limit_req_zone   everybody zone=slow:64k rate=1r/s;
     ratelimit_zone   zone=api:64k;

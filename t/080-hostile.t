@@ -288,6 +288,7 @@ gcra 3
 
 
 === TEST 17: gcra at its maxima: the emptiest bucket fills in 31,622,400 s
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy most key=$arg_k quota=999999999/366d algorithm=gcra;
