@@ -85,8 +85,7 @@ if(EXISTS ${nginx_src}/debian/libnginx-mod.abisubstvars)
   string(REPLACE "nginx:abi=" "" NGINX_ABI "${abi}")
 endif()
 
-# As nginx's auto/make writes it.  The order is that of an auxiliary filter:
-# its header filter runs after not_modified's and before headers'.
+# As nginx's auto/make writes it, with the order that `config` gives.
 set(NGINX_MODULES_C ${CMAKE_BINARY_DIR}/ngx_http_ratelimit_module_modules.c)
 file(CONFIGURE OUTPUT ${NGINX_MODULES_C} CONTENT [[
 #include <ngx_config.h>

@@ -43,13 +43,13 @@ loads() {
         -g "pid $objs/nginx.pid;"
 }
 
-# The header filters run in the reverse of this order.
+# Right before the filter that a dynamic module asks to precede.
 static_order() {
-    local names
-    names=$(sed -n 's/^ *"\(ngx_http_[a-z0-9_]*filter_module\|ngx_http_ratelimit_module\)",$/\1/p' \
-        "$objs/static/ngx_modules.c" | grep -E 'headers|ratelimit|copy|not_mod')
-    same "$(printf 'ngx_http_%s_module\n' headers_filter ratelimit \
-        copy_filter not_modified_filter)" "$names"
+    local next
+    next=$(grep -A 1 '"ngx_http_ratelimit_module",' \
+        "$objs/static/ngx_modules.c" | sed -n 's/^ *"\(.*\)",$/\1/p')
+    same "$(sed -n '/module_order/,$s/^ *"\(.*\)",$/\1/p' \
+        "$objs"/dynamic/*_module_modules.c)" "$next"
 }
 
 same_order() {
