@@ -10,11 +10,12 @@ embedded() {
     sh src/api/embed.sh > "$BUILD/page.h" && python3 -c '
 import re, sys
 page = bytes(int(x, 16) for x in re.findall(r"0x(..)", open(sys.argv[1]).read()))
-for name in "css", "js":
-    assert open("src/api/page." + name, "rb").read() in page, name
+names = sys.argv[2:]
+for name in names:
+    assert open(name, "rb").read() in page, name
 assert page.startswith(b"<!DOCTYPE html>") and page.endswith(b"</html>\n")
-assert b"page.css" not in page and b"page.js\"" not in page
-assert page.count(b"@NONCE@") == 2' "$BUILD/page.h"
+assert b"page.css" not in page and b".js\"" not in page
+assert page.count(b"@NONCE@") == len(names)' "$BUILD/page.h" src/api/*.css src/api/*.js
 }
 
 check 'style and script stand in the page as they are' embedded
@@ -29,8 +30,16 @@ fi
 export NODE_PATH=$PLAYWRIGHT/node_modules
 bin=$PLAYWRIGHT/node_modules/.bin
 
-check eslint "$bin/eslint" -c t/browser/eslint.config.js \
-    src/api/page.js t/browser/page.js t/browser/eslint.config.js
+# The page's scripts share their names, so they are read as one.
+page_scripts() {
+    sed -n 's/^<script src="\(.*\)">.*/src\/api\/\1/p' src/api/page.html |
+        xargs cat | "$bin/eslint" -c t/browser/eslint.config.js --stdin \
+        --stdin-filename src/api/all.js
+}
+
+check 'eslint of the page' page_scripts
+check 'eslint of its test' "$bin/eslint" -c t/browser/eslint.config.js \
+    t/browser/*.js
 check html-validate "$bin/html-validate" -c t/browser/htmlvalidate.json \
     src/api/page.html
 check stylelint "$bin/stylelint" --config t/browser/stylelint.json \

@@ -1,0 +1,175 @@
+"use strict";
+
+// A single key: what is known of it, and what is done to it once confirmed.
+
+// What is known of a key, in words.
+function describe(key) {
+  const facts = [
+    ["Key id", "The same in a log's $ratelimit_key_id", key.key_id],
+    ["Policy", "", `${key.policy}, zone ${key.zone}`],
+    ["Limit", "Units of the quota, or of the bucket for gcra",
+      key.unlimited ? "unlimited" : key.limit === null
+        ? "depends on the request, and none was seen lately"
+        : `${number(key.limit)} in ${key.window}`
+          + ({ last_request: ", as at its last request",
+            bucket: ", about" }[key.limit_from] ?? "")],
+    ["Remaining", "Units that are left now", key.remaining === null ? "unknown"
+      : number(key.remaining)],
+    ["Admitted again", "When a request of one unit is",
+      key.retry_after_ms === null ? "now" : key.retry_after_ms === 0 ? "now"
+        : `in ${duration(key.retry_after_ms)}`],
+    ["All free again", "When the whole quota is there",
+      key.reset_ms === null || key.retry_after_ms > 0 ? ""
+        : key.reset_ms === 0 ? "now" : `in ${duration(key.reset_ms)}`],
+    ["Last seen", "The latest that is still known",
+      key.last_seen ? `${time(key.last_seen)}, ${ago(key.last_seen)}`
+        : key.stored ? "unknown" : "never, or long ago"],
+    ["Refused", "As far as the list of refused keys tells", key.refused
+      ? `${number(key.refused.count)} times since ${time(key.refused.since)}`
+        + `, last ${ago(key.refused.last)}` : "not lately"],
+    ["Lever", "What was changed here for this key",
+      key.lever ? leverIs(key.lever) + (key.lever.until
+        ? ` until ${time(key.lever.until)}` : "") : "none"],
+  ];
+  const list = make("dl");
+  for (const [label, meaning, text] of facts) {
+    if (text) {
+      list.append(make("dt", meaning ? { title: meaning } : {}, label),
+        make("dd", {}, text));
+    }
+  }
+  return list;
+}
+
+function makeCard(key) {
+  const card = make("div", { class: "card" }, describe(key));
+  if (!known.state?.write) {
+    return card;
+  }
+  const units = make("input", { size: "9", inputmode: "numeric",
+    value: String(key.limit ? 2 * key.limit : 100),
+    pattern: "[0-9]{1,9}|unlimited", title: "units, or unlimited" });
+  const hours = byId("lever-for").cloneNode(true);
+  hours.removeAttribute("id");
+  card.append(
+    make("div", { class: "buttons" },
+      make("button", { type: "button", onclick: () => reset(key) }, "Reset"),
+      make("button", { type: "button", onclick: () => letThrough(key) },
+        "Let through for an hour"),
+      ...(key.lever ? [make("button", { type: "button",
+        onclick: () => removeLever(key) }, "Remove lever")] : [])),
+    make("div", { class: "buttons" },
+      make("label", {}, "A quota of ", units),
+      make("label", {}, "for ", hours),
+      make("button", { type: "button",
+        onclick: () => giveQuota(key, units.value.trim(), hours.value) },
+      "Set")));
+  return card;
+}
+
+const target = (key) => new URLSearchParams(
+  { policy: key.policy, id: key.key_id }).toString();
+
+async function show(key) {
+  const answer = await ask(`keys?${target(key)}`);
+  byId("found").replaceChildren(makeCard(answer));
+  byId("found").scrollIntoView({ block: "nearest" });
+}
+
+async function lookUp(event) {
+  event.preventDefault();
+  const id = byId("look-id").value.trim();
+  // Not URLSearchParams, which writes a blank as the "+" that stays one.
+  const query = [`policy=${encodeURIComponent(byId("look-policy").value)}`];
+  if (id) {
+    query.push(`id=${encodeURIComponent(id)}`);
+  } else {
+    for (const input of byId("look-parts").querySelectorAll("input")) {
+      query.push(`key=${encodeURIComponent(input.value)}`);
+    }
+  }
+  await attempt(async () => {
+    const key = await ask(`keys?${query.join("&")}`);
+    byId("found").replaceChildren(makeCard(key));
+    tell("");
+  });
+}
+
+// ------------------------------------------------------------------ writing
+
+// Asks; true if it was confirmed.  The button that does nothing has the focus.
+function confirmed(title, text, label) {
+  setText(byId("ask-title"), title);
+  setText(byId("ask-text"), text);
+  setText(byId("ask-yes"), label);
+  const dialog = byId("ask");
+  dialog.returnValue = "";
+  dialog.showModal();
+  byId("ask-no").focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () =>
+      resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+// Asks, writes, and shows what came of it.
+async function write(question, method, path, done) {
+  if (!await confirmed(...question)) {
+    return;
+  }
+  await attempt(async () => {
+    const answer = await ask(path, method);
+    tell(done, true);
+    await refresh();
+    return answer;
+  });
+}
+
+function reset(key) {
+  return write(["Reset this key?", `All that ${nameOf(key)} has in use is `
+    + "taken off it: it may use its whole quota at once.", "Reset"],
+  "DELETE", `keys?${target(key)}`, `Reset ${nameOf(key)}.`).then(() => again(key));
+}
+
+function letThrough(key) {
+  return giveQuota(key, "unlimited", "1h");
+}
+
+function giveQuota(key, quota, howLong) {
+  const query = `levers?${target(key)}&quota=${encodeURIComponent(quota)}`
+    + (howLong ? `&for=${howLong}` : "");
+  const until = howLong ? `for ${howLong}` : "until the lever is removed";
+  return write(["Change this key's quota?", `The quota of ${nameOf(key)} is `
+    + `${quota} ${until}, whatever the configuration says.`, "Change"],
+  "PUT", query, `The quota of ${nameOf(key)} is ${quota}.`).then(() => again(key));
+}
+
+function removeLever(lever) {
+  const query = lever.key_id
+    ? target({ ...lever, policy: lever.policy ?? known.state.policies.find(
+      (policy) => policy.zone === lever.zone)?.name })
+    : lever.policy ? `policy=${lever.policy}`
+      : `zone=${encodeURIComponent(lever.zone)}`;
+  return write(["Remove this lever?", `For ${nameOf(lever)} all is as `
+    + "configured again.", "Remove"], "DELETE", `levers?${query}`,
+  `Removed the lever of ${nameOf(lever)}.`).then(() => again(lever));
+}
+
+function setLever(event) {
+  event.preventDefault();
+  const of = byId("lever-of");
+  const name = of.selectedOptions[0].textContent;
+  const scale = byId("lever-scale").value;
+  const howLong = byId("lever-for").value;
+  write(["Scale these quotas?", `Every quota of ${name} is ${scale} % of what `
+    + `is configured${howLong ? `, for ${howLong}` : ""}.`, "Scale"], "PUT",
+  `levers?${of.value}&scale=${encodeURIComponent(`${scale}%`)}`
+    + (howLong ? `&for=${howLong}` : ""), `Scaled ${name} to ${scale} %.`);
+}
+
+// Shows the key anew, if it is the one that is shown.
+function again(key) {
+  const shown = byId("found").querySelector("dd");
+  return shown && key.policy && shown.textContent === key.key_id
+    ? show(key).catch(() => {}) : undefined;
+}
