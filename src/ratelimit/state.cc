@@ -170,10 +170,22 @@ const char* read_blocks(Reader reader, const uint64_t seed[2], Visit visit) {
   return nullptr;
 }
 
+// The kind is read as what it is stored as: no other enumerator must be made.
+bool is_sound(const rl_lever_t& lever) {
+  static_assert(sizeof(lever.kind) == sizeof(uint32_t), "as stored");
+  uint32_t kind = 0;
+  std::memcpy(&kind, &lever.kind, sizeof(kind));
+  return kind >= RL_LEVER_SCALE && kind <= RL_LEVER_UNLIMITED &&
+         lever.value <= RL_MAX_UNITS && lever.until_ms < uint64_t{1} << 41;
+}
+
 void load_levers(const rl_zone_t* zone, const StateHeader& header,
                  int64_t shift, const rl_time_t& now) {
   for (uint64_t i = 0; i < header.nlevers && i < RL_MAX_LEVERS; ++i) {
     rl_lever_t lever = header.levers[i];
+    if (!is_sound(lever)) {
+      continue;
+    }
     if (lever.until_ms != 0) {
       const int64_t until = static_cast<int64_t>(lever.until_ms) + shift;
       lever.until_ms = until > 0 ? static_cast<uint64_t>(until) : 1;
