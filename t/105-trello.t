@@ -25,8 +25,9 @@ use Test::Nginx::Socket 'no_plan';
 # A filter for response bodies: what JSON::PP reads, and the text.
 sub read_by_json_pp {
     my ($body) = @_;
-    my $json = JSON::PP->new->utf8->decode($body);
+    my $json = eval { JSON::PP->new->utf8->decode($body) };
 
+    return "not JSON: $body" if ref $json ne 'HASH';
     return "$json->{error}: $json->{message}\n$body";
 }
 
