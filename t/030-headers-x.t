@@ -27,6 +27,7 @@ __DATA__
 
 
 === TEST 2: reset=delta is the default, and on a refusal equals Retry-After
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/90s algorithm=fixed;

@@ -7,6 +7,7 @@ run_tests();
 __DATA__
 
 === TEST 1: ietf: the policy's quota and window, what is left and until when
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/60s algorithm=fixed;
@@ -59,6 +60,7 @@ RateLimit: "token";r=4;t=6[01]
 
 
 === TEST 4: t of a gcra is the time to the next unit, q its capacity, w the time that fills it
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=6/1h algorithm=gcra capacity=2;
@@ -93,6 +95,7 @@ RateLimit: "token";r=4;t=6[01]
 
 
 === TEST 6: a refused response: t and Retry-After agree
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/60s algorithm=fixed;
@@ -109,6 +112,7 @@ RateLimit: "token";r=4;t=6[01]
 
 
 === TEST 7: t is left out where it would exceed Retry-After
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy minute key=$arg_k quota=1/60s algorithm=fixed;

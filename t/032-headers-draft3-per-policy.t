@@ -7,6 +7,7 @@ run_tests();
 __DATA__
 
 === TEST 1: draft3: three fields without a prefix, the reset in seconds
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/60s algorithm=fixed;

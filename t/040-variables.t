@@ -94,6 +94,7 @@ X-Hour: PASSED per_hour 20 17 3600 1h
 
 
 === TEST 5: _NAME on a refusal: who refused and who did not
+--- timed
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy minute key=$arg_k quota=1/1m algorithm=fixed;
