@@ -139,38 +139,39 @@ ngx_int_t
 ngx_http_ratelimit_api_send_json(ngx_http_ratelimit_api_call_t *call,
     ngx_uint_t status, json_t *json)
 {
-    char         *type;
+    char         *type, *text;
     size_t        len;
     ngx_int_t     rc;
     ngx_buf_t    *b;
     ngx_chain_t   out;
 
     rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-    len = json ? json_dumpb(json, NULL, 0, JSON_INDENT(2)) : 0;
-
-    if (len == 0) {
-        goto done;
-    }
-
-    b = ngx_create_temp_buf(call->request->pool, len + 1);
-    if (b == NULL) {
-        goto done;
-    }
-
-    b->last += json_dumpb(json, (char *) b->pos, len, JSON_INDENT(2));
-    *b->last++ = LF;
-
-    out.buf = b;
-    out.next = NULL;
-
-    type = (status < NGX_HTTP_SPECIAL_RESPONSE) ? "application/json"
-                                                : "application/problem+json";
-
-    rc = ngx_http_ratelimit_api_send(call, status, type, &out);
-
-done:
+    text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 
     json_decref(json);
+
+    if (text == NULL) {
+        return rc;
+    }
+
+    len = ngx_strlen(text);
+
+    b = ngx_create_temp_buf(call->request->pool, len + 1);
+
+    if (b) {
+        b->last = ngx_cpymem(b->last, text, len);
+        *b->last++ = LF;
+
+        out.buf = b;
+        out.next = NULL;
+
+        type = (status < NGX_HTTP_SPECIAL_RESPONSE)
+               ? "application/json" : "application/problem+json";
+
+        rc = ngx_http_ratelimit_api_send(call, status, type, &out);
+    }
+
+    free(text);
 
     return rc;
 }
