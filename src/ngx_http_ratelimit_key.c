@@ -260,6 +260,10 @@ ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
                                     &text)
         != NGX_OK)
     {
+        /* in a text of several parts nginx takes this for an empty one */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "ratelimit: no memory for a key");
         return NGX_ERROR;
     }
 
