@@ -113,7 +113,7 @@ ngx_http_ratelimit_jwt_parameters(ngx_conf_t *cf, ngx_str_t *token,
 
         } else {
             return ngx_http_ratelimit_invalid(cf, "parameter", &value[i],
-                                              "must be one of token=, leeway=");
+                       "must be one of token=, leeway=");
         }
     }
 

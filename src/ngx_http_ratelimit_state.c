@@ -28,7 +28,7 @@ typedef struct {
     ngx_fd_t                     fd;
     uint32_t                     set;        /* the next to write */
     uint64_t                     buckets;
-    ngx_file_uniq_t              written;    /* the file that we renamed last */
+    ngx_file_uniq_t              written;    /* the file renamed last */
     ngx_err_t                    err;        /* that was logged last */
     u_char                      *tmp;
     unsigned                     open:1;

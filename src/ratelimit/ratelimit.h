@@ -26,11 +26,11 @@ extern "C" {
 #define RL_NOEXCEPT
 #endif
 
-/* Bounds that the parsers enforce; the arithmetic's overflow proofs use them. */
-#define RL_MAX_UNITS 999999999u                  /* of a quota, a capacity, a cost */
+/* Bounds that the parsers enforce; proofs against overflow use them. */
+#define RL_MAX_UNITS 999999999u /* of a quota, a capacity, a cost */
 #define RL_MAX_WINDOW_MS (366ull * 86400 * 1000) /* 366 days */
 #define RL_MAX_MONTHS 12u                        /* of a calendar window */
-#define RL_MAX_ITEMS 128u                        /* policies that decide one request */
+#define RL_MAX_ITEMS 128u /* policies that decide one request */
 
 /* Bytes that are not terminated and not owned. */
 typedef struct {
@@ -84,8 +84,10 @@ typedef struct {
  * rl_parse_algorithm: one of the four names.
  * rl_parse_tz: "Z", "+09:00", "-03:30" as milliseconds east of UTC.
  */
-const char *rl_parse_quota(rl_str_t text, int months, rl_quota_t *out) RL_NOEXCEPT;
-const char *rl_parse_window(rl_str_t text, int months, rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_parse_quota(rl_str_t text, int months,
+                           rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_parse_window(rl_str_t text, int months,
+                            rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_parse_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_parse_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_parse_algorithm(rl_str_t text, rl_algorithm_e *out) RL_NOEXCEPT;
@@ -96,7 +98,8 @@ const char *rl_algorithm_name(rl_algorithm_e algorithm) RL_NOEXCEPT;
  * units times every scale, rounded down once at the end, at least 1 unless
  * units or a scale is 0, at most RL_MAX_UNITS.
  */
-uint32_t rl_scale_units(uint32_t units, const uint32_t *scales, size_t n) RL_NOEXCEPT;
+uint32_t rl_scale_units(uint32_t units, const uint32_t *scales,
+                        size_t n) RL_NOEXCEPT;
 
 /* -------------------------------------------------- memory and processes */
 
@@ -121,10 +124,11 @@ typedef struct {
  * rl_zone_attach checks the header of a table that is in use and leaves it
  * alone.  RL_ERROR: not a table of this layout and size.
  * rl_zone_carry copies every live bucket of `from` into the new table `to`,
- * which nobody uses yet, and makes the secret of `from` that of `to`: policies'
- * secrets are made after it.  The process must have joined, if only for this;
- * other processes may go on using `from` meanwhile.  Where `to` has no room for
- * all, the smallest debts are lost.  Returns the number carried.
+ * which nobody uses yet, and makes the secret of `from` that of `to`: the
+ * secrets of policies are made after it.  The process must have joined, if
+ * only for this; other processes may go on using `from` meanwhile.  Where `to`
+ * has no room for all, the smallest debts are lost.  Returns how many it
+ * carried.
  */
 int rl_zone_create(rl_zone_t *zone, void *memory, size_t size,
                    const unsigned char seed[16]) RL_NOEXCEPT;
@@ -170,15 +174,16 @@ void rl_registry_create(void *memory) RL_NOEXCEPT;
 int rl_registry_attach(void *memory) RL_NOEXCEPT;
 
 /*
- * Joining once more only renews the zones, which must stay where they are until
- * the process leaves.  RL_ERROR: every slot belongs to a living process.
+ * Joining once more only renews the zones, which must stay where they are
+ * until the process leaves.  RL_ERROR: every slot belongs to a living process.
  */
 int rl_process_join(rl_process_t *process, void *registry,
                     const rl_zone_t *const *zones, size_t nzones) RL_NOEXCEPT;
 void rl_process_leave(rl_process_t *process) RL_NOEXCEPT;
 
 uint64_t rl_zone_carry(rl_process_t *process, const rl_zone_t *to,
-                       const rl_zone_t *from, const rl_time_t *now) RL_NOEXCEPT;
+                       const rl_zone_t *from,
+                       const rl_time_t *now) RL_NOEXCEPT;
 
 /* ------------------------------------------------------------- state files */
 
@@ -335,8 +340,8 @@ const rl_item_t *rl_speaker(const rl_item_t *items, size_t n,
 #define RL_MAX_LEVERS 40u
 
 typedef enum {
-  RL_LEVER_SCALE = 1,    /* value: thousandths of a percent, as rl_parse_scale */
-  RL_LEVER_UNITS = 2,    /* value: the quota's units in place of the policy's */
+  RL_LEVER_SCALE = 1,    /* value: thousandths of a percent */
+  RL_LEVER_UNITS = 2,    /* value: the units of the quota */
   RL_LEVER_UNLIMITED = 3 /* the policy does not apply */
 } rl_lever_kind_e;
 
@@ -640,7 +645,8 @@ typedef struct {
   rl_str_t prefix;      /* x-ratelimit, per-policy */
 } rl_dialect_t;
 
-const char *rl_parse_dialect(rl_str_t text, rl_dialect_kind_e *out) RL_NOEXCEPT;
+const char *rl_parse_dialect(rl_str_t text,
+                             rl_dialect_kind_e *out) RL_NOEXCEPT;
 const char *rl_parse_reset(rl_str_t text, rl_reset_e *out) RL_NOEXCEPT;
 /* What a field name may begin with: a token of RFC 9110. */
 const char *rl_parse_prefix(rl_str_t text, rl_str_t *out) RL_NOEXCEPT;

@@ -44,7 +44,7 @@ struct StateBucket {
 struct StateBlock {
   uint32_t magic;
   uint32_t n;
-  uint64_t first_set;  // no two blocks of a file are alike, nor in another order
+  uint64_t first_set;  // so no block may stand twice, or out of its order
   uint64_t checksum[2];
   // StateBucket[n] follows
 };

@@ -133,7 +133,8 @@ TEST(State, AnotherBootMovesTheTimes) {
       const uint32_t half = algorithm == RL_GCRA ? 1 : 0;
       EXPECT_EQ(half, after.remaining(item, now)) << algorithm;
       // A window later, and what ticks are rounded by, everything is back.
-      now = {new_base + kHour - gone + kHour / 128, kWall + kHour + kHour / 128};
+      const uint64_t slack = kHour / 128;
+      now = {new_base + kHour - gone + slack, kWall + kHour + slack};
       EXPECT_EQ(2u, after.remaining(item, now)) << algorithm;
       // But not before; kWall lies on the hour.
       now = {new_base + kHour - gone - 1000, kWall + kHour - 1000};
