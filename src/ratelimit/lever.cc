@@ -2,8 +2,8 @@
 //
 // A handful of words in the zone's header, read by every request of the zone
 // and written once in a while.  A reader takes no lock: a lever becomes
-// visible when its id is stored, last; one that is being changed is read with the old
-// value or the new one, and either was in force a moment ago.
+// visible when its id is stored, last; one that is being changed is read with
+// the old value or the new one, and either was in force a moment ago.
 
 #include "zone.h"
 
