@@ -53,7 +53,7 @@ sub http_block {
     $text =~ s/^ *\w+_temp_path .*\n//mg;
     $text =~ s/\baccess_log +access\.log/access_log logs\/access.log/g;
 
-    $text =~ s/(ratelimit_jwt +\w+ +)(?=[\w.-]+;)/$1@{[getcwd()]}\/$Folder\//g;
+    $text =~ s/(ratelimit_jwt +\w+ +)(?=[\w.-]+[ ;])/$1@{[getcwd()]}\/$Folder\//g;
     $text =~ s/\/run\/nginx\//run_dir() . '\/'/ge;
 
     my $servers = $text =~ s/(listen +)127\.0\.0\.1:8080;/$1\$TEST_NGINX_SERVER_PORT;/g;
