@@ -37,6 +37,7 @@ mode_asan() {
     build_project -DNGINX_SRC="$nginx_src" \
         -DRATELIMIT_SANITIZE=address,undefined
     run_unit
+    run_planted
 
     # Commas, not colons: Test::Nginx adds the block's name to log_path.
     ASAN_OPTIONS=detect_odr_violation=0,detect_leaks=0,log_path=$build/reports/asan \
