@@ -1,11 +1,11 @@
 #!/bin/bash
 
 # The page of ratelimit_api in Debian's chromium, by playwright-core of npm.
-# $PLAYWRIGHT is where t/run has put that, $NO_BROWSER why there is none.
+# $NPM_DIR is where t/run has put that, $NO_BROWSER why there is none.
 
 . t/tools/tap.sh
 
-if [ -n "${NO_BROWSER:-}" ] || [ -z "${PLAYWRIGHT:-}" ]; then
+if [ -n "${NO_BROWSER:-}" ] || [ -z "${NPM_DIR:-}" ]; then
     echo "# SKIPPED: no browser test, ${NO_BROWSER:-t/run has not installed one}" >&2
     echo "ok 1 # SKIP ${NO_BROWSER:-t/run has not installed a browser}"
     echo '1..1'
@@ -49,5 +49,5 @@ END
 "$NGINX_BINARY" -p "$dir/" -c "$dir/nginx.conf" -e "$dir/error.log" || exit 1
 trap 'kill "$(cat "$dir/nginx.pid")"' EXIT
 
-export NODE_PATH=$PLAYWRIGHT/node_modules NO_PROXY='*'
+export NODE_PATH=$NPM_DIR/node_modules NO_PROXY='*'
 timeout 240 node t/browser/page.js "http://127.0.0.1:$port" "$dir"

@@ -1,7 +1,7 @@
 #!/bin/bash
 
 # The sources of ratelimit_api's page, as linters see them, and what becomes
-# of them.  $PLAYWRIGHT is where t/run has put the linters, $NO_LINTER why
+# of them.  $NPM_DIR is where t/run has put the linters, $NO_NPM why
 # there are none.
 
 . t/tools/tap.sh
@@ -20,15 +20,15 @@ assert page.count(b"@NONCE@") == len(names)' "$BUILD/page.h" src/api/*.css src/a
 
 check 'style and script stand in the page as they are' embedded
 
-if [ -n "${NO_LINTER:-}" ] || [ -z "${PLAYWRIGHT:-}" ]; then
-    echo "# SKIPPED: no linters, ${NO_LINTER:-t/run has not installed them}" >&2
-    echo "ok 2 # SKIP ${NO_LINTER:-t/run has not installed linters}"
+if [ -n "${NO_NPM:-}" ] || [ -z "${NPM_DIR:-}" ]; then
+    echo "# SKIPPED: no linters, ${NO_NPM:-t/run has not installed them}" >&2
+    echo "ok 2 # SKIP ${NO_NPM:-t/run has not installed linters}"
     echo '1..2'
     exit
 fi
 
-export NODE_PATH=$PLAYWRIGHT/node_modules
-bin=$PLAYWRIGHT/node_modules/.bin
+export NODE_PATH=$NPM_DIR/node_modules
+bin=$NPM_DIR/node_modules/.bin
 
 # The page's scripts share their names, so they are read as one.
 page_scripts() {
@@ -43,6 +43,6 @@ check 'eslint of its test' "$bin/eslint" -c t/browser/eslint.config.js \
 check html-validate "$bin/html-validate" -c t/browser/htmlvalidate.json \
     src/api/page.html
 check stylelint "$bin/stylelint" --config t/browser/stylelint.json \
-    --config-basedir "$PLAYWRIGHT" src/api/page.css
+    --config-basedir "$NPM_DIR" src/api/page.css
 
 finish

@@ -160,43 +160,33 @@ get_promtool() {
     "$promtool" --version > /dev/null || stop 'promtool does not run here'
 }
 
-# get_npm PACKAGE: from the npm registry, below the cache, for what Debian does
-# not package; sets $npm_dir, the folder that holds node_modules.
+# get_npm: what Debian does not package, from the npm registry, below the
+# cache; sets $npm_dir, the folder that holds node_modules, and $no_npm to why
+# there is none, which is said aloud and stops nothing: not every machine may
+# use npm.
 get_npm() {
-    npm_dir=$cache/npm-$1
-    if [ ! -d "$npm_dir/node_modules/$1" ]; then
-        command -v node > /dev/null || install nodejs
-        command -v npm > /dev/null || install npm
-        say "getting $1 from the npm registry"
+    npm_dir=$cache/npm no_npm=
+    (command -v node && command -v npm) > /dev/null ||
+        (install nodejs npm) || no_npm='no nodejs and npm can be installed'
+    if [ -z "$no_npm" ] && [ ! -e "$npm_dir/complete" ]; then
+        say 'getting playwright-core, linters, structured-headers from npm'
         rm -rf "$npm_dir" && mkdir -p "$npm_dir"
-        (cd "$npm_dir" && npm install --no-audit --no-fund --prefix . "$1") \
-            < /dev/null > "$npm_dir/log" 2>&1 ||
-            { tail -n 20 "$npm_dir/log" >&2; stop "$1 could not be installed"; }
+        (cd "$npm_dir" && npm install --no-audit --no-fund --no-save \
+            playwright-core@1 structured-headers@2 eslint@9 @eslint/js@9 \
+            html-validate@9 stylelint@16 stylelint-config-standard@38 &&
+            touch complete) < /dev/null > "$npm_dir/log" 2>&1 ||
+            { tail -n 5 "$npm_dir/log" >&2
+              no_npm='npm install does not work here'; }
     fi
+    [ -z "$no_npm" ] ||
+        say "SKIPPED: page's linters, structured fields, $no_npm"
 }
 
-# get_browser: playwright-core and linters from npm below the cache, and
-# Debian's chromium; sets $playwright, and $no_linter and $no_browser to why
-# there is none, which is said aloud and stops nothing: not every machine may
-# use npm or has a chromium.
+# get_browser: Debian's chromium, for what get_npm got; sets $no_browser to why
+# there is none.
 get_browser() {
-    local dir=$cache/node
-    playwright=$dir no_linter= no_browser=
-    (command -v node && command -v npm) > /dev/null ||
-        (install nodejs npm) || no_linter='no nodejs and npm can be installed'
-    if [ -z "$no_linter" ] && [ ! -x "$dir/node_modules/.bin/stylelint" ]; then
-        say 'getting playwright-core and linters from npm'
-        mkdir -p "$dir"
-        (cd "$dir" && npm install --no-audit --no-fund --no-save \
-            playwright-core@1 eslint@9 @eslint/js@9 html-validate@9 \
-            stylelint@16 stylelint-config-standard@38) \
-            < /dev/null > "$dir/npm.log" 2>&1 ||
-            { tail -n 5 "$dir/npm.log" >&2
-              no_linter='npm install does not work here'; }
-    fi
-    no_browser=$no_linter
+    no_browser=$no_npm
     [ -n "$no_browser" ] || (install chromium fonts-dejavu-core) ||
         no_browser='no chromium can be installed'
-    [ -z "$no_linter" ] || say "SKIPPED: page's linters, $no_linter"
     [ -z "$no_browser" ] || say "SKIPPED: browser test, $no_browser"
 }

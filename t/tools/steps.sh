@@ -118,7 +118,6 @@ run_checks() {
     wanted checks || return 0
     [ ${#files[@]} -gt 0 ] || files=(t/check/*.sh)
     NGINX_BINARY=$nginx MODULE=$module BUILD=$build PROMTOOL=$promtool \
-        PLAYWRIGHT=$playwright NO_LINTER=$no_linter NO_BROWSER=$no_browser \
-        STRUCTURED_HEADERS=$npm_dir \
+        NPM_DIR=$npm_dir NO_NPM=$no_npm NO_BROWSER=$no_browser \
         run_tap checks "$build/checks" "${files[@]}"
 }
