@@ -30,6 +30,7 @@ function setText(element, text) {
 // Makes the children of `parent` those of `items`, by key: what is there
 // already is changed in place, so that nobody loses the focus.
 function arrange(parent, items, keyOf, create, update) {
+  const focused = document.activeElement;
   const before = new Map();
   for (const child of parent.children) {
     before.set(child.dataset.key, child);
@@ -52,6 +53,10 @@ function arrange(parent, items, keyOf, create, update) {
   }
   for (const child of before.values()) {
     child.remove();
+  }
+  // What is moved loses it.
+  if (parent.contains(focused) && focused !== document.activeElement) {
+    focused.focus();
   }
 }
 

@@ -97,18 +97,24 @@ async function lookUp(event) {
 
 // ------------------------------------------------------------------ writing
 
+// Takes the answer to what was asked last.  The dialog's "close" would tell it
+// too, but later: a question that is asked at once again would hear it.
+let takeAnswer = () => {};
+
+function answer(yes) {
+  byId("ask").close();
+  takeAnswer(yes);
+}
+
 // Asks; true if it was confirmed.  The button that does nothing has the focus.
 function confirmed(title, text, label) {
   setText(byId("ask-title"), title);
   setText(byId("ask-text"), text);
   setText(byId("ask-yes"), label);
-  const dialog = byId("ask");
-  dialog.returnValue = "";
-  dialog.showModal();
+  byId("ask").showModal();
   byId("ask-no").focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () =>
-      resolve(dialog.returnValue === "yes"), { once: true });
+    takeAnswer = resolve;
   });
 }
 

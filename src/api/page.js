@@ -242,8 +242,9 @@ byId("pause").addEventListener("click", () => {
   showAge();
   turn();
 });
-byId("ask-no").addEventListener("click", () => byId("ask").close("no"));
-byId("ask-yes").addEventListener("click", () => byId("ask").close("yes"));
+byId("ask").addEventListener("cancel", () => answer(false));
+byId("ask-no").addEventListener("click", () => answer(false));
+byId("ask-yes").addEventListener("click", () => answer(true));
 byId("look").addEventListener("submit", lookUp);
 byId("look-policy").addEventListener("change", showParts);
 byId("lever").addEventListener("submit", setLever);
