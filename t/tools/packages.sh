@@ -171,7 +171,7 @@ get_npm() {
     if [ -z "$no_npm" ] && [ ! -e "$npm_dir/complete" ]; then
         say 'getting playwright-core, linters, structured-headers from npm'
         rm -rf "$npm_dir" && mkdir -p "$npm_dir"
-        (cd "$npm_dir" && npm install --no-audit --no-fund --no-save \
+        (cd "$npm_dir" && npm install --no-audit --no-fund --no-save --fetch-retries=1 \
             playwright-core@1 structured-headers@2 eslint@9 @eslint/js@9 \
             html-validate@9 stylelint@16 stylelint-config-standard@38 &&
             touch complete) < /dev/null > "$npm_dir/log" 2>&1 ||
