@@ -101,7 +101,7 @@ async function lookUp(event) {
 // too, but later: a question that is asked at once again would hear it.
 let takeAnswer = () => {};
 
-function answer(yes) {
+function settle(yes) {
   byId("ask").close();
   takeAnswer(yes);
 }

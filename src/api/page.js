@@ -242,9 +242,9 @@ byId("pause").addEventListener("click", () => {
   showAge();
   turn();
 });
-byId("ask").addEventListener("cancel", () => answer(false));
-byId("ask-no").addEventListener("click", () => answer(false));
-byId("ask-yes").addEventListener("click", () => answer(true));
+byId("ask").addEventListener("cancel", () => settle(false));
+byId("ask-no").addEventListener("click", () => settle(false));
+byId("ask-yes").addEventListener("click", () => settle(true));
 byId("look").addEventListener("submit", lookUp);
 byId("look-policy").addEventListener("change", showParts);
 byId("lever").addEventListener("submit", setLever);
