@@ -321,6 +321,9 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_ratelimit_loc_conf_t *prev = parent;
     ngx_http_ratelimit_loc_conf_t *conf = child;
 
+    char                        *rv;
+    ngx_http_ratelimit_entry_t  *entry;
+
     ngx_conf_merge_uint_value(conf->inherit, prev->inherit,
                               NGX_HTTP_RATELIMIT_INHERIT_ON);
     ngx_conf_merge_ptr_value(conf->dry_run, prev->dry_run, NULL);
@@ -338,7 +341,17 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->jwt = prev->jwt;
     }
 
-    return ngx_http_ratelimit_merge_rules(cf, prev, conf);
+    rv = ngx_http_ratelimit_merge_rules(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    entry = conf->preaccess.elts;
+
+    conf->quick = conf->preaccess.nelts == 1 && entry->rule->plain
+                  && entry->rule->settle == NULL && conf->dry_run == NULL;
+
+    return NGX_CONF_OK;
 }
 
 

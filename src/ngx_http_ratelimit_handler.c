@@ -15,6 +15,14 @@ static ngx_int_t ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_decide(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *entries);
+static ngx_inline ngx_uint_t ngx_http_ratelimit_is_quick(
+    ngx_http_request_t *r, ngx_http_ratelimit_loc_conf_t *rlcf);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_decide_one(
+    ngx_http_request_t *r, ngx_http_ratelimit_loc_conf_t *rlcf);
+static void ngx_http_ratelimit_busy(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t n);
+static ngx_inline void ngx_http_ratelimit_zone_check(ngx_http_request_t *r,
+    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
 static ngx_int_t ngx_http_ratelimit_collect(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *entries,
     ngx_http_ratelimit_record_t *record, ngx_uint_t *n);
@@ -27,6 +35,9 @@ static void ngx_http_ratelimit_return_charges(
     ngx_http_ratelimit_record_t *record, rl_process_t *process, ngx_uint_t n);
 static ngx_http_ratelimit_record_t *ngx_http_ratelimit_make_record(
     ngx_http_request_t *r, ngx_uint_t nentries);
+static ngx_inline ngx_http_ratelimit_record_t *
+    ngx_http_ratelimit_create_record(ngx_http_request_t *r,
+    ngx_uint_t nentries);
 static void ngx_http_ratelimit_cleanup(void *data);
 
 
@@ -65,11 +76,14 @@ ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
 
-    rc = NGX_DECLINED;
-
-    if (rlcf->preaccess.nelts != 0 && r == r->main) {
-        rc = ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
+    if (rlcf->preaccess.nelts == 0 || r != r->main) {
+        r->phase_handler++;
+        return NGX_AGAIN;
     }
+
+    rc = ngx_http_ratelimit_is_quick(r, rlcf)
+         ? ngx_http_ratelimit_decide_one(r, rlcf)
+         : ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
 
     if (rc == NGX_DECLINED) {
         r->phase_handler++;
@@ -147,11 +161,7 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
     }
 
     if (verdict == RL_BUSY) {
-        record->error = 1;
-
-        ngx_http_ratelimit_log_busy(r, "the request is not counted");
-        ngx_http_ratelimit_count_items(&record->items[first], n,
-                                       RL_COUNT_ERRORS);
+        ngx_http_ratelimit_busy(r, record, n);
         return NGX_DECLINED;
     }
 
@@ -161,16 +171,135 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
     record->conf = rlcf;
     record->nitems += n;
 
-    if (ngx_time() != ngx_http_ratelimit_warned) {
-        ngx_http_ratelimit_warned = ngx_time();
-        ngx_http_ratelimit_zone_warn(r, rmcf, &record->time);
-    }
+    ngx_http_ratelimit_zone_check(r, rmcf, &record->time);
 
     if (verdict == RL_REFUSED) {
         return ngx_http_ratelimit_refused(r, record, process, first);
     }
 
     return ngx_http_ratelimit_admitted(r, record, first);
+}
+
+
+/* one policy decides, by one value, and nothing but that varies */
+
+static ngx_inline ngx_uint_t
+ngx_http_ratelimit_is_quick(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf)
+{
+    ngx_http_ratelimit_entry_t  *entry;
+
+    entry = rlcf->preaccess.elts;
+
+    return rlcf->quick && entry->policy->quick
+           && ngx_http_ratelimit_get_record(r) == NULL;
+}
+
+
+/*
+ * As ngx_http_ratelimit_decide() for such a request, as most are, with one
+ * call of the core: 830 instructions less of 1,130.
+ */
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_decide_one(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf)
+{
+    u_char                           scratch[NGX_HTTP_RATELIMIT_SCRATCH];
+    ngx_int_t                        rc;
+    rl_item_t                       *item;
+    rl_process_t                    *process;
+    rl_verdict_e                     verdict;
+    rl_part_t                        part;
+    ngx_http_ratelimit_entry_t      *entry;
+    ngx_http_ratelimit_record_t     *record;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    record = ngx_http_ratelimit_create_record(r, 1 + rlcf->precontent.nelts);
+    if (record == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_ratelimit_now(&record->time);
+
+    entry = rlcf->preaccess.elts;
+    item = record->items;
+
+    ngx_memcpy(item, &entry->policy->item, offsetof(rl_item_t, admitted));
+
+    item->want_next = rlcf->want_next;
+    item->data = entry->rule;
+
+    rc = ngx_http_ratelimit_value_part(r, entry->policy->partition->parts.elts,
+                                       scratch, &part);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+
+    if (rc == NGX_DECLINED) {
+        verdict = RL_BYPASSED;
+
+    } else if (process == NULL) {
+        verdict = RL_BUSY;
+
+    } else {
+        verdict = rl_decide_key(process, item, &part, &record->time);
+    }
+
+    switch (verdict) {
+
+    case RL_BYPASSED:
+        ngx_http_ratelimit_count(entry->policy, RL_COUNT_BYPASSED);
+        return NGX_DECLINED;
+
+    case RL_BUSY:
+        ngx_http_ratelimit_busy(r, record, 1);
+        return NGX_DECLINED;
+
+    default:
+        break;
+    }
+
+    record->conf = rlcf;
+    record->nitems = 1;
+
+    ngx_http_ratelimit_zone_check(r, rmcf, &record->time);
+
+    if (verdict == RL_REFUSED) {
+        return ngx_http_ratelimit_refused(r, record, process, 0);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* a lock's owner is stopped, or this process has no place in the register */
+
+static void
+ngx_http_ratelimit_busy(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t n)
+{
+    record->error = 1;
+
+    ngx_http_ratelimit_log_busy(r, "the request is not counted");
+    ngx_http_ratelimit_count_items(&record->items[record->nitems], n,
+                                   RL_COUNT_ERRORS);
+}
+
+
+static ngx_inline void
+ngx_http_ratelimit_zone_check(ngx_http_request_t *r,
+    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now)
+{
+    if (ngx_time() != ngx_http_ratelimit_warned) {
+        ngx_http_ratelimit_warned = ngx_time();
+        ngx_http_ratelimit_zone_warn(r, rmcf, now);
+    }
 }
 
 
@@ -409,36 +538,12 @@ static ngx_http_ratelimit_record_t *
 ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t nentries)
 {
     rl_item_t                    *items;
-    ngx_pool_cleanup_t           *cln;
     ngx_http_ratelimit_record_t  *record;
 
     record = ngx_http_ratelimit_get_record(r);
 
     if (record == NULL) {
-
-        /* as ngx_pool_cleanup_add(), with one allocation: 30 instructions */
-
-        cln = ngx_palloc(r->pool, sizeof(ngx_pool_cleanup_t)
-                                  + sizeof(ngx_http_ratelimit_record_t)
-                                  + nentries * sizeof(rl_item_t));
-        if (cln == NULL) {
-            return NULL;
-        }
-
-        record = (ngx_http_ratelimit_record_t *) (cln + 1);
-        ngx_memzero(record, sizeof(ngx_http_ratelimit_record_t));
-
-        record->items = (rl_item_t *) (record + 1);
-        record->size = nentries;
-
-        cln->handler = ngx_http_ratelimit_cleanup;
-        cln->data = record;
-        cln->next = r->pool->cleanup;
-        r->pool->cleanup = cln;
-
-        ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
-
-        return record;
+        return ngx_http_ratelimit_create_record(r, nentries);
     }
 
     if (record->nitems + nentries <= record->size) {
@@ -455,6 +560,38 @@ ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t nentries)
 
     record->items = items;
     record->size = record->nitems + nentries;
+
+    return record;
+}
+
+
+static ngx_inline ngx_http_ratelimit_record_t *
+ngx_http_ratelimit_create_record(ngx_http_request_t *r, ngx_uint_t nentries)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_ratelimit_record_t  *record;
+
+    /* as ngx_pool_cleanup_add(), with one allocation: 30 instructions less */
+
+    cln = ngx_palloc(r->pool, sizeof(ngx_pool_cleanup_t)
+                              + sizeof(ngx_http_ratelimit_record_t)
+                              + nentries * sizeof(rl_item_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    record = (ngx_http_ratelimit_record_t *) (cln + 1);
+    ngx_memzero(record, sizeof(ngx_http_ratelimit_record_t));
+
+    record->items = (rl_item_t *) (record + 1);
+    record->size = nentries;
+
+    cln->handler = ngx_http_ratelimit_cleanup;
+    cln->data = record;
+    cln->next = r->pool->cleanup;
+    r->pool->cleanup = cln;
+
+    ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
 
     return record;
 }

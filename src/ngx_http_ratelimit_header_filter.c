@@ -11,12 +11,14 @@
 
 
 static ngx_int_t ngx_http_ratelimit_header_filter(ngx_http_request_t *r);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_tell(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record);
 static ngx_int_t ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
 static ngx_int_t ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
-    rl_field_t *names, const rl_item_t *item);
+    ngx_table_elt_t *fields, const rl_item_t *item);
 static ngx_int_t ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
@@ -29,30 +31,42 @@ static u_char *ngx_http_ratelimit_skip(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 static ngx_int_t ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
-    rl_field_t *names, rl_str_t *values, ngx_uint_t n);
+    ngx_table_elt_t *fields, rl_str_t *values, ngx_uint_t n);
 static void ngx_http_ratelimit_remove_field(ngx_http_request_t *r,
-    rl_field_t *name);
+    ngx_table_elt_t *field);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
+/* runs for every response: what it does for few of them is apart */
+
 static ngx_int_t
 ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
 {
-    ngx_uint_t                      i;
-    ngx_http_ratelimit_record_t    *record;
+    ngx_http_ratelimit_record_t  *record;
+
+    if (r == r->main) {
+        record = ngx_http_ratelimit_get_record(r);
+
+        if (record && record->nitems
+            && (record->conf->dialects || record->refused || record->responds)
+            && ngx_http_ratelimit_tell(r, record) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_tell(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    ngx_uint_t                      i, n;
     ngx_http_ratelimit_dialect_t  **dialects;
-
-    if (r != r->main) {
-        return ngx_http_next_header_filter(r);
-    }
-
-    record = ngx_http_ratelimit_get_record(r);
-
-    if (record == NULL || record->nitems == 0) {
-        return ngx_http_next_header_filter(r);
-    }
 
     if (record->time.mono_ms != ngx_http_ratelimit_mono_ms()) {
         ngx_http_ratelimit_age_record(record);
@@ -66,8 +80,9 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
 
     if (record->conf->dialects) {
         dialects = record->conf->dialects->elts;
+        n = record->conf->dialects->nelts;
 
-        for (i = 0; i < record->conf->dialects->nelts; i++) {
+        for (i = 0; i < n; i++) {
             if (ngx_http_ratelimit_add_dialect(r, record, dialects[i])
                 != NGX_OK)
             {
@@ -76,13 +91,8 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
         }
     }
 
-    if (record->refused
-        && ngx_http_ratelimit_add_retry_after(r, record) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_next_header_filter(r);
+    return record->refused ? ngx_http_ratelimit_add_retry_after(r, record)
+                           : NGX_OK;
 }
 
 
@@ -114,12 +124,15 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
         break;
     }
 
-    item = rl_speaker(record->items, record->nitems, skip);
+    item = (record->nitems == 1 && skip == NULL
+            && !record->items->policy->hidden)
+           ? record->items
+           : rl_speaker(record->items, record->nitems, skip);
     if (item == NULL) {
         return NGX_OK;
     }
 
-    return ngx_http_ratelimit_add_item(r, record, dialect, dialect->names,
+    return ngx_http_ratelimit_add_item(r, record, dialect, dialect->fields,
                                        item);
 }
 
@@ -129,7 +142,7 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
-    rl_field_t *names, const rl_item_t *item)
+    ngx_table_elt_t *fields, const rl_item_t *item)
 {
     u_char    *buf;
     rl_str_t   values[RL_DIALECT_FIELDS];
@@ -141,7 +154,7 @@ ngx_http_ratelimit_add_item(ngx_http_request_t *r,
 
     rl_render_values(&dialect->core, item, &record->time, buf, values);
 
-    return ngx_http_ratelimit_add_fields(r, names, values,
+    return ngx_http_ratelimit_add_fields(r, fields, values,
                                          dialect->nfields);
 }
 
@@ -165,8 +178,9 @@ ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
         policy = (ngx_http_ratelimit_policy_t *) item->policy;
 
         if (ngx_http_ratelimit_add_item(r, record, dialect,
-                            &dialect->names[policy->index * RL_DIALECT_FIELDS],
-                            item)
+                                  dialect->fields
+                                  + policy->index * RL_DIALECT_FIELDS,
+                                        item)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -197,7 +211,7 @@ ngx_http_ratelimit_add_ietf(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    return ngx_http_ratelimit_add_fields(r, dialect->names, values,
+    return ngx_http_ratelimit_add_fields(r, dialect->fields, values,
                                          dialect->nfields);
 }
 
@@ -238,10 +252,10 @@ static ngx_int_t
 ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
-    u_char      *buf;
-    uint64_t     seconds;
-    rl_str_t     value;
-    rl_field_t   field;
+    u_char           *buf;
+    uint64_t          seconds;
+    rl_str_t          value;
+    ngx_table_elt_t   field;
 
     buf = ngx_pnalloc(r->pool, NGX_INT64_LEN);
     if (buf == NULL) {
@@ -254,15 +268,18 @@ ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
                                         rl_render_u64(ngx_max(seconds, 1),
                                                       buf));
 
-    field.name = ngx_http_ratelimit_make_str((u_char *) "Retry-After", 11);
-    field.lower = ngx_http_ratelimit_make_str((u_char *) "retry-after", 11);
+    ngx_memzero(&field, sizeof(ngx_table_elt_t));
+
+    field.hash = 1;
+    ngx_str_set(&field.key, "Retry-After");
+    field.lowcase_key = (u_char *) "retry-after";
 
     return ngx_http_ratelimit_add_fields(r, &field, &value, 1);
 }
 
 
 static ngx_int_t
-ngx_http_ratelimit_add_fields(ngx_http_request_t *r, rl_field_t *names,
+ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
     rl_str_t *values, ngx_uint_t n)
 {
     ngx_list_t       *headers;
@@ -271,7 +288,7 @@ ngx_http_ratelimit_add_fields(ngx_http_request_t *r, rl_field_t *names,
 
     if (r->upstream) {
         for (i = 0; i < n; i++) {
-            ngx_http_ratelimit_remove_field(r, &names[i]);
+            ngx_http_ratelimit_remove_field(r, &fields[i]);
         }
     }
 
@@ -292,15 +309,9 @@ ngx_http_ratelimit_add_fields(ngx_http_request_t *r, rl_field_t *names,
             }
         }
 
-        h->hash = 1;
-        h->key.len = names[i].name.len;
-        h->key.data = (u_char *) names[i].name.data;
+        *h = fields[i];
         h->value.len = values[i].len;
         h->value.data = (u_char *) values[i].data;
-        h->lowcase_key = (u_char *) names[i].lower.data;
-#if (nginx_version >= 1023000)
-        h->next = NULL;
-#endif
     }
 
     return NGX_OK;
@@ -310,7 +321,7 @@ ngx_http_ratelimit_add_fields(ngx_http_request_t *r, rl_field_t *names,
 /* the upstream's field of the same name: two would contradict each other */
 
 static void
-ngx_http_ratelimit_remove_field(ngx_http_request_t *r, rl_field_t *name)
+ngx_http_ratelimit_remove_field(ngx_http_request_t *r, ngx_table_elt_t *field)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
@@ -322,9 +333,9 @@ ngx_http_ratelimit_remove_field(ngx_http_request_t *r, rl_field_t *name)
 
         for (i = 0; i < part->nelts; i++) {
 
-            if (h[i].key.len == name->lower.len
-                && ngx_strncasecmp(h[i].key.data, (u_char *) name->lower.data,
-                                   name->lower.len)
+            if (h[i].key.len == field->key.len
+                && ngx_strncasecmp(h[i].key.data, field->lowcase_key,
+                                   field->key.len)
                    == 0)
             {
                 h[i].hash = 0;

@@ -274,8 +274,10 @@ ngx_http_ratelimit_init_dialect(ngx_conf_t *cf,
 {
     u_char                        *buf;
     size_t                         size;
-    ngx_uint_t                     i, n;
+    ngx_uint_t                     i, j, n;
     rl_str_t                       name;
+    rl_field_t                     names[RL_DIALECT_FIELDS];
+    ngx_table_elt_t               *field;
     ngx_http_ratelimit_policy_t  **policies;
 
     if (dialect->core.prefix.len == 0
@@ -292,9 +294,9 @@ ngx_http_ratelimit_init_dialect(ngx_conf_t *cf,
     n = (dialect->core.kind == RL_DIALECT_PER_POLICY) ? rmcf->policies.nelts
                                                       : 1;
 
-    dialect->names = ngx_palloc(cf->pool,
-                                n * RL_DIALECT_FIELDS * sizeof(rl_field_t));
-    if (dialect->names == NULL) {
+    dialect->fields = ngx_pcalloc(cf->pool, n * RL_DIALECT_FIELDS
+                                            * sizeof(ngx_table_elt_t));
+    if (dialect->fields == NULL) {
         return NGX_ERROR;
     }
 
@@ -310,7 +312,16 @@ ngx_http_ratelimit_init_dialect(ngx_conf_t *cf,
         }
 
         dialect->nfields = rl_dialect_names(&dialect->core, name, buf, size,
-                                      &dialect->names[i * RL_DIALECT_FIELDS]);
+                                            names);
+
+        for (j = 0; j < dialect->nfields; j++) {
+            field = &dialect->fields[i * RL_DIALECT_FIELDS + j];
+
+            field->hash = 1;
+            field->key.len = names[j].name.len;
+            field->key.data = (u_char *) names[j].name.data;
+            field->lowcase_key = (u_char *) names[j].lower.data;
+        }
     }
 
     return NGX_OK;

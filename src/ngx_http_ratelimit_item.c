@@ -152,9 +152,11 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
     ngx_uint_t nknown)
 {
+    u_char                        scratch[NGX_HTTP_RATELIMIT_SCRATCH];
     rl_hash_t                     hash;
     ngx_int_t                     rc;
     ngx_uint_t                    i;
+    rl_part_t                     part;
     ngx_http_ratelimit_policy_t  *other;
 
     for (i = nknown; i-- > 0; /* void */ ) {
@@ -168,8 +170,12 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
     }
 
     if (policy->partition->parts.nelts == 1) {
-        rc = ngx_http_ratelimit_value_hash(r, policy->partition->parts.elts,
-                                           policy->core.zone, &hash);
+        rc = ngx_http_ratelimit_value_part(r, policy->partition->parts.elts,
+                                           scratch, &part);
+        if (rc == NGX_OK) {
+            rl_part_hash(policy->core.zone, &part, &hash);
+        }
+
     } else {
         rc = ngx_http_ratelimit_item_hash(r, policy, &hash);
     }

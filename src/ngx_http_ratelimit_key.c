@@ -42,9 +42,8 @@ static char *ngx_http_ratelimit_key_source(ngx_conf_t *cf,
 static ngx_int_t ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static void ngx_http_ratelimit_key_prefixes(ngx_http_ratelimit_key_t *key);
-static ngx_int_t ngx_http_ratelimit_key_find(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, u_char *scratch,
-    ngx_http_ratelimit_source_t **found, rl_str_t *value);
+static ngx_int_t ngx_http_ratelimit_key_part(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch, rl_part_t *out);
 static ngx_int_t ngx_http_ratelimit_key_value(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_authorization(ngx_http_request_t *r,
@@ -68,7 +67,7 @@ static ngx_int_t ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, ngx_str_t *field, u_char *scratch,
     rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_var(ngx_http_request_t *r,
@@ -298,71 +297,83 @@ ngx_int_t
 ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out)
 {
-    u_char                       *p;
-    rl_str_t                      value;
-    ngx_int_t                     rc;
-    ngx_http_ratelimit_source_t  *source;
+    u_char      *p;
+    ngx_int_t    rc;
+    rl_part_t    part;
+    ngx_uint_t   i;
 
     out->len = 0;
 
-    rc = ngx_http_ratelimit_key_find(r, key, NULL, &source, &value);
+    rc = ngx_http_ratelimit_key_part(r, key, NULL, &part);
 
     if (rc != NGX_OK) {
         return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
     }
 
-    if (key->untagged) {
-        out->len = value.len;
-        out->data = (u_char *) value.data;
+    out->len = part.tag_len + part.text.len;
+    out->data = (u_char *) part.text.data;
+
+    if (part.tag_len == 0) {
         return NGX_OK;
     }
 
-    out->len = source->prefix_len + value.len;
-
-    out->data = ngx_pnalloc(r->pool, out->len);
-    if (out->data == NULL) {
+    p = ngx_pnalloc(r->pool, out->len);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_cpymem(out->data, source->tag.data, source->tag.len);
-    *p++ = ':';
-    ngx_memcpy(p, value.data, value.len);
+    out->data = p;
+
+    for (i = 0; i < part.tag_len; i++) {
+        *p++ = (u_char) (part.tag >> 8 * i);
+    }
+
+    ngx_memcpy(p, part.text.data, part.text.len);
 
     return NGX_OK;
 }
 
 
 /*
- * The hash of the same text, which is not put together for it.  NGX_DECLINED:
- * it is empty.
+ * A value as a part of a key: a tag and what the source yields are not put
+ * together for its hash.  scratch is of NGX_HTTP_RATELIMIT_SCRATCH bytes, and
+ * must live as long as the part.  NGX_DECLINED: it is empty.
  */
 
 ngx_int_t
-ngx_http_ratelimit_key_hash(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, const rl_zone_t *zone, rl_hash_t *out)
+ngx_http_ratelimit_value_part(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out)
 {
-    u_char                        scratch[NGX_HTTP_RATELIMIT_SCRATCH];
-    rl_str_t                      value;
-    ngx_int_t                     rc;
-    ngx_http_ratelimit_source_t  *source;
+    ngx_str_t  s;
 
-    rc = ngx_http_ratelimit_key_find(r, key, scratch, &source, &value);
-
-    if (rc == NGX_OK) {
-        rl_key_hash_tagged(zone, source->prefix, source->prefix_len, value,
-                           out);
+    if (value->key) {
+        return ngx_http_ratelimit_key_part(r, value->key, scratch, out);
     }
 
-    return rc;
+    out->tag = 0;
+    out->tag_len = 0;
+
+    if (value->arg.len) {
+        return rl_key_raw_arg(ngx_http_ratelimit_str(&r->args),
+                              ngx_http_ratelimit_str(&value->arg), &out->text)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (ngx_http_ratelimit_value(r, value, &s) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    out->text = ngx_http_ratelimit_str(&s);
+
+    return s.len ? NGX_OK : NGX_DECLINED;
 }
 
 
-/* the first source that yields a value; NGX_DECLINED: none does */
+/* of the first source that yields a value; scratch may be NULL */
 
 static ngx_int_t
-ngx_http_ratelimit_key_find(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, u_char *scratch,
-    ngx_http_ratelimit_source_t **found, rl_str_t *value)
+ngx_http_ratelimit_key_part(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch, rl_part_t *out)
 {
     ngx_int_t                     rc;
     ngx_http_ratelimit_source_t  *source, *last;
@@ -371,10 +382,22 @@ ngx_http_ratelimit_key_find(ngx_http_request_t *r,
     last = source + key->sources.nelts;
 
     do {
-        rc = ngx_http_ratelimit_key_value(r, source, scratch, value);
+        if (source->core.kind == RL_SOURCE_ARG && scratch
+            && r->args.len <= NGX_HTTP_RATELIMIT_SCRATCH)
+        {
+            /* no need to look for escapes first, there is room for them */
+
+            rc = rl_key_arg(ngx_http_ratelimit_str(&r->args),
+                            source->core.name, scratch, &out->text)
+                 ? NGX_OK : NGX_DECLINED;
+
+        } else {
+            rc = ngx_http_ratelimit_key_value(r, source, scratch, &out->text);
+        }
 
         if (rc != NGX_DECLINED) {
-            *found = source;
+            out->tag = source->prefix;
+            out->tag_len = source->prefix_len;
             return rc;
         }
 
@@ -414,7 +437,7 @@ ngx_http_ratelimit_key_value(ngx_http_request_t *r,
                                             scratch, out);
 
     case RL_SOURCE_ARG:
-        return ngx_http_ratelimit_key_arg(r, source, scratch, out);
+        return ngx_http_ratelimit_key_arg(r, source, out);
 
     case RL_SOURCE_JWT:
         return ngx_http_ratelimit_jwt_value(r, source->index, out);
@@ -570,27 +593,17 @@ ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, rl_str_t *out)
 {
     u_char  *buf;
 
-    if (r->args.len == 0) {
-        return NGX_DECLINED;
-    }
+    buf = NULL;
 
-    buf = scratch;
+    if (ngx_strlchr(r->args.data, r->args.data + r->args.len, '%')) {
 
-    if (scratch == NULL || r->args.len > NGX_HTTP_RATELIMIT_SCRATCH) {
-
-        /* decoded only where there is something to decode */
-
-        buf = NULL;
-
-        if (ngx_strlchr(r->args.data, r->args.data + r->args.len, '%')) {
-            buf = ngx_pnalloc(r->pool, r->args.len);
-            if (buf == NULL) {
-                return NGX_ERROR;
-            }
+        buf = ngx_pnalloc(r->pool, r->args.len);
+        if (buf == NULL) {
+            return NGX_ERROR;
         }
     }
 

@@ -20,6 +20,11 @@
 #include "ratelimit/ratelimit.h"
 
 
+/* apart from its caller, which so needs not save registers for it */
+
+#define ngx_http_ratelimit_noinline  __attribute__((noinline))
+
+
 /* configuration */
 
 typedef struct {
@@ -53,6 +58,11 @@ typedef struct {
 } ngx_http_ratelimit_value_t;
 
 
+/* what a key of usual length is decoded into, on the stack */
+
+#define NGX_HTTP_RATELIMIT_SCRATCH  128
+
+
 typedef struct ngx_http_ratelimit_response_s  ngx_http_ratelimit_response_t;
 
 
@@ -78,6 +88,8 @@ typedef struct {
     ngx_str_t                    user;       /* the directive that used it */
     unsigned                     defined:1;
     unsigned                     constant:1; /* item.quota is the quota */
+    unsigned                     quick:1;    /* only the key varies, and that
+                                                is one value */
 } ngx_http_ratelimit_policy_t;
 
 
@@ -125,7 +137,8 @@ typedef struct {
     rl_dialect_t                 core;
     ngx_array_t                 *policies;   /* of ngx_http_ratelimit_policy_t
                                                 pointers; NULL: all */
-    rl_field_t                  *names;      /* RL_DIALECT_FIELDS, for
+    ngx_table_elt_t             *fields;     /* without values,
+                                                RL_DIALECT_FIELDS, for
                                                 per-policy as many a policy */
     ngx_uint_t                   nfields;
     u_char                      *file;
@@ -183,6 +196,8 @@ typedef struct {
                                                 pointers; NULL: inherit */
     unsigned                     headers_off:1;
     unsigned                     want_next:1; /* of dialects, next_ms */
+    unsigned                     quick:1;    /* preaccess is one policy in a
+                                                line that says no more */
     ngx_http_ratelimit_body_t   *body;
     ngx_array_t                 *jwt;        /* ngx_http_ratelimit_jwt_set_t;
                                                 NULL: inherit */
@@ -350,12 +365,9 @@ ngx_http_ratelimit_key_t *ngx_http_ratelimit_key_of(
 ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out);
 
-/* what a key of usual length is decoded into, on the stack */
-
-#define NGX_HTTP_RATELIMIT_SCRATCH  128
-
-ngx_int_t ngx_http_ratelimit_key_hash(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, const rl_zone_t *zone, rl_hash_t *out);
+ngx_int_t ngx_http_ratelimit_value_part(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, u_char *scratch,
+    rl_part_t *out);
 
 /* ngx_http_ratelimit_value.c */
 
@@ -371,8 +383,6 @@ void ngx_http_ratelimit_bind_argument(ngx_http_core_main_conf_t *cmcf,
     ngx_http_ratelimit_value_t *value);
 ngx_int_t ngx_http_ratelimit_value(ngx_http_request_t *r,
     ngx_http_ratelimit_value_t *value, ngx_str_t *out);
-ngx_int_t ngx_http_ratelimit_value_hash(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, const rl_zone_t *zone, rl_hash_t *out);
 
 /* ngx_http_ratelimit_handler.c */
 

@@ -209,6 +209,7 @@ static ngx_int_t
 ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_policy_t *policy)
 {
+    u_char                      *p;
     ngx_uint_t                   i;
     ngx_shm_zone_t             **zones;
     ngx_http_ratelimit_value_t  *value;
@@ -260,6 +261,19 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     policy->constant = policy->quota == NULL
                        && !policy->constant_quota.unlimited
                        && policy->scales.nelts == 0;
+
+    p = ngx_pnalloc(cf->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    policy->core.usual_limit_units = policy->constant_quota.units;
+    policy->core.usual_limit_text = ngx_http_ratelimit_make_str(p,
+                              rl_render_u64(policy->constant_quota.units, p));
+
+    policy->quick = policy->constant && policy->capacity == NULL
+                    && policy->response == NULL
+                    && policy->partition->parts.nelts == 1;
 
     policy->partition = ngx_http_ratelimit_share_partition(cf, rmcf, policy);
 

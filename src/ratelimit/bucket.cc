@@ -4,14 +4,11 @@
 
 #include "gcra.h"
 #include "sliding.h"
+#include "sliding_take.h"
 #include "window.h"
 
 namespace ratelimit {
 namespace {
-
-uint32_t limit_of(const Shape& shape) {
-  return shape.algorithm == RL_GCRA ? shape.capacity_units : shape.units;
-}
 
 uint64_t used_units(const Bucket& bucket, uint64_t now_ms) {
   switch (bucket.algorithm) {
@@ -31,7 +28,7 @@ void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
   std::memset(bucket, 0, sizeof(*bucket));
   bucket->key = key;
   bucket->algorithm = static_cast<unsigned>(shape.algorithm) & 3;
-  bucket->limit_code = encode_limit(limit_of(shape)) & 1023;
+  bucket->limit_code = encode_limit(shape.capacity_units) & 1023;
   bucket->set_window_ms(shape.window_ms);
   switch (shape.algorithm) {
     case RL_SLIDING:
@@ -83,8 +80,7 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
 uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                 const rl_time_t& now) noexcept {
   if (cost_units == 0) return 0;  // nothing that a refund could take back
-  bucket->limit_code = encode_limit(limit_of(shape)) & 1023;
-  bucket->throttled = 0;
+  note_charge(bucket, shape.capacity_units);
   switch (shape.algorithm) {
     case RL_SLIDING:
       return sliding_charge(bucket, shape, cost_units, now);
@@ -97,11 +93,11 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
 
 bool take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
           const rl_time_t& now, Taken* taken) noexcept {
-  bucket->limit_code = encode_limit(limit_of(shape)) & 1023;
-  bucket->throttled = 0;
+  note_charge(bucket, shape.capacity_units);
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_take(bucket, shape, cost_units, now, taken);
+      return sliding_take(bucket, shape.units, shape.window_ms, cost_units,
+                          now.mono_ms, taken);
     case RL_GCRA:
       return gcra_take(bucket, shape, cost_units, now, taken);
     default:

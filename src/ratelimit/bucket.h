@@ -177,6 +177,12 @@ constexpr uint32_t decode_limit(unsigned code) noexcept {
 }
 static_assert(encode_limit(UINT32_MAX) < 1024, "fits limit_code");
 
+// What every charge notes: the limit that it was held against.
+inline void note_charge(Bucket* bucket, uint32_t limit_units) noexcept {
+  bucket->limit_code = encode_limit(limit_units) & 1023;
+  bucket->throttled = 0;
+}
+
 }  // namespace ratelimit
 
 #endif  // RATELIMIT_BUCKET_H_

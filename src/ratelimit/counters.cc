@@ -15,18 +15,6 @@ constexpr uint32_t kCountersVersion = 2;
 constexpr uint64_t kSampleEveryMs = 100;
 constexpr uint64_t kMaxGap = 127;  // 64 on average
 
-CounterRow* row_of(const rl_policy_t* policy) {
-  return static_cast<CounterRow*>(policy->counters);
-}
-
-Shard* shard_of(const rl_process_t* process, CounterRow* row) {
-  return &row->shards[process->slot % kShards];
-}
-
-uint64_t count(Shard* shard, rl_counter_e what) {
-  return shard->counts[what].fetch_add(1, std::memory_order_relaxed);
-}
-
 // Names of any length; nobody gains anything by making two of them collide.
 void identify(rl_str_t policy, rl_str_t zone, uint64_t id[2]) {
   SipHash13 hash(0, 0);
@@ -46,39 +34,16 @@ uint32_t next_gap(const rl_item_t& item, uint64_t admitted) {
   return static_cast<uint32_t>(1 + (mixed >> 40) % kMaxGap);
 }
 
-__attribute__((noinline, cold))
-void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
-            uint32_t admitted, uint64_t now_ms) {
-  constexpr auto kRelaxed = std::memory_order_relaxed;
-  const uint32_t since = admitted - shard->sampled.load(kRelaxed);
-  shard->sampled.store(admitted, kRelaxed);
-  shard->sample_at.store(admitted + next_gap(item, admitted), kRelaxed);
-  shard->sample_after_ms.store(now_ms + kSampleEveryMs, kRelaxed);
-  // Not a number that another process of this shard has just overtaken.
-  watch(&row->busiest, item, since > 0 && since <= kMaxGap ? since : 1,
-        now_ms);
-}
-
-// The admitted path, some thirty instructions; the rest leaves it by a jump.
 inline void count_item(const rl_process_t* process, const rl_item_t& item,
                        rl_verdict_e verdict, uint64_t now_ms) {
-  constexpr auto kRelaxed = std::memory_order_relaxed;
-  CounterRow* row = row_of(item.policy);
-  if (row == nullptr) return;
-  Shard* shard = shard_of(process, row);
   if (__builtin_expect(!item.admitted, 0)) {
-    count(shard, item.dry_run ? RL_COUNT_DRY_RUN : RL_COUNT_REFUSED);
-    return watch(&row->refused, item, 1, now_ms);
-  }
-  if (verdict != RL_ADMITTED) return;
-  const auto admitted =
-      static_cast<uint32_t>(count(shard, RL_COUNT_ADMITTED) + 1);
-  if (__builtin_expect(
-          static_cast<int32_t>(admitted - shard->sample_at.load(kRelaxed)) >=
-                  0 ||
-              now_ms >= shard->sample_after_ms.load(kRelaxed),
-          0)) {
-    sample(row, shard, item, admitted, now_ms);
+    CounterRow* row = row_of(item.policy);
+    if (row == nullptr) return;
+    count(shard_of(process, row),
+          item.dry_run ? RL_COUNT_DRY_RUN : RL_COUNT_REFUSED);
+    watch(&row->refused, item, 1, now_ms);
+  } else if (verdict == RL_ADMITTED) {
+    count_admitted(process, item, now_ms);
   }
 }
 
@@ -102,6 +67,18 @@ uint32_t free_row(const Counters* counters) {
 }
 
 }  // namespace
+
+void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
+            uint32_t admitted, uint64_t now_ms) noexcept {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const uint32_t since = admitted - shard->sampled.load(kRelaxed);
+  shard->sampled.store(admitted, kRelaxed);
+  shard->sample_at.store(admitted + next_gap(item, admitted), kRelaxed);
+  shard->sample_after_ms.store(now_ms + kSampleEveryMs, kRelaxed);
+  // Not a number that another process of this shard has just overtaken.
+  watch(&row->busiest, item, since > 0 && since <= kMaxGap ? since : 1,
+        now_ms);
+}
 
 }  // namespace ratelimit
 

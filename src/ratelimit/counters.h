@@ -31,8 +31,8 @@ constexpr uint32_t kShards = 16;
 // last one, so that weights come out right.
 struct alignas(64) Shard {
   std::atomic<uint64_t> counts[RL_COUNTERS];
-  std::atomic<uint32_t> sampled;        // admitted, at the last sample
-  std::atomic<uint32_t> sample_at;      // and for the next one
+  std::atomic<uint32_t> sampled;          // admitted, at the last sample
+  std::atomic<uint32_t> sample_at;        // and for the next one
   std::atomic<uint64_t> sample_after_ms;  // or the time for it
 };
 static_assert(sizeof(Shard) == 64, "one cache line");
@@ -53,6 +53,38 @@ struct Counters {
   } owners[kCounterRows];
   CounterRow rows[kCounterRows];
 };
+
+inline CounterRow* row_of(const rl_policy_t* policy) {
+  return static_cast<CounterRow*>(policy->counters);
+}
+
+inline Shard* shard_of(const rl_process_t* process, CounterRow* row) {
+  return &row->shards[process->slot % kShards];
+}
+
+inline uint64_t count(Shard* shard, rl_counter_e what) {
+  return shard->counts[what].fetch_add(1, std::memory_order_relaxed);
+}
+
+void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
+            uint32_t admitted, uint64_t now_ms) noexcept;
+
+// Some twenty instructions; what is rarely done leaves by a jump.
+inline void count_admitted(const rl_process_t* process, const rl_item_t& item,
+                           uint64_t now_ms) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  CounterRow* row = row_of(item.policy);
+  if (row == nullptr) return;
+  Shard* shard = shard_of(process, row);
+  const auto admitted =
+      static_cast<uint32_t>(count(shard, RL_COUNT_ADMITTED) + 1);
+  if (__builtin_expect(static_cast<int32_t>(
+                           admitted - shard->sample_at.load(kRelaxed)) >= 0 ||
+                           now_ms >= shard->sample_after_ms.load(kRelaxed),
+                       0)) {
+    sample(row, shard, item, admitted, now_ms);
+  }
+}
 
 }  // namespace ratelimit
 

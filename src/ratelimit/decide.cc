@@ -5,7 +5,10 @@
 // nobody anything, no reservation has to be rolled back, and nobody is refused
 // because of a reservation that is.
 
+#include "counters.h"
+#include "hash.h"
 #include "seat.h"
+#include "sliding_take.h"
 
 namespace ratelimit {
 
@@ -118,11 +121,34 @@ rl_verdict_e decide_many(rl_process_t* process, rl_item_t* items, size_t n,
   return votes.enforced ? RL_ADMITTED : RL_REFUSED;
 }
 
+// take() for an item's bucket, or a new one where it has none.  The default
+// algorithm's is inlined.
+RATELIMIT_ALWAYS_INLINE bool take_from(const rl_item_t& item,
+                                       const Bucket* stored,
+                                       const rl_time_t& now, Bucket* image,
+                                       Taken* taken) {
+  if (stored != nullptr) {
+    *image = *stored;
+  } else {
+    open(image, shape_of(item), now);
+    image->key = item.bucket.lo;
+  }
+  if (item.policy->algorithm == RL_SLIDING) {
+    note_charge(image, item.capacity_units);
+    return sliding_take(image, item.quota.units, item.quota.window_ms,
+                        item.cost_units, now.mono_ms, taken);
+  }
+  Taken other;  // its address goes away, and so it alone is in memory
+  const bool took = take(image, shape_of(item), item.cost_units, now, &other);
+  *taken = other;
+  return took;
+}
+
 // Decides by one policy what most requests are, under the primary set's lock
 // alone: its bucket is there or there is room for one, and take() admits.
 // False: that is not so, and nothing was done.
-bool take_one(const rl_process_t* process, rl_item_t* item,
-              const rl_time_t& now) {
+RATELIMIT_ALWAYS_INLINE bool take_one(const rl_process_t* process,
+                                      rl_item_t* item, const rl_time_t& now) {
   const rl_zone_t* zone = item->policy->zone;
   const uint32_t set_index = primary_index(item->bucket.lo, zone->sets);
   const uint8_t tag = tag_of(item->bucket);
@@ -130,35 +156,36 @@ bool take_one(const rl_process_t* process, rl_item_t* item,
   if (item->cost_units == 0 || item->want_next || !try_lock(process, set)) {
     return false;
   }
-  const Shape shape = shape_of(*item);
+  uint32_t index = find(*set, item->bucket.lo, tag);
+  const bool is_new = index == kNone;
+  if (is_new) {
+    if (is_crowded(*set)) {
+      unlock(set);
+      return false;
+    }
+    index = static_cast<uint32_t>(__builtin_ctz(~set->occupied));
+  }
   Journal* journal = journal_of(process);
   Bucket* image = &journal->images[0];
-  uint32_t index = find(*set, item->bucket.lo, tag);
   Taken taken;
-  if (index != kNone) {
-    *image = set->buckets[index];
-  } else if (!is_crowded(*set)) {
-    index = static_cast<uint32_t>(__builtin_ctz(~set->occupied));
-    open(image, shape, now);
-    image->key = item->bucket.lo;
-  } else {
-    unlock(set);
-    return false;
-  }
-  if (!take(image, shape, item->cost_units, now, &taken)) {
+  if (!take_from(*item, is_new ? nullptr : &set->buckets[index], now, image,
+                 &taken)) {
     unlock(set);
     return false;
   }
   journal->targets[0] = {zone->id, set_index, index, tag};
   Slot* slot = slot_of(process);
   begin_commit(slot, 1);
-  store(set, index, tag, *image);
+  set->buckets[index] = *image;
+  if (is_new) {
+    mark(set, index, tag);
+  }
   end_commit(slot);
   unlock(set);
 
   item->admitted = 1;
   item->charged = 1;
-  item->limit_units = shape.capacity_units;
+  item->limit_units = item->capacity_units;
   item->remaining_units = taken.remaining_units;
   item->retry_after_ms = 0;
   item->next_ms = 0;
@@ -169,6 +196,19 @@ bool take_one(const rl_process_t* process, rl_item_t* item,
 
 bool may_decide(const rl_process_t* process, size_t n) {
   return process->registry != nullptr && n <= RL_MAX_ITEMS;
+}
+
+// What take_one left.
+[[gnu::noinline, gnu::cold]] rl_verdict_e decide_and_count(
+    rl_process_t* process, rl_item_t* item, const rl_time_t& now) {
+  if (!may_decide(process, 1)) {
+    return RL_BUSY;
+  }
+  const rl_verdict_e verdict = decide_many(process, item, 1, now);
+  if (verdict != RL_BUSY) {
+    rl_count_decision(process, item, 1, verdict, &now);
+  }
+  return verdict;
 }
 
 }  // namespace
@@ -183,6 +223,28 @@ rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
   return n == 1 && ratelimit::take_one(process, items, *now)
              ? RL_ADMITTED
              : ratelimit::decide_many(process, items, n, *now);
+}
+
+rl_verdict_e rl_decide_key(rl_process_t* process, rl_item_t* item,
+                           const rl_part_t* part,
+                           const rl_time_t* now) noexcept {
+  const rl_policy_t* policy = item->policy;
+  const rl_hash_t hash = ratelimit::hash_of_key(policy->zone, *part);
+  item->bucket.lo = hash.lo ^ policy->secret.lo;
+  item->bucket.hi = hash.hi ^ policy->secret.hi;
+  if (__builtin_expect(ratelimit::has_levers(policy->zone), 0)) {
+    rl_lever_apply(policy, &item->bucket, now, &item->quota);
+    if (item->quota.unlimited) {
+      return RL_BYPASSED;
+    }
+  }
+  item->capacity_units = item->quota.units;
+  if (process->registry != nullptr &&
+      ratelimit::take_one(process, item, *now)) {
+    ratelimit::count_admitted(process, *item, now->mono_ms);
+    return RL_ADMITTED;
+  }
+  return ratelimit::decide_and_count(process, item, *now);
 }
 
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,

@@ -115,6 +115,16 @@ rl_str_t put_value(std::uint64_t value, Writer* out) {
   return slice(start, out->at);
 }
 
+// That of most items is rendered already.
+rl_str_t put_limit(const rl_item_t& item, Writer* out) {
+  const rl_policy_t& policy = *item.policy;
+  if (item.limit_units == policy.usual_limit_units &&
+      policy.usual_limit_text.len != 0) {
+    return policy.usual_limit_text;
+  }
+  return put_value(item.limit_units, out);
+}
+
 std::uint64_t add_saturated(std::uint64_t a, std::uint64_t b) {
   return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
@@ -255,12 +265,12 @@ std::size_t rl_render_values(const rl_dialect_t* dialect,
   Writer out{buf};
   if (dialect->kind == RL_DIALECT_PER_POLICY) {
     values[0] = ratelimit::put_value(item->quota.window_ms, &out);
-    values[1] = ratelimit::put_value(item->limit_units, &out);
+    values[1] = ratelimit::put_limit(*item, &out);
     values[2] = ratelimit::put_value(item->remaining_units, &out);
   } else {
     const rl_reset_e reset =
         dialect->kind == RL_DIALECT_X ? dialect->reset : RL_RESET_DELTA;
-    values[0] = ratelimit::put_value(item->limit_units, &out);
+    values[0] = ratelimit::put_limit(*item, &out);
     values[1] = ratelimit::put_value(item->remaining_units, &out);
     values[2] =
         ratelimit::put_value(ratelimit::reset_value(reset, *item, *now), &out);

@@ -1,5 +1,7 @@
 // Key hashes and policy secrets: see ratelimit.h.
 
+#include "hash.h"
+
 #include "siphash.h"
 #include "zone.h"
 
@@ -8,10 +10,6 @@ namespace {
 // Another key than that of key hashes, so that no client's key can be made
 // whose hash equals a policy's secret.
 constexpr uint64_t kSecretDomain = 0x7365637265740001u;
-
-// And another for keys of one part, as most are, which so need no length in
-// front of them: 22 instructions less.
-constexpr uint64_t kOnePartDomain = 0x6f6e657061727401u;
 
 RATELIMIT_ALWAYS_INLINE void add_part(ratelimit::SipHash13* hash,
                                       const rl_str_t& part) {
@@ -24,7 +22,8 @@ RATELIMIT_ALWAYS_INLINE void add_part(ratelimit::SipHash13* hash,
 void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
                  rl_hash_t* out) noexcept {
   if (n == 1) {
-    rl_key_hash_tagged(zone, 0, 0, parts[0], out);
+    const rl_part_t part = {0, 0, parts[0]};
+    rl_part_hash(zone, &part, out);
     return;
   }
   const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
@@ -35,14 +34,9 @@ void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
   *out = hash.finish();
 }
 
-void rl_key_hash_tagged(const rl_zone_t* zone, uint64_t tag, unsigned tag_len,
-                        rl_str_t text, rl_hash_t* out) noexcept {
-  const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
-  ratelimit::SipHash13 hash(header->seed[0] ^ kOnePartDomain,
-                            header->seed[1]);
-  hash.start_with(tag, tag_len);
-  hash.add(text.data, text.len);
-  *out = hash.finish();
+void rl_part_hash(const rl_zone_t* zone, const rl_part_t* part,
+                  rl_hash_t* out) noexcept {
+  *out = ratelimit::hash_of_key(zone, *part);
 }
 
 void rl_policy_secret(const rl_zone_t* zone, rl_str_t name,

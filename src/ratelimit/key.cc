@@ -328,11 +328,9 @@ int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
 
   // Up to the first escape all is what it looks like.
   while (at != end) {
-    const Byte* const stop =
-        ratelimit::find_any(at, end, ratelimit::Marks());
+    const Byte* const stop = ratelimit::find_any(at, end, ratelimit::Marks());
     if (stop != end && *stop == '%') {
-      return ratelimit::escaped_arg(ratelimit::slice(at, end), name, buf,
-                                    out);
+      return ratelimit::escaped_arg(ratelimit::slice(at, end), name, buf, out);
     }
     const std::size_t len = static_cast<std::size_t>(stop - at);
     if (len > name.len + 1 && at[name.len] == '=' &&

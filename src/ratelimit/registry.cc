@@ -15,11 +15,11 @@ constexpr uint64_t kRegistryMagic = 0x7972747367657272u;  // "rregstry"
 constexpr uint32_t kRegistryVersion = 1;
 
 constexpr uint32_t owner_word(uint32_t slot, uint32_t generation) {
-  return generation << kSlotBits | slot;
+  return generation << kProcessBits | slot;
 }
 
 constexpr uint32_t slot_index(uint32_t owner) {
-  return owner & (kSlots - 1);
+  return owner & (kProcesses - 1);
 }
 
 // A lock word is never 0, so no generation is.
@@ -30,7 +30,7 @@ uint32_t next_generation(uint32_t generation) {
 
 bool belongs_to(const Slot& slot, uint32_t owner) {
   return Life::of(slot.life.load(std::memory_order_acquire)).generation ==
-         owner >> kSlotBits;
+         owner >> kProcessBits;
 }
 
 struct Stat {
@@ -177,7 +177,7 @@ bool has_joined(const rl_process_t* process, const void* registry) {
 
 void finish_all_dead(const rl_process_t* process) {
   Registry* registry = registry_of(process);
-  for (uint32_t i = 0; i < kSlots; ++i) {
+  for (uint32_t i = 0; i < kProcesses; ++i) {
     const Slot& slot = registry->slots[i];
     if (slot.pending.load(std::memory_order_relaxed) == 0) {
       continue;
@@ -196,7 +196,7 @@ bool is_dead(const Registry* registry, uint32_t owner, bool thorough) {
   const Slot& slot = registry->slots[slot_index(owner)];
   const Life life = Life::of(slot.life.load(std::memory_order_acquire));
   // The slot is another's by now: its former owner was found dead, or left.
-  return life.generation != owner >> kSlotBits || is_dead(life, thorough);
+  return life.generation != owner >> kProcessBits || is_dead(life, thorough);
 }
 
 bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
@@ -221,7 +221,7 @@ bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
 
 }  // namespace ratelimit
 
-using ratelimit::kSlots;
+using ratelimit::kProcesses;
 using ratelimit::Life;
 using ratelimit::Registry;
 
@@ -263,7 +263,7 @@ int rl_process_join(rl_process_t* process, void* memory,
   ratelimit::Stat stat;
   const uint32_t start = ratelimit::read_stat(pid, &stat) ? stat.start : 0;
   for (int of_dead = 0; of_dead < 2; ++of_dead) {
-    for (uint32_t i = 0; i < kSlots; ++i) {
+    for (uint32_t i = 0; i < kProcesses; ++i) {
       if (!ratelimit::take_slot(registry, i, pid, start, of_dead != 0)) {
         continue;
       }
@@ -271,6 +271,7 @@ int rl_process_join(rl_process_t* process, void* memory,
       process->registry = memory;
       process->owner = ratelimit::owner_word(i, life.generation);
       process->slot = i;
+      process->journal = &registry->journals[i];
       process->zones = zones;
       process->nzones = nzones;
       ratelimit::finish_all_dead(process);
@@ -284,7 +285,7 @@ void rl_process_leave(rl_process_t* process) noexcept {
   if (process->registry != nullptr &&
       ratelimit::has_joined(process, process->registry)) {
     ratelimit::Slot* slot = ratelimit::slot_of(process);
-    const Life life = {process->owner >> ratelimit::kSlotBits, 0, 0};
+    const Life life = {process->owner >> ratelimit::kProcessBits, 0, 0};
     slot->life.store(life.word(), std::memory_order_release);
   }
   process->registry = nullptr;

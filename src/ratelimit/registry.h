@@ -37,9 +37,9 @@ namespace ratelimit {
 
 // nginx has at most 1,024 workers in theory, and one a core in practice; two
 // generations of them are alive during a reload.
-constexpr uint32_t kSlots = 512;
-constexpr uint32_t kSlotBits = 9;
-static_assert(kSlots == 1u << kSlotBits, "an owner word's lowest bits");
+constexpr uint32_t kProcesses = 512;
+constexpr uint32_t kProcessBits = 9;
+static_assert(kProcesses == 1u << kProcessBits, "an owner word's lowest bits");
 
 // Who has the slot, in one word, so that there is no moment at which only half
 // of it is true: generation, a part of the process's start time (pids are
@@ -47,7 +47,7 @@ static_assert(kSlots == 1u << kSlotBits, "an owner word's lowest bits");
 struct Life {
   static constexpr unsigned kPidBits = 22;  // Linux's greatest pid_max is 2^22
   static constexpr unsigned kStartBits = 19;
-  static constexpr unsigned kGenerationBits = 32 - kSlotBits;
+  static constexpr unsigned kGenerationBits = 32 - kProcessBits;
   static_assert(kPidBits + kStartBits + kGenerationBits == 64, "one word");
 
   uint32_t generation;  // 1 at least, for a slot that was ever used
@@ -88,8 +88,8 @@ struct alignas(64) Journal {
 struct Registry {
   alignas(64) uint64_t magic;
   uint32_t version;
-  Slot slots[kSlots];
-  Journal journals[kSlots];
+  Slot slots[kProcesses];
+  Journal journals[kProcesses];
 };
 
 inline Registry* registry_of(const rl_process_t* process) {
@@ -101,7 +101,7 @@ inline Slot* slot_of(const rl_process_t* process) {
 }
 
 inline Journal* journal_of(const rl_process_t* process) {
-  return &registry_of(process)->journals[process->slot];
+  return static_cast<Journal*>(process->journal);
 }
 
 inline void begin_commit(Slot* slot, uint32_t targets) {

@@ -62,25 +62,6 @@ inline void expire(Bucket* bucket, int64_t now_tick) {
   if (first < kSlots) drop(&s, first);
 }
 
-// The same where now_tick is in the newest slot.
-inline void expire_oldest(SlidingState* s, int64_t now_tick) {
-  constexpr unsigned kOffset = 4 * (kOlder - 1);
-  if (static_cast<int64_t>(s->offsets >> kOffset) < (now_tick & 15)) {
-    s->counts[kOlder] = 0;
-    s->offsets &= (uint64_t{1} << kOffset) - 1;
-  }
-}
-
-// Makes room for `newer` newer slots, 1 to 16; what was in the newest had its
-// last charge at `offset`.
-[[gnu::noinline]] void shift(SlidingState* s, unsigned newer,
-                             uint64_t offset) {
-  uint16_t shifted[kOlder + kSlots] = {};
-  std::memcpy(shifted + kOlder, s->counts, sizeof(s->counts));
-  std::memcpy(s->counts, shifted + kOlder - newer, sizeof(s->counts));
-  s->offsets = (s->offsets << 4 | offset) << (4 * (newer - 1));
-}
-
 // Makes `tick`, which is later than the stamp, the last charge's.
 inline void advance(Bucket* bucket, uint32_t quota_units, int64_t tick) {
   const int64_t stamp = stamp_of(*bucket);
@@ -236,37 +217,6 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
   }
   add(&bucket->sliding, cost_units, shape.units);
   return charged_ms;
-}
-
-bool sliding_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
-                  const rl_time_t& now, Taken* taken) noexcept {
-  SlidingState& s = bucket->sliding;
-  const int64_t tick = tick_of(now.mono_ms, shape.window_ms);
-  const int64_t stamp = stamp_of(*bucket);
-  const int64_t newer = (tick >> 4) - (stamp >> 4);
-  if (bucket->window_ms() != shape.window_ms || tick < stamp) {
-    return false;
-  }
-  if (newer == 0) {
-    expire_oldest(&s, tick);
-  } else if (tick - stamp > kTicks) {
-    clear(bucket, shape.units, tick);
-  } else {
-    // What is more than 17 sub-windows old falls off.
-    shift(&s, static_cast<unsigned>(newer),
-          static_cast<uint64_t>(stamp & 15));
-    expire_oldest(&s, tick);
-  }
-  const uint64_t used = blocks_of(s) + cost_units;
-  if (s.carry != 1 || used > shape.units || used > kMaxCount) {
-    return false;
-  }
-  bucket->set_stamp(static_cast<uint64_t>(tick));
-  s.counts[0] = static_cast<uint16_t>(s.counts[0] + cost_units);
-  taken->remaining_units = shape.units - static_cast<uint32_t>(used);
-  taken->reset_ms = leave_ms(tick, shape.window_ms) - now.mono_ms;
-  taken->receipt = now.mono_ms;
-  return true;
 }
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,

@@ -65,10 +65,6 @@ uint64_t sliding_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
                         uint32_t cost_units, const rl_time_t& now) noexcept;
 
-// As take().
-bool sliding_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
-                  const rl_time_t& now, Taken* taken) noexcept;
-
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
                     uint64_t receipt) noexcept;
 

@@ -115,4 +115,11 @@ void change_window(Bucket* bucket, const Shape& shape,
           });
 }
 
+void shift(SlidingState* s, unsigned newer, uint64_t offset) noexcept {
+  uint16_t shifted[kOlder + kSlots] = {};
+  std::memcpy(shifted + kOlder, s->counts, sizeof(s->counts));
+  std::memcpy(s->counts, shifted + kOlder - newer, sizeof(s->counts));
+  s->offsets = (s->offsets << 4 | offset) << (4 * (newer - 1));
+}
+
 }  // namespace ratelimit

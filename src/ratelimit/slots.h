@@ -110,6 +110,10 @@ inline uint64_t used_of(const SlidingState& s) {
 // Empties all slots; `tick` stands for the last charge's.
 void clear(Bucket* bucket, uint32_t quota_units, int64_t tick) noexcept;
 
+// Makes room for `newer` newer slots, 1 to 16; what was in the newest had its
+// last charge at `offset`.
+void shift(SlidingState* s, unsigned newer, uint64_t offset) noexcept;
+
 // Adds units to the newest slot where its count would overflow.
 void add_raising(SlidingState* s, uint64_t added_units,
                  uint32_t quota_units) noexcept;

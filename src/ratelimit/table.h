@@ -44,7 +44,7 @@ struct alignas(64) Set {
   uint32_t occupied;           // bit i: buckets[i] exists; bit 31 never
   uint32_t idle_hint;          // bit i: the last scan found buckets[i] idle
   uint32_t spare[5];
-  uint8_t tags[32];            // of buckets[i]; the last one is unused
+  uint8_t tags[32];  // of buckets[i]; the last one is unused
   Bucket buckets[kBucketsPerSet];
 };
 static_assert(sizeof(Set) == 2048, "one header line and 31 buckets");
@@ -97,10 +97,11 @@ inline uint32_t match_tags_portable(const uint8_t tags[32], uint8_t tag) {
 inline uint32_t match_tags(const uint8_t tags[32], uint8_t tag) {
 #ifdef RATELIMIT_SSE2
   const __m128i wanted = _mm_set1_epi8(static_cast<char>(tag));
-  __m128i halves[2];
-  std::memcpy(halves, tags, sizeof(halves));
-  const int low = _mm_movemask_epi8(_mm_cmpeq_epi8(halves[0], wanted));
-  const int high = _mm_movemask_epi8(_mm_cmpeq_epi8(halves[1], wanted));
+  const auto* halves = reinterpret_cast<const __m128i*>(tags);
+  const int low =
+      _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(halves), wanted));
+  const int high =
+      _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(halves + 1), wanted));
   return static_cast<uint32_t>(low) | static_cast<uint32_t>(high) << 16;
 #else
   return match_tags_portable(tags, tag);
@@ -123,7 +124,7 @@ inline uint32_t find(const Set& set, uint64_t key, uint8_t tag) {
 // The place for a new bucket, and what had to go for it.
 struct Place {
   Set* set;
-  uint32_t index;       // kNone: none may be displaced
+  uint32_t index;  // kNone: none may be displaced
   bool evicts;
   bool evicts_live;
   uint32_t debt_share;  // of the live bucket that has to go
@@ -138,12 +139,17 @@ struct Place {
 Place choose_place(Set* first, uint32_t first_kept, Set* second,
                    uint32_t second_kept, uint64_t now_ms);
 
+// Makes a bucket, which is written already, one that is found.
+inline void mark(Set* set, uint32_t index, uint8_t tag) {
+  set->tags[index] = tag;
+  set->occupied |= 1u << index;
+}
+
 // Writes a bucket; doing it twice does no harm, see registry.h.
 inline void store(Set* set, uint32_t index, uint8_t tag,
                   const Bucket& bucket) {
   set->buckets[index] = bucket;
-  set->tags[index] = tag;
-  set->occupied |= 1u << index;
+  mark(set, index, tag);
 }
 
 }  // namespace ratelimit

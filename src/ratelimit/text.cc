@@ -3,50 +3,7 @@
 namespace ratelimit {
 namespace {
 
-struct TwoDigits {
-  char text[200];
-};
-
-constexpr TwoDigits make_two_digits() {
-  TwoDigits table{};
-  char* at = table.text;
-  for (int i = 0; i < 100; i++) {
-    *at++ = static_cast<char>('0' + i / 10);
-    *at++ = static_cast<char>('0' + i % 10);
-  }
-  return table;
-}
-
-// Two digits a division, as a field's numbers are rendered for each response.
-constexpr TwoDigits kTwoDigits = make_two_digits();
-
 constexpr std::string_view kTokenMarks = "!#$%&'*+-.^_`|~";
-
-void put_two(unsigned value, Byte* to) {
-  std::memcpy(to, &kTwoDigits.text[std::size_t{2} * value], 2);
-}
-
-// Below 10000, as nearly all limits and seconds are.
-std::size_t render_short(unsigned value, Byte* buf) {
-  const unsigned high = value / 100;
-  const unsigned low = value % 100;
-  if (value < 10) {
-    buf[0] = static_cast<Byte>('0' + value);
-    return 1;
-  }
-  if (value < 100) {
-    put_two(low, buf);
-    return 2;
-  }
-  if (value < 1000) {
-    buf[0] = static_cast<Byte>('0' + high);
-    put_two(low, buf + 1);
-    return 3;
-  }
-  put_two(high, buf);
-  put_two(low, buf + 2);
-  return 4;
-}
 
 }  // namespace
 
@@ -91,7 +48,7 @@ std::size_t rl_render_u64(std::uint64_t value, unsigned char* buf) noexcept {
     groups[n++] = static_cast<unsigned>(value % 10000);
     value /= 10000;
   }
-  Byte* at = buf + ratelimit::render_short(static_cast<unsigned>(value), buf);
+  Byte* at = ratelimit::put_short(static_cast<unsigned>(value), buf);
   while (n > 0) {
     n--;
     ratelimit::put_two(groups[n] / 100, at);

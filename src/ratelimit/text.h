@@ -75,6 +75,44 @@ struct Reader {
   bool take_number(std::uint64_t max, std::uint64_t* out);
 };
 
+struct TwoDigits {
+  char text[200];
+};
+
+constexpr TwoDigits make_two_digits() {
+  TwoDigits table{};
+  char* at = table.text;
+  for (int i = 0; i < 100; i++) {
+    *at++ = static_cast<char>('0' + i / 10);
+    *at++ = static_cast<char>('0' + i % 10);
+  }
+  return table;
+}
+
+// Two digits a division, as a field's numbers are rendered for each response.
+inline constexpr TwoDigits kTwoDigits = make_two_digits();
+
+inline void put_two(unsigned value, Byte* to) {
+  std::memcpy(to, &kTwoDigits.text[std::size_t{2} * value], 2);
+}
+
+// A value below 10000, as nearly all limits and seconds are; returns the end.
+inline Byte* put_short(unsigned value, Byte* to) {
+  const unsigned high = value / 100;
+  const unsigned low = value % 100;
+  if (high >= 10) {
+    put_two(high, to);
+    to += 2;
+  } else if (high != 0) {
+    *to++ = static_cast<Byte>('0' + high);
+  } else if (low < 10) {
+    *to = static_cast<Byte>('0' + low);
+    return to + 1;
+  }
+  put_two(low, to);
+  return to + 2;
+}
+
 // What has been written so far; the caller knows that there is room.
 struct Writer {
   Byte* at;
@@ -88,7 +126,10 @@ struct Writer {
 
   void put(std::string_view text) { put(text.data(), text.size()); }
   void put(rl_str_t text) { put(text.data, text.len); }
-  void put_number(std::uint64_t value) { at += rl_render_u64(value, at); }
+  void put_number(std::uint64_t value) {
+    at = value < 10000 ? put_short(static_cast<unsigned>(value), at)
+                       : at + rl_render_u64(value, at);
+  }
 };
 
 }  // namespace ratelimit

@@ -63,6 +63,10 @@ inline ZoneHeader* header_of(const rl_zone_t* zone) {
   return static_cast<ZoneHeader*>(zone->memory);
 }
 
+inline bool has_levers(const rl_zone_t* zone) {
+  return header_of(zone)->levers_set.load(std::memory_order_acquire) != 0;
+}
+
 inline Set* set_at(const rl_zone_t* zone, uint32_t index) {
   void* sets = static_cast<unsigned char*>(zone->memory) + sizeof(ZoneHeader);
   return static_cast<Set*>(sets) + index;

@@ -225,7 +225,7 @@ TEST(Locks, AStoppedOwnerMakesOthersBusyNotWaitForEver) {
 TEST(Register, GivesEveryProcessASlotAndTakesItBack) {
   Arena arena(64 * 1024);
   std::vector<rl_process_t> joined;
-  for (uint32_t i = 0; i < kSlots; ++i) {
+  for (uint32_t i = 0; i < kProcesses; ++i) {
     joined.push_back(arena.join());
     EXPECT_EQ(i, joined.back().slot);
   }
@@ -279,7 +279,7 @@ TEST(Register, SlotsOfTheDeadAreReusedWhenNoneIsFree) {
   }
   wait(nullptr);
   std::vector<rl_process_t> joined;
-  for (uint32_t i = 1; i < kSlots; ++i) {
+  for (uint32_t i = 1; i < kProcesses; ++i) {
     joined.push_back(arena.join());
     EXPECT_EQ(i, joined.back().slot);
   }

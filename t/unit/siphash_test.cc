@@ -211,9 +211,9 @@ TEST_F(KeyHash, IsTheSameOfATaggedText) {
     }
     // Of its exact length on the heap, so that reading beyond it is noticed.
     const std::vector<unsigned char> text(key.begin() + tag_len, key.end());
+    const rl_part_t part = {tag, tag_len, {text.size(), text.data()}};
     rl_hash_t out;
-    rl_key_hash_tagged(arena_.zone(), tag, static_cast<unsigned>(tag_len),
-                       {text.size(), text.data()}, &out);
+    rl_part_hash(arena_.zone(), &part, &out);
     ASSERT_EQ(hex(hash({key})), hex(out)) << round;
   }
 }
