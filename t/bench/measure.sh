@@ -1,0 +1,227 @@
+# Sourced by t/bench/run: counting, timing and printing.
+
+running=()
+preamble=
+declare -A bare
+
+stop_all() {
+    local pid
+    for pid in "${running[@]}"; do
+        stop_one "$pid" QUIT
+    done
+    running=()
+}
+
+# Again and again: nginx without a master sleeps through a signal that comes
+# just before it waits for events.
+stop_one() { # PID SIGNAL
+    while kill "-$2" "$1" 2> /dev/null; do
+        sleep 0.2
+    done
+    wait "$1" 2> /dev/null
+}
+
+build_module() {
+    say "building in ${build#"$root"/}"
+    { cmake -S . -B "$build" -DBUILD_TESTING=OFF -DRATELIMIT_BENCH=ON &&
+        cmake --build "$build" -j"$(nproc)"; } < /dev/null \
+        > "$build/bench.log" 2>&1 ||
+        { tail -n 30 "$build/bench.log" >&2; stop 'the build failed'; }
+    module=$build/ngx_http_ratelimit_module.so
+}
+
+wanted() {
+    local pattern
+    [ ${#patterns[@]} -gt 0 ] || return 0
+    for pattern in "${patterns[@]}"; do
+        case $1 in *$pattern*) return 0 ;; esac
+    done
+    return 1
+}
+
+free_port() {
+    perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(
+        LocalAddr => "127.0.0.1", Listen => 1)->sockport'
+}
+
+# The requests of a load: "args", "two" as URIs, "tokens" as credentials; of
+# known keys or new ones.  PORT stands for the port.
+make_loads() {
+    perl -e '
+        my ($dir) = @ARGV;
+        srand 1;
+        my @keys = map { sprintf "%08x%08x", rand 2**32, rand 2**32 } 1 .. 1e5;
+        my %lists = (known => [@keys[0 .. 999]],
+                     new => [map { $keys[rand @keys] } 1 .. 12000]);
+        for my $kind (keys %lists) {
+            my %form = (
+                args => sub { "http://127.0.0.1:PORT/?k=$_[0]" },
+                two => sub { "http://127.0.0.1:PORT/?k=$_[0]&a="
+                             . substr $_[0], 0, 8 },
+                tokens => sub { "$_[0]$_[0]" });
+            for my $load (keys %form) {
+                open my $out, ">", "$dir/$load.$kind" or die $!;
+                print $out $form{$load}->($_), "\n" for @{$lists{$kind}};
+            }
+        }' "$dir"
+}
+
+write_nginx_conf() { # FILE PORT HTTP SERVER PROCESSES
+    cat > "$1" <<END
+$preamble
+$([ -z "${3##*ratelimit*}" ] && echo "load_module $module;")
+daemon off;
+$5
+pid $1.pid;
+error_log $dir/logs/error.log crit;
+events { worker_connections 256; }
+http {
+    access_log off;
+    keepalive_requests 100000000;
+    keepalive_timeout 600s;
+    $3
+    server { listen 127.0.0.1:$2; $4 }
+}
+END
+}
+
+wait_for() { # PORT PID
+    local i
+    for i in {1..200}; do
+        (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null && return
+        kill -0 "$2" 2> /dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+
+send() { # PORT N LOAD.KIND FILE
+    case $3 in
+        tokens.*) perl t/bench/client "$1" "$2" "$dir/$3" ;;
+        *)
+            sed "s/PORT/$1/" "$dir/$3" > "$4.uris"
+            h2load --h1 -c 1 -n "$2" -i "$4.uris" > "$4.h2load" 2>&1 &&
+                grep -q "$2 done" "$4.h2load"
+        ;;
+    esac
+}
+
+# run_counted N LOAD.KIND FILE SIGNAL COMMAND...: the instructions of COMMAND,
+# which listens on $port, for N requests.
+run_counted() {
+    local n=$1 load=$2 file=$3 signal=$4 pid
+    shift 4
+    valgrind --tool=callgrind --callgrind-out-file="$file.callgrind" "$@" \
+        > "$file.log" 2>&1 &
+    pid=$!
+    wait_for "$port" "$pid" && send "$port" "$n" "$load" "$file" ||
+        echo "$file: no answer" >&2
+    stop_one "$pid" "$signal"
+    sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$file.log" > "$file.count"
+}
+
+# Two processes at a time: the machine is known to have two cores.
+per_request() { # LOAD.KIND HTTP SERVER
+    local n file pids=()
+    for n in 2000 12000; do
+        file=$dir/count.$n
+        rm -f "$file".*
+        port=$(free_port)
+        write_nginx_conf "$file.conf" "$port" "$2" "$3" 'master_process off;'
+        run_counted "$n" "$1" "$file" QUIT nginx -p "$dir" -c "$file.conf" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    difference
+}
+
+difference() {
+    local few many
+    few=$(cat "$dir/count.2000.count") many=$(cat "$dir/count.12000.count")
+    [ -n "$few" ] && [ -n "$many" ] || { echo 0; return; }
+    echo $(((many - few) / 10000))
+}
+
+over_bare() { # LOAD KIND HTTP SERVER
+    [ -n "${bare[$1]:-}" ] ||
+        bare[$1]=$(per_request "$1.known" '' "$gif")
+    echo $(($(per_request "$1.$2" "$3" "$4") - bare[$1]))
+}
+
+row() { # NAME GOAL LOAD HTTP SERVER
+    local known new
+    wanted "$1" || return 0
+    [ -n "${bare[$3]:-}" ] || bare[$3]=$(per_request "$3.known" '' "$gif")
+    known=$(over_bare "$3" known "$4" "$5")
+    new=$(over_bare "$3" new "$4" "$5")
+    print_row "$1" "$known" "$new" "$2"
+}
+
+# Ratios are to limit_req's, of known keys and of new ones.
+print_row() { # NAME KNOWN NEW GOAL
+    if [ "$1" = limit_req ]; then
+        reference_known=$2 reference_new=$3
+    fi
+    printf '| %s | %s | %s | %+d | %+d | %s |\n' "$1" \
+        "$(ratio "$2" "${reference_known:-0}")" \
+        "$(ratio "$3" "${reference_new:-0}")" "$2" "$3" "${4:+≤ $4}"
+}
+
+ratio() {
+    [ "$2" != 0 ] || { echo '–'; return; }
+    printf '%d.%02d' $(($1 / $2)) $(($1 * 100 / $2 % 100))
+}
+
+print_instructions() {
+    make_loads
+    echo '| case | known / limit_req | new / limit_req | known | new | goal |'
+    echo '|---|---|---|---|---|---|'
+    rows_of_peers
+    rows_of_ours
+    if (install libnginx-mod-http-lua) 2> /dev/null; then
+        rows_of_lua
+    fi
+    if (install haproxy) 2> /dev/null; then
+        rows_of_haproxy
+    fi
+    echo
+    echo "Bare nginx: ${bare[args]:-–} instructions a request" \
+        "($(nginx -v 2>&1), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1))."
+}
+
+# Over HAProxy's own frontend that only answers.
+haproxy_row() { # NAME FRONTEND-LINES
+    local known new
+    wanted "$1" || return 0
+    [ -n "${bare[haproxy]:-}" ] ||
+        bare[haproxy]=$(haproxy_per_request args.known '')
+    known=$(($(haproxy_per_request args.known "$2") - bare[haproxy]))
+    new=$(($(haproxy_per_request args.new "$2") - bare[haproxy]))
+    print_row "$1" "$known" "$new" ''
+}
+
+haproxy_per_request() { # LOAD.KIND FRONTEND-LINES
+    local n file pids=()
+    for n in 2000 12000; do
+        file=$dir/count.$n
+        rm -f "$file".*
+        port=$(free_port)
+        cat > "$file.conf" <<END
+global
+        nbthread 1
+defaults
+        mode http
+        timeout client 600s
+        timeout server 600s
+        timeout connect 5s
+frontend f
+        bind 127.0.0.1:$port
+        $2
+        http-request return status 200 content-type image/gif lf-string 0123456789012345678901234567890123456789012
+END
+        run_counted "$n" "$1" "$file" USR1 haproxy -db -f "$file.conf" &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    difference
+}
