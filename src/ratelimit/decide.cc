@@ -144,26 +144,44 @@ RATELIMIT_ALWAYS_INLINE bool take_from(const rl_item_t& item,
   return took;
 }
 
-// Decides by one policy what most requests are, under the primary set's lock
-// alone: its bucket is there or there is room for one, and take() admits.
+// The bucket's set and place where its primary set, which is locked, is
+// crowded and does not hold it: that of its secondary set, locked instead.
+// False: it is not there, or somebody has that lock; nothing is locked.
+[[gnu::noinline]] bool find_in_secondary(const rl_process_t* process,
+                                         const rl_item_t& item, Set** set,
+                                         uint32_t* index) {
+  Set* secondary = secondary_set(item);
+  bool found = false;
+  if (secondary != *set && try_lock(process, secondary)) {
+    *index = find(*secondary, item.bucket.lo, tag_of(item.bucket));
+    found = *index != kNone;
+    if (!found) unlock(secondary);
+  }
+  unlock(*set);
+  *set = secondary;
+  return found;
+}
+
+// Decides by one policy what most requests are, under one lock: its bucket is
+// there or there is room for one in its primary set, and take() admits.
 // False: that is not so, and nothing was done.
 RATELIMIT_ALWAYS_INLINE bool take_one(const rl_process_t* process,
                                       rl_item_t* item, const rl_time_t& now) {
   const rl_zone_t* zone = item->policy->zone;
-  const uint32_t set_index = primary_index(item->bucket.lo, zone->sets);
   const uint8_t tag = tag_of(item->bucket);
-  Set* set = set_at(zone, set_index);
+  Set* set = primary_set(*item);
   if (item->cost_units == 0 || item->want_next || !try_lock(process, set)) {
     return false;
   }
   uint32_t index = find(*set, item->bucket.lo, tag);
-  const bool is_new = index == kNone;
-  if (is_new) {
-    if (is_crowded(*set)) {
-      unlock(set);
+  bool is_new = false;
+  if (index == kNone) {
+    if (!is_crowded(*set)) {
+      is_new = true;
+      index = static_cast<uint32_t>(__builtin_ctz(~set->occupied));
+    } else if (!find_in_secondary(process, *item, &set, &index)) {
       return false;
     }
-    index = static_cast<uint32_t>(__builtin_ctz(~set->occupied));
   }
   Journal* journal = journal_of(process);
   Bucket* image = &journal->images[0];
@@ -173,7 +191,7 @@ RATELIMIT_ALWAYS_INLINE bool take_one(const rl_process_t* process,
     unlock(set);
     return false;
   }
-  journal->targets[0] = {zone->id, set_index, index, tag};
+  journal->targets[0] = {zone->id, index_of(zone, set), index, tag};
   Slot* slot = slot_of(process);
   begin_commit(slot, 1);
   set->buckets[index] = *image;

@@ -114,9 +114,8 @@ inline void set_target(const rl_item_t* items, Seat* seats, size_t n, size_t i,
   if (!seats[i].exists()) {
     place_new(items, seats, n, i, now_ms);
   }
-  const auto set = static_cast<uint32_t>(seats[i].set - set_at(zone, 0));
-  journal->targets[i] = {zone->id, set, seats[i].index,
-                         tag_of(items[i].bucket)};
+  journal->targets[i] = {zone->id, index_of(zone, seats[i].set),
+                         seats[i].index, tag_of(items[i].bucket)};
 }
 
 inline void set_no_target(Journal* journal, size_t i) {
