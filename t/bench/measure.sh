@@ -225,3 +225,70 @@ END
     wait "${pids[@]}"
     difference
 }
+
+# ---- the other parts
+
+# serve NAME HTTP SERVER: two workers on $port until stop_all.
+serve() {
+    port=$(free_port)
+    write_nginx_conf "$dir/$1.conf" "$port" "$2" "$3" 'worker_processes 2;'
+    nginx -p "$dir" -c "$dir/$1.conf" > "$dir/$1.log" 2>&1 &
+    running+=($!)
+    wait_for "$port" $! || stop "$(cat "$dir/$1.log")"
+}
+
+requests_a_second() { # PORT SCRIPT
+    wrk -t 1 -c 64 -d "${SECONDS_EACH:-3}" -s "$2" "http://127.0.0.1:$1/" |
+        sed -n 's/^Requests\/sec: *\([0-9]*\).*/\1/p'
+}
+
+median() {
+    sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'
+}
+
+# In pairs, one right after the other, since the machine is not ours alone.
+print_wrk() {
+    local load i ours theirs our_port their_port
+    echo 'request = function()
+        return wrk.format(nil, "/?k=" .. math.random(1, 100000)) end' > "$dir/spread.lua"
+    echo 'request = function() return wrk.format(nil, "/?k=hot") end' > "$dir/hot.lua"
+    serve ours "$zone ratelimit_policy p key=\$arg_k quota=999999999/1s;" \
+        "ratelimit p; $gif"
+    our_port=$port
+    serve limit_req 'limit_req_zone $arg_k zone=a:32m rate=1000000r/s;' \
+        "limit_req zone=a burst=1000000 nodelay; $gif"
+    their_port=$port
+    echo '| two workers, wrk -c 64 | ours, requests/s | limit_req | median of ratios |'
+    echo '|---|---|---|---|'
+    for load in spread hot; do
+        : > "$dir/pairs"
+        for ((i = 0; i < ${ROUNDS:-7}; i++)); do
+            ours=$(requests_a_second "$our_port" "$dir/$load.lua")
+            theirs=$(requests_a_second "$their_port" "$dir/$load.lua")
+            echo "$ours $theirs $((ours * 1000 / theirs))" >> "$dir/pairs"
+        done
+        printf '| %s | %s | %s | %s |\n' \
+            "$([ $load = hot ] && echo 'one hot key' || echo '100,000 keys')" \
+            "$(cut -d ' ' -f 1 "$dir/pairs" | median)" \
+            "$(cut -d ' ' -f 2 "$dir/pairs" | median)" \
+            "$(cut -d ' ' -f 3 "$dir/pairs" | median |
+                sed 's/\([0-9]*\)\([0-9]\{3\}\)$/\1.\2/; s/^\./0./')"
+    done
+    stop_all
+}
+
+print_core() {
+    "$build/core_bench"
+}
+
+print_memory() {
+    local keys count
+    "$build/memory_bench" fill 16
+    for keys in 1000 10000000; do
+        valgrind --tool=callgrind --instr-atstart=no \
+            --callgrind-out-file="$dir/memory.callgrind" \
+            "$build/memory_bench" decide $keys 100000 2> "$dir/memory.log"
+        count=$(sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$dir/memory.log")
+        echo "$keys keys: $((count / 100000)) instructions a decision"
+    done
+}
