@@ -293,7 +293,7 @@ alice:{PLAIN}secret
 === TEST 14: what preaccess decided ages until the response, authentication's time included
 --- timed
 --- http_config
-    limit_req_zone   everybody zone=slow:64k rate=1r/s;
+    limit_req_zone   everybody zone=slow:64k rate=40r/m;
     ratelimit_zone   zone=api:64k;
     ratelimit_policy address key=$arg_k quota=9/60s algorithm=fixed;
     ratelimit_policy user    key=$arg_k quota=9/60s algorithm=fixed;
