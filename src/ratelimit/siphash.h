@@ -14,23 +14,13 @@
 #include <cstdint>
 #include <cstring>
 
+#include "bytes.h"
 #include "ratelimit.h"
 
 namespace ratelimit {
 
-inline uint64_t load_le64(const unsigned char* bytes) {
-  uint64_t word;
-  std::memcpy(&word, bytes, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-  word = __builtin_bswap64(word);
-#endif
-  return word;
-}
-
 // Inlined throughout, so that the state stays in registers: 230 instructions
 // for a 24-byte key and its length, not 340.
-#define RATELIMIT_ALWAYS_INLINE inline __attribute__((always_inline))
-
 template <int kCompressRounds, int kFinishRounds>
 class SipHash {
  public:
@@ -121,16 +111,6 @@ class SipHash {
     v0_ ^= word;
   }
 
-  // One to seven bytes, read without a loop and never beyond their end.
-  static RATELIMIT_ALWAYS_INLINE uint64_t load_few(const unsigned char* bytes,
-                                                   unsigned n) {
-    if (n >= 4) {
-      return load_le32(bytes) | load_le32(bytes + n - 4) << (8 * n - 32);
-    }
-    return bytes[0] | static_cast<uint64_t>(bytes[n / 2]) << (n / 2 * 8) |
-           static_cast<uint64_t>(bytes[n - 1]) << (8 * n - 8);
-  }
-
   // One to seven bytes.
   RATELIMIT_ALWAYS_INLINE void add_tail(uint64_t word, unsigned n) {
     const unsigned bits = pending_bits_ + 8 * n;
@@ -143,16 +123,6 @@ class SipHash {
     // Shifted twice, since a shift by 64 would be undefined.
     pending_ = word >> (63 - pending_bits_) >> 1;
     pending_bits_ = bits - 64;
-  }
-
-  static RATELIMIT_ALWAYS_INLINE uint64_t load_le32(
-      const unsigned char* bytes) {
-    uint32_t word;
-    std::memcpy(&word, bytes, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap32(word);
-#endif
-    return word;
   }
 
   uint64_t v0_, v1_, v2_, v3_;

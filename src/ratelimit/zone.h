@@ -14,16 +14,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "aes_hash.h"
 #include "ratelimit.h"
 #include "table.h"
 
 namespace ratelimit {
 
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
-constexpr uint32_t kLayoutVersion = 1;
+constexpr uint32_t kLayoutVersion = 2;
 
 // Refusals are folded in sets of one cache line: see fold.cc.
-constexpr uint32_t kFoldSets = 15;
+constexpr uint32_t kFoldSets = 10;
 constexpr uint32_t kFoldWays = 8;
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free,
@@ -45,7 +46,8 @@ struct ZoneHeader {
   uint32_t sets;
   uint32_t id;
   std::atomic<uint32_t> levers_set;  // how many of `levers` were ever used
-  uint32_t spare[4];
+  uint32_t uses_aes;  // in hashes of one part, see hash.h
+  uint32_t spare[3];
 
   alignas(64) std::atomic<uint64_t> evicted_idle;
   std::atomic<uint64_t> evicted_live;
@@ -55,6 +57,8 @@ struct ZoneHeader {
 
   alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
 
+  AesKey aes_key;  // made of the seed
+
   alignas(64) Lever levers[RL_MAX_LEVERS];
 };
 static_assert(sizeof(ZoneHeader) == 2048, "keeps the sets aligned");
@@ -62,6 +66,10 @@ static_assert(sizeof(ZoneHeader) == 2048, "keeps the sets aligned");
 inline ZoneHeader* header_of(const rl_zone_t* zone) {
   return static_cast<ZoneHeader*>(zone->memory);
 }
+
+// Makes it the zone's secret.  uses_aes tells by which hash its buckets are
+// named, which must be one that this processor has.
+void set_seed(ZoneHeader* header, const uint64_t seed[2], uint32_t uses_aes);
 
 inline bool has_levers(const rl_zone_t* zone) {
   return header_of(zone)->levers_set.load(std::memory_order_acquire) != 0;
