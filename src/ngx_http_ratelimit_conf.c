@@ -321,8 +321,7 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_ratelimit_loc_conf_t *prev = parent;
     ngx_http_ratelimit_loc_conf_t *conf = child;
 
-    char                        *rv;
-    ngx_http_ratelimit_entry_t  *entry;
+    char  *rv;
 
     ngx_conf_merge_uint_value(conf->inherit, prev->inherit,
                               NGX_HTTP_RATELIMIT_INHERIT_ON);
@@ -346,10 +345,7 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return rv;
     }
 
-    entry = conf->preaccess.elts;
-
-    conf->quick = conf->preaccess.nelts == 1 && entry->rule->plain
-                  && entry->rule->settle == NULL && conf->dry_run == NULL;
+    conf->quick = ngx_http_ratelimit_is_quick(conf);
 
     return NGX_CONF_OK;
 }

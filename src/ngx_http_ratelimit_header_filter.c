@@ -19,19 +19,22 @@ static ngx_int_t ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     ngx_table_elt_t *fields, const rl_item_t *item);
-static ngx_int_t ngx_http_ratelimit_add_policies(ngx_http_request_t *r,
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_policies(
+    ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
-static ngx_int_t ngx_http_ratelimit_add_ietf(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record,
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_ietf(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
-static u_char *ngx_http_ratelimit_skip(ngx_http_request_t *r,
+static ngx_http_ratelimit_noinline u_char *ngx_http_ratelimit_skip(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
 static ngx_int_t ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 static ngx_int_t ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
     ngx_table_elt_t *fields, rl_str_t *values, ngx_uint_t n);
+static ngx_inline void ngx_http_ratelimit_set_field(ngx_table_elt_t *h,
+    ngx_table_elt_t *field, rl_str_t *value);
 static void ngx_http_ratelimit_remove_field(ngx_http_request_t *r,
     ngx_table_elt_t *field);
 
@@ -147,10 +150,18 @@ ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     u_char    *buf;
     rl_str_t   values[RL_DIALECT_FIELDS];
 
-    buf = ngx_pnalloc(r->pool, RL_VALUES_LEN);
-    if (buf == NULL) {
-        return NGX_ERROR;
+    /* of the usual response: it has one dialect's values, and them once */
+
+    buf = record->values;
+
+    if (record->rendered) {
+        buf = ngx_pnalloc(r->pool, RL_VALUES_LEN);
+        if (buf == NULL) {
+            return NGX_ERROR;
+        }
     }
+
+    record->rendered = 1;
 
     rl_render_values(&dialect->core, item, &record->time, buf, values);
 
@@ -294,27 +305,41 @@ ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
 
     headers = &r->headers_out.headers;
 
-    for (i = 0; i < n; i++) {
+    if (headers->last->nelts + n <= headers->nalloc) {
 
-        /* as ngx_list_push(), a call less a field where there is room */
+        /* as ngx_list_push(), for all of them at once */
 
-        if (headers->last->nelts < headers->nalloc) {
-            h = headers->last->elts;
-            h += headers->last->nelts++;
+        h = headers->last->elts;
+        h += headers->last->nelts;
+        headers->last->nelts += n;
 
-        } else {
-            h = ngx_list_push(headers);
-            if (h == NULL) {
-                return NGX_ERROR;
-            }
+        for (i = 0; i < n; i++) {
+            ngx_http_ratelimit_set_field(&h[i], &fields[i], &values[i]);
         }
 
-        *h = fields[i];
-        h->value.len = values[i].len;
-        h->value.data = (u_char *) values[i].data;
+        return NGX_OK;
+    }
+
+    for (i = 0; i < n; i++) {
+        h = ngx_list_push(headers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_http_ratelimit_set_field(h, &fields[i], &values[i]);
     }
 
     return NGX_OK;
+}
+
+
+static ngx_inline void
+ngx_http_ratelimit_set_field(ngx_table_elt_t *h, ngx_table_elt_t *field,
+    rl_str_t *value)
+{
+    *h = *field;
+    h->value.len = value->len;
+    h->value.data = (u_char *) value->data;
 }
 
 

@@ -42,8 +42,11 @@ static char *ngx_http_ratelimit_key_source(ngx_conf_t *cf,
 static ngx_int_t ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static void ngx_http_ratelimit_key_prefixes(ngx_http_ratelimit_key_t *key);
-static ngx_int_t ngx_http_ratelimit_key_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, u_char *scratch, rl_part_t *out);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_key_part(
+    ngx_http_request_t *r, ngx_http_ratelimit_key_t *key, u_char *scratch,
+    rl_part_t *out);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_other_part(
+    ngx_http_request_t *r, ngx_http_ratelimit_value_t *value, rl_part_t *out);
 static ngx_int_t ngx_http_ratelimit_key_value(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_authorization(ngx_http_request_t *r,
@@ -344,11 +347,40 @@ ngx_int_t
 ngx_http_ratelimit_value_part(ngx_http_request_t *r,
     ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out)
 {
-    ngx_str_t  s;
+    ngx_http_ratelimit_source_t  *source;
 
-    if (value->key) {
-        return ngx_http_ratelimit_key_part(r, value->key, scratch, out);
+    if (value->key == NULL) {
+        return ngx_http_ratelimit_other_part(r, value, out);
     }
+
+    source = value->key->sources.elts;
+
+    if (source->core.kind == RL_SOURCE_ARG
+        && r->args.len <= NGX_HTTP_RATELIMIT_SCRATCH)
+    {
+        /* no need to look for escapes first, there is room for them */
+
+        out->tag = source->prefix;
+        out->tag_len = source->prefix_len;
+
+        if (rl_key_arg(ngx_http_ratelimit_str(&r->args), source->core.name,
+                       scratch, &out->text))
+        {
+            return NGX_OK;
+        }
+    }
+
+    return ngx_http_ratelimit_key_part(r, value->key, scratch, out);
+}
+
+
+/* of what is no "ratelimit_key" */
+
+static ngx_int_t
+ngx_http_ratelimit_other_part(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, rl_part_t *out)
+{
+    ngx_str_t  s;
 
     out->tag = 0;
     out->tag_len = 0;
@@ -382,18 +414,7 @@ ngx_http_ratelimit_key_part(ngx_http_request_t *r,
     last = source + key->sources.nelts;
 
     do {
-        if (source->core.kind == RL_SOURCE_ARG && scratch
-            && r->args.len <= NGX_HTTP_RATELIMIT_SCRATCH)
-        {
-            /* no need to look for escapes first, there is room for them */
-
-            rc = rl_key_arg(ngx_http_ratelimit_str(&r->args),
-                            source->core.name, scratch, &out->text)
-                 ? NGX_OK : NGX_DECLINED;
-
-        } else {
-            rc = ngx_http_ratelimit_key_value(r, source, scratch, &out->text);
-        }
+        rc = ngx_http_ratelimit_key_value(r, source, scratch, &out->text);
 
         if (rc != NGX_DECLINED) {
             out->tag = source->prefix;

@@ -262,14 +262,13 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
                        && !policy->constant_quota.unlimited
                        && policy->scales.nelts == 0;
 
-    p = ngx_pnalloc(cf->pool, NGX_INT64_LEN);
+    p = ngx_pnalloc(cf->pool, RL_USUAL_LEN(policy->core.name.len));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    policy->core.usual_limit_units = policy->constant_quota.units;
-    policy->core.usual_limit_text = ngx_http_ratelimit_make_str(p,
-                              rl_render_u64(policy->constant_quota.units, p));
+    rl_policy_usual_quota(&policy->core, &policy->constant_quota,
+                          policy->constant && policy->capacity == NULL, p);
 
     policy->quick = policy->constant && policy->capacity == NULL
                     && policy->response == NULL

@@ -33,6 +33,11 @@ static ngx_shm_zone_t *ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone);
 rl_process_t  ngx_http_ratelimit_this_process;
 
 
+/* the second in which this process last looked for full zones */
+
+time_t  ngx_http_ratelimit_warned;
+
+
 char *
 ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -500,6 +505,8 @@ ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
     ngx_uint_t                  i;
     ngx_shm_zone_t            **zones;
     ngx_http_ratelimit_zone_t  *zone;
+
+    ngx_http_ratelimit_warned = ngx_time();
 
     zones = rmcf->zones.elts;
 

@@ -80,7 +80,7 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
 uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                 const rl_time_t& now) noexcept {
   if (cost_units == 0) return 0;  // nothing that a refund could take back
-  note_charge(bucket, shape.capacity_units);
+  note_charge(bucket, encode_limit(shape.capacity_units));
   switch (shape.algorithm) {
     case RL_SLIDING:
       return sliding_charge(bucket, shape, cost_units, now);
@@ -91,9 +91,8 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   }
 }
 
-bool take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+Took take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
           const rl_time_t& now, Taken* taken) noexcept {
-  note_charge(bucket, shape.capacity_units);
   switch (shape.algorithm) {
     case RL_SLIDING:
       return sliding_take(bucket, shape.units, shape.window_ms, cost_units,
@@ -102,6 +101,18 @@ bool take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
       return gcra_take(bucket, shape, cost_units, now, taken);
     default:
       return window_take(bucket, shape, cost_units, now, taken);
+  }
+}
+
+uint64_t next_ms(const Bucket& bucket, const Shape& shape,
+                 const rl_time_t& now) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_next_ms(bucket, now);
+    case RL_GCRA:
+      return gcra_stand(bucket, shape, 0, true, now).next_ms;
+    default:
+      return window_reset_ms(bucket, now);
   }
 }
 

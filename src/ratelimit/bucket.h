@@ -134,7 +134,13 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
 uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                 const rl_time_t& now) noexcept;
 
-// How the bucket stands after take().
+// What take() makes of a request.
+enum class Took {
+  kAdmitted,  // the bucket is charged, *taken says how it stands
+  kRefused,   // the bucket is uncharged and of now, as adapt() leaves it
+  kUnusual    // it is spoiled, and nothing is known
+};
+
 struct Taken {
   uint32_t remaining_units;
   uint64_t reset_ms;  // as Standing::reset_ms
@@ -143,10 +149,15 @@ struct Taken {
 
 // What adapt(), stand() without next_ms, charge() and reset_ms() do, in one go
 // and in half of their instructions, for the usual request: the bucket is of
-// the current shape and clock, and the cost, at least 1, is admitted.  False:
-// it is another one, and the bucket is spoiled.
-bool take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+// the current shape and clock, and the cost is at least 1.  note_charge() is
+// the caller's.
+Took take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
           const rl_time_t& now, Taken* taken) noexcept;
+
+// The next_ms of stand() alone, of a bucket that has just been charged and is
+// not in debt.
+uint64_t next_ms(const Bucket& bucket, const Shape& shape,
+                 const rl_time_t& now) noexcept;
 
 // Takes units back that were charged under `receipt`: at most what is still
 // there of that window.
@@ -177,9 +188,9 @@ constexpr uint32_t decode_limit(unsigned code) noexcept {
 }
 static_assert(encode_limit(UINT32_MAX) < 1024, "fits limit_code");
 
-// What every charge notes: the limit that it was held against.
-inline void note_charge(Bucket* bucket, uint32_t limit_units) noexcept {
-  bucket->limit_code = encode_limit(limit_units) & 1023;
+// What every charge notes: the limit that it was held against, as a code.
+inline void note_charge(Bucket* bucket, unsigned limit_code) noexcept {
+  bucket->limit_code = limit_code & 1023;
   bucket->throttled = 0;
 }
 

@@ -26,33 +26,32 @@ void identify(rl_str_t policy, rl_str_t zone, uint64_t id[2]) {
   id[1] = sum.hi;
 }
 
-// By chance, so that keys that come in turns are all sampled; the chance is
+// By chance, so that keys that come in turns all have their turn; the chance is
 // that of the keyed hash.
+uint64_t draw(const rl_item_t& item, uint64_t counted) {
+  return (item.bucket.hi ^ counted * 0x9e3779b97f4a7c15u) *
+         0xbf58476d1ce4e5b9u;
+}
+
 uint32_t next_gap(const rl_item_t& item, uint64_t admitted) {
-  const uint64_t mixed =
-      (item.bucket.hi ^ admitted * 0x9e3779b97f4a7c15u) * 0xbf58476d1ce4e5b9u;
-  return static_cast<uint32_t>(1 + (mixed >> 40) % kMaxGap);
+  return static_cast<uint32_t>(1 + (draw(item, admitted) >> 40) % kMaxGap);
 }
 
-inline void count_item(const rl_process_t* process, const rl_item_t& item,
-                       rl_verdict_e verdict, uint64_t now_ms) {
-  if (__builtin_expect(!item.admitted, 0)) {
-    CounterRow* row = row_of(item.policy);
-    if (row == nullptr) return;
-    count(shard_of(process, row),
-          item.dry_run ? RL_COUNT_DRY_RUN : RL_COUNT_REFUSED);
-    watch(&row->refused, item, 1, now_ms);
-  } else if (verdict == RL_ADMITTED) {
-    count_admitted(process, item, now_ms);
-  }
-}
-
-// Apart, so that one item's count needs no registers to be saved.
-__attribute__((noinline))
-void count_items(const rl_process_t* process, const rl_item_t* items, size_t n,
-                 rl_verdict_e verdict, uint64_t now_ms) {
-  for (size_t i = 0; i < n; ++i) {
-    count_item(process, items[i], verdict, now_ms);
+void count_refusal(const rl_process_t* process, const rl_item_t& item,
+                   rl_counter_e what, uint64_t now_ms) {
+  CounterRow* row = row_of(item.policy);
+  if (row == nullptr) return;
+  const uint64_t counted = count(shard_of(process, row), what);
+  switch (watch_listed(&row->refused, item, 1, now_ms)) {
+    case Watched::kCounted:
+      break;
+    case Watched::kRoom:
+      watch_new(&row->refused, item, 1, 1, now_ms);
+      break;
+    case Watched::kFull:
+      if (draw(item, counted) >> (64 - kEntersBits) == 0) {
+        watch_new(&row->refused, item, 1, 1u << kEntersBits, now_ms);
+      }
   }
 }
 
@@ -76,8 +75,29 @@ void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
   shard->sample_at.store(admitted + next_gap(item, admitted), kRelaxed);
   shard->sample_after_ms.store(now_ms + kSampleEveryMs, kRelaxed);
   // Not a number that another process of this shard has just overtaken.
-  watch(&row->busiest, item, since > 0 && since <= kMaxGap ? since : 1,
-        now_ms);
+  const uint64_t requests = since > 0 && since <= kMaxGap ? since : 1;
+  if (watch_listed(&row->busiest, item, requests, now_ms) !=
+      Watched::kCounted) {
+    watch_new(&row->busiest, item, requests, requests, now_ms);
+  }
+}
+
+void count_refused(const rl_process_t* process, const rl_item_t& item,
+                   uint64_t now_ms) noexcept {
+  count_refusal(process, item, RL_COUNT_REFUSED, now_ms);
+}
+
+void count_decision(const rl_process_t* process, const rl_item_t* items,
+                    size_t n, rl_verdict_e verdict, uint64_t now_ms) noexcept {
+  for (size_t i = 0; i < n; ++i) {
+    if (!items[i].admitted) {
+      count_refusal(process, items[i],
+                    items[i].dry_run ? RL_COUNT_DRY_RUN : RL_COUNT_REFUSED,
+                    now_ms);
+    } else if (verdict == RL_ADMITTED) {
+      count_admitted(process, items[i], now_ms);
+    }
+  }
 }
 
 }  // namespace ratelimit
@@ -130,15 +150,6 @@ void* rl_counters_find(void* memory, rl_str_t policy, rl_str_t zone,
   }
   counters->owners[i].generation = counters->generation;
   return &counters->rows[i];
-}
-
-void rl_count_decision(const rl_process_t* process, const rl_item_t* items,
-                       size_t n, rl_verdict_e verdict,
-                       const rl_time_t* now) noexcept {
-  if (n == 1) {
-    return ratelimit::count_item(process, items[0], verdict, now->mono_ms);
-  }
-  ratelimit::count_items(process, items, n, verdict, now->mono_ms);
 }
 
 void rl_count(const rl_process_t* process, const rl_policy_t* policy,

@@ -86,6 +86,14 @@ inline void count_admitted(const rl_process_t* process, const rl_item_t& item,
   }
 }
 
+// Of a refusal in earnest.
+void count_refused(const rl_process_t* process, const rl_item_t& item,
+                   uint64_t now_ms) noexcept;
+
+// Of a decision that was not busy; before anything is refunded.
+void count_decision(const rl_process_t* process, const rl_item_t* items,
+                    size_t n, rl_verdict_e verdict, uint64_t now_ms) noexcept;
+
 }  // namespace ratelimit
 
 #endif  // RATELIMIT_COUNTERS_H_

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "bucket.h"
 #include "phrase.h"
 #include "ratelimit.h"
 #include "text.h"
@@ -195,11 +196,36 @@ bool is_shown(const rl_item_t& item, const unsigned char* skip,
   return !item.policy->hidden && (skip == nullptr || !skip[i]);
 }
 
-void start_item(const rl_item_t& item, bool first, Writer* out) {
-  if (!first) out->put(kSeparator);
-  out->put('"');
-  out->put(item.policy->name);
+// What has been rendered of it at configuration is right.
+inline bool is_usual(const rl_item_t& item) {
+  return item.limit_units == item.policy->usual_limit_units &&
+         item.policy->usual_item_text.len != 0;
 }
+
+inline void put_name(const rl_item_t& item, Writer* out) {
+  out->put('"');
+  const rl_str_t name = item.policy->name;
+  for (std::size_t i = 0; i < name.len; i++) {  // short
+    *out->at++ = name.data[i];
+  }
+}
+
+// An item of RateLimit-Policy.
+void put_quota(const rl_item_t& item, Writer* out) {
+  put_name(item, out);
+  out->put(kQuotaParameter);
+  out->put_number(item.limit_units);
+  const std::uint64_t window_s = window_seconds(item);
+  if (window_s != 0) {
+    out->put(kWindowParameter);
+    out->put_number(window_s);
+  }
+}
+
+static_assert(kUnitsDigits + 1 + kQuotaParameter.size() + kUnitsDigits +
+                      kWindowParameter.size() + kSecondsDigits <=
+                  RL_USUAL_LEN(0),
+              "rl_policy_usual_quota has room");
 
 }  // namespace
 }  // namespace ratelimit
@@ -258,6 +284,24 @@ std::size_t rl_dialect_names(const rl_dialect_t* dialect, rl_str_t policy_name,
   return row.fields;
 }
 
+void rl_policy_usual_quota(rl_policy_t* policy, const rl_quota_t* quota,
+                           int constant, unsigned char* buf) noexcept {
+  Writer out{buf};
+  policy->usual_limit_units = quota->units;
+  policy->usual_limit_code = ratelimit::encode_limit(quota->units);
+  policy->usual_limit_text = ratelimit::put_value(quota->units, &out);
+  policy->usual_item_text = {0, nullptr};
+  if (!constant) return;
+  rl_item_t item{};
+  item.policy = policy;
+  item.quota = *quota;
+  item.capacity_units = quota->units;
+  item.limit_units = quota->units;
+  unsigned char* const start = out.at;
+  ratelimit::put_quota(item, &out);
+  policy->usual_item_text = ratelimit::slice(start, out.at);
+}
+
 std::size_t rl_render_values(const rl_dialect_t* dialect,
                              const rl_item_t* item, const rl_time_t* now,
                              unsigned char* buf,
@@ -291,25 +335,29 @@ std::size_t rl_render_ietf(const rl_item_t* items, std::size_t n,
                            std::uint64_t retry_after_ms, unsigned char* buf,
                            rl_str_t values[RL_DIALECT_FIELDS]) noexcept {
   Writer out{buf};
-  for (std::size_t i = 0; i < n; i++) {
-    if (!ratelimit::is_shown(items[i], skip, i)) continue;
-    ratelimit::start_item(items[i], out.at == buf, &out);
-    out.put(ratelimit::kQuotaParameter);
-    out.put_number(items[i].limit_units);
-    const std::uint64_t window_s = ratelimit::window_seconds(items[i]);
-    if (window_s != 0) {
-      out.put(ratelimit::kWindowParameter);
-      out.put_number(window_s);
+  if (n == 1 && ratelimit::is_usual(items[0]) &&
+      ratelimit::is_shown(items[0], skip, 0)) {
+    values[0] = items[0].policy->usual_item_text;
+  } else {
+    for (std::size_t i = 0; i < n; i++) {
+      if (!ratelimit::is_shown(items[i], skip, i)) continue;
+      if (out.at != buf) out.put(ratelimit::kSeparator);
+      if (ratelimit::is_usual(items[i])) {
+        out.put(items[i].policy->usual_item_text);
+      } else {
+        ratelimit::put_quota(items[i], &out);
+      }
     }
+    values[0] = ratelimit::slice(buf, out.at);
   }
-  unsigned char* const limits = out.at;
-  values[0] = ratelimit::slice(buf, limits);
 
+  unsigned char* const limits = out.at;
   const std::uint64_t retry_s =
       ratelimit::delta_seconds(retry_after_ms, retry_after_ms != 0);
   for (std::size_t i = 0; i < n; i++) {
     if (!ratelimit::is_shown(items[i], skip, i)) continue;
-    ratelimit::start_item(items[i], out.at == limits, &out);
+    if (out.at != limits) out.put(ratelimit::kSeparator);
+    ratelimit::put_name(items[i], &out);
     out.put(ratelimit::kRestParameter);
     out.put_number(items[i].remaining_units);
     const std::uint64_t next_s = rl_seconds_up(items[i].next_ms);

@@ -153,28 +153,32 @@ uint64_t gcra_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                           : now.mono_ms + drain_ms(*bucket, shape, debt, now);
 }
 
-bool gcra_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+Took gcra_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                const rl_time_t& now, Taken* taken) noexcept {
+  const uint128_t most = times(shape.capacity_units, shape.window_ms);
   if (!is_shape(*bucket, shape) || bucket->stamp > now.mono_ms ||
-      bucket->gcra.debt_hi != 0) {
-    return false;
+      bucket->gcra.debt_hi != 0 || most >> 63 != 0 || shape.units == 0 ||
+      cost_units > shape.capacity_units) {
+    return Took::kUnusual;
   }
   const uint128_t drained =
       times(now.mono_ms - bucket->stamp, bucket->gcra.units);
-  uint128_t debt = bucket->gcra.debt_lo;
-  debt = debt > drained ? debt - drained : 0;
-  debt += times(cost_units, shape.window_ms);
-  const uint128_t most = times(shape.capacity_units, shape.window_ms);
-  if (debt > most || most >> 64 != 0 || shape.units == 0) {
-    return false;
-  }
+  uint64_t debt = bucket->gcra.debt_lo;
+  debt = debt > drained ? debt - static_cast<uint64_t>(drained) : 0;
   bucket->set_stamp(now.mono_ms);
-  set_debt(bucket, debt);
+  const auto room = static_cast<uint64_t>(most);
+  const uint64_t cost = cost_units * shape.window_ms;  // not above room
+  if (debt > room - cost) {
+    bucket->gcra.debt_lo = debt;
+    return Took::kRefused;
+  }
+  debt += cost;
+  bucket->gcra.debt_lo = debt;
   taken->remaining_units =
-      static_cast<uint32_t>(divide(most - debt, shape.window_ms));
+      static_cast<uint32_t>((room - debt) / shape.window_ms);
   taken->reset_ms = divide_up(debt, shape.units);
   taken->receipt = now.mono_ms + taken->reset_ms;
-  return true;
+  return Took::kAdmitted;
 }
 
 void gcra_refund(Bucket* bucket, const Shape& shape, uint32_t units,

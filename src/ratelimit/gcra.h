@@ -34,7 +34,7 @@ uint64_t gcra_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                      const rl_time_t& now) noexcept;
 
 // As take().
-bool gcra_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+Took gcra_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                const rl_time_t& now, Taken* taken) noexcept;
 
 void gcra_refund(Bucket* bucket, const Shape& shape, uint32_t units,

@@ -232,8 +232,9 @@ typedef struct {
 } rl_part_t;
 
 /*
- * SipHash-1-3-128 under the zone's secret over the parts, of which several are
- * each prefixed by its length, so that ("ab","c") and ("a","bc") differ.
+ * 128 bits under the zone's secret over the parts, of which several are each
+ * prefixed by its length, so that ("ab","c") and ("a","bc") differ: by AES or
+ * SipHash-1-3, see hash.h.
  * rl_part_hash: the same for one part, without putting tag and text together.
  */
 void rl_key_hash(const rl_zone_t *zone, const rl_str_t *parts, size_t n,
@@ -259,10 +260,22 @@ typedef struct {
   rl_algorithm_e algorithm;
   int32_t tz_ms; /* calendar */
   int hidden;    /* not shown in fields and bodies */
-  uint32_t usual_limit_units; /* the limit that is told mostly, and its */
-  rl_str_t usual_limit_text;  /* text, rendered once; may be empty */
+  uint32_t usual_limit_units; /* rl_policy_usual_quota's */
+  uint32_t usual_limit_code;
+  rl_str_t usual_limit_text;
+  rl_str_t usual_item_text;
   void *counters; /* what rl_counters_find returned */
 } rl_policy_t;
+
+/*
+ * The quota that most requests have, so that what is told of it is rendered
+ * once: into buf, of RL_USUAL_LEN(name.len) bytes, which must live as long as
+ * the policy.  None is rendered where `constant` is false: another window, or
+ * capacity, may have the same limit.
+ */
+#define RL_USUAL_LEN(name_len) (96 + (name_len))
+void rl_policy_usual_quota(rl_policy_t *policy, const rl_quota_t *quota,
+                           int constant, unsigned char *buf) RL_NOEXCEPT;
 
 /*
  * One policy's part in a decision.  The caller fills the first part; the core
@@ -277,6 +290,8 @@ typedef struct {
   uint32_t cost_units;     /* 0: look only */
   int dry_run;             /* its refusal refuses nothing */
   int want_next;           /* fill next_ms */
+  uint32_t same_key_as;    /* rl_decide_keys: 0, or 1 + the index of an earlier
+                              item that has the same key */
   void *data;              /* the caller's own, left alone */
 
   int admitted;            /* by this policy alone */
@@ -299,27 +314,29 @@ typedef enum {
   RL_REFUSED = 1,        /* by a policy that is not in dry run */
   RL_BUSY = 2,           /* a lock's living owner did not move: nothing was
                             decided or charged */
-  RL_BYPASSED = 3        /* rl_decide_key: a lever lifts the policy */
+  RL_LEVERED = 3         /* rl_decide_keys: an operator has set a lever, and
+                            nothing was done */
 } rl_verdict_e;
 
 /*
  * Decides n items (1 to RL_MAX_ITEMS, of distinct policies) all or none: the
  * request is admitted only if every item that is not in dry run admits it, and
  * then these are charged.  Items in dry run are charged as enforcement would:
- * all of them, if every item of either kind admits.
+ * all of them, if every item of either kind admits.  What it decides it also
+ * counts, in the policies' counters where they have any.
  */
 rl_verdict_e rl_decide(rl_process_t *process, rl_item_t *items, size_t n,
                        const rl_time_t *now) RL_NOEXCEPT;
 
 /*
- * What rl_part_hash (into item->bucket, by the policy's secret),
- * rl_lever_apply, rl_decide and rl_count_decision do, for a request's only
- * item in one call: 100 instructions less.  capacity_units becomes the
- * quota's units.
+ * What rl_part_hash (into an item's bucket, by its policy's secret) and
+ * rl_decide do, in one call, where no zone has a lever; parts are the n items'
+ * keys, each looked at unless the item has another's.  capacity_units become
+ * the quota's units.
  */
-rl_verdict_e rl_decide_key(rl_process_t *process, rl_item_t *item,
-                           const rl_part_t *part,
-                           const rl_time_t *now) RL_NOEXCEPT;
+rl_verdict_e rl_decide_keys(rl_process_t *process, rl_item_t *items,
+                            const rl_part_t *parts, size_t n,
+                            const rl_time_t *now) RL_NOEXCEPT;
 
 /*
  * As rl_decide would find them, charging nothing and creating no bucket:
@@ -423,10 +440,7 @@ void rl_counters_renew(void *memory) RL_NOEXCEPT;
 void *rl_counters_find(void *memory, rl_str_t policy, rl_str_t zone,
                        int make) RL_NOEXCEPT;
 
-/* After rl_decide, unless that was busy; before anything is refunded. */
-void rl_count_decision(const rl_process_t *process, const rl_item_t *items,
-                       size_t n, rl_verdict_e verdict,
-                       const rl_time_t *now) RL_NOEXCEPT;
+/* What rl_decide does not count itself. */
 void rl_count(const rl_process_t *process, const rl_policy_t *policy,
               rl_counter_e what) RL_NOEXCEPT;
 

@@ -96,11 +96,37 @@ inline void report_reset(uint64_t reset_ms, rl_item_t* item) {
   item->reset_ms = clamp ? item->quota.window_ms : reset_ms;
 }
 
+// Answers the item's question: the bucket as it stands, uncharged.
+inline void tell(const Standing& standing, rl_item_t* item) {
+  item->admitted = standing.admitted || item->cost_units == 0;
+  item->charged = 0;
+  item->receipt = 0;
+  item->limit_units = item->capacity_units;
+  item->remaining_units = standing.remaining_units;
+  item->next_ms = standing.next_ms;
+  if (item->admitted) {
+    item->retry_after_ms = 0;
+    report_reset(standing.reset_ms, item);
+  } else {
+    item->retry_after_ms = standing.retry_after_ms;
+    item->reset_ms = standing.retry_after_ms;
+  }
+}
+
 // Fills in what is left of the quota.
 inline void report(const Standing& standing, rl_item_t* item) {
   item->remaining_units = standing.remaining_units;
   item->next_ms = standing.next_ms;
   report_reset(standing.reset_ms, item);
+}
+
+// A client that is being refused must not get rid of its bucket by making the
+// zone full.  One bit, so nothing has to be done for a process that dies; and
+// the only thing that a refusal writes, once.
+inline void note_refusal(Bucket* stored) {
+  if (!stored->throttled) {
+    stored->throttled = 1;
+  }
 }
 
 // Finds a place for items[i]'s bucket, which has none.

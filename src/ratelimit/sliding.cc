@@ -79,9 +79,10 @@ inline void advance(Bucket* bucket, uint32_t quota_units, int64_t tick) {
 uint64_t left_ms(const Bucket& bucket, uint64_t units) {
   const SlidingState& s = bucket.sliding;
   const unsigned exponent = exponent_of(s);
-  unsigned slot = kOlder;
-  for (; slot > 0; slot--) {
-    if (s.counts[slot] == 0) continue;
+  unsigned slot = 0;
+  for (uint32_t in_use = older_in_use(s); in_use != 0;
+       in_use ^= 1u << (slot - 1), slot = 0) {
+    slot = oldest_slot(in_use);
     const uint64_t held = uint64_t{s.counts[slot]} << exponent;
     if (held >= units) break;
     units -= held;
@@ -98,10 +99,9 @@ uint64_t all_left_ms(const Bucket& bucket) {
   unsigned slot = 0;
   // The newest slot is empty before the first charge and after a refund only.
   if (newest_empty(bucket.sliding)) {
-    if (blocks_of(bucket.sliding) == 0) return 0;
-    while (bucket.sliding.counts[slot] == 0) {
-      slot++;
-    }
+    const uint32_t in_use = older_in_use(bucket.sliding);
+    if (in_use == 0) return 0;
+    slot = newest_slot(in_use);
   }
   return leave_ms(slot_tick(bucket, slot), bucket.window_ms());
 }
@@ -203,6 +203,14 @@ uint64_t sliding_reset_ms(const Bucket& bucket,
                           const rl_time_t& now) noexcept {
   const uint64_t end_ms = all_left_ms(bucket);
   return end_ms == 0 ? 0 : end_ms - now.mono_ms;
+}
+
+uint64_t sliding_next_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
+  const uint32_t in_use = older_in_use(bucket.sliding);
+  if (in_use == 0 && newest_empty(bucket.sliding)) return 0;
+  const unsigned oldest = in_use == 0 ? 0 : oldest_slot(in_use);
+  return leave_ms(slot_tick(bucket, oldest), bucket.window_ms()) -
+         now.mono_ms;
 }
 
 uint64_t sliding_charge(Bucket* bucket, const Shape& shape,

@@ -61,6 +61,9 @@ Standing sliding_stand(const Bucket& bucket, const Shape& shape,
 
 uint64_t sliding_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 
+// Of a bucket that is not in debt.
+uint64_t sliding_next_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
+
 // The receipt is the time that the units count as charged at.
 uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
                         uint32_t cost_units, const rl_time_t& now) noexcept;

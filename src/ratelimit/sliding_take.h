@@ -4,6 +4,7 @@
 #ifndef RATELIMIT_SLIDING_TAKE_H_
 #define RATELIMIT_SLIDING_TAKE_H_
 
+#include "bytes.h"
 #include "slots.h"
 
 namespace ratelimit {
@@ -18,15 +19,17 @@ inline void expire_oldest(SlidingState* s, int64_t now_tick) {
   }
 }
 
-inline bool sliding_take(Bucket* bucket, uint32_t units, uint64_t window_ms,
-                         uint32_t cost_units, uint64_t now_ms,
-                         Taken* taken) noexcept {
+RATELIMIT_ALWAYS_INLINE Took sliding_take(Bucket* bucket, uint32_t units,
+                                          uint64_t window_ms,
+                                          uint32_t cost_units,
+                                          uint64_t now_ms,
+                                          Taken* taken) noexcept {
   SlidingState& s = bucket->sliding;
   const int64_t tick = tick_of(now_ms, window_ms);
   const int64_t stamp = stamp_of(*bucket);
   const int64_t newer = (tick >> 4) - (stamp >> 4);
-  if (bucket->window_ms() != window_ms || tick < stamp) {
-    return false;
+  if (bucket->window_ms() != window_ms || tick < stamp || s.carry != 1) {
+    return Took::kUnusual;
   }
   if (newer == 0) {
     expire_oldest(&s, tick);
@@ -38,15 +41,20 @@ inline bool sliding_take(Bucket* bucket, uint32_t units, uint64_t window_ms,
     expire_oldest(&s, tick);
   }
   const uint64_t used = blocks_of(s) + cost_units;
-  if (s.carry != 1 || used > units || used > kMaxCount) {
-    return false;
+  if (__builtin_expect(used > units, 0)) {
+    // While the newest slot is the same, so is its last charge's tick.
+    if (newer != 0) bucket->set_stamp(static_cast<uint64_t>(tick));
+    return Took::kRefused;
+  }
+  if (used > kMaxCount || s.carry != 1) {
+    return Took::kUnusual;
   }
   bucket->set_stamp(static_cast<uint64_t>(tick));
   s.counts[0] = static_cast<uint16_t>(s.counts[0] + cost_units);
   taken->remaining_units = units - static_cast<uint32_t>(used);
   taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
   taken->receipt = now_ms;
-  return true;
+  return Took::kAdmitted;
 }
 
 }  // namespace ratelimit

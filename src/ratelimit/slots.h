@@ -100,6 +100,33 @@ inline uint64_t blocks_of(const SlidingState& s) {
 #endif
 }
 
+// Bit i: slot i + 1 holds blocks.
+inline uint32_t older_in_use(const SlidingState& s) {
+#ifdef RATELIMIT_SLOTS_SSE2
+  const __m128i zero = _mm_setzero_si128();
+  const auto* p = reinterpret_cast<const __m128i*>(s.counts + 1);
+  const __m128i low = _mm_cmpeq_epi16(_mm_loadu_si128(p), zero);
+  const __m128i high = _mm_cmpeq_epi16(_mm_loadu_si128(p + 1), zero);
+  const int empty = _mm_movemask_epi8(_mm_packs_epi16(low, high));
+  return static_cast<uint32_t>(empty) ^ ((1u << kOlder) - 1);
+#else
+  uint32_t used = 0;
+  for (unsigned i = 0; i < kOlder; i++) {
+    used |= static_cast<uint32_t>(s.counts[i + 1] != 0) << i;
+  }
+  return used;
+#endif
+}
+
+// Of what older_in_use() says, which is not 0.
+inline unsigned oldest_slot(uint32_t in_use) {
+  return 32u - static_cast<unsigned>(__builtin_clz(in_use));
+}
+
+inline unsigned newest_slot(uint32_t in_use) {
+  return 1u + static_cast<unsigned>(__builtin_ctz(in_use));
+}
+
 inline uint64_t used_of(const SlidingState& s) {
   const uint64_t blocks = blocks_of(s);
   if (s.carry == 1) return blocks;

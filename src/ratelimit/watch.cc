@@ -108,14 +108,14 @@ WatchedKey* lightest(WatchSet* set, uint64_t epoch) {
 // A process that is about to count the key that goes counts once for the one
 // that comes: a stray request among estimates.
 void replace(WatchSet* set, const rl_item_t& item, uint64_t requests,
-             uint64_t now_ms) {
+             uint64_t weight, uint64_t now_ms) {
   const uint64_t epoch = epoch_of(now_ms);
   WatchedKey* place = lightest(set, epoch);
   const uint64_t inherited =
       load(place->key) == 0 ? 0 : weight_at(load(place->weight), epoch);
   store(&place->key, 0);
   store(&place->weight,
-        weight_word(inherited + (requests << kWeightFraction), epoch));
+        weight_word(inherited + (weight << kWeightFraction), epoch));
   store(&place->count, requests);
   store(&place->first_ms, now_ms);
   store(&place->last_ms, now_ms);
@@ -147,19 +147,34 @@ bool before(const rl_watched_t& a, const rl_watched_t& b) {
 
 }  // namespace
 
-void watch(WatchList* list, const rl_item_t& item, uint64_t requests,
-           uint64_t now_ms) {
+Watched watch_listed(WatchList* list, const rl_item_t& item,
+                     uint64_t requests, uint64_t now_ms) {
   const uint64_t key = item.bucket.lo;
-  if (key == 0) return;  // one in 2^64: that place would look free
-  WatchSet* set = &list->sets[set_index(key)];
-  WatchedKey* place = find(set, key);
-  if (place == nullptr) {
-    if (!try_lock(set, now_ms)) return;
-    place = find(set, key);  // another process may have been faster
-    if (place == nullptr) replace(set, item, requests, now_ms);
-    set->locked_at_ms.store(0, std::memory_order_release);
+  if (key == 0) return Watched::kCounted;  // one in 2^64: it looks like no key
+  Watched room = Watched::kFull;
+  for (WatchedKey& place : list->sets[set_index(key)].keys) {
+    const uint64_t listed = load(place.key);
+    if (listed == key) {
+      add(&place, item, requests, now_ms);
+      return Watched::kCounted;
+    }
+    if (listed == 0) room = Watched::kRoom;
   }
-  if (place != nullptr) add(place, item, requests, now_ms);
+  return room;
+}
+
+void watch_new(WatchList* list, const rl_item_t& item, uint64_t requests,
+               uint64_t weight, uint64_t now_ms) {
+  WatchSet* set = &list->sets[set_index(item.bucket.lo)];
+  if (!try_lock(set, now_ms)) return;
+  // Another process may have been faster.
+  WatchedKey* place = find(set, item.bucket.lo);
+  if (place != nullptr) {
+    add(place, item, requests, now_ms);
+  } else {
+    replace(set, item, requests, weight, now_ms);
+  }
+  set->locked_at_ms.store(0, std::memory_order_release);
 }
 
 size_t watched(const WatchList& list, uint64_t now_ms, rl_watched_t* out,

@@ -4,13 +4,16 @@
 // A key has one of 8 sets, by chance: its own hash.  In each set runs the
 // algorithm Space-Saving (Metwally et al., 2005) with 8 places, over weights
 // that halve every 33 seconds: a key that is not listed takes the place of the
-// one with the least weight and inherits that weight.  Hence
-//   - every key that makes more than 1/8 of its set's recent requests of this
-//     kind is listed, which is about 1/64 of the policy's;
-//   - a listed weight is too great by at most 1/8 of its set's, and never too
-//     small.
-// (One set of 64 places would make it 1/64 whatever the others do, but costs
-// 3,200 instructions to bring a new key in, and these 400.)
+// one with the least weight and inherits that weight.  Hence a key that makes
+// more than 1/8 of its set's recent requests of this kind, which is about 1/64
+// of the policy's, comes onto the list and stays there, and a listed weight is
+// too great by about 1/8 of its set's at most.
+//
+// Bringing a key in costs 400 instructions, ten times what counting a listed
+// one does.  So where a set has no free place only one in 8 requests of keys
+// that are not listed, by chance, does so, with the weight of 8: as many units
+// of weight come in as were asked for, and a flood of keys pays an eighth.  (A
+// key that asks n times is missed with a probability of (7/8)^n.)
 //
 // Beside the weight each key has an exact count since it came onto the list or
 // since it came back from a long pause.
@@ -61,8 +64,19 @@ struct WatchList {
 };
 
 // Counts `requests` of the item's key, and keeps what its quota was.
-void watch(WatchList* list, const rl_item_t& item, uint64_t requests,
-           uint64_t now_ms);
+enum class Watched {
+  kCounted,
+  kRoom,  // the key is not listed, and a place of its set is free
+  kFull   // nor is any
+};
+Watched watch_listed(WatchList* list, const rl_item_t& item,
+                     uint64_t requests, uint64_t now_ms);
+
+// Lists a key that is not, with a weight of `weight` requests.
+void watch_new(WatchList* list, const rl_item_t& item, uint64_t requests,
+               uint64_t weight, uint64_t now_ms);
+
+constexpr unsigned kEntersBits = 3;  // one in 8 requests
 
 // Copies up to `max` keys, the one with the greatest weight first.
 size_t watched(const WatchList& list, uint64_t now_ms, rl_watched_t* out,

@@ -124,18 +124,18 @@ uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   return bucket->stamp;
 }
 
-bool window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+Took window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                  const rl_time_t& now, Taken* taken) noexcept {
   WindowState& w = bucket->window;
   if (!is_shape(*bucket, shape) ||
       bucket->stamp > now.mono_ms + kClockStepMs) {
-    return false;
+    return Took::kUnusual;
   }
   uint64_t left = w.used_units == 0 ? 0 : left_ms(*bucket, now);
   if (left == 0) w.used_units = 0;
   const uint64_t used = uint64_t{w.used_units} + cost_units;
   if (used > shape.units) {
-    return false;
+    return Took::kRefused;
   }
   if (left == 0) {
     bucket->set_stamp(now.mono_ms);
@@ -146,7 +146,7 @@ bool window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   taken->remaining_units = shape.units - w.used_units;
   taken->reset_ms = left;
   taken->receipt = bucket->stamp;
-  return true;
+  return Took::kAdmitted;
 }
 
 void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept {

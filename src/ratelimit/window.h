@@ -36,7 +36,7 @@ uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                        const rl_time_t& now) noexcept;
 
 // As take().
-bool window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+Took window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                  const rl_time_t& now, Taken* taken) noexcept;
 
 void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept;

@@ -35,7 +35,7 @@ class Table {
     const rl_part_t part = {0x3a677261, 4, {sizeof(key), key}};
     const rl_time_t now = at(1000000);
     rl_item_t item = item_;
-    if (rl_decide_key(&process_, &item, &part, &now) != RL_ADMITTED) {
+    if (rl_decide_keys(&process_, &item, &part, 1, &now) != RL_ADMITTED) {
       std::abort();
     }
   }

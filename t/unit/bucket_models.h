@@ -41,7 +41,9 @@ struct Store {
   Bucket bucket;
   Shape shape;
   mutable uint64_t takes = 0;           // decided by take() as well,
-  mutable uint64_t takes_declined = 0;  // or left to the others
+  mutable uint64_t takes_declined = 0;  // or left to the others; and what
+  mutable uint64_t refusals = 0;        // they refused
+  mutable uint64_t refusals_declined = 0;
 
   Store(const Shape& with_shape, const rl_time_t& now) : shape(with_shape) {
     bucket.key = 0x1234;
@@ -73,7 +75,7 @@ struct Store {
       if (receipt != nullptr) *receipt = charged;
       check_take(standing, copy, charged, cost_units, now);
     } else {
-      check_take_refuses(cost_units, now);
+      check_take_refuses(standing, cost_units, now);
     }
     if (rewritten || (standing.admitted && cost_units > 0)) bucket = copy;
     return standing;
@@ -98,23 +100,41 @@ struct Store {
                   const rl_time_t& now) const {
     Bucket copy = bucket;
     Taken taken;
-    if (!take(&copy, shape, cost_units, now, &taken)) {
+    note_charge(&copy, encode_limit(shape.capacity_units));
+    const Took took = take(&copy, shape, cost_units, now, &taken);
+    if (took == Took::kUnusual) {
       takes_declined++;
       return;
     }
     takes++;
-    if (std::memcmp(&copy, &after, sizeof(copy)) != 0 ||
+    if (took != Took::kAdmitted ||
+        std::memcmp(&copy, &after, sizeof(copy)) != 0 ||
         taken.receipt != receipt ||
         taken.remaining_units != before.remaining_units - cost_units ||
-        taken.reset_ms != reset_ms(after, shape, now)) {
+        taken.reset_ms != reset_ms(after, shape, now) ||
+        next_ms(copy, shape, now) !=
+            stand(after, shape, 0, true, now).next_ms) {
       std::abort();
     }
   }
 
-  void check_take_refuses(uint32_t cost_units, const rl_time_t& now) const {
+  // And no other refusal.
+  void check_take_refuses(const Standing& full, uint32_t cost_units,
+                          const rl_time_t& now) const {
+    if (cost_units == 0) return;
     Bucket copy = bucket;
     Taken taken;
-    if (cost_units > 0 && take(&copy, shape, cost_units, now, &taken)) {
+    const Took took = take(&copy, shape, cost_units, now, &taken);
+    if (took == Took::kUnusual) {
+      refusals_declined++;
+      return;
+    }
+    refusals++;
+    const Standing standing = stand(copy, shape, cost_units, true, now);
+    if (took != Took::kRefused || standing.admitted ||
+        standing.remaining_units != full.remaining_units ||
+        standing.retry_after_ms != full.retry_after_ms ||
+        standing.next_ms != full.next_ms) {
       std::abort();
     }
   }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "arena.h"
+#include "ratelimit/counters.h"
 #include "ratelimit/ratelimit.h"
 
 namespace {
@@ -30,9 +31,7 @@ class CountersTest : public testing::Test {
 
   rl_verdict_e decide(rl_item_t* item, uint64_t now_ms) {
     const rl_time_t now = at(now_ms);
-    const rl_verdict_e verdict = rl_decide(&process_, item, 1, &now);
-    rl_count_decision(&process_, item, 1, verdict, &now);
-    return verdict;
+    return rl_decide(&process_, item, 1, &now);
   }
 
   static uint64_t count_of(Policy* policy, rl_counter_e what) {
@@ -54,9 +53,8 @@ class CountersTest : public testing::Test {
                uint64_t now_ms) {
     rl_item_t item = policy->item(key);
     item.admitted = admitted;
-    const rl_time_t now = at(now_ms);
-    rl_count_decision(&process_, &item, 1,
-                      admitted ? RL_ADMITTED : RL_REFUSED, &now);
+    ratelimit::count_decision(&process_, &item, 1,
+                              admitted ? RL_ADMITTED : RL_REFUSED, now_ms);
   }
 
   Arena arena_;
@@ -90,8 +88,7 @@ TEST_F(CountersTest, WhatAnotherPolicyRefusedIsNotCounted) {
   attach(&narrow, "narrow");
   rl_item_t items[] = {wide.item("k"), narrow.item("k")};
   const rl_time_t now = at(1000);
-  const rl_verdict_e verdict = rl_decide(&process_, items, 2, &now);
-  rl_count_decision(&process_, items, 2, verdict, &now);
+  rl_decide(&process_, items, 2, &now);
   EXPECT_EQ(count_of(&wide, RL_COUNT_ADMITTED), 0u);
   EXPECT_EQ(count_of(&wide, RL_COUNT_REFUSED), 0u);
   EXPECT_EQ(count_of(&narrow, RL_COUNT_REFUSED), 1u);
@@ -108,8 +105,7 @@ TEST_F(CountersTest, ProcessesAddUp) {
       for (int i = 0; i < 100; ++i) {
         rl_item_t item = policy.item(std::to_string(i % 70));
         item.admitted = i % 2;
-        const rl_time_t now = at(1000);
-        rl_count_decision(&process, &item, 1, RL_ADMITTED, &now);
+        ratelimit::count_decision(&process, &item, 1, RL_ADMITTED, 1000);
         list(&policy, RL_REFUSED_MOST, 1000);
       }
     });
@@ -195,7 +191,7 @@ TEST_F(CountersTest, RefusedKeysAreListedByHowOften) {
 }
 
 // What watch.h promises: nobody with more than an eighth of its set's requests
-// is missing, and no weight is too small, or too great by more than that.
+// is missing, and no weight is wrong by much more than that.
 TEST_F(CountersTest, HeavyKeysAreNeverCrowdedOut) {
   Policy policy(arena_.zone(), "p", 7, 60000);
   attach(&policy, "p");
@@ -218,9 +214,10 @@ TEST_F(CountersTest, HeavyKeysAreNeverCrowdedOut) {
   std::map<uint64_t, uint64_t> listed;
   for (const rl_watched_t& key : all) {
     listed[key.key_id] = key.recent;
-    EXPECT_GE(key.recent, truth[key.key_id]);
-    EXPECT_LE(key.recent,
-              truth[key.key_id] + of_set[set_of(key.key_id)] / 8);
+    // Keys come in by chance: a sixteenth is what that may add or leave out.
+    const uint64_t slack = of_set[set_of(key.key_id)] / 16;
+    EXPECT_GE(key.recent + slack, truth[key.key_id]);
+    EXPECT_LE(key.recent, truth[key.key_id] + 3 * slack);
     EXPECT_LE(key.count, truth[key.key_id]);
   }
   for (const auto& [key, n] : truth) {

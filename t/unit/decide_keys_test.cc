@@ -1,0 +1,170 @@
+// The way that most requests take through the core against the way that all
+// could take: the answers, the counts and every byte of the table are the
+// same.
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "arena.h"
+#include "ratelimit/counters.h"
+#include "ratelimit/decide.h"
+#include "ratelimit/registry.h"
+
+namespace {
+
+constexpr size_t kZoneSize = 64 * 1024;  // 899 buckets: new ones displace some
+
+struct Side {
+  Arena arena{kZoneSize};
+  SharedMemory counters{rl_counters_size()};
+  rl_process_t process = arena.join();
+  Policy policies[3];
+
+  explicit Side(rl_algorithm_e algorithm)
+      : policies{{arena.zone(), "p", 5, 60000, algorithm},
+                 {arena.zone(), "q", 40, 600000, algorithm},
+                 {arena.zone(), "r", 70000, 7000, algorithm}} {
+    rl_counters_create(counters.get());
+    rl_counters_renew(counters.get());
+    for (Policy& policy : policies) {
+      policy.get()->counters =
+          rl_counters_find(counters.get(), policy.get()->name, str("zone"), 1);
+    }
+  }
+};
+
+// A request's policies, of one key or of several.
+constexpr size_t kPolicies = 3;
+
+rl_verdict_e decide_in_turn(Side* side, const std::vector<std::string>& keys,
+                            const rl_time_t& now, rl_item_t* items) {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const size_t same = items[i].same_key_as;
+    items[i].bucket =
+        side->policies[i].item(keys[same == 0 ? i : same - 1]).bucket;
+    items[i].capacity_units = items[i].quota.units;
+  }
+  const rl_verdict_e verdict = ratelimit::decide_in_full(
+      &side->process, items, keys.size(), now);
+  ratelimit::count_decision(&side->process, items, keys.size(), verdict,
+                            now.mono_ms);
+  return verdict;
+}
+
+void expect_equal(const rl_item_t& a, const rl_item_t& b) {
+  ASSERT_EQ(a.bucket.lo, b.bucket.lo);
+  ASSERT_EQ(a.bucket.hi, b.bucket.hi);
+  ASSERT_EQ(a.quota.units, b.quota.units);
+  ASSERT_EQ(a.capacity_units, b.capacity_units);
+  ASSERT_EQ(a.admitted, b.admitted);
+  ASSERT_EQ(a.charged, b.charged);
+  ASSERT_EQ(a.limit_units, b.limit_units);
+  ASSERT_EQ(a.remaining_units, b.remaining_units);
+  ASSERT_EQ(a.reset_ms, b.reset_ms);
+  ASSERT_EQ(a.retry_after_ms, b.retry_after_ms);
+  if (a.want_next) {
+    ASSERT_EQ(a.next_ms, b.next_ms);
+  }
+  ASSERT_EQ(a.receipt, b.receipt);
+}
+
+class DecideKeys : public testing::TestWithParam<rl_algorithm_e> {};
+
+TEST_P(DecideKeys, IsWhatItsPartsAreInTurn) {
+  Side turn(GetParam());
+  Side once(GetParam());
+  std::mt19937_64 random(3);
+  uint64_t now_ms = 1000000;
+  for (int i = 0; i < 60000; ++i) {
+    const uint64_t step = random() % 1000;
+    now_ms += step < 900 ? step / 20 : step < 990 ? step : 0;
+    const rl_time_t now = at(random() % 50 ? now_ms : now_ms - 20);
+    const size_t n = random() % 2 ? 1 : 1 + random() % kPolicies;
+    std::vector<std::string> texts(n);
+    std::vector<std::string> keys(n);
+    rl_part_t parts[kPolicies];
+    rl_item_t a[kPolicies];
+    rl_item_t b[kPolicies];
+    for (size_t j = 0; j < n; ++j) {
+      texts[j] = std::to_string(random() % (random() % 2 ? 40 : 2000));
+      keys[j] = "arg:" + texts[j];
+      parts[j] = {0x3a677261, 4, str(texts[j])};
+      a[j] = turn.policies[j].item("");
+      a[j].cost_units = static_cast<uint32_t>(random() % 8 ? 1 : random() % 8);
+      a[j].dry_run = random() % 20 == 0;
+      a[j].want_next = random() % 2;
+      a[j].same_key_as = static_cast<uint32_t>(j > 0 ? random() % (j + 1) : 0);
+      if (a[j].same_key_as != 0 && a[a[j].same_key_as - 1].same_key_as != 0) {
+        a[j].same_key_as = 0;
+      }
+      b[j] = a[j];
+      b[j].policy = once.policies[j].get();
+    }
+    ASSERT_EQ(decide_in_turn(&turn, keys, now, a),
+              rl_decide_keys(&once.process, b, parts, n, &now));
+    for (size_t j = 0; j < n; ++j) {
+      expect_equal(a[j], b[j]);
+    }
+    if (HasFatalFailure()) return;
+  }
+  for (size_t j = 0; j < kPolicies; ++j) {
+    uint64_t in_turn[RL_COUNTERS];
+    uint64_t at_once[RL_COUNTERS];
+    rl_counts(turn.policies[j].get(), in_turn);
+    rl_counts(once.policies[j].get(), at_once);
+    for (int what = 0; what < RL_COUNTERS; ++what) {
+      EXPECT_EQ(in_turn[what], at_once[what]) << what;
+    }
+    EXPECT_GT(at_once[RL_COUNT_ADMITTED], j == 0 ? 10000u : 3000u);
+  }
+  uint64_t counts[RL_COUNTERS];
+  rl_counts(once.policies[0].get(), counts);
+  EXPECT_GT(counts[RL_COUNT_REFUSED], 1000u);
+  const rl_zone_t* zone = turn.arena.zone();
+  EXPECT_EQ(0, std::memcmp(ratelimit::set_at(zone, 0),
+                           ratelimit::set_at(once.arena.zone(), 0),
+                           zone->sets * sizeof(ratelimit::Set)));
+  rl_zone_stats_t stats;
+  const rl_time_t now = at(now_ms);
+  rl_zone_stats(zone, 1, &now, &stats);
+  EXPECT_GT(stats.evicted_idle + stats.evicted_live, 1000u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Algorithms, DecideKeys,
+                         testing::Values(RL_SLIDING, RL_FIXED, RL_CALENDAR,
+                                         RL_GCRA));
+
+// A lever may be for any of the keys; rl_lever_apply knows.
+TEST(DecideKeysAlone, LeaveLeversToOthers) {
+  Side side(RL_SLIDING);
+  const rl_time_t now = at(1000);
+  const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000};
+  ASSERT_EQ(RL_OK, rl_lever_set(side.arena.zone(), &lever, &now));
+  rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
+  const rl_part_t parts[] = {{0, 0, str("key")}, {0, 0, str("key")}};
+  for (size_t n = 1; n <= 2; ++n) {
+    EXPECT_EQ(RL_LEVERED,
+              rl_decide_keys(&side.process, items, parts, n, &now));
+  }
+  rl_zone_stats_t stats;
+  rl_zone_stats(side.arena.zone(), 1, &now, &stats);
+  EXPECT_EQ(0u, stats.used);
+}
+
+// A process without a place in the register cannot decide.
+TEST(DecideKeysAlone, AreBusyWithoutARegister) {
+  Side side(RL_SLIDING);
+  rl_process_t nobody = {};
+  rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
+  const rl_part_t parts[] = {{0, 0, str("key")}, {0, 0, str("key")}};
+  const rl_time_t now = at(1000);
+  for (size_t n = 1; n <= 2; ++n) {
+    EXPECT_EQ(RL_BUSY, rl_decide_keys(&nobody, items, parts, n, &now));
+  }
+}
+
+}  // namespace
