@@ -51,6 +51,12 @@ mode_tsan() {
     run_unit
 }
 
+mode_portable() {
+    local build=$build-portable
+    build_project -DRATELIMIT_MODULE=OFF -DCMAKE_CXX_FLAGS=-DRATELIMIT_NO_SIMD
+    run_unit
+}
+
 mode_valgrind() {
     local build=$build-valgrind jobs=1 options
     install valgrind
