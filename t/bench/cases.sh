@@ -49,8 +49,10 @@ rows_of_lua() {
         if n > 600 then return ngx.exit(429) end'
     local fields='ngx.header["X-RateLimit-Limit"] = 600
         ngx.header["X-RateLimit-Remaining"] = 600 - n'
-    preamble='pcre_jit on; load_module modules/ndk_http_module.so;
-        load_module modules/ngx_http_lua_module.so;'
+    local modules
+    modules=$(nginx -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p')
+    preamble="pcre_jit on; load_module $modules/ndk_http_module.so;
+        load_module $modules/ngx_http_lua_module.so;"
     row 'a Lua counter' '' args 'lua_shared_dict c 32m;' \
         "access_by_lua_block { $counter } $gif"
     row 'a Lua counter, two fields' '' args 'lua_shared_dict c 32m;' \

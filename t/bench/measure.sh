@@ -138,23 +138,18 @@ per_request() { # LOAD.KIND HTTP SERVER
 difference() {
     local few many
     few=$(cat "$dir/count.2000.count") many=$(cat "$dir/count.12000.count")
-    [ -n "$few" ] && [ -n "$many" ] || { echo 0; return; }
+    [ -n "$few" ] && [ -n "$many" ] || stop 'no count'
     echo $(((many - few) / 10000))
-}
-
-over_bare() { # LOAD KIND HTTP SERVER
-    [ -n "${bare[$1]:-}" ] ||
-        bare[$1]=$(per_request "$1.known" '' "$gif")
-    echo $(($(per_request "$1.$2" "$3" "$4") - bare[$1]))
 }
 
 row() { # NAME GOAL LOAD HTTP SERVER
     local known new
     wanted "$1" || return 0
-    [ -n "${bare[$3]:-}" ] || bare[$3]=$(per_request "$3.known" '' "$gif")
-    known=$(over_bare "$3" known "$4" "$5")
-    new=$(over_bare "$3" new "$4" "$5")
-    print_row "$1" "$known" "$new" "$2"
+    [ -n "${bare[$3]:-}" ] ||
+        bare[$3]=$(preamble=; per_request "$3.known" '' "$gif") || exit 1
+    known=$(per_request "$3.known" "$4" "$5") &&
+        new=$(per_request "$3.new" "$4" "$5") || exit 1
+    print_row "$1" $((known - bare[$3])) $((new - bare[$3])) "$2"
 }
 
 # Ratios are to limit_req's, of known keys and of new ones.
@@ -194,10 +189,10 @@ haproxy_row() { # NAME FRONTEND-LINES
     local known new
     wanted "$1" || return 0
     [ -n "${bare[haproxy]:-}" ] ||
-        bare[haproxy]=$(haproxy_per_request args.known '')
-    known=$(($(haproxy_per_request args.known "$2") - bare[haproxy]))
-    new=$(($(haproxy_per_request args.new "$2") - bare[haproxy]))
-    print_row "$1" "$known" "$new" ''
+        bare[haproxy]=$(haproxy_per_request args.known '') || exit 1
+    known=$(haproxy_per_request args.known "$2") &&
+        new=$(haproxy_per_request args.new "$2") || exit 1
+    print_row "$1" $((known - bare[haproxy])) $((new - bare[haproxy])) ''
 }
 
 haproxy_per_request() { # LOAD.KIND FRONTEND-LINES
