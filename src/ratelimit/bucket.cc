@@ -80,7 +80,7 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
 uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                 const rl_time_t& now) noexcept {
   if (cost_units == 0) return 0;  // nothing that a refund could take back
-  note_charge(bucket, encode_limit(shape.capacity_units));
+  bucket->note_charge(encode_limit(shape.capacity_units));
   switch (shape.algorithm) {
     case RL_SLIDING:
       return sliding_charge(bucket, shape, cost_units, now);
@@ -95,8 +95,9 @@ Took take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
           const rl_time_t& now, Taken* taken) noexcept {
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_take(bucket, shape.units, shape.window_ms, cost_units,
-                          now.mono_ms, taken);
+      return sliding_take(*bucket, bucket->limit_code, shape.units,
+                          shape.window_ms, cost_units, now.mono_ms, bucket,
+                          taken);
     case RL_GCRA:
       return gcra_take(bucket, shape, cost_units, now, taken);
     default:

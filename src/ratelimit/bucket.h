@@ -16,7 +16,9 @@
 #ifndef RATELIMIT_BUCKET_H_
 #define RATELIMIT_BUCKET_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "ratelimit.h"
 
@@ -65,9 +67,8 @@ struct GcraState {
   uint64_t debt_hi;
 };
 
-// Stored.  Trivially copyable; no pointer.
-struct Bucket {
-  uint64_t key;         // rl_hash_t::lo
+// What all algorithms have in common, in one word.
+struct Meta {
   uint64_t stamp : 48;  // sliding: tick of the last charge; fixed, calendar:
                         // when the window was opened; gcra: when the debt was
                         // what it says
@@ -77,6 +78,21 @@ struct Bucket {
   uint64_t limit_code : 10;  // limit as a small float, see encode_limit: the
                              // share of a quota in use is compared with it
                              // when a full zone must evict
+
+  void set_stamp(uint64_t value) noexcept {
+    stamp = value & ((uint64_t{1} << 48) - 1);
+  }
+  // What every charge notes: the limit that it was held against, as a code.
+  void note_charge(unsigned code) noexcept {
+    limit_code = code & 1023;
+    throttled = 0;
+  }
+};
+static_assert(sizeof(Meta) == 8, "one word");
+
+// Stored.  Trivially copyable; no pointer.
+struct Bucket : Meta {
+  uint64_t key;  // rl_hash_t::lo
   union {
     SlidingState sliding;
     WindowState window;
@@ -86,9 +102,6 @@ struct Bucket {
   uint64_t window_ms() const noexcept {
     return uint64_t{window_hi} << 32 | sliding.window_lo;
   }
-  void set_stamp(uint64_t value) noexcept {
-    stamp = value & ((uint64_t{1} << 48) - 1);
-  }
   void set_window_ms(uint64_t window_ms) noexcept {
     window_hi = (window_ms >> 32) & 7;
     sliding.window_lo = static_cast<uint32_t>(window_ms);
@@ -96,6 +109,26 @@ struct Bucket {
 };
 static_assert(sizeof(Bucket) == 64, "one cache line");
 static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "fits window_hi, _lo");
+
+// In the pieces that are written: a load of what several stores have written
+// waits until all of them are in the cache.
+inline void copy(const Bucket& from, Bucket* to) noexcept {
+  const auto* source = reinterpret_cast<const unsigned char*>(&from);
+  auto* target = reinterpret_cast<unsigned char*>(to);
+  const auto piece = [=](size_t at, auto word) {
+    std::memcpy(&word, source + at, sizeof(word));
+    std::memcpy(target + at, &word, sizeof(word));
+  };
+  struct Counts {
+    uint64_t words[2];
+  };
+  piece(0, uint64_t{});
+  piece(8, uint64_t{});
+  piece(16, uint64_t{});
+  piece(24, Counts{});
+  piece(40, Counts{});
+  piece(56, uint64_t{});
+}
 
 // What a bucket answers for a cost.
 struct Standing {
@@ -137,7 +170,7 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
 // What take() makes of a request.
 enum class Took {
   kAdmitted,  // the bucket is charged, *taken says how it stands
-  kRefused,   // the bucket is uncharged and of now, as adapt() leaves it
+  kRefused,   // the bucket is spoiled
   kUnusual    // it is spoiled, and nothing is known
 };
 
@@ -187,12 +220,6 @@ constexpr uint32_t decode_limit(unsigned code) noexcept {
   return code < 32 ? code : (32 + (code & 31)) << ((code >> 5) - 1);
 }
 static_assert(encode_limit(UINT32_MAX) < 1024, "fits limit_code");
-
-// What every charge notes: the limit that it was held against, as a code.
-inline void note_charge(Bucket* bucket, unsigned limit_code) noexcept {
-  bucket->limit_code = limit_code & 1023;
-  bucket->throttled = 0;
-}
 
 }  // namespace ratelimit
 

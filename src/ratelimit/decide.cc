@@ -44,12 +44,14 @@ struct Held {
   return held;
 }
 
-// Nothing if somebody has the lock (perhaps this decision itself, for another
-// item), or there is no room for a new bucket without a choice.
+// Nothing if there is no room for a new bucket without a choice, or somebody
+// has the lock: one that holds no other (`alone`) may wait for it, but several
+// are only waited for in their order.
 RATELIMIT_ALWAYS_INLINE Held hold(const rl_process_t* process,
-                                  const rl_item_t& item) {
+                                  const rl_item_t& item, bool alone) {
   Set* set = primary_set(item);
-  if (__builtin_expect(!try_lock(process, set), 0)) {
+  if (__builtin_expect(!try_lock(process, set), 0) &&
+      !(alone && wait_for_lock(process, set))) {
     return {nullptr, 0, false};
   }
   const uint32_t index = find(*set, item.bucket.lo, tag_of(item.bucket));
@@ -62,23 +64,27 @@ RATELIMIT_ALWAYS_INLINE Held hold(const rl_process_t* process,
   return hold_secondary(process, item, set);
 }
 
-// take() on a copy.  The default algorithm's is inlined.
+// take() on a copy, and note_charge().  The default algorithm's is inlined.
 RATELIMIT_ALWAYS_INLINE Took take_copy(const rl_item_t& item, const Held& held,
                                        const rl_time_t& now, Bucket* image,
                                        Taken* taken) {
+  const Bucket* from = held.bucket();
   if (held.is_new) {
     open(image, shape_of(item), now);
     image->key = item.bucket.lo;
-  } else {
-    *image = *held.bucket();
+    from = image;
   }
-  note_charge(image, item.capacity_units == item.policy->usual_limit_units
-                         ? item.policy->usual_limit_code
-                         : encode_limit(item.capacity_units));
-  if (item.policy->algorithm == RL_SLIDING) {
-    return sliding_take(image, item.quota.units, item.quota.window_ms,
-                        item.cost_units, now.mono_ms, taken);
+  const rl_policy_t* policy = item.policy;
+  const unsigned limit_code = item.capacity_units == policy->usual_limit_units
+                                  ? policy->usual_limit_code
+                                  : encode_limit(item.capacity_units);
+  if (policy->algorithm == RL_SLIDING) {
+    return sliding_take(*from, limit_code, item.quota.units,
+                        item.quota.window_ms, item.cost_units, now.mono_ms,
+                        image, taken);
   }
+  copy(*from, image);
+  image->note_charge(limit_code);
   Taken other;  // its address goes away, and so it alone is in memory
   const Took took =
       take(image, shape_of(item), item.cost_units, now, &other);
@@ -106,7 +112,7 @@ inline void aim(const rl_item_t& item, const Held& held, Target* target) {
 }
 
 inline void write(const Held& held, const Bucket& image, uint8_t tag) {
-  *held.bucket() = image;
+  copy(image, held.bucket());
   if (held.is_new) {
     mark(held.set, held.index, tag);
   }
@@ -114,17 +120,23 @@ inline void write(const Held& held, const Bucket& image, uint8_t tag) {
 
 // A refusal that take() has found; false: the long way has to tell.
 [[gnu::noinline]] bool refuse(const rl_process_t* process, const Held& held,
-                              const Bucket& image, const rl_time_t& now,
+                              const rl_time_t& now, Bucket* image,
                               rl_item_t* item) {
   const bool tells = !item->dry_run;
-  if (tells && !held.is_new) {
-    note_refusal(held.bucket());
+  if (tells) {
+    const Shape shape = shape_of(*item);
+    if (held.is_new) {
+      open(image, shape, now);
+    } else {
+      note_refusal(held.bucket());
+      copy(*held.bucket(), image);
+      adapt(image, shape, now);
+    }
+    tell(stand(*image, shape, item->cost_units, item->want_next != 0, now),
+         item);
   }
   unlock(held.set);
   if (tells) {
-    tell(stand(image, shape_of(*item), item->cost_units, item->want_next != 0,
-               now),
-         item);
     count_refused(process, *item, now.mono_ms);
   }
   return tells;
@@ -137,7 +149,7 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
   if (item->cost_units == 0) {
     return RL_BUSY;
   }
-  const Held held = hold(process, *item);
+  const Held held = hold(process, *item, true);
   if (held.set == nullptr) {
     return RL_BUSY;
   }
@@ -147,7 +159,7 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
   const Took took = take_copy(*item, held, now, image, &taken);
   if (__builtin_expect(took != Took::kAdmitted, 0)) {
     if (took == Took::kRefused) {
-      return refuse(process, held, *image, now, item) ? RL_REFUSED : RL_BUSY;
+      return refuse(process, held, now, image, item) ? RL_REFUSED : RL_BUSY;
     }
     unlock(held.set);
     return RL_BUSY;
@@ -172,7 +184,7 @@ inline bool take_each(const rl_process_t* process, rl_item_t* items, size_t n,
     if (item->cost_units == 0) {
       return false;
     }
-    const Held place = hold(process, *item);
+    const Held place = hold(process, *item, false);
     if (place.set == nullptr) {
       return false;
     }

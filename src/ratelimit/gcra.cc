@@ -165,13 +165,12 @@ Took gcra_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
       times(now.mono_ms - bucket->stamp, bucket->gcra.units);
   uint64_t debt = bucket->gcra.debt_lo;
   debt = debt > drained ? debt - static_cast<uint64_t>(drained) : 0;
-  bucket->set_stamp(now.mono_ms);
   const auto room = static_cast<uint64_t>(most);
   const uint64_t cost = cost_units * shape.window_ms;  // not above room
   if (debt > room - cost) {
-    bucket->gcra.debt_lo = debt;
     return Took::kRefused;
   }
+  bucket->set_stamp(now.mono_ms);
   debt += cost;
   bucket->gcra.debt_lo = debt;
   taken->remaining_units =

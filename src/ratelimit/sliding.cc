@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "sliding_take.h"
 #include "slots.h"
 
 namespace ratelimit {
@@ -225,6 +226,17 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
   }
   add(&bucket->sliding, cost_units, shape.units);
   return charged_ms;
+}
+
+Took sliding_take_blocks(const Bucket& stored, unsigned limit_code,
+                         uint32_t units, uint64_t window_ms,
+                         uint32_t cost_units, uint64_t now_ms, Bucket* image,
+                         Taken* taken) noexcept {
+  if (exponent_of(stored.sliding) > exponent_for(units)) {
+    return Took::kUnusual;
+  }
+  return sliding_take_in<true>(stored, limit_code, units, window_ms,
+                               cost_units, now_ms, image, taken);
 }
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,

@@ -9,52 +9,136 @@
 
 namespace ratelimit {
 
-// Empties the oldest slot where its tick is more than a window before
-// now_tick, which is in the newest one.
-inline void expire_oldest(SlidingState* s, int64_t now_tick) {
-  constexpr unsigned kOffset = 4 * (kOlder - 1);
-  if (static_cast<int64_t>(s->offsets >> kOffset) < (now_tick & 15)) {
-    s->counts[kOlder] = 0;
-    s->offsets &= (uint64_t{1} << kOffset) - 1;
+// Whether the oldest slot holds anything whose tick is more than a window
+// before now_tick, which is in the newest one.
+inline bool oldest_expires(const SlidingState& s, int64_t now_tick) {
+  const uint64_t offset = s.offsets >> (4 * (kOlder - 1));
+  return static_cast<int64_t>(offset) < (now_tick & 15) &&
+         (s.counts[kOlder] | offset) != 0;
+}
+
+inline void expire_oldest(SlidingState* s) {
+  s->counts[kOlder] = 0;
+  s->offsets &= (uint64_t{1} << (4 * (kOlder - 1))) - 1;
+}
+
+// Makes the slots those of now_tick, which is later than the stamp's slot.
+[[gnu::noinline]] inline void renew_slots(Bucket* bucket, uint32_t units,
+                                          int64_t now_tick) noexcept {
+  const int64_t stamp = stamp_of(*bucket);
+  const auto newer =
+      static_cast<unsigned>((now_tick >> 4) - (stamp >> 4));
+  if (now_tick - stamp > kTicks) {
+    clear(bucket, units, now_tick);
+  } else {
+    // What is more than 17 sub-windows old falls off.
+    if (newer != 0) {
+      shift(&bucket->sliding, newer, static_cast<uint64_t>(stamp & 15));
+      bucket->set_stamp(static_cast<uint64_t>(now_tick));
+    }
+    if (oldest_expires(bucket->sliding, now_tick)) {
+      expire_oldest(&bucket->sliding);
+    }
   }
 }
 
-RATELIMIT_ALWAYS_INLINE Took sliding_take(Bucket* bucket, uint32_t units,
-                                          uint64_t window_ms,
-                                          uint32_t cost_units,
-                                          uint64_t now_ms,
-                                          Taken* taken) noexcept {
-  SlidingState& s = bucket->sliding;
+// The first eight bytes of a SlidingState.
+struct SlidingFront {
+  uint32_t window_lo;
+  uint16_t carry;
+  uint16_t newest;
+};
+static_assert(offsetof(SlidingState, counts) == offsetof(SlidingFront, newest),
+              "as there");
+
+// As add() of sliding.cc; false: the newest slot's count would overflow.
+// kBlocks: units are counted in blocks.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
+                                       uint32_t added_units) {
+  uint64_t blocks = added_units;
+  if (kBlocks) {
+    const unsigned exponent =
+        31u - static_cast<unsigned>(__builtin_clz(front->carry | 1u));
+    const uint32_t mask = mask_of(exponent);
+    const uint32_t rest = (front->carry & mask) + added_units;
+    front->carry = static_cast<uint16_t>(mask + 1 + (rest & mask));
+    blocks = rest >> exponent;
+  }
+  blocks += front->newest;
+  front->newest = static_cast<uint16_t>(blocks);
+  return blocks <= kMaxCount;
+}
+
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE Took sliding_take_in(const Bucket& stored,
+                                             unsigned limit_code,
+                                             uint32_t units,
+                                             uint64_t window_ms,
+                                             uint32_t cost_units,
+                                             uint64_t now_ms, Bucket* image,
+                                             Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
-  const int64_t stamp = stamp_of(*bucket);
-  const int64_t newer = (tick >> 4) - (stamp >> 4);
-  if (bucket->window_ms() != window_ms || tick < stamp || s.carry != 1) {
+  const int64_t stamp = stamp_of(stored);
+  if (stored.window_ms() != window_ms || tick < stamp) {
     return Took::kUnusual;
   }
-  if (newer == 0) {
-    expire_oldest(&s, tick);
-  } else if (tick - stamp > kTicks) {
-    clear(bucket, units, tick);
-  } else {
-    // What is more than 17 sub-windows old falls off.
-    shift(&s, static_cast<unsigned>(newer), static_cast<uint64_t>(stamp & 15));
-    expire_oldest(&s, tick);
+  const Bucket* from = &stored;
+  if ((tick >> 4) != (stamp >> 4) || oldest_expires(stored.sliding, tick)) {
+    copy(stored, image);
+    renew_slots(image, units, tick);
+    if ((image->sliding.carry != 1) != kBlocks) return Took::kUnusual;
+    from = image;
   }
-  const uint64_t used = blocks_of(s) + cost_units;
+  const uint64_t held =
+      kBlocks ? used_of(from->sliding) : blocks_of(from->sliding);
+  const uint64_t used = held + cost_units;
   if (__builtin_expect(used > units, 0)) {
-    // While the newest slot is the same, so is its last charge's tick.
-    if (newer != 0) bucket->set_stamp(static_cast<uint64_t>(tick));
     return Took::kRefused;
   }
-  if (used > kMaxCount || s.carry != 1) {
+  Meta meta = *from;
+  meta.set_stamp(static_cast<uint64_t>(tick));
+  meta.note_charge(limit_code);
+  SlidingFront front;
+  std::memcpy(&front, &from->sliding, sizeof(front));
+  if (!add_units<kBlocks>(&front, cost_units)) {
     return Took::kUnusual;
   }
-  bucket->set_stamp(static_cast<uint64_t>(tick));
-  s.counts[0] = static_cast<uint16_t>(s.counts[0] + cost_units);
+  copy(*from, image);
+  static_cast<Meta&>(*image) = meta;
+  std::memcpy(static_cast<void*>(&image->sliding), &front, sizeof(front));
   taken->remaining_units = units - static_cast<uint32_t>(used);
   taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
   taken->receipt = now_ms;
   return Took::kAdmitted;
+}
+
+// Of quotas above kMaxCount, mostly.
+Took sliding_take_blocks(const Bucket& stored, unsigned limit_code,
+                         uint32_t units, uint64_t window_ms,
+                         uint32_t cost_units, uint64_t now_ms, Bucket* image,
+                         Taken* taken) noexcept;
+
+// take() of a bucket's copy: what is stored comes out charged in *image, which
+// may be the same one.  A charge changes the first word and the third, and
+// each is put together in a register: what is written in parts and read as a
+// whole has to go through the cache first.
+RATELIMIT_ALWAYS_INLINE Took sliding_take(const Bucket& stored,
+                                          unsigned limit_code, uint32_t units,
+                                          uint64_t window_ms,
+                                          uint32_t cost_units, uint64_t now_ms,
+                                          Bucket* image,
+                                          Taken* taken) noexcept {
+  if (__builtin_expect(stored.sliding.carry != 1, 0)) {
+    Taken other;  // its address goes away, and so it alone is in memory
+    const Took took =
+        sliding_take_blocks(stored, limit_code, units, window_ms, cost_units,
+                            now_ms, image, &other);
+    *taken = other;
+    return took;
+  }
+  return sliding_take_in<false>(stored, limit_code, units, window_ms,
+                                cost_units, now_ms, image, taken);
 }
 
 }  // namespace ratelimit

@@ -79,7 +79,8 @@ int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
   zone->id = header->id;
   for (uint32_t i = 0; i < zone->sets; ++i) {
     ratelimit::Set* set = ratelimit::set_at(zone, i);
-    std::memset(static_cast<void*>(set), 0, offsetof(ratelimit::Set, buckets));
+    std::memset(static_cast<void*>(set), 0,
+                sizeof(ratelimit::Set) - sizeof(set->buckets));
   }
   // Last: what has this number is a whole zone.
   std::atomic_signal_fence(std::memory_order_seq_cst);
