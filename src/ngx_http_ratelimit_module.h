@@ -376,18 +376,22 @@ ngx_int_t ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_rule_t *rule,
     rl_item_t *item);
 
-/* ngx_http_ratelimit_key.c */
+/* ngx_http_ratelimit_key_conf.c */
 
-ngx_int_t ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out);
 char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_http_ratelimit_key_t *ngx_http_ratelimit_key_of(
     ngx_http_variable_t *variable);
+
+/* ngx_http_ratelimit_key.c */
+
 ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out);
-
 ngx_int_t ngx_http_ratelimit_value_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, u_char *scratch,
-    rl_part_t *out);
+    ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out);
+
+/* ngx_http_ratelimit_key_source.c */
+
+ngx_int_t ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out);
 
 /* ngx_http_ratelimit_value.c */
 
