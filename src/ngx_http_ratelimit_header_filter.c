@@ -20,14 +20,13 @@ static ngx_int_t ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     ngx_table_elt_t *fields, const rl_item_t *item);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_policies(
-    ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record,
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_ietf(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
-static ngx_http_ratelimit_noinline u_char *ngx_http_ratelimit_skip(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record,
+static ngx_http_ratelimit_noinline u_char *ngx_http_ratelimit_skip(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
 static ngx_int_t ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);

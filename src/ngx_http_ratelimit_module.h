@@ -321,6 +321,10 @@ char *ngx_http_ratelimit_state(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *path);
 ngx_int_t ngx_http_ratelimit_load_state(ngx_shm_zone_t *shm_zone,
     uint64_t *buckets);
+void ngx_http_ratelimit_boot_id(u_char *id);
+
+/* ngx_http_ratelimit_state_write.c */
+
 ngx_int_t ngx_http_ratelimit_init_process(ngx_cycle_t *cycle);
 void ngx_http_ratelimit_exit_master(ngx_cycle_t *cycle);
 

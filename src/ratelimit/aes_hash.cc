@@ -32,8 +32,7 @@ RATELIMIT_ALWAYS_INLINE __m128i block_of(uint64_t low, uint64_t high) {
 }
 
 // The last `n` bytes, 1 to 15, of what ends at `end`.
-RATELIMIT_ALWAYS_INLINE __m128i load_rest(const unsigned char* end,
-                                          size_t n) {
+RATELIMIT_ALWAYS_INLINE __m128i load_rest(const unsigned char* end, size_t n) {
   const auto few = static_cast<unsigned>(n);
   if (few < 8) {
     return block_of(load_few(end - n, few), 0);
@@ -60,9 +59,8 @@ bool has_aes() noexcept {
 RATELIMIT_AES void expand_aes_key(AesKey* key) noexcept {
   auto* rounds = reinterpret_cast<__m128i*>(key->rounds);
 #define RATELIMIT_AES_ROUND(i, constant) \
-  rounds[i] = next_round(                \
-      rounds[(i) - 1],                   \
-      _mm_aeskeygenassist_si128(rounds[(i) - 1], constant))
+  rounds[i] = next_round(rounds[(i)-1],  \
+                         _mm_aeskeygenassist_si128(rounds[(i)-1], constant))
   RATELIMIT_AES_ROUND(1, 0x01);
   RATELIMIT_AES_ROUND(2, 0x02);
   RATELIMIT_AES_ROUND(3, 0x04);
@@ -93,7 +91,8 @@ RATELIMIT_AES rl_hash_t aes_hash(const AesKey& key,
     const auto* mask = reinterpret_cast<const __m128i*>(key.masks);
     at += first;
     for (; end - at >= 16; at += 16, ++mask) {
-      const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+      const __m128i text =
+          _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
       sum = _mm_xor_si128(sum, encrypt(key, _mm_xor_si128(text, *mask)));
     }
     if (at != end) {
@@ -101,9 +100,9 @@ RATELIMIT_AES rl_hash_t aes_hash(const AesKey& key,
       sum = _mm_xor_si128(sum, encrypt(key, _mm_xor_si128(rest, *mask)));
     }
   }
-  return {static_cast<uint64_t>(_mm_cvtsi128_si64(sum)),
-          static_cast<uint64_t>(
-              _mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum)))};
+  return {
+      static_cast<uint64_t>(_mm_cvtsi128_si64(sum)),
+      static_cast<uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum)))};
 }
 
 }  // namespace ratelimit

@@ -22,7 +22,7 @@ constexpr size_t kShortItems = 8;
 
 // A bucket's place in a set that is locked.
 struct Held {
-  Set* set;        // nullptr: nothing is held
+  Set* set;  // nullptr: nothing is held
   uint32_t index;
   uint32_t is_new;  // the place is free, and a new bucket may take it
 
@@ -86,8 +86,7 @@ RATELIMIT_ALWAYS_INLINE Took take_copy(const rl_item_t& item, const Held& held,
   copy(*from, image);
   image->note_charge(limit_code);
   Taken other;  // its address goes away, and so it alone is in memory
-  const Took took =
-      take(image, shape_of(item), item.cost_units, now, &other);
+  const Took took = take(image, shape_of(item), item.cost_units, now, &other);
   *taken = other;
   return took;
 }
@@ -99,8 +98,7 @@ inline void tell_admitted(const Taken& taken, const Bucket& image,
   item->limit_units = item->capacity_units;
   item->remaining_units = taken.remaining_units;
   item->retry_after_ms = 0;
-  item->next_ms =
-      item->want_next ? next_ms(image, shape_of(*item), now) : 0;
+  item->next_ms = item->want_next ? next_ms(image, shape_of(*item), now) : 0;
   item->receipt = taken.receipt;
   report_reset(taken.reset_ms, item);
 }

@@ -26,8 +26,7 @@ inline void expire_oldest(SlidingState* s) {
 [[gnu::noinline]] inline void renew_slots(Bucket* bucket, uint32_t units,
                                           int64_t now_tick) noexcept {
   const int64_t stamp = stamp_of(*bucket);
-  const auto newer =
-      static_cast<unsigned>((now_tick >> 4) - (stamp >> 4));
+  const auto newer = static_cast<unsigned>((now_tick >> 4) - (stamp >> 4));
   if (now_tick - stamp > kTicks) {
     clear(bucket, units, now_tick);
   } else {
@@ -71,13 +70,10 @@ RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
 }
 
 template <bool kBlocks>
-RATELIMIT_ALWAYS_INLINE Took sliding_take_in(const Bucket& stored,
-                                             unsigned limit_code,
-                                             uint32_t units,
-                                             uint64_t window_ms,
-                                             uint32_t cost_units,
-                                             uint64_t now_ms, Bucket* image,
-                                             Taken* taken) noexcept {
+RATELIMIT_ALWAYS_INLINE Took
+sliding_take_in(const Bucket& stored, unsigned limit_code, uint32_t units,
+                uint64_t window_ms, uint32_t cost_units, uint64_t now_ms,
+                Bucket* image, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
   const int64_t stamp = stamp_of(stored);
   if (stored.window_ms() != window_ms || tick < stamp) {
@@ -131,9 +127,8 @@ RATELIMIT_ALWAYS_INLINE Took sliding_take(const Bucket& stored,
                                           Taken* taken) noexcept {
   if (__builtin_expect(stored.sliding.carry != 1, 0)) {
     Taken other;  // its address goes away, and so it alone is in memory
-    const Took took =
-        sliding_take_blocks(stored, limit_code, units, window_ms, cost_units,
-                            now_ms, image, &other);
+    const Took took = sliding_take_blocks(stored, limit_code, units, window_ms,
+                                          cost_units, now_ms, image, &other);
     *taken = other;
     return took;
   }

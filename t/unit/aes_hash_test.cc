@@ -47,9 +47,9 @@ rl_hash_t by_openssl(const AesKey& key, Bytes message) {
   int len = 0;
   EXPECT_EQ(1, EVP_EncryptInit_ex(context.get(), EVP_aes_128_ecb(), nullptr,
                                   key.rounds[0], nullptr));
-  EXPECT_EQ(1, EVP_EncryptUpdate(context.get(), out.data(), &len,
-                                 message.data(),
-                                 static_cast<int>(message.size())));
+  EXPECT_EQ(1,
+            EVP_EncryptUpdate(context.get(), out.data(), &len, message.data(),
+                              static_cast<int>(message.size())));
   EXPECT_EQ(static_cast<int>(message.size()), len);
   rl_hash_t sum = {0, 0};
   for (size_t i = 0; i < message.size(); i += 16) {

@@ -48,8 +48,8 @@ rl_verdict_e decide_in_turn(Side* side, const std::vector<std::string>& keys,
         side->policies[i].item(keys[same == 0 ? i : same - 1]).bucket;
     items[i].capacity_units = items[i].quota.units;
   }
-  const rl_verdict_e verdict = ratelimit::decide_in_full(
-      &side->process, items, keys.size(), now);
+  const rl_verdict_e verdict =
+      ratelimit::decide_in_full(&side->process, items, keys.size(), now);
   ratelimit::count_decision(&side->process, items, keys.size(), verdict,
                             now.mono_ms);
   return verdict;
