@@ -138,6 +138,8 @@ INSTANTIATE_TEST_SUITE_P(Algorithms, DecideKeys,
                          testing::Values(RL_SLIDING, RL_FIXED, RL_CALENDAR,
                                          RL_GCRA));
 
+const std::string kKey = "key";
+
 // A lever may be for any of the keys; rl_lever_apply knows.
 TEST(DecideKeysAlone, LeaveLeversToOthers) {
   Side side(RL_SLIDING);
@@ -145,7 +147,7 @@ TEST(DecideKeysAlone, LeaveLeversToOthers) {
   const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000};
   ASSERT_EQ(RL_OK, rl_lever_set(side.arena.zone(), &lever, &now));
   rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
-  const rl_part_t parts[] = {{0, 0, str("key")}, {0, 0, str("key")}};
+  const rl_part_t parts[] = {{0, 0, str(kKey)}, {0, 0, str(kKey)}};
   for (size_t n = 1; n <= 2; ++n) {
     EXPECT_EQ(RL_LEVERED,
               rl_decide_keys(&side.process, items, parts, n, &now));
@@ -160,7 +162,7 @@ TEST(DecideKeysAlone, AreBusyWithoutARegister) {
   Side side(RL_SLIDING);
   rl_process_t nobody = {};
   rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
-  const rl_part_t parts[] = {{0, 0, str("key")}, {0, 0, str("key")}};
+  const rl_part_t parts[] = {{0, 0, str(kKey)}, {0, 0, str(kKey)}};
   const rl_time_t now = at(1000);
   for (size_t n = 1; n <= 2; ++n) {
     EXPECT_EQ(RL_BUSY, rl_decide_keys(&nobody, items, parts, n, &now));
