@@ -25,6 +25,8 @@ static ngx_http_ratelimit_always_inline ngx_int_t ngx_http_ratelimit_decide_n(
     ngx_http_request_t *r, ngx_http_ratelimit_loc_conf_t *rlcf,
     ngx_uint_t nentries, rl_part_t *parts,
     u_char (*scratch)[NGX_HTTP_RATELIMIT_SCRATCH]);
+static ngx_http_ratelimit_noinline void ngx_http_ratelimit_count_bypassed(
+    ngx_http_ratelimit_entry_t *entry, ngx_uint_t bypassed);
 static ngx_inline ngx_int_t ngx_http_ratelimit_quick_key(
     ngx_http_request_t *r, rl_item_t *items, ngx_uint_t n, u_char *scratch,
     rl_part_t *part);
@@ -108,15 +110,12 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
 {
     ngx_int_t                        rc;
     rl_item_t                       *item;
-    ngx_uint_t                       n;
+    ngx_uint_t                       i, n, bypassed;
     rl_process_t                    *process;
     rl_verdict_e                     verdict;
-    ngx_http_ratelimit_entry_t      *entry, *last;
+    ngx_http_ratelimit_entry_t      *entry;
     ngx_http_ratelimit_record_t     *record;
     ngx_http_ratelimit_main_conf_t  *rmcf;
-
-    entry = rlcf->preaccess.elts;
-    last = entry + nentries;
 
     record = ngx_http_ratelimit_create_record(r, nentries
                                                  + rlcf->precontent.nelts);
@@ -126,18 +125,22 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
 
     ngx_http_ratelimit_now(&record->time);
 
+    entry = rlcf->preaccess.elts;
     item = record->items;
     n = 0;
+    bypassed = 0;
 
-    do {
-        if (!entry->policy->quick) {
+    for (i = 0; i < nentries; i++) {
+
+        if (!entry[i].policy->quick) {
             return ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
         }
 
-        ngx_memcpy(item, &entry->policy->item, offsetof(rl_item_t, admitted));
+        ngx_memcpy(item, &entry[i].policy->item,
+                   offsetof(rl_item_t, admitted));
 
         item->want_next = rlcf->want_next;
-        item->data = entry->rule;
+        item->data = entry[i].rule;
 
         rc = ngx_http_ratelimit_quick_key(r, record->items, n, scratch[n],
                                           &parts[n]);
@@ -146,15 +149,15 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
             n++;
 
         } else if (rc == NGX_DECLINED) {
-            ngx_http_ratelimit_count(entry->policy, RL_COUNT_BYPASSED);
+            bypassed |= 1 << i;
 
         } else {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
-
-    } while (++entry < last);
+    }
 
     if (n == 0) {
+        ngx_http_ratelimit_count_bypassed(entry, bypassed);
         return NGX_DECLINED;
     }
 
@@ -166,15 +169,12 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
                                        &record->time)
                       : RL_BUSY;
 
-    if (verdict == RL_ADMITTED || verdict == RL_REFUSED) {
-        record->conf = rlcf;
-        record->nitems = n;
+    if (verdict == RL_LEVERED) {
+        return ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
+    }
 
-        ngx_http_ratelimit_zone_check(r, rmcf, &record->time);
-
-        return (verdict == RL_ADMITTED)
-               ? NGX_DECLINED
-               : ngx_http_ratelimit_refused(r, record, process, 0);
+    if (bypassed) {
+        ngx_http_ratelimit_count_bypassed(entry, bypassed);
     }
 
     if (verdict == RL_BUSY) {
@@ -182,9 +182,28 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    /* RL_LEVERED */
+    record->conf = rlcf;
+    record->nitems = n;
 
-    return ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
+    ngx_http_ratelimit_zone_check(r, rmcf, &record->time);
+
+    return (verdict == RL_ADMITTED)
+           ? NGX_DECLINED
+           : ngx_http_ratelimit_refused(r, record, process, 0);
+}
+
+
+/* once it is certain that ngx_http_ratelimit_decide() will not count them */
+
+static ngx_http_ratelimit_noinline void
+ngx_http_ratelimit_count_bypassed(ngx_http_ratelimit_entry_t *entry,
+    ngx_uint_t bypassed)
+{
+    for ( /* void */ ; bypassed; bypassed >>= 1, entry++) {
+        if (bypassed & 1) {
+            ngx_http_ratelimit_count(entry->policy, RL_COUNT_BYPASSED);
+        }
+    }
 }
 
 

@@ -112,7 +112,31 @@ levers: []
 
 
 
-=== TEST 4: how many buckets a zone has room for
+=== TEST 4: a policy that does not apply is counted once, beside any other and under a lever
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy none  key=$arg_none quota=9/1h;
+    ratelimit_policy token key=$arg_k    quota=9/1h;
+    ratelimit_policy tier  key=$arg_k    quota=$arg_q;
+--- config
+    location /quick { ratelimit none token; empty_gif; }
+    location /mixed { ratelimit none tier; empty_gif; }
+    location /alone { ratelimit none; empty_gif; }
+    location /api/  { ratelimit_api write=on; allow all; }
+--- request eval
+["GET /quick?k=a", "GET /mixed?k=a&q=5/1h", "GET /alone", "GET /api/",
+ "PUT /api/levers?policy=token&scale=50%25",
+ "GET /quick?k=a", "GET /alone", "GET /api/", "GET /api/"]
+--- response_body_filters eval
+[Api::any(), Api::any(), Api::any(), Api::counts(0), Api::any(), Api::any(), Api::any(), Api::counts(0), Api::counts(1)]
+--- response_body eval
+["", "", "", "admitted=0 refused=0 refused_dry_run=0 bypassed=3 refunded=0 errors=0\n",
+ "", "", "", "admitted=0 refused=0 refused_dry_run=0 bypassed=5 refunded=0 errors=0\n",
+ "admitted=2 refused=0 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n"]
+
+
+
+=== TEST 5: how many buckets a zone has room for
 --- http_config
     ratelimit_zone zone=api:1m;
 --- config
@@ -124,7 +148,7 @@ levers: []
 
 
 
-=== TEST 5: buckets in use are counted, those of other zones apart
+=== TEST 6: buckets in use are counted, those of other zones apart
 --- http_config
     ratelimit_zone   zone=one:64k;
     ratelimit_zone   zone=two:3m;
@@ -145,7 +169,7 @@ levers: []
 
 
 
-=== TEST 6: Prometheus
+=== TEST 7: Prometheus
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h;
@@ -184,7 +208,7 @@ _END_
 
 
 
-=== TEST 7: a zone's name may be anything
+=== TEST 8: a zone's name may be anything
 --- http_config eval
 "    ratelimit_zone   \"zone=a\\\"\\\\b\nc\xc3\xa9\xff:64k\";
     ratelimit_policy token key=\$arg_k quota=1/1h;"
@@ -200,7 +224,7 @@ _END_
 
 
 
-=== TEST 8: a page for people, JSON for programs
+=== TEST 9: a page for people, JSON for programs
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -218,7 +242,7 @@ _END_
 
 
 
-=== TEST 9: the page allows nothing but itself, under a nonce of its own
+=== TEST 10: the page allows nothing but itself, under a nonce of its own
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -234,7 +258,7 @@ qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]
 
 
 
-=== TEST 10: paths below the location, and no others
+=== TEST 11: paths below the location, and no others
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -253,7 +277,7 @@ qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]
 
 
 
-=== TEST 11: HEAD has headers only
+=== TEST 12: HEAD has headers only
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -269,7 +293,7 @@ qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]
 
 
 
-=== TEST 12: without write=on a write is 405
+=== TEST 13: without write=on a write is 405
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h;
@@ -294,7 +318,7 @@ _END_
 
 
 
-=== TEST 13: with write=on methods that are unknown stay so
+=== TEST 14: with write=on methods that are unknown stay so
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -308,7 +332,7 @@ _END_
 
 
 
-=== TEST 14: no page of another origin can write
+=== TEST 15: no page of another origin can write
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h;
@@ -324,7 +348,7 @@ _END_
 
 
 
-=== TEST 15: in a location that anybody may use it is warned of at start
+=== TEST 16: in a location that anybody may use it is warned of at start
 --- http_config
     ratelimit_zone zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h;
@@ -337,7 +361,7 @@ _END_
 
 
 
-=== TEST 16: of a guarded one nothing is said, wherever the guard stands
+=== TEST 17: of a guarded one nothing is said, wherever the guard stands
 --- http_config
     ratelimit_zone zone=api:64k;
     server {
@@ -360,7 +384,7 @@ ok
 
 
 
-=== TEST 17: auth_basic off guards nothing
+=== TEST 18: auth_basic off guards nothing
 --- http_config
     ratelimit_zone zone=api:64k;
     auth_basic "operators";
@@ -373,7 +397,7 @@ is open to everybody
 
 
 
-=== TEST 18: a guard works
+=== TEST 19: a guard works
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -385,7 +409,7 @@ is open to everybody
 
 
 
-=== TEST 19: it is a location's
+=== TEST 20: it is a location's
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -396,7 +420,7 @@ is open to everybody
 
 
 
-=== TEST 20: an invalid parameter
+=== TEST 21: an invalid parameter
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -407,7 +431,7 @@ invalid parameter "write=yes" in "ratelimit_api", it must be write=on or write=o
 
 
 
-=== TEST 21: twice
+=== TEST 22: twice
 --- http_config
     ratelimit_zone zone=api:64k;
 --- config
@@ -418,7 +442,7 @@ invalid parameter "write=yes" in "ratelimit_api", it must be write=on or write=o
 
 
 
-=== TEST 22: without any zone there is nothing to show
+=== TEST 23: without any zone there is nothing to show
 --- config
     location /api { ratelimit_api; allow all; }
 --- request eval
@@ -432,7 +456,7 @@ invalid parameter "write=yes" in "ratelimit_api", it must be write=on or write=o
 
 
 
-=== TEST 23: answers to several at once, over HTTP/1.1 pipelining
+=== TEST 24: answers to several at once, over HTTP/1.1 pipelining
 --- http_config
     ratelimit_zone zone=api:20m;
 --- config
@@ -446,7 +470,7 @@ invalid parameter "write=yes" in "ratelimit_api", it must be write=on or write=o
 
 
 
-=== TEST 24: HTTP/2
+=== TEST 25: HTTP/2
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h;
@@ -460,7 +484,7 @@ nginx_ratelimit_zone_used_buckets\{zone="api"\} 0
 
 
 
-=== TEST 25: a body is read and thrown away
+=== TEST 26: a body is read and thrown away
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h;
@@ -473,7 +497,7 @@ nginx_ratelimit_zone_used_buckets\{zone="api"\} 0
 
 
 
-=== TEST 26: the api can be limited like any other location
+=== TEST 27: the api can be limited like any other location
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h;

@@ -45,13 +45,13 @@ struct Held {
 }
 
 // Nothing if there is no room for a new bucket without a choice, or somebody
-// has the lock: one that holds no other (`alone`) may wait for it, but several
-// are only waited for in their order.
+// has the lock: one that holds no other (`alone`) may wait a moment for it,
+// but several are only waited for in their order.
 RATELIMIT_ALWAYS_INLINE Held hold(const rl_process_t* process,
                                   const rl_item_t& item, bool alone) {
   Set* set = primary_set(item);
   if (__builtin_expect(!try_lock(process, set), 0) &&
-      !(alone && wait_for_lock(process, set))) {
+      !(alone && spin_for_lock(process, set))) {
     return {nullptr, 0, false};
   }
   const uint32_t index = find(*set, item.bucket.lo, tag_of(item.bucket));

@@ -44,22 +44,6 @@ void pause() {
 #endif
 }
 
-bool spin(Set* set, uint32_t owner) {
-  for (int spins = kMinSpins; spins <= kMaxSpins; spins *= 2) {
-    for (int i = 0; i < spins; ++i) {
-      pause();
-    }
-    uint32_t free_word = 0;
-    if (set->lock.load(std::memory_order_relaxed) == 0 &&
-        set->lock.compare_exchange_strong(free_word, owner,
-                                          std::memory_order_acquire,
-                                          std::memory_order_relaxed)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 void count_takeover(const rl_process_t* process, const Set* set) {
   for (size_t i = 0; i < process->nzones; ++i) {
     const rl_zone_t* zone = process->zones[i];
@@ -86,10 +70,23 @@ bool take_from_dead(const rl_process_t* process, Set* set, uint32_t owner,
 
 }  // namespace
 
+bool spin_for_lock(const rl_process_t* process, Set* set) {
+  for (int spins = kMinSpins; spins <= kMaxSpins; spins *= 2) {
+    for (int i = 0; i < spins; ++i) {
+      pause();
+    }
+    if (set->lock.load(std::memory_order_relaxed) == 0 &&
+        try_lock(process, set)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 bool wait_for_lock(const rl_process_t* process, Set* set) {
   int64_t give_up_at_ns = 0;
   for (unsigned round = 0;; ++round) {
-    if (spin(set, process->owner)) {
+    if (spin_for_lock(process, set)) {
       return true;
     }
     const uint32_t owner = set->lock.load(std::memory_order_relaxed);

@@ -17,6 +17,9 @@
 
 namespace ratelimit {
 
+// Waits as long as a running owner needs.  False: it does not run.
+bool spin_for_lock(const rl_process_t* process, Set* set);
+
 // Waits for the lock, as lock.cc says.  False: its living owner did not move.
 bool wait_for_lock(const rl_process_t* process, Set* set);
 
