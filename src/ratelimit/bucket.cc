@@ -32,7 +32,7 @@ void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
   bucket->set_window_ms(shape.window_ms);
   switch (shape.algorithm) {
     case RL_SLIDING:
-      sliding_open(bucket, shape);
+      sliding_open(bucket, shape, now);
       break;
     case RL_GCRA:
       gcra_open(bucket, shape, now);

@@ -166,8 +166,9 @@ uint64_t all_left_ms(const Bucket& bucket) {
 
 }  // namespace
 
-void sliding_open(Bucket* bucket, const Shape& shape) noexcept {
-  clear(bucket, shape.units, 0);  // the first charge advances from there
+void sliding_open(Bucket* bucket, const Shape& shape,
+                  const rl_time_t& now) noexcept {
+  clear(bucket, shape.units, tick_of(now.mono_ms, shape.window_ms));
 }
 
 bool sliding_adapt(Bucket* bucket, const Shape& shape,

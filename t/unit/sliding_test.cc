@@ -597,7 +597,7 @@ TEST(Sliding, SaturatesAtItsMaxima) {
   EXPECT_EQ(full.look(at(16), 1).remaining_units, 0u);
   EXPECT_TRUE(full.look(at(16 + 18), 1).admitted);
   // One millisecond at the end of time.
-  Store last(shape_of(1, 1), at(kLastMs - 1));
+  Store last(shape_of(1, 1), at(kLastMs - 2));
   EXPECT_TRUE(last.decide(at(kLastMs - 2), 1).admitted);
   EXPECT_EQ(last.decide(at(kLastMs - 2), 1).retry_after_ms, 2u);
   EXPECT_FALSE(last.decide(at(kLastMs - 1), 1).admitted);
