@@ -384,7 +384,7 @@ int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
     const Byte* const stop = ratelimit::find_any(
         query.data, value != nullptr ? value : at, end, ratelimit::Marks());
     if (stop != end && *stop == '%') {
-      return ratelimit::escaped_arg(ratelimit::slice(at, end), name, buf, out);
+      return ratelimit::escaped_arg(query, name, buf, out);
     }
     if (value != nullptr && value != stop) {
       *out = ratelimit::slice(value, stop);
