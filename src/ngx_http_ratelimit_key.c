@@ -78,16 +78,15 @@ ngx_http_ratelimit_value_part(ngx_http_request_t *r,
 
     source = value->key->sources.elts;
 
-    if (source->core.kind == RL_SOURCE_ARG
-        && r->args.len <= NGX_HTTP_RATELIMIT_SCRATCH)
-    {
+    if (source->plain_arg && r->args.len <= NGX_HTTP_RATELIMIT_SCRATCH) {
+
         /* no need to look for escapes first, there is room for them */
 
         out->tag = source->prefix;
         out->tag_len = source->prefix_len;
 
-        if (rl_key_arg(ngx_http_ratelimit_str(&r->args), source->core.name,
-                       scratch, &out->text))
+        if (rl_key_plain_arg(ngx_http_ratelimit_str(&r->args),
+                             source->core.name, scratch, &out->text))
         {
             return NGX_OK;
         }

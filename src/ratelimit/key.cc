@@ -370,11 +370,26 @@ int rl_key_header(rl_str_t value, rl_str_t* out) noexcept {
                           out);
 }
 
+int rl_is_plain_arg(rl_str_t name) noexcept {
+  for (std::size_t i = 0; i < name.len; i++) {
+    const Byte c = name.data[i];
+    if (c == '&' || c == '%' || c == '=') return 0;
+  }
+  return 1;
+}
+
+int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
+               rl_str_t* out) noexcept {
+  return rl_is_plain_arg(name)
+             ? rl_key_plain_arg(query, name, buf, out)
+             : ratelimit::escaped_arg(query, name, buf, out);
+}
+
 // Only "&" separates: where ";" does not for the backend (nowhere since 2021),
 // "k=a;b" is one value, and to cut it would give "k=a;1", "k=a;2", ... one
 // key.
-int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
-               rl_str_t* out) noexcept {
+int rl_key_plain_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
+                     rl_str_t* out) noexcept {
   const Byte* at = query.data;
   const Byte* const end = at + query.len;
 

@@ -236,6 +236,11 @@ TEST(Arg, Values) {
   EXPECT_EQ(arg("a%=v", "a%"), "v");
   EXPECT_EQ(arg("a%25=v", "a%"), "v");
   EXPECT_EQ(arg("a%20b=v", "a b"), "v");
+  // A name is not found where a backend sees another one.
+  EXPECT_EQ(arg("a&b=v", "a&b"), kNone);
+  EXPECT_EQ(arg("a%62=v", "a%62"), kNone);
+  EXPECT_EQ(arg("a%2562=v", "a%62"), "v");
+  EXPECT_EQ(arg("a=b=v", "a=b"), kNone);
 }
 
 TEST(Arg, IsNotCopiedWithoutEscapes) {
