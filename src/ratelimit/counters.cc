@@ -26,7 +26,7 @@ void identify(rl_str_t policy, rl_str_t zone, uint64_t id[2]) {
   id[1] = sum.hi;
 }
 
-// By chance, so that keys that come in turns all have their turn; the chance is
+// By chance, so that keys that come in turns all have theirs; the chance is
 // that of the keyed hash.
 uint64_t draw(const rl_item_t& item, uint64_t counted) {
   return (item.bucket.hi ^ counted * 0x9e3779b97f4a7c15u) *

@@ -47,7 +47,7 @@ inline unsigned found_in(const Byte* at, const Set& set) {
 
 // The first byte from `at` on that `set` holds, or end.  Sixteen at a time
 // where the processor can, the last of them read from before `at` where there
-// are as many from `begin` on: a key of 16 bytes takes some 15 instructions and
+// are as many from `begin` on: a key of 16 bytes takes some 15 instructions,
 // not 64.
 template <typename Set>
 inline const Byte* find_any(const Byte* begin, const Byte* at,
