@@ -11,6 +11,8 @@
 load_dir crash
 kills=$(short_or_long 20 1000)
 keys=20
+# Of each of them; a thousand kills leave time for millions of requests.
+quota=$(short_or_long 100000 10000000)
 
 conf() {
     main_conf "$1"
@@ -22,9 +24,9 @@ conf() {
     access_log admitted.log admitted if=\$admitted;
 
     ratelimit_zone   zone=api:64k;
-    ratelimit_policy one   key=\$arg_k quota=100000/1h algorithm=fixed;
-    ratelimit_policy two   key=\$arg_k quota=100000/1h;
-    ratelimit_policy three key=\$arg_k quota=100000/366d algorithm=gcra;
+    ratelimit_policy one   key=\$arg_k quota=$quota/1h algorithm=fixed;
+    ratelimit_policy two   key=\$arg_k quota=$quota/1h;
+    ratelimit_policy three key=\$arg_k quota=1/366d algorithm=gcra capacity=$quota;
     server {
         listen 127.0.0.1:$port reuseport;
         location /t { ratelimit one; ratelimit two three; empty_gif; }
@@ -53,7 +55,7 @@ charged() {
     local k
     for ((k = 0; k < keys; k++)); do
         echo "$k $(get "left?k=$k" |
-            awk '{ print 100000 - $1, 100000 - $2, 100000 - $3 }')"
+            awk -v q=$quota '{ print q - $1, q - $2, q - $3 }')"
     done | sort
 }
 

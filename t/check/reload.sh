@@ -9,7 +9,7 @@
 
 load_dir reload
 reloads=$(short_or_long 5 100)
-keys=$(short_or_long 100 1000)
+keys=$(short_or_long 100 600)  # fewer than the least zone has room for
 
 # conf TURN: an even one is what the load begins and ends with.
 conf() {
