@@ -86,23 +86,25 @@ RATELIMIT_AES rl_hash_t aes_hash(const AesKey& key,
   } else if (n > 0) {
     head |= load_few(at, static_cast<unsigned>(n)) << (8 * part.tag_len);
   }
-  __m128i sum = encrypt(key, block_of(part.tag_len + n, head));
+  __m128i last = block_of(part.tag_len + n, head);
+  __m128i sum = _mm_setzero_si128();
   if (n > first) {
     const auto* mask = reinterpret_cast<const __m128i*>(key.masks);
     at += first;
-    for (; end - at >= 16; at += 16, ++mask) {
+    sum = encrypt(key, _mm_xor_si128(last, *mask++));
+    for (; end - at > 16; at += 16) {
       const __m128i text =
           _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-      sum = _mm_xor_si128(sum, encrypt(key, _mm_xor_si128(text, *mask)));
+      sum = _mm_xor_si128(sum, encrypt(key, _mm_xor_si128(text, *mask++)));
     }
-    if (at != end) {
-      const __m128i rest = load_rest(end, static_cast<size_t>(end - at));
-      sum = _mm_xor_si128(sum, encrypt(key, _mm_xor_si128(rest, *mask)));
-    }
+    last = end - at == 16
+               ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(at))
+               : load_rest(end, static_cast<size_t>(end - at));
   }
-  return {
-      static_cast<uint64_t>(_mm_cvtsi128_si64(sum)),
-      static_cast<uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum)))};
+  const __m128i hash = encrypt(key, _mm_xor_si128(sum, last));
+  return {static_cast<uint64_t>(_mm_cvtsi128_si64(hash)),
+          static_cast<uint64_t>(
+              _mm_cvtsi128_si64(_mm_unpackhi_epi64(hash, hash)))};
 }
 
 }  // namespace ratelimit

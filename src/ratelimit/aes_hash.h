@@ -1,14 +1,11 @@
-// The hash of usual keys where the processor has instructions for AES: a half
-// of SipHash's instructions, and of its time as much for 16 bytes and two
-// thirds for 96 (core_bench).
+// The hash of usual keys where the processor has instructions for AES, in a
+// half of SipHash's instructions.
 //
-// The sum of E(block[i] ^ mask[i]) over a key's blocks, E being AES-128 under
-// a secret key and the masks secret as well: what PMAC (Black and Rogaway,
-// 2002) makes its tag of.  Two keys that were chosen without a look at hashes
-// are hashed alike with a probability of about 2^-128, and no client sees a
-// hash; nor can a key be told from what an operator sees.  The blocks do not
-// wait for each other, as those of CBC-MAC do: with that, hashing took twice
-// the time that it takes with SipHash.
+// As PMAC (Black and Rogaway, 2002): E(sum of E(block[i] ^ mask[i]) ^ last
+// block), E being AES-128 under a secret key and the masks secret as well.  The
+// outer E matters: without it hashes would add up, and a client that is shown
+// key ids could make a key that has somebody else's.  No message begins
+// another, since each begins with its length.
 
 #ifndef RATELIMIT_AES_HASH_H_
 #define RATELIMIT_AES_HASH_H_
@@ -32,7 +29,7 @@ static_assert(8 + 16 * kAesMasks == kMaxAesLen, "the last mask is used up");
 
 struct alignas(16) AesKey {
   unsigned char rounds[11][16];  // AES-128's round keys (FIPS 197, 5.2)
-  uint64_t masks[kAesMasks][2];  // of the second block and so on
+  uint64_t masks[kAesMasks][2];  // of all blocks but the last
 };
 
 // Whether this processor can.  Else none of the others may be called.
