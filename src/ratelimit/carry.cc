@@ -52,7 +52,8 @@ uint64_t rl_zone_carry(rl_process_t* process, const rl_zone_t* to,
                        const rl_zone_t* from, const rl_time_t* now) noexcept {
   ratelimit::ZoneHeader* header = ratelimit::header_of(to);
   const ratelimit::ZoneHeader* old = ratelimit::header_of(from);
-  ratelimit::set_seed(header, old->seed, old->uses_aes);
+  header->seed[0] = old->seed[0];
+  header->seed[1] = old->seed[1];
   rl_lever_t levers[RL_MAX_LEVERS];
   const size_t nlevers = rl_levers(from, now, levers);
   for (size_t i = 0; i < nlevers; ++i) {

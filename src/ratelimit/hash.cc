@@ -19,15 +19,6 @@ RATELIMIT_ALWAYS_INLINE void add_part(ratelimit::SipHash13* hash,
 
 }  // namespace
 
-rl_hash_t ratelimit::sip_hash_of_key(const rl_zone_t* zone,
-                                     const rl_part_t& part) {
-  const ZoneHeader* header = header_of(zone);
-  SipHash13 hash(header->seed[0] ^ kOnePartDomain, header->seed[1]);
-  hash.start_with(part.tag, static_cast<unsigned>(part.tag_len));
-  hash.add(part.text.data, part.text.len);
-  return hash.finish();
-}
-
 void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
                  rl_hash_t* out) noexcept {
   if (n == 1) {

@@ -232,9 +232,8 @@ typedef struct {
 } rl_part_t;
 
 /*
- * 128 bits under the zone's secret over the parts, of which several are each
- * prefixed by its length, so that ("ab","c") and ("a","bc") differ: by AES or
- * SipHash-1-3, see hash.h.
+ * SipHash-1-3-128 under the zone's secret over the parts, of which several are
+ * each prefixed by its length, so that ("ab","c") and ("a","bc") differ.
  * rl_part_hash: the same for one part, without putting tag and text together.
  */
 void rl_key_hash(const rl_zone_t *zone, const rl_str_t *parts, size_t n,

@@ -6,6 +6,8 @@
 // keyed hash, so that nobody who does not know the zone's secret can make two
 // keys collide.  Measured for a 24-byte key: 1-3 takes some 220 instructions,
 // 2-4 some 310, XXH3 100, but that one promises nothing against chosen keys.
+// PMAC with the processor's AES takes 100 less and more time, 31 ns and not 18
+// for 20 bytes, since its last block waits for the others.
 
 #ifndef RATELIMIT_SIPHASH_H_
 #define RATELIMIT_SIPHASH_H_

@@ -31,7 +31,7 @@ struct StateHeader {
   uint64_t wall_ms;
   uint64_t nlevers;
   rl_lever_t levers[RL_MAX_LEVERS];
-  uint64_t uses_aes;
+  uint64_t spare;
   uint64_t checksum[2];
 };
 static_assert(sizeof(StateHeader) == RL_STATE_HEADER_LEN, "as promised");
@@ -213,7 +213,6 @@ void rl_state_header(const rl_zone_t* zone, const unsigned char boot_id[16],
   header.layout = ratelimit::kLayoutVersion;
   header.seed[0] = zone_header->seed[0];
   header.seed[1] = zone_header->seed[1];
-  header.uses_aes = zone_header->uses_aes;
   std::memcpy(header.boot_id, boot_id, sizeof(header.boot_id));
   header.mono_ms = now->mono_ms;
   header.wall_ms = now->wall_ms;
@@ -281,9 +280,6 @@ const char* rl_state_load(const rl_zone_t* zone, const unsigned char* data,
       header.mono_ms >= uint64_t{1} << 40) {
     return "is damaged";
   }
-  if (header.uses_aes && !ratelimit::has_aes()) {
-    return "is of a processor with AES instructions, unlike this one";
-  }
   // Once to know that it is whole, once to take it.
   const char* wrong = ratelimit::read_blocks(
       reader, header.seed, [](const ratelimit::StateBucket&) {});
@@ -292,7 +288,8 @@ const char* rl_state_load(const rl_zone_t* zone, const unsigned char* data,
   }
   const int64_t shift = ratelimit::shift_ms(header, boot_id, *now);
   ratelimit::ZoneHeader* zone_header = header_of(zone);
-  ratelimit::set_seed(zone_header, header.seed, header.uses_aes != 0);
+  zone_header->seed[0] = header.seed[0];
+  zone_header->seed[1] = header.seed[1];
   ratelimit::load_levers(zone, header, shift, *now);
   *buckets = 0;
   ratelimit::read_blocks(

@@ -11,10 +11,6 @@ namespace {
 // Another key than that of key hashes: an id tells nothing about them.
 constexpr uint64_t kIdDomain = 0x7a6f6e6569640001u;
 
-// So is what AES is keyed with: what one hash gives away says nothing of the
-// other's key.
-constexpr uint64_t kAesDomain = 0x6165736b65790001u;
-
 constexpr uint64_t kWarningEveryMs = 60 * 1000;
 
 bool holds_a_set(const void* memory, size_t size) {
@@ -29,28 +25,6 @@ uint32_t sets_in(size_t size) {
 
 }  // namespace
 
-void set_seed(ZoneHeader* header, const uint64_t seed[2], uint32_t uses_aes) {
-  header->seed[0] = seed[0];
-  header->seed[1] = seed[1];
-  header->uses_aes = uses_aes;
-#ifdef RATELIMIT_AES_NI
-  if (uses_aes) {
-    uint64_t n = 0;
-    const auto draw = [&](void* out) {
-      SipHash13 hash(seed[0] ^ kAesDomain, seed[1]);
-      hash.add_word(n++);
-      const rl_hash_t words = hash.finish();
-      std::memcpy(out, &words, sizeof(words));
-    };
-    draw(header->aes_key.rounds[0]);
-    for (auto& mask : header->aes_key.masks) {
-      draw(mask);
-    }
-    expand_aes_key(&header->aes_key);
-  }
-#endif
-}
-
 }  // namespace ratelimit
 
 using ratelimit::header_of;
@@ -64,9 +38,8 @@ int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
   // Everything is written, but for the buckets, which do not exist until their
   // set says so.
   auto* header = new (memory) ZoneHeader{};
-  const uint64_t words[2] = {ratelimit::load_le64(seed),
-                             ratelimit::load_le64(seed + 8)};
-  ratelimit::set_seed(header, words, ratelimit::has_aes());
+  header->seed[0] = ratelimit::load_le64(seed);
+  header->seed[1] = ratelimit::load_le64(seed + 8);
   ratelimit::SipHash13 hash(header->seed[0] ^ ratelimit::kIdDomain,
                             header->seed[1]);
   header->id = static_cast<uint32_t>(hash.finish().lo);

@@ -14,7 +14,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "aes_hash.h"
 #include "ratelimit.h"
 #include "table.h"
 
@@ -24,7 +23,7 @@ constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
 constexpr uint32_t kLayoutVersion = 2;
 
 // Refusals are folded in sets of one cache line: see fold.cc.
-constexpr uint32_t kFoldSets = 10;
+constexpr uint32_t kFoldSets = 15;
 constexpr uint32_t kFoldWays = 8;
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free,
@@ -46,8 +45,7 @@ struct ZoneHeader {
   uint32_t sets;
   uint32_t id;
   std::atomic<uint32_t> levers_set;  // how many of `levers` were ever used
-  uint32_t uses_aes;  // in hashes of one part, see hash.h
-  uint32_t spare[3];
+  uint32_t spare[4];
 
   alignas(64) std::atomic<uint64_t> evicted_idle;
   std::atomic<uint64_t> evicted_live;
@@ -57,8 +55,6 @@ struct ZoneHeader {
 
   alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
 
-  AesKey aes_key;  // made of the seed
-
   alignas(64) Lever levers[RL_MAX_LEVERS];
 };
 static_assert(sizeof(ZoneHeader) == 2048, "keeps the sets aligned");
@@ -66,10 +62,6 @@ static_assert(sizeof(ZoneHeader) == 2048, "keeps the sets aligned");
 inline ZoneHeader* header_of(const rl_zone_t* zone) {
   return static_cast<ZoneHeader*>(zone->memory);
 }
-
-// Makes it the zone's secret.  uses_aes tells by which hash its buckets are
-// named, which must be one that this processor has.
-void set_seed(ZoneHeader* header, const uint64_t seed[2], uint32_t uses_aes);
 
 inline bool has_levers(const rl_zone_t* zone) {
   return header_of(zone)->levers_set.load(std::memory_order_acquire) != 0;

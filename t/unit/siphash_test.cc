@@ -12,7 +12,6 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
-#include "ratelimit/zone.h"
 
 namespace ratelimit {
 namespace {
@@ -181,7 +180,6 @@ class KeyHash : public testing::Test {
 // Of one part's bytes, or of the length of each of several, as a word, and its
 // bytes; the seed is that of Arena.
 TEST_F(KeyHash, IsTheHashOfOnePartOrOfLengthPrefixedOnes) {
-  ratelimit::header_of(arena_.zone())->uses_aes = 0;  // see aes_hash_test.cc
   const auto expected = [](const std::string& message, uint64_t domain) {
     const std::string seed = Arena::seed();
     const auto* bytes = reinterpret_cast<const unsigned char*>(seed.data());
