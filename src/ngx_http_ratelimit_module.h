@@ -37,6 +37,15 @@ typedef struct {
     ngx_str_t                    name;
     ngx_str_t                    state;      /* the file's path, or empty */
     ngx_shm_zone_t              *registry;
+
+    /* of a zone whose size changes */
+
+    rl_zone_t                    next;
+    rl_zone_t                    older;
+    ngx_shm_t                    kept;       /* the memory of older */
+    uint64_t                    *lives;      /* who knows of nothing but that;
+                                                0 terminated */
+    ngx_event_t                  event;
 } ngx_http_ratelimit_zone_t;
 
 
@@ -180,7 +189,7 @@ typedef struct {
                                                 pointers */
     ngx_shm_zone_t              *registry;
     ngx_shm_zone_t              *counters;
-    const rl_zone_t            **core_zones; /* zones.nelts of them */
+    rl_zone_t                  **core_zones; /* zones.nelts of them */
     ngx_array_t                 *jwt_claims; /* rl_str_t, of jwt= sources */
     rl_jwt_cache_t              *jwt_cache;  /* each worker's own copy */
     ngx_uint_t                   jwt_sets;
@@ -262,17 +271,25 @@ char *ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_shm_zone_t *ngx_http_ratelimit_find_zone(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 void *ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size);
+ngx_shm_zone_t *ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone);
+void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
+    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
+
+extern time_t  ngx_http_ratelimit_warned;
+
+/* ngx_http_ratelimit_process.c */
+
+ngx_int_t ngx_http_ratelimit_add_registry(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf);
 rl_process_t *ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf);
+ngx_int_t ngx_http_ratelimit_init_process(ngx_cycle_t *cycle);
 void ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle);
 void ngx_http_ratelimit_count(ngx_http_ratelimit_policy_t *policy,
     rl_counter_e what);
 void ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
     rl_counter_e what);
-void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
-    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
 
 extern rl_process_t  ngx_http_ratelimit_this_process;
-extern time_t        ngx_http_ratelimit_warned;
 
 /* this process in the register; NULL: there is no room for it */
 
@@ -315,6 +332,18 @@ ngx_http_ratelimit_now(rl_time_t *now)
     now->wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
 }
 
+/* ngx_http_ratelimit_move.c */
+
+void ngx_http_ratelimit_free_kept(void *data);
+ngx_int_t ngx_http_ratelimit_succeed_zone(ngx_shm_zone_t *shm_zone,
+    ngx_shm_zone_t *old);
+ngx_int_t ngx_http_ratelimit_attach_zone(ngx_shm_zone_t *shm_zone,
+    ngx_http_ratelimit_zone_t *old);
+ngx_int_t ngx_http_ratelimit_keep_older(ngx_cycle_t *cycle,
+    ngx_shm_zone_t *shm_zone);
+void ngx_http_ratelimit_await_move(ngx_cycle_t *cycle,
+    ngx_shm_zone_t *shm_zone);
+
 /* ngx_http_ratelimit_state.c */
 
 char *ngx_http_ratelimit_state(ngx_conf_t *cf, ngx_str_t *value,
@@ -325,7 +354,8 @@ void ngx_http_ratelimit_boot_id(u_char *id);
 
 /* ngx_http_ratelimit_state_write.c */
 
-ngx_int_t ngx_http_ratelimit_init_process(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_ratelimit_init_writer(ngx_cycle_t *cycle,
+    ngx_shm_zone_t *shm_zone);
 void ngx_http_ratelimit_exit_master(ngx_cycle_t *cycle);
 
 /* ngx_http_ratelimit_policy_conf.c */

@@ -345,6 +345,10 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
     for (i = 0; i < rmcf->zones.nelts; i++) {
         zone = zones[i]->data;
         rmcf->core_zones[i] = &zone->zone;
+
+        if (ngx_http_ratelimit_keep_older(cycle, zones[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);

@@ -23,6 +23,7 @@
 typedef struct {
     ngx_shm_zone_t              *shm_zone;
     ngx_event_t                  event;
+    rl_zone_t                    zone;       /* as it was at the beginning */
     ngx_fd_t                     fd;
     uint32_t                     set;        /* the next to write */
     uint64_t                     buckets;
@@ -56,41 +57,23 @@ static ngx_uint_t ngx_http_ratelimit_written_by_other(
 /* the first worker writes; the others would only repeat it */
 
 ngx_int_t
-ngx_http_ratelimit_init_process(ngx_cycle_t *cycle)
+ngx_http_ratelimit_init_writer(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
 {
-    ngx_uint_t                        i;
-    ngx_shm_zone_t                  **zones;
-    ngx_http_ratelimit_zone_t        *zone;
-    ngx_http_ratelimit_writer_t      *writer;
-    ngx_http_ratelimit_main_conf_t   *rmcf;
+    ngx_http_ratelimit_zone_t    *zone;
+    ngx_http_ratelimit_writer_t  *writer;
 
-    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                               ngx_http_ratelimit_module);
+    zone = shm_zone->data;
 
-    if (rmcf == NULL
-        || ngx_worker != 0
-        || (ngx_process != NGX_PROCESS_WORKER
-            && ngx_process != NGX_PROCESS_SINGLE))
-    {
+    if (ngx_worker != 0 || zone->state.len == 0) {
         return NGX_OK;
     }
 
-    zones = rmcf->zones.elts;
-
-    for (i = 0; i < rmcf->zones.nelts; i++) {
-        zone = zones[i]->data;
-
-        if (zone->state.len == 0) {
-            continue;
-        }
-
-        writer = ngx_http_ratelimit_make_writer(cycle, zones[i]);
-        if (writer == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_add_timer(&writer->event, NGX_HTTP_RATELIMIT_STATE_INTERVAL);
+    writer = ngx_http_ratelimit_make_writer(cycle, shm_zone);
+    if (writer == NULL) {
+        return NGX_ERROR;
     }
+
+    ngx_add_timer(&writer->event, NGX_HTTP_RATELIMIT_STATE_INTERVAL);
 
     return NGX_OK;
 }
@@ -155,6 +138,7 @@ static void
 ngx_http_ratelimit_write_turn(ngx_event_t *ev)
 {
     ngx_int_t                        rc;
+    rl_time_t                        now;
     rl_process_t                    *process;
     ngx_http_ratelimit_zone_t       *zone;
     ngx_http_ratelimit_writer_t     *writer;
@@ -174,6 +158,13 @@ ngx_http_ratelimit_write_turn(ngx_event_t *ev)
 
     rc = NGX_OK;
 
+    ngx_http_ratelimit_now(&now);
+
+    if (process && rl_zone_move(process, &zone->zone, 0, &now)) {
+        ngx_add_timer(ev, 100);
+        return;
+    }
+
     if (process && !writer->open) {
         rc = ngx_http_ratelimit_written_by_other(writer)
              ? NGX_DECLINED : ngx_http_ratelimit_write_begin(writer, ev->log);
@@ -185,7 +176,7 @@ ngx_http_ratelimit_write_turn(ngx_event_t *ev)
                                              ev->log);
     }
 
-    if (process && rc == NGX_OK && writer->set < zone->zone.sets) {
+    if (process && rc == NGX_OK && writer->set < writer->zone.sets) {
         ngx_add_timer(ev, 1);
         return;
     }
@@ -221,10 +212,12 @@ ngx_http_ratelimit_write_begin(ngx_http_ratelimit_writer_t *writer,
     writer->set = 0;
     writer->buckets = 0;
 
+    writer->zone = zone->zone;
+
     ngx_http_ratelimit_now(&now);
     ngx_http_ratelimit_boot_id(boot_id);
 
-    rl_state_header(&zone->zone, boot_id, &now, buf);
+    rl_state_header(&writer->zone, boot_id, &now, buf);
 
     return ngx_http_ratelimit_write_bytes(writer, buf, sizeof(buf), log);
 }
@@ -234,19 +227,16 @@ static ngx_int_t
 ngx_http_ratelimit_write_blocks(ngx_http_ratelimit_writer_t *writer,
     rl_process_t *process, ngx_uint_t n, ngx_log_t *log)
 {
-    size_t                      size;
-    u_char                      buf[RL_STATE_BLOCK_LEN];
-    rl_time_t                   now;
-    ngx_http_ratelimit_zone_t  *zone;
-
-    zone = writer->shm_zone->data;
+    size_t     size;
+    u_char     buf[RL_STATE_BLOCK_LEN];
+    rl_time_t  now;
 
     ngx_http_ratelimit_now(&now);
 
-    while (n-- && writer->set < zone->zone.sets) {
+    while (n-- && writer->set < writer->zone.sets) {
 
-        size = rl_state_sets(process, &zone->zone, writer->set, RL_STATE_SETS,
-                             &now, buf, &writer->buckets);
+        size = rl_state_sets(process, &writer->zone, writer->set,
+                             RL_STATE_SETS, &now, buf, &writer->buckets);
 
         if (ngx_http_ratelimit_write_bytes(writer, buf, size, log) != NGX_OK) {
             return NGX_ERROR;
@@ -269,7 +259,7 @@ ngx_http_ratelimit_write_end(ngx_http_ratelimit_writer_t *writer,
 
     zone = writer->shm_zone->data;
 
-    rl_state_end(&zone->zone, writer->buckets, buf);
+    rl_state_end(&writer->zone, writer->buckets, buf);
 
     if (ngx_http_ratelimit_write_bytes(writer, buf, sizeof(buf), log)
         != NGX_OK)
@@ -370,6 +360,7 @@ ngx_http_ratelimit_written_by_other(ngx_http_ratelimit_writer_t *writer)
 void
 ngx_http_ratelimit_exit_master(ngx_cycle_t *cycle)
 {
+    rl_time_t                         now;
     ngx_uint_t                        i;
     rl_process_t                     *process;
     ngx_shm_zone_t                  **zones;
@@ -400,9 +391,13 @@ ngx_http_ratelimit_exit_master(ngx_cycle_t *cycle)
             return;
         }
 
+        ngx_http_ratelimit_now(&now);
+
+        (void) rl_zone_move(process, &zone->zone, NGX_MAX_UINT32_VALUE, &now);
+
         if (ngx_http_ratelimit_write_begin(writer, cycle->log) == NGX_OK
             && ngx_http_ratelimit_write_blocks(writer, process,
-                                               zone->zone.sets, cycle->log)
+                                               writer->zone.sets, cycle->log)
                == NGX_OK)
         {
             (void) ngx_http_ratelimit_write_end(writer, cycle->log);

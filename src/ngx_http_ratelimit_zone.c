@@ -2,8 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * Shared memory: zones of buckets, and the register of the processes that may
- * hold their locks.
+ * The ratelimit_zone directive, and the shared memory of zones.
  */
 
 
@@ -17,20 +16,10 @@
 
 static ngx_int_t ngx_http_ratelimit_parse_zone(ngx_conf_t *cf,
     ngx_str_t *value, ngx_str_t *name, ssize_t *size);
-static ngx_int_t ngx_http_ratelimit_add_registry(ngx_conf_t *cf,
-    ngx_http_ratelimit_main_conf_t *rmcf);
-static ngx_int_t ngx_http_ratelimit_init_registry(ngx_shm_zone_t *shm_zone,
-    void *data);
 static ngx_int_t ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone,
-    uint64_t *carried);
-static ngx_shm_zone_t *ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone);
-
-
-/* this process's place in the register; the zones are the cycle's */
-
-rl_process_t  ngx_http_ratelimit_this_process;
+    uint64_t *loaded);
 
 
 /* the second in which this process last looked for full zones */
@@ -48,6 +37,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                   *value, s, name, state;
     ngx_uint_t                   i;
     ngx_shm_zone_t              *shm_zone, **zp;
+    ngx_pool_cleanup_t          *cln;
     ngx_http_ratelimit_zone_t   *zone;
 
     value = cf->args->elts;
@@ -114,7 +104,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    /* first: a zone that is carried over needs the register */
+    /* first: a zone that moves needs the register */
 
     if (ngx_http_ratelimit_add_registry(cf, rmcf) != NGX_OK
         || ngx_http_ratelimit_add_counters(cf, rmcf) != NGX_OK)
@@ -122,10 +112,15 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_zone_t));
-    if (zone == NULL) {
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_http_ratelimit_zone_t));
+    if (cln == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    zone = cln->data;
+    ngx_memzero(zone, sizeof(ngx_http_ratelimit_zone_t));
+
+    cln->handler = ngx_http_ratelimit_free_kept;
 
     zone->name = name;
     zone->state = state;
@@ -211,61 +206,6 @@ ngx_http_ratelimit_find_zone(ngx_http_ratelimit_main_conf_t *rmcf,
 
 
 /*
- * The register stands in memory of its own, of a size that never changes, so
- * that it outlives every reload: a lock may be held by an old worker.
- */
-
-static ngx_int_t
-ngx_http_ratelimit_add_registry(ngx_conf_t *cf,
-    ngx_http_ratelimit_main_conf_t *rmcf)
-{
-    size_t     size;
-    ngx_str_t  name = ngx_string("ngx_http_ratelimit_processes");
-
-    if (rmcf->registry) {
-        return NGX_OK;
-    }
-
-    size = ngx_align(rl_registry_size() + ngx_pagesize, ngx_pagesize);
-
-    rmcf->registry = ngx_shared_memory_add(cf, &name, size,
-                                           &ngx_http_ratelimit_module);
-    if (rmcf->registry == NULL) {
-        return NGX_ERROR;
-    }
-
-    rmcf->registry->init = ngx_http_ratelimit_init_registry;
-    rmcf->registry->data = rmcf;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_init_registry(ngx_shm_zone_t *shm_zone, void *data)
-{
-    void    *memory;
-    size_t   size;
-
-    memory = ngx_http_ratelimit_memory(shm_zone, &size);
-
-    if (data == NULL && !shm_zone->shm.exists) {
-        rl_registry_create(memory);
-        return NGX_OK;
-    }
-
-    if (rl_registry_attach(memory) != RL_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "ratelimit: the process register is of another version "
-                      "of the module, restart nginx instead of reloading");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
  * The memory behind nginx's slab pool header.  The header must stay: nginx
  * unlocks its mutex when a worker dies.  The rest of the slab pool is not
  * used: its page list alone would cost one bucket in 170.
@@ -287,39 +227,39 @@ ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size)
 static ngx_int_t
 ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
-    void                       *memory;
-    size_t                      size;
     u_char                     *last, text[NGX_INT64_LEN + 64];
-    uint64_t                    carried;
+    uint64_t                    loaded;
+    ngx_int_t                   rc;
     rl_time_t                   now;
     rl_zone_stats_t             stats;
     ngx_http_ratelimit_zone_t  *zone;
 
     zone = shm_zone->data;
-    carried = 0;
+    loaded = 0;
     last = text;
 
     if (data != NULL || shm_zone->shm.exists) {
-        memory = ngx_http_ratelimit_memory(shm_zone, &size);
+        rc = ngx_http_ratelimit_attach_zone(shm_zone, data);
 
-        if (rl_zone_attach(&zone->zone, memory, size) != RL_OK) {
-            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                          "ratelimit: zone \"%V\" is of another version of "
-                          "the module, restart nginx instead of reloading",
-                          &zone->name);
-            return NGX_ERROR;
-        }
+    } else {
+        rc = ngx_http_ratelimit_create_zone(shm_zone, &loaded);
+    }
 
-    } else if (ngx_http_ratelimit_create_zone(shm_zone, &carried) != NGX_OK) {
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (carried) {
-        last = ngx_sprintf(text, ", %uL carried over", carried);
+    if (loaded) {
+        last = ngx_sprintf(text, ", %uL carried over", loaded);
+    }
+
+    if (zone->zone.next) {
+        last = ngx_sprintf(text, " as soon as the workers before have gone");
     }
 
     ngx_http_ratelimit_now(&now);
-    rl_zone_stats(&zone->zone, 0, &now, &stats);
+    rl_zone_stats(zone->zone.next ? zone->zone.next : &zone->zone, 0, &now,
+                  &stats);
 
     ngx_log_error(NGX_LOG_NOTICE, shm_zone->shm.log, 0,
                   "ratelimit: zone \"%V\" of %uz bytes holds %uL keys%*s",
@@ -331,16 +271,13 @@ ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
 
 static ngx_int_t
-ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *carried)
+ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *loaded)
 {
-    void                            *memory;
-    size_t                           size;
-    u_char                           seed[16];
-    rl_time_t                        now;
-    rl_process_t                     process;
-    ngx_shm_zone_t                  *old;
-    const rl_zone_t                 *zones[2];
-    ngx_http_ratelimit_zone_t       *zone, *old_zone;
+    void                       *memory;
+    size_t                      size;
+    u_char                      seed[16];
+    ngx_shm_zone_t             *old;
+    ngx_http_ratelimit_zone_t  *zone;
 
     zone = shm_zone->data;
     memory = ngx_http_ratelimit_memory(shm_zone, &size);
@@ -361,41 +298,15 @@ ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *carried)
 
     old = ngx_http_ratelimit_old_zone(shm_zone);
 
-    if (old == NULL && zone->state.len) {
-
-        if (ngx_http_ratelimit_load_state(shm_zone, carried) == NGX_DECLINED) {
-            (void) rl_zone_create(&zone->zone, memory, size, seed);
-        }
-
-        return NGX_OK;
+    if (old) {
+        return ngx_http_ratelimit_succeed_zone(shm_zone, old);
     }
 
-    if (old == NULL) {
-        return NGX_OK;
-    }
-
-    old_zone = old->data;
-    zones[0] = &old_zone->zone;
-    zones[1] = &zone->zone;
-
-    ngx_memzero(&process, sizeof(rl_process_t));
-
-    if (rl_process_join(&process, ngx_http_ratelimit_memory(zone->registry,
-                                                            &size),
-                        zones, 2)
-        != RL_OK)
+    if (zone->state.len
+        && ngx_http_ratelimit_load_state(shm_zone, loaded) == NGX_DECLINED)
     {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "ratelimit: zone \"%V\" cannot be carried over, too "
-                      "many worker processes", &zone->name);
-        return NGX_ERROR;
+        (void) rl_zone_create(&zone->zone, memory, size, seed);
     }
-
-    ngx_http_ratelimit_now(&now);
-
-    *carried = rl_zone_carry(&process, &zone->zone, &old_zone->zone, &now);
-
-    rl_process_leave(&process);
 
     return NGX_OK;
 }
@@ -403,7 +314,7 @@ ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *carried)
 
 /* the zone of the same name in the running cycle, while it is reconfigured */
 
-static ngx_shm_zone_t *
+ngx_shm_zone_t *
 ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone)
 {
     ngx_uint_t        i;
@@ -432,66 +343,6 @@ ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone)
     }
 
     return NULL;
-}
-
-
-/*
- * Joined at the first decision, since a process must join after it forked;
- * in single process mode a reload changes the zones under a joined process.
- */
-
-rl_process_t *
-ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf)
-{
-    size_t         size;
-    rl_process_t  *process;
-
-    process = &ngx_http_ratelimit_this_process;
-
-    if (process->registry != NULL) {
-        rl_process_leave(process);
-    }
-
-    if (rl_process_join(process,
-                        ngx_http_ratelimit_memory(rmcf->registry, &size),
-                        rmcf->core_zones, rmcf->zones.nelts)
-        != RL_OK)
-    {
-        return NULL;
-    }
-
-    return process;
-}
-
-
-void
-ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle)
-{
-    if (ngx_http_ratelimit_this_process.registry != NULL) {
-        rl_process_leave(&ngx_http_ratelimit_this_process);
-    }
-}
-
-
-/* what a decision does not count by itself; joined or not */
-
-void
-ngx_http_ratelimit_count(ngx_http_ratelimit_policy_t *policy,
-    rl_counter_e what)
-{
-    rl_count(&ngx_http_ratelimit_this_process, &policy->core, what);
-}
-
-
-void
-ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
-    rl_counter_e what)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < n; i++) {
-        rl_count(&ngx_http_ratelimit_this_process, items[i].policy, what);
-    }
 }
 
 

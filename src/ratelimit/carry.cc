@@ -1,4 +1,4 @@
-// Carrying buckets over into a zone of another size: see ratelimit.h.
+// Live buckets as they leave a zone's memory and enter another: see carry.h.
 
 #include "carry.h"
 
@@ -34,41 +34,22 @@ bool outweighs(const Bucket& bucket, const Place& place, uint64_t now_ms) {
 
 }  // namespace
 
+bool place_carried(const rl_zone_t* zone, Set* first, Set* second,
+                   const Bucket& bucket, uint64_t now_ms, Place* place) {
+  *place = choose_place(first, 0, second, 0, now_ms);
+  count_eviction(zone, *place);
+  return outweighs(bucket, *place, now_ms);
+}
+
 uint64_t insert(const rl_zone_t* zone, const Bucket& bucket, uint8_t tag,
                 uint64_t now_ms) {
   Set* first = set_at(zone, primary_index(bucket.key, zone->sets));
   Set* second = set_at(zone, secondary_index(bucket.key, zone->sets));
-  const Place place = choose_place(first, 0, second, 0, now_ms);
-  count_eviction(zone, place);
-  if (outweighs(bucket, place, now_ms)) {
+  Place place;
+  if (place_carried(zone, first, second, bucket, now_ms, &place)) {
     store(place.set, place.index, tag, bucket);
   }
   return place.evicts_live ? 0 : 1;
 }
 
 }  // namespace ratelimit
-
-uint64_t rl_zone_carry(rl_process_t* process, const rl_zone_t* to,
-                       const rl_zone_t* from, const rl_time_t* now) noexcept {
-  ratelimit::ZoneHeader* header = ratelimit::header_of(to);
-  const ratelimit::ZoneHeader* old = ratelimit::header_of(from);
-  header->seed[0] = old->seed[0];
-  header->seed[1] = old->seed[1];
-  rl_lever_t levers[RL_MAX_LEVERS];
-  const size_t nlevers = rl_levers(from, now, levers);
-  for (size_t i = 0; i < nlevers; ++i) {
-    rl_lever_set(to, &levers[i], now);
-  }
-  uint64_t carried = 0;
-  for (uint32_t s = 0; s < from->sets; ++s) {
-    ratelimit::SetCopy copy;
-    ratelimit::copy_set(process, ratelimit::set_at(from, s), &copy);
-    for (uint32_t i = 0; i < ratelimit::kBucketsPerSet; ++i) {
-      if (copy.is_live(i, now->mono_ms)) {
-        carried += ratelimit::insert(to, copy.buckets[i], copy.tags[i],
-                                     now->mono_ms);
-      }
-    }
-  }
-  return carried;
-}

@@ -1,5 +1,5 @@
-// Live buckets on their way into another zone's memory: of another size, or
-// after a restart.
+// Live buckets on their way from one zone's memory into another: of another
+// size, or after a restart.
 
 #ifndef RATELIMIT_CARRY_H_
 #define RATELIMIT_CARRY_H_
@@ -24,6 +24,11 @@ struct SetCopy {
 };
 
 void copy_set(const rl_process_t* process, Set* set, SetCopy* copy);
+
+// The place for a live bucket in one of its two sets.  False: there is none,
+// as all that are there have a better right to theirs.
+bool place_carried(const rl_zone_t* zone, Set* first, Set* second,
+                   const Bucket& bucket, uint64_t now_ms, Place* place);
 
 // Into a zone that nobody uses yet.  Returns how many more live buckets there
 // are: 1, or 0 where one had to go.

@@ -237,7 +237,7 @@ rl_verdict_e take_all(const rl_process_t* process, rl_item_t* items, size_t n,
   return verdict;
 }
 
-// False: its zone has a lever, for whatever.
+// False: its zone has a lever, for whatever, or is moving.
 RATELIMIT_ALWAYS_INLINE bool find_bucket(rl_item_t* items,
                                          const rl_part_t& part, size_t i) {
   rl_item_t* item = &items[i];
@@ -252,7 +252,26 @@ RATELIMIT_ALWAYS_INLINE bool find_bucket(rl_item_t* items,
   }
   item->bucket = {hash.lo ^ policy->secret.lo, hash.hi ^ policy->secret.hi};
   item->capacity_units = item->quota.units;
-  return !has_levers(policy->zone);
+  return !has_detours(policy->zone);
+}
+
+// Of zones that are not about to move, or that have not been a moment ago.
+inline rl_verdict_e decide_shortly(rl_process_t* process, rl_item_t* items,
+                                   size_t n, const rl_time_t& now) {
+  rl_verdict_e verdict = RL_BUSY;
+  if (process->registry != nullptr && n <= kShortItems) {
+    verdict = n == 1 ? take_one(process, items, now)
+                     : take_all(process, items, n, now);
+  }
+  return verdict != RL_BUSY ? verdict
+                            : decide_and_count(process, items, n, now);
+}
+
+bool any_is_moving(const rl_item_t* items, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    if (is_moving(items[i].policy->zone)) return true;
+  }
+  return false;
 }
 
 // Apart, so that one key's decision needs no registers for the loop.
@@ -266,7 +285,7 @@ RATELIMIT_ALWAYS_INLINE bool find_bucket(rl_item_t* items,
       return RL_LEVERED;
     }
   }
-  return rl_decide(process, items, n, &now);
+  return decide_shortly(process, items, n, now);
 }
 
 }  // namespace
@@ -275,14 +294,9 @@ RATELIMIT_ALWAYS_INLINE bool find_bucket(rl_item_t* items,
 
 rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
                        const rl_time_t* now) noexcept {
-  rl_verdict_e verdict = RL_BUSY;
-  if (process->registry != nullptr && n <= ratelimit::kShortItems) {
-    verdict = n == 1 ? ratelimit::take_one(process, items, *now)
-                     : ratelimit::take_all(process, items, n, *now);
-  }
-  return verdict != RL_BUSY
-             ? verdict
-             : ratelimit::decide_and_count(process, items, n, *now);
+  return ratelimit::any_is_moving(items, n)
+             ? ratelimit::decide_and_count(process, items, n, *now)
+             : ratelimit::decide_shortly(process, items, n, *now);
 }
 
 rl_verdict_e rl_decide_keys(rl_process_t* process, rl_item_t* items,

@@ -90,7 +90,7 @@ rl_verdict_e decide_in_full(rl_process_t* process, rl_item_t* items, size_t n,
                             const rl_time_t& now) {
   Seat seats[RL_MAX_ITEMS];
   Locks locks(process);
-  if (!take_seats(items, n, &locks, seats)) {
+  if (!take_seats(items, n, now.mono_ms, &locks, seats)) {
     return RL_BUSY;
   }
   Journal* journal = journal_of(process);
@@ -115,7 +115,7 @@ rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
   }
   ratelimit::Seat seats[RL_MAX_ITEMS];
   ratelimit::Locks locks(process);
-  if (!ratelimit::take_seats(items, n, &locks, seats)) {
+  if (!ratelimit::take_seats(items, n, now->mono_ms, &locks, seats)) {
     return RL_BUSY;
   }
   const ratelimit::Votes votes = ratelimit::ask_all(

@@ -5,6 +5,7 @@
 // visible when its id is stored, last; one that is being changed is read with
 // the old value or the new one, and either was in force a moment ago.
 
+#include "move.h"
 #include "zone.h"
 
 namespace ratelimit {
@@ -14,6 +15,15 @@ namespace {
 constexpr uint64_t kFreeLever = 0;
 // Being written.  If its writer dies now, the place is lost, nothing else.
 constexpr uint64_t kClaimedLever = UINT64_MAX;
+
+uint32_t levers_used(const ZoneHeader* header) {
+  return header->detours.load(std::memory_order_acquire) & ~kMoving;
+}
+
+// Those of the new memory, once the zone has begun to move there.
+ZoneHeader* levers_of(const rl_zone_t* zone) {
+  return header_of(has_moved_on(zone) ? zone->next : zone);
+}
 
 bool in_force(const rl_lever_t& lever, const rl_time_t& now) {
   return lever.until_ms == 0 || lever.until_ms > now.mono_ms;
@@ -35,7 +45,7 @@ void write(const rl_lever_t& from, Lever* to) {
 }
 
 Lever* find_lever(ZoneHeader* header, uint64_t id) {
-  const uint32_t n = header->levers_set.load(std::memory_order_acquire);
+  const uint32_t n = levers_used(header);
   for (uint32_t i = 0; i < n; ++i) {
     if (header->levers[i].id.load(std::memory_order_acquire) == id) {
       return &header->levers[i];
@@ -54,8 +64,9 @@ Lever* claim_lever(ZoneHeader* header, const rl_time_t& now) {
     if (taken || !lever->id.compare_exchange_strong(id, kClaimedLever)) {
       continue;
     }
-    uint32_t n = header->levers_set.load(std::memory_order_relaxed);
-    while (n <= i && !header->levers_set.compare_exchange_weak(n, i + 1)) {
+    uint32_t word = header->detours.load(std::memory_order_relaxed);
+    while ((word & ~kMoving) <= i && !header->detours.compare_exchange_weak(
+                                         word, (word & kMoving) | (i + 1))) {
     }
     return lever;
   }
@@ -66,13 +77,12 @@ Lever* claim_lever(ZoneHeader* header, const rl_time_t& now) {
 
 }  // namespace ratelimit
 
-using ratelimit::header_of;
 using ratelimit::Lever;
 using ratelimit::ZoneHeader;
 
 int rl_lever_set(const rl_zone_t* zone, const rl_lever_t* lever,
                  const rl_time_t* now) noexcept {
-  ZoneHeader* header = header_of(zone);
+  ZoneHeader* header = ratelimit::levers_of(zone);
   Lever* place = ratelimit::find_lever(header, lever->id);
   if (place == nullptr) {
     place = ratelimit::claim_lever(header, *now);
@@ -85,7 +95,7 @@ int rl_lever_set(const rl_zone_t* zone, const rl_lever_t* lever,
 }
 
 int rl_lever_clear(const rl_zone_t* zone, uint64_t id) noexcept {
-  Lever* place = ratelimit::find_lever(header_of(zone), id);
+  Lever* place = ratelimit::find_lever(ratelimit::levers_of(zone), id);
   if (place == nullptr) {
     return RL_ERROR;
   }
@@ -95,8 +105,8 @@ int rl_lever_clear(const rl_zone_t* zone, uint64_t id) noexcept {
 
 size_t rl_levers(const rl_zone_t* zone, const rl_time_t* now,
                  rl_lever_t* out) noexcept {
-  const ZoneHeader* header = header_of(zone);
-  const uint32_t n = header->levers_set.load(std::memory_order_acquire);
+  const ZoneHeader* header = ratelimit::levers_of(zone);
+  const uint32_t n = ratelimit::levers_used(header);
   size_t found = 0;
   for (uint32_t i = 0; i < n; ++i) {
     const rl_lever_t lever = ratelimit::read(header->levers[i]);
@@ -111,8 +121,8 @@ size_t rl_levers(const rl_zone_t* zone, const rl_time_t* now,
 
 void rl_lever_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
                     const rl_time_t* now, rl_quota_t* quota) noexcept {
-  const ZoneHeader* header = header_of(policy->zone);
-  const uint32_t n = header->levers_set.load(std::memory_order_acquire);
+  const ZoneHeader* header = ratelimit::levers_of(policy->zone);
+  const uint32_t n = ratelimit::levers_used(header);
   uint32_t scales[3];
   size_t nscales = 0;
   for (uint32_t i = 0; i < n; ++i) {

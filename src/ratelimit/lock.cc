@@ -47,9 +47,13 @@ void pause() {
 void count_takeover(const rl_process_t* process, const Set* set) {
   for (size_t i = 0; i < process->nzones; ++i) {
     const rl_zone_t* zone = process->zones[i];
-    if (set >= set_at(zone, 0) && set < set_at(zone, zone->sets)) {
-      add(&header_of(zone)->lock_takeovers, 1);
-      return;
+    const rl_zone_t* const memories[] = {zone, zone->next, zone->older};
+    for (const rl_zone_t* memory : memories) {
+      if (memory != nullptr && set >= set_at(memory, 0) &&
+          set < set_at(memory, memory->sets)) {
+        add(&header_of(memory)->lock_takeovers, 1);
+        return;
+      }
     }
   }
 }
@@ -92,6 +96,9 @@ bool wait_for_lock(const rl_process_t* process, Set* set) {
     const uint32_t owner = set->lock.load(std::memory_order_relaxed);
     if (owner == 0) {
       continue;
+    }
+    if (owner == kMoved) {
+      return false;
     }
     // A killed owner whose pid is gone is noticed at once; a zombie, or one
     // whose pid was given to somebody else, is worth the time after a sleep.

@@ -20,7 +20,8 @@ namespace ratelimit {
 // Waits as long as a running owner needs.  False: it does not run.
 bool spin_for_lock(const rl_process_t* process, Set* set);
 
-// Waits for the lock, as lock.cc says.  False: its living owner did not move.
+// Waits for the lock, as lock.cc says.  False: its living owner did not move,
+// or its set did.
 bool wait_for_lock(const rl_process_t* process, Set* set);
 
 // False: somebody has the lock, perhaps this process.
@@ -41,6 +42,8 @@ class Locks {
   explicit Locks(const rl_process_t* process) : process_(process) {}
   Locks(const Locks&) = delete;
   Locks& operator=(const Locks&) = delete;
+
+  const rl_process_t* process() const { return process_; }
 
   bool holds(const Set* set) const {
     return set->lock.load(std::memory_order_relaxed) == process_->owner;

@@ -109,11 +109,14 @@ uint32_t rl_scale_units(uint32_t units, const uint32_t *scales,
  * taken in address order, so processes that share several zones must map them
  * in the same order (nginx's workers do: they are forks of one master).
  */
-typedef struct {
-  void *memory;         /* aligned to 64 */
-  uint32_t sets;        /* of 31 buckets */
-  uint32_t id;          /* random, names the zone's memory in a journal */
-} rl_zone_t;
+typedef struct rl_zone_s rl_zone_t;
+struct rl_zone_s {
+  void *memory;     /* aligned to 64 */
+  uint32_t sets;    /* of 31 buckets */
+  uint32_t id;      /* random, names the zone's memory in a journal */
+  rl_zone_t *next;  /* the memory that its buckets are to move to, or NULL */
+  rl_zone_t *older; /* that which they are moving from, or NULL */
+};
 
 #define RL_OK 0
 #define RL_ERROR (-1)
@@ -123,12 +126,6 @@ typedef struct {
  * held; seed is 16 random bytes, the zone's secret.  RL_ERROR: too small.
  * rl_zone_attach checks the header of a table that is in use and leaves it
  * alone.  RL_ERROR: not a table of this layout and size.
- * rl_zone_carry copies every live bucket of `from` into the new table `to`,
- * which nobody uses yet, and makes the secret of `from` that of `to`: the
- * secrets of policies are made after it.  The process must have joined, if
- * only for this; other processes may go on using `from` meanwhile.  Where `to`
- * has no room for all, the smallest debts are lost.  Returns how many it
- * carried.
  */
 int rl_zone_create(rl_zone_t *zone, void *memory, size_t size,
                    const unsigned char seed[16]) RL_NOEXCEPT;
@@ -166,8 +163,8 @@ typedef struct {
   void *journal;            /* its undo record there */
   uint32_t owner;           /* lock word: slot and generation */
   uint32_t slot;
-  const rl_zone_t *const *zones; /* every zone this process may touch, */
-  size_t nzones;                 /* to finish the work of a dead one */
+  rl_zone_t *const *zones; /* every zone this process may touch, to finish */
+  size_t nzones;           /* the work of a dead one */
 } rl_process_t;
 
 size_t rl_registry_size(void) RL_NOEXCEPT;
@@ -179,12 +176,42 @@ int rl_registry_attach(void *memory) RL_NOEXCEPT;
  * until the process leaves.  RL_ERROR: every slot belongs to a living process.
  */
 int rl_process_join(rl_process_t *process, void *registry,
-                    const rl_zone_t *const *zones, size_t nzones) RL_NOEXCEPT;
+                    rl_zone_t *const *zones, size_t nzones) RL_NOEXCEPT;
 void rl_process_leave(rl_process_t *process) RL_NOEXCEPT;
 
-uint64_t rl_zone_carry(rl_process_t *process, const rl_zone_t *to,
-                       const rl_zone_t *from,
+/*
+ * Names a process for as long as it lives, and after that none.  0: there is
+ * no such process.  rl_life_is_over: it has ended, waited for or not.
+ */
+uint64_t rl_life_of(uint32_t pid) RL_NOEXCEPT;
+int rl_life_is_over(uint64_t life) RL_NOEXCEPT;
+
+/*
+ * A zone whose size changes: no decision is made twice, and no count is lost,
+ * while some processes still know nothing of the new memory.
+ *
+ * rl_zone_succeed makes *next, just created, the memory that *zone is to move
+ * to, and the zone's secret that of *next; a former *next of other processes
+ * is so no longer.  *zone goes on in its old memory.  *older is room for its
+ * view, and must, as *next, stay where it is.
+ * rl_zone_expect is the same for another view of both memories.
+ * rl_zone_begin_move begins to move, and takes the levers along: for when no
+ * process is left that does not know *next.  RL_ERROR: it has begun already,
+ * or *next is not what comes next any more.
+ * From then on *zone becomes *next, wherever a process comes upon it, and
+ * every decision moves the buckets that it needs.  rl_zone_move moves the
+ * others, this many sets at a time; 0 when there is nothing left to move, and
+ * only then may a next move begin.  Where *next has no room for all, the
+ * smallest debts are lost.
+ */
+void rl_zone_succeed(rl_zone_t *zone, rl_zone_t *next,
+                     rl_zone_t *older) RL_NOEXCEPT;
+void rl_zone_expect(rl_zone_t *zone, rl_zone_t *next,
+                    rl_zone_t *older) RL_NOEXCEPT;
+int rl_zone_begin_move(const rl_zone_t *zone,
                        const rl_time_t *now) RL_NOEXCEPT;
+int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
+                 const rl_time_t *now) RL_NOEXCEPT;
 
 /* ------------------------------------------------------------- state files */
 

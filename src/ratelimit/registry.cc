@@ -81,7 +81,7 @@ bool read_stat(uint32_t pid, Stat* out) {
   return true;
 }
 
-bool is_dead(const Life& life, bool thorough) {
+bool is_over(const Life& life, bool thorough) {
   if (life.pid == 0) {
     return true;
   }
@@ -98,8 +98,8 @@ bool is_dead(const Life& life, bool thorough) {
 
 const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
   for (size_t i = 0; i < process->nzones; ++i) {
-    const rl_zone_t* zone = process->zones[i];
-    if (zone->id == target.zone_id && target.set < zone->sets) {
+    const rl_zone_t* zone = memory_of(process->zones[i], target.zone_id);
+    if (zone != nullptr && target.set < zone->sets) {
       return zone;
     }
   }
@@ -153,7 +153,7 @@ bool take_slot(Registry* registry, uint32_t index, uint32_t pid,
   Slot& slot = registry->slots[index];
   uint64_t word = slot.life.load(std::memory_order_acquire);
   Life life = Life::of(word);
-  if ((life.pid != 0) != of_dead || (of_dead && !is_dead(life, true))) {
+  if ((life.pid != 0) != of_dead || (of_dead && !is_over(life, true))) {
     return false;
   }
   // A dead process's count does not rise, so this holds until the exchange.
@@ -196,7 +196,7 @@ bool is_dead(const Registry* registry, uint32_t owner, bool thorough) {
   const Slot& slot = registry->slots[slot_index(owner)];
   const Life life = Life::of(slot.life.load(std::memory_order_acquire));
   // The slot is another's by now: its former owner was found dead, or left.
-  return life.generation != owner >> kProcessBits || is_dead(life, thorough);
+  return life.generation != owner >> kProcessBits || is_over(life, thorough);
 }
 
 bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
@@ -252,7 +252,7 @@ int rl_registry_attach(void* memory) noexcept {
 }
 
 int rl_process_join(rl_process_t* process, void* memory,
-                    const rl_zone_t* const* zones, size_t nzones) noexcept {
+                    rl_zone_t* const* zones, size_t nzones) noexcept {
   if (ratelimit::has_joined(process, memory)) {
     process->zones = zones;
     process->nzones = nzones;
@@ -279,6 +279,19 @@ int rl_process_join(rl_process_t* process, void* memory,
     }
   }
   return RL_ERROR;
+}
+
+uint64_t rl_life_of(uint32_t pid) noexcept {
+  ratelimit::Stat stat;
+  Life life = {1, 0, pid};
+  if (ratelimit::read_stat(pid, &stat)) {
+    life.start = stat.start;
+  }
+  return ratelimit::is_over(life, true) ? 0 : life.word();
+}
+
+int rl_life_is_over(uint64_t life) noexcept {
+  return ratelimit::is_over(Life::of(life), true);
 }
 
 void rl_process_leave(rl_process_t* process) noexcept {

@@ -2,6 +2,7 @@
 // one by its key id, clearing one: see ratelimit.h.
 
 #include "lock.h"
+#include "move.h"
 #include "registry.h"
 #include "seat.h"
 #include "zone.h"
@@ -45,17 +46,21 @@ bool find_in(Set* set, uint64_t key, Found* found) {
 }
 
 // RL_ERROR: a lock's living owner did not move, and nothing is held.
-int take_bucket(const rl_zone_t* zone, uint64_t key, Locks* locks,
-                Found* found) {
-  Set* primary = set_at(zone, primary_index(key, zone->sets));
-  Set* secondary = set_at(zone, secondary_index(key, zone->sets));
-  Set* first = primary < secondary ? primary : secondary;
-  Set* second = primary < secondary ? secondary : primary;
-  if (!locks->take(first) || !locks->take(second)) {
+int take_bucket(const rl_zone_t* zone, uint64_t key, uint64_t now_ms,
+                Locks* locks, Found* found) {
+  do {
+    if (!bring_over(locks->process(), zone, key, now_ms)) {
+      return RL_ERROR;
+    }
+    Set* primary = set_at(zone, primary_index(key, zone->sets));
+    Set* secondary = set_at(zone, secondary_index(key, zone->sets));
+    if (locks->take(primary < secondary ? primary : secondary) &&
+        locks->take(primary < secondary ? secondary : primary)) {
+      return find_in(primary, key, found) || find_in(secondary, key, found);
+    }
     locks->release_all();
-    return RL_ERROR;
-  }
-  return find_in(primary, key, found) || find_in(secondary, key, found);
+  } while (has_moved_on(zone));
+  return RL_ERROR;
 }
 
 // Sliding counts in ticks of window/256, see sliding.h.
@@ -116,7 +121,8 @@ int rl_inspect(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,
                const rl_time_t* now, rl_bucket_t* out) noexcept {
   ratelimit::Locks locks(process);
   ratelimit::Found found;
-  const int result = ratelimit::take_bucket(zone, key_id, &locks, &found);
+  const int result = ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks,
+                                            &found);
   if (result == 1) {
     ratelimit::describe(found.set->buckets[found.index],
                         found.set->tags[found.index], now->mono_ms, out);
@@ -129,7 +135,8 @@ int rl_reset(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,
              const rl_time_t* now) noexcept {
   ratelimit::Locks locks(process);
   ratelimit::Found found;
-  const int result = ratelimit::take_bucket(zone, key_id, &locks, &found);
+  const int result = ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks,
+                                            &found);
   if (result == 1) {
     // By way of the journal, as everything that must not be half written.
     ratelimit::Journal* journal = ratelimit::journal_of(process);

@@ -1,5 +1,7 @@
 #include "seat.h"
 
+#include "move.h"
+
 namespace ratelimit {
 
 namespace {
@@ -49,6 +51,36 @@ bool locate_all(const rl_item_t* items, size_t n, Locks* locks, Seat* seats) {
   return true;
 }
 
+// A secondary set is taken, and waiting for it while others are held could
+// close a circle: everything anew, in order.  Any item may need its secondary
+// set by then.
+bool take_all_seats(const rl_item_t* items, size_t n, Locks* locks,
+                    Seat* seats) {
+  locks->release_all();
+  return take_in_order(items, seats, n, true, locks) &&
+         locate_all(items, n, locks, seats);
+}
+
+bool bring_all_over(const rl_item_t* items, size_t n, uint64_t now_ms,
+                    const Locks* locks) {
+  for (size_t i = 0; i < n; ++i) {
+    if (!bring_over(locks->process(), items[i].policy->zone,
+                    items[i].bucket.lo, now_ms)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool any_has_moved_on(const rl_item_t* items, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    if (has_moved_on(items[i].policy->zone)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // The buckets of the set that belong to this decision, found or new.
 uint32_t kept_of(const Set* set, const Seat* seats, size_t n) {
   uint32_t kept = 0;
@@ -75,23 +107,22 @@ bool locate_in_secondary(const rl_item_t& item, Locks* locks, Seat* seat) {
   return true;
 }
 
-// A secondary set is taken, and waiting for it while others are held could
-// close a circle: everything anew, in order.  Any item may need its secondary
-// set by then.
-bool take_all_seats(const rl_item_t* items, size_t n, Locks* locks,
-                    Seat* seats) {
-  locks->release_all();
-  return take_in_order(items, seats, n, true, locks) &&
-         locate_all(items, n, locks, seats);
-}
-
-bool take_seats(const rl_item_t* items, size_t n, Locks* locks, Seat* seats) {
-  for (size_t i = 0; i < n; ++i) {
-    seats[i].primary = primary_set(items[i]);
-  }
-  return take_in_order(items, seats, n, false, locks) &&
-         (locate_all(items, n, locks, seats) ||
-          take_all_seats(items, n, locks, seats));
+bool take_seats(const rl_item_t* items, size_t n, uint64_t now_ms,
+                Locks* locks, Seat* seats) {
+  do {
+    if (!bring_all_over(items, n, now_ms, locks)) {
+      return false;
+    }
+    for (size_t i = 0; i < n; ++i) {
+      seats[i].primary = primary_set(items[i]);
+    }
+    if (take_in_order(items, seats, n, false, locks) &&
+        (locate_all(items, n, locks, seats) ||
+         take_all_seats(items, n, locks, seats))) {
+      return true;
+    }
+  } while (any_has_moved_on(items, n));
+  return false;
 }
 
 void place_new(const rl_item_t* items, Seat* seats, size_t n, size_t i,

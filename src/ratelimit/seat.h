@@ -45,15 +45,12 @@ inline Set* secondary_set(const rl_item_t& item) {
 
 // Locks what the items' buckets need and finds them.  False: a living owner
 // did not move, and nothing is held.
-bool take_seats(const rl_item_t* items, size_t n, Locks* locks, Seat* seats);
+bool take_seats(const rl_item_t* items, size_t n, uint64_t now_ms,
+                Locks* locks, Seat* seats);
 
 // Looks where the primary set, which is locked and crowded, does not hold the
 // bucket.  False: somebody else has the secondary set.
 bool locate_in_secondary(const rl_item_t& item, Locks* locks, Seat* seat);
-
-// All sets that may hold the items' buckets, in order; as take_seats.
-bool take_all_seats(const rl_item_t* items, size_t n, Locks* locks,
-                    Seat* seats);
 
 // The primary set is locked; as locate_in_secondary.
 inline bool locate(const rl_item_t& item, Locks* locks, Seat* seat) {
@@ -66,13 +63,6 @@ inline bool locate(const rl_item_t& item, Locks* locks, Seat* seat) {
   seat->set = nullptr;
   return !is_crowded(*seat->primary) ||
          locate_in_secondary(item, locks, seat);
-}
-
-// take_seats for one item, as most requests have it.
-inline bool take_seat(const rl_item_t& item, Locks* locks, Seat* seat) {
-  seat->primary = primary_set(item);
-  return locks->take(seat->primary) && (locate(item, locks, seat) ||
-                                        take_all_seats(&item, 1, locks, seat));
 }
 
 // The item's bucket as it is now, or a new one.

@@ -16,7 +16,7 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
   Seat seat;
   Locks locks(process);
   if (process->registry == nullptr ||
-      !take_seat(*item, &locks, &seat)) {
+      !take_seats(item, 1, now.mono_ms, &locks, &seat)) {
     return false;
   }
   const Shape shape = shape_of(*item);

@@ -39,8 +39,12 @@ constexpr uint32_t kBucketsPerSet = 31;
 // No bucket of the set.
 constexpr uint32_t kNone = kBucketsPerSet;
 
+// The lock of a set whose buckets have moved to other memory.  No owner's
+// word, as generations begin with 1.
+constexpr uint32_t kMoved = 1;
+
 struct alignas(64) Set {
-  std::atomic<uint32_t> lock;  // 0, or the owner's word: see registry.h
+  std::atomic<uint32_t> lock;  // 0, kMoved or the owner's word
   uint32_t occupied;           // bit i: buckets[i] exists; bit 31 never
   uint32_t idle_hint;          // bit i: the last scan found buckets[i] idle
   uint32_t spare[5];
@@ -56,6 +60,10 @@ static_assert(std::atomic<uint32_t>::is_always_lock_free,
 // on the way to 95 % full, as table_test measures them: 0.01 % for 20, 0.05 %
 // for 24, 0.19 % for 26, 0.77 % for 28, 5.3 % with one choice only.
 constexpr uint32_t kCrowded = 24;
+
+inline bool has_moved(const Set& set) {
+  return set.lock.load(std::memory_order_acquire) == kMoved;
+}
 
 inline bool is_crowded(const Set& set) {
   return set.occupied >> kCrowded != 0;  // more than kCrowded: a prefix

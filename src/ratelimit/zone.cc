@@ -50,6 +50,8 @@ int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
   zone->memory = memory;
   zone->sets = header->sets;
   zone->id = header->id;
+  zone->next = nullptr;
+  zone->older = nullptr;
   for (uint32_t i = 0; i < zone->sets; ++i) {
     ratelimit::Set* set = ratelimit::set_at(zone, i);
     std::memset(static_cast<void*>(set), 0,
@@ -74,6 +76,8 @@ int rl_zone_attach(rl_zone_t* zone, void* memory, size_t size) noexcept {
   zone->memory = memory;
   zone->sets = header->sets;
   zone->id = header->id;
+  zone->next = nullptr;
+  zone->older = nullptr;
   return RL_OK;
 }
 

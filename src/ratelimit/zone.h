@@ -44,8 +44,12 @@ struct ZoneHeader {
   uint32_t version;
   uint32_t sets;
   uint32_t id;
-  std::atomic<uint32_t> levers_set;  // how many of `levers` were ever used
-  uint32_t spare[4];
+  // Whatever sends a decision the long way: kMoving, and how many of `levers`
+  // were ever used.
+  std::atomic<uint32_t> detours;
+  std::atomic<uint32_t> next_id;     // of the memory that comes after, or 0
+  std::atomic<uint32_t> moved_sets;  // of the memory before, the first ones
+  uint32_t spare[2];
 
   alignas(64) std::atomic<uint64_t> evicted_idle;
   std::atomic<uint64_t> evicted_live;
@@ -63,8 +67,25 @@ inline ZoneHeader* header_of(const rl_zone_t* zone) {
   return static_cast<ZoneHeader*>(zone->memory);
 }
 
-inline bool has_levers(const rl_zone_t* zone) {
-  return header_of(zone)->levers_set.load(std::memory_order_acquire) != 0;
+// In the old memory: who comes upon it goes on to the new one.  In the new
+// memory: buckets may still be in the old one.  See move.cc.
+constexpr uint32_t kMoving = 0x80000000u;
+
+inline bool has_detours(const rl_zone_t* zone) {
+  return header_of(zone)->detours.load(std::memory_order_acquire) != 0;
+}
+
+inline bool is_moving(const rl_zone_t* zone) {
+  return (header_of(zone)->detours.load(std::memory_order_acquire) &
+          kMoving) != 0;
+}
+
+inline void set_moving(const rl_zone_t* zone) {
+  header_of(zone)->detours.fetch_or(kMoving);
+}
+
+inline void clear_moving(const rl_zone_t* zone) {
+  header_of(zone)->detours.fetch_and(~kMoving);
 }
 
 inline Set* set_at(const rl_zone_t* zone, uint32_t index) {
@@ -78,6 +99,17 @@ inline uint32_t index_of(const rl_zone_t* zone, const Set* set) {
 
 inline void add(std::atomic<uint64_t>* counter, uint64_t n) {
   counter->fetch_add(n, std::memory_order_relaxed);
+}
+
+// The zone's memory of this id: its own, or that which it moves to or from.
+inline const rl_zone_t* memory_of(const rl_zone_t* zone, uint32_t id) {
+  const rl_zone_t* const memories[] = {zone, zone->next, zone->older};
+  for (const rl_zone_t* memory : memories) {
+    if (memory != nullptr && memory->id == id) {
+      return memory;
+    }
+  }
+  return nullptr;
 }
 
 // Counts what had to go for a bucket.

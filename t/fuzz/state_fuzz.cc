@@ -208,7 +208,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   Input input(data, size);
   const uint8_t kind = input.byte();
   const uint8_t choice = input.byte();
-  const Zone zone(kZoneSize);
+  Zone zone(kZoneSize);
   uint64_t loaded = 0;
   if (kind % 4 == 0) {
     // A copy of its own, so that reading beyond it is noticed.
@@ -226,19 +226,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   }
   require(loaded <= buckets.size());
 
-  const Zone smaller(kZoneSize / 4);
-  const rl_zone_t* const zones[] = {&zone.view, &smaller.view};
+  Zone smaller(kZoneSize / 4);
+  rl_zone_t older;
+  rl_zone_t* const zones[] = {&zone.view};
   rl_process_t process = {};
-  require(rl_process_join(&process, registry(), zones, 2) == RL_OK);
+  require(rl_process_join(&process, registry(), zones, 1) == RL_OK);
   rl_zone_stats_t stats;
   rl_zone_stats(&zone.view, 1, &kNow, &stats);
   require(stats.live <= stats.used && stats.used <= stats.capacity);
   save(&process, &zone.view);
-  rl_zone_carry(&process, &smaller.view, &zone.view, &kNow);
   for (const Bucket& bucket : buckets) {
     use(&process, &zone.view, bucket, choice);
-    use(&process, &smaller.view, bucket, choice);
   }
+  rl_zone_succeed(&zone.view, &smaller.view, &older);
+  require(rl_zone_begin_move(&zone.view, &kNow) == RL_OK);
+  for (const Bucket& bucket : buckets) {
+    use(&process, &zone.view, bucket, choice);
+  }
+  require(rl_zone_move(&process, &zone.view, UINT32_MAX, &kNow) == 0);
   save(&process, &zone.view);
   rl_process_leave(&process);
   return 0;

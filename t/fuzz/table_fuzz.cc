@@ -1,5 +1,5 @@
 // Operations on a table, as bytes say, against a plain map: decisions over
-// several policies, looks, refunds, time, zones of another size and restarts.
+// several policies, looks, refunds, time, moves to another size and restarts.
 // A second table, too small for its keys, only has to stay in order.
 
 #include <array>
@@ -63,10 +63,7 @@ struct Window {
 
 class World {
  public:
-  World() {
-    zone_ = std::make_unique<Zone>(kSizes[2], 1);
-    join();
-  }
+  World() { settle_in(std::make_unique<Zone>(kSizes[2], 1)); }
   ~World() { rl_process_leave(&process_); }
   World(const World&) = delete;
   World& operator=(const World&) = delete;
@@ -122,33 +119,48 @@ class World {
   }
 
   // A reload that changes the size.
-  void carry(size_t size) {
-    auto to = std::make_unique<Zone>(size, 2);
-    rl_zone_carry(&process_, &to->view, &zone_->view, &now_);
-    replace(std::move(to));
+  void resize(size_t size) {
+    finish_move();
+    next_memory_ = std::make_unique<Zone>(size, 2);
+    next_ = next_memory_->view;
+    rl_zone_succeed(&zone_, &next_, &older_);
+  }
+
+  void begin_move() { rl_zone_begin_move(&zone_, &now_); }
+
+  void move(uint32_t sets) { rl_zone_move(&process_, &zone_, sets, &now_); }
+
+  void finish_move() {
+    if (next_memory_ == nullptr) return;
+    begin_move();
+    require(rl_zone_move(&process_, &zone_, UINT32_MAX, &now_) == 0);
+    require(zone_.memory == next_memory_->memory);
+    memory_ = std::move(next_memory_);
   }
 
   // A restart with a state file.
   void restart(size_t size) {
+    finish_move();
     std::vector<unsigned char> file(RL_STATE_HEADER_LEN);
     std::vector<unsigned char> block(RL_STATE_BLOCK_LEN);
-    rl_state_header(&zone_->view, kBoot, &now_, file.data());
+    rl_state_header(&zone_, kBoot, &now_, file.data());
     uint64_t buckets = 0;
-    for (uint32_t s = 0; s < zone_->view.sets; s += RL_STATE_SETS) {
+    for (uint32_t s = 0; s < zone_.sets; s += RL_STATE_SETS) {
       const size_t len =
-          rl_state_sets(&process_, &zone_->view, s, RL_STATE_SETS, &now_,
+          rl_state_sets(&process_, &zone_, s, RL_STATE_SETS, &now_,
                         block.data(), &buckets);
       file.insert(file.end(), block.data(), block.data() + len);
     }
     std::array<unsigned char, RL_STATE_END_LEN> end;
-    rl_state_end(&zone_->view, buckets, end.data());
+    rl_state_end(&zone_, buckets, end.data());
     file.insert(file.end(), end.begin(), end.end());
     auto to = std::make_unique<Zone>(size, 3);
     uint64_t loaded = 0;
     require(rl_state_load(&to->view, file.data(), file.size(), kBoot, &now_,
                           &loaded) == nullptr);
     require(loaded == buckets);
-    replace(std::move(to));
+    rl_process_leave(&process_);
+    settle_in(std::move(to));
   }
 
   // Nothing is held, no key is there twice, every one is where it is sought.
@@ -167,8 +179,9 @@ class World {
     }
   }
 
-  void in_order() const {
-    in_order(zone_->view);
+  void in_order() {
+    finish_move();
+    in_order(zone_);
     in_order(crowded_.view);
   }
 
@@ -186,30 +199,24 @@ class World {
   }
 
  private:
-  void join() {
-    zones_[0] = &zone_->view;
-    zones_[1] = &crowded_.view;
+  void settle_in(std::unique_ptr<Zone> memory) {
+    memory_ = std::move(memory);
+    zone_ = memory_->view;
     require(rl_process_join(&process_, registry(), zones_, 2) == RL_OK);
     for (uint32_t p = 0; p < kPolicies; ++p) {
       const unsigned char name = static_cast<unsigned char>('a' + p);
-      policies_[p].zone = &zone_->view;
+      policies_[p].zone = &zone_;
       policies_[p].algorithm = RL_FIXED;
-      rl_policy_secret(&zone_->view, {1, &name}, RL_FIXED, {1, &name},
+      rl_policy_secret(&zone_, {1, &name}, RL_FIXED, {1, &name},
                        &policies_[p].secret);
     }
-  }
-
-  void replace(std::unique_ptr<Zone> to) {
-    rl_process_leave(&process_);
-    zone_ = std::move(to);
-    join();
   }
 
   rl_item_t item(uint32_t p, uint8_t key, uint32_t cost) const {
     const rl_str_t part = {1, &key};
     rl_item_t one = {};
     one.policy = &policies_[p];
-    rl_key_hash(&zone_->view, &part, 1, &one.bucket);
+    rl_key_hash(&zone_, &part, 1, &one.bucket);
     one.bucket.lo ^= policies_[p].secret.lo;
     one.bucket.hi ^= policies_[p].secret.hi;
     one.quota.units = one.capacity_units = kUnits[p];
@@ -233,10 +240,14 @@ class World {
   }
 
   rl_time_t now_ = {uint64_t{800} * 86400000, 1800000000000};
-  std::unique_ptr<Zone> zone_;
+  std::unique_ptr<Zone> memory_;
+  std::unique_ptr<Zone> next_memory_;  // while the zone has not moved there
+  rl_zone_t zone_ = {};
+  rl_zone_t next_ = {};
+  rl_zone_t older_ = {};
   Zone crowded_{4096, 4};
   rl_process_t process_ = {};
-  const rl_zone_t* zones_[2] = {};
+  rl_zone_t* zones_[2] = {&zone_, &crowded_.view};
   rl_policy_t policies_[kPolicies] = {};
   std::map<std::pair<uint32_t, uint8_t>, Window> windows_;
 };
@@ -250,13 +261,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     const uint8_t key = data[1] % 16;
     const uint8_t policy = data[2] % kPolicies;
     const size_t zone_size = kSizes[data[1] % 3];
-    switch (data[0] % 10) {
+    switch (data[0] % 12) {
       case 0: world.pass(uint64_t{data[1]} * data[2]); break;
       case 1: world.pass(kWindows[policy] - data[1] % 2); break;
       case 2: world.look(policy, key); break;
       case 3: world.settle(policy, key, data[3] % 9); break;
-      case 4: world.carry(zone_size); break;
+      case 4: world.resize(zone_size); break;
       case 5: world.restart(zone_size); break;
+      case 9: world.begin_move(); break;
+      case 10: world.move(data[1] % 4); break;
       case 6: world.crowd(policy, data[1], data[3] % 4); break;
       case 7: world.decide(data[2], key, 1, true); break;
       case 8:

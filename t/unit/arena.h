@@ -63,17 +63,20 @@ class SharedMemory {
   size_t size_;
 };
 
-// A register and one or more zones of equal size, not yet joined.
+// A register and one or more zones, not yet joined.
 class Arena {
  public:
   explicit Arena(size_t zone_size, size_t zones = 1)
-      : registry_(rl_registry_size()), views_(zones) {
+      : Arena(std::vector<size_t>(zones, zone_size)) {}
+
+  explicit Arena(const std::vector<size_t>& sizes)
+      : registry_(rl_registry_size()), views_(sizes.size()) {
     rl_registry_create(registry_.get());
-    for (size_t i = 0; i < zones; ++i) {
+    for (size_t i = 0; i < sizes.size(); ++i) {
       std::string secret = seed();
       secret[0] = static_cast<char>(i);
-      memory_.push_back(std::make_unique<SharedMemory>(zone_size));
-      if (rl_zone_create(&views_[i], memory_[i]->get(), zone_size,
+      memory_.push_back(std::make_unique<SharedMemory>(sizes[i]));
+      if (rl_zone_create(&views_[i], memory_[i]->get(), sizes[i],
                          str(secret).data) != RL_OK) {
         std::abort();
       }
@@ -86,7 +89,7 @@ class Arena {
 
   const rl_zone_t* zone(size_t i = 0) const { return pointers_[i]; }
   void* registry() const { return registry_.get(); }
-  const std::vector<const rl_zone_t*>& zones() const { return pointers_; }
+  const std::vector<rl_zone_t*>& zones() const { return pointers_; }
 
   // A process of its own for the caller, also within one process.
   rl_process_t join() const {
@@ -102,7 +105,7 @@ class Arena {
   SharedMemory registry_;
   std::vector<std::unique_ptr<SharedMemory>> memory_;
   std::vector<rl_zone_t> views_;
-  std::vector<const rl_zone_t*> pointers_;
+  std::vector<rl_zone_t*> pointers_;
 };
 
 // A policy with a constant quota.

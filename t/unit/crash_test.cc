@@ -24,6 +24,7 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
+#include "crash_util.h"
 #include "ratelimit/lock.h"
 #include "ratelimit/registry.h"
 #include "ratelimit/zone.h"
@@ -37,113 +38,6 @@ constexpr uint32_t kQuota = 1000;
 
 // More than one unit, so that these buckets are not those that have to go.
 constexpr uint32_t kCost = 2;
-
-// ThreadSanitizer's run time does not bear being stepped through.
-constexpr bool kCanStep = !kThreadSanitizer;
-
-// The memory that processes share, as it was at one moment: the zones, the
-// register's slots and the journals of its first processes.
-class Snapshot {
- public:
-  explicit Snapshot(const Arena& arena) : arena_(&arena) {
-    for_each([this](char* memory, size_t size) {
-      bytes_.append(memory, size);
-    });
-  }
-
-  void restore() const {
-    size_t at = 0;
-    for_each([&](char* memory, size_t size) {
-      std::memcpy(memory, bytes_.data() + at, size);
-      at += size;
-    });
-  }
-
-  bool is_current() const {
-    size_t at = 0;
-    bool same = true;
-    for_each([&](char* memory, size_t size) {
-      same = same && std::memcmp(memory, bytes_.data() + at, size) == 0;
-      at += size;
-    });
-    return same;
-  }
-
- private:
-  static constexpr size_t kJournals = 4;
-  static constexpr size_t kUsedImages = 4;
-
-  template <class Visit>
-  void for_each(const Visit& visit) const {
-    for (const rl_zone_t* zone : arena_->zones()) {
-      visit(static_cast<char*>(zone->memory), kZoneSize);
-    }
-    auto* registry = static_cast<Registry*>(arena_->registry());
-    visit(reinterpret_cast<char*>(registry->slots), kJournals * sizeof(Slot));
-    for (size_t i = 0; i < kJournals; ++i) {
-      Journal& journal = registry->journals[i];
-      visit(reinterpret_cast<char*>(journal.images),
-            kUsedImages * sizeof(Bucket));
-      visit(reinterpret_cast<char*>(journal.targets),
-            kUsedImages * sizeof(Target));
-    }
-  }
-
-  const Arena* arena_;
-  std::string bytes_;
-};
-
-// A process that runs `body` under the eyes of the test.
-class Stepped {
- public:
-  explicit Stepped(const std::function<void()>& prepare,
-                   const std::function<void()>& body) {
-    pid_ = fork();
-    if (pid_ == 0) {
-      if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
-        _exit(1);
-      }
-      prepare();
-      raise(SIGSTOP);
-      body();
-      raise(SIGSTOP);
-      _exit(0);
-    }
-    usable_ = waitpid(pid_, &status_, 0) == pid_ && WIFSTOPPED(status_);
-  }
-  ~Stepped() { kill_and_reap(); }
-  Stepped(const Stepped&) = delete;
-  Stepped& operator=(const Stepped&) = delete;
-
-  bool usable() const { return usable_; }
-
-  // One instruction; false once the body has returned.
-  bool step() {
-    return ptrace(PTRACE_SINGLESTEP, pid_, nullptr, nullptr) == 0 &&
-           waitpid(pid_, &status_, 0) == pid_ && WIFSTOPPED(status_) &&
-           WSTOPSIG(status_) == SIGTRAP;
-  }
-
-  // Killed, but not waited for: kill(pid, 0) still succeeds.
-  void make_zombie() {
-    kill(pid_, SIGKILL);
-    siginfo_t info;
-    waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT);
-  }
-
-  void kill_and_reap() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-      pid_ = 0;
-    }
-  }
-
- private:
-  pid_t pid_;
-  int status_ = 0;
-  bool usable_ = false;
-};
 
 // How full the table is before the decision that is killed.
 enum class Scene { kBucketsExist, kBucketsAreNew, kBucketsDisplaceOthers };
@@ -179,19 +73,6 @@ class Crash : public testing::TestWithParam<Scene> {
         decide(process, {one_.item_of(key), two_.item_of(key)});
       }
     }
-  }
-
-  // Every state on the way through body(); what it did last is the last one.
-  std::vector<Snapshot> states_of(Stepped* process) {
-    std::vector<Snapshot> states = {Snapshot(arena_)};
-    steps_ = 0;
-    while (process->step()) {
-      ++steps_;
-      if (!states.back().is_current()) {
-        states.emplace_back(arena_);
-      }
-    }
-    return states;
   }
 
   // No lock is stuck, and all three policies counted the same: what was there,
@@ -258,7 +139,7 @@ TEST_P(Crash, AfterAnyInstructionOneSurvivorGoesOn) {
   if (!kCanStep || !victim.usable()) {
     GTEST_SKIP() << "no ptrace here";
   }
-  const std::vector<Snapshot> states = states_of(&victim);
+  const std::vector<Snapshot> states = states_of(arena_, &victim, &steps_);
   // Before it is waited for, and after.
   for (const bool reaped : {false, true}) {
     reaped ? victim.kill_and_reap() : victim.make_zombie();
@@ -288,7 +169,7 @@ TEST_P(Crash, AfterAnyInstructionTwoSurvivorsGoOn) {
   if (!kCanStep || !victim.usable()) {
     GTEST_SKIP() << "no ptrace here";
   }
-  const std::vector<Snapshot> states = states_of(&victim);
+  const std::vector<Snapshot> states = states_of(arena_, &victim, &steps_);
   victim.kill_and_reap();
 
   // The second one joins once and then works off the states in step.
@@ -346,7 +227,7 @@ TEST_P(Crash, WhatOneCannotFinishIsLeftToThoseWhoCan) {
   if (!kCanStep || !victim.usable()) {
     GTEST_SKIP() << "no ptrace here";
   }
-  const std::vector<Snapshot> states = states_of(&victim);
+  const std::vector<Snapshot> states = states_of(arena_, &victim, &steps_);
   victim.kill_and_reap();
   for (size_t i = 0; i < states.size(); ++i) {
     const std::string where = "state " + std::to_string(i);
@@ -369,7 +250,7 @@ TEST_P(Crash, OnlyOneFinishesTheWorkOfTheDead) {
   if (!kCanStep || !victim.usable()) {
     GTEST_SKIP() << "no ptrace here";
   }
-  const std::vector<Snapshot> states = states_of(&victim);
+  const std::vector<Snapshot> states = states_of(arena_, &victim, &steps_);
   victim.kill_and_reap();
   Slot* slot = &registry_of(&survivor)->slots[1];  // the victim's
   size_t begun = 0;  // all is still to be written
@@ -410,7 +291,7 @@ TEST_P(Crash, AfterAnyInstructionOfTheRecoveryAnotherGoesOn) {
   if (!kCanStep || !victim.usable()) {
     GTEST_SKIP() << "no ptrace here";
   }
-  const std::vector<Snapshot> states = states_of(&victim);
+  const std::vector<Snapshot> states = states_of(arena_, &victim, &steps_);
   victim.kill_and_reap();
   size_t second_states = 0;
   // Every state from the first lock to the last; the recovery is the same for
@@ -423,7 +304,9 @@ TEST_P(Crash, AfterAnyInstructionOfTheRecoveryAnotherGoesOn) {
                        [&] { decide(&helper, items()); });
     ASSERT_TRUE(recovering.usable());
     lay_out(states[i]);
-    const std::vector<Snapshot> later = states_of(&recovering);
+    size_t more_steps;
+    const std::vector<Snapshot> later =
+        states_of(arena_, &recovering, &more_steps);
     recovering.kill_and_reap();
     second_states += later.size();
     for (size_t j = 0; j < later.size(); ++j) {

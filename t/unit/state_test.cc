@@ -83,7 +83,7 @@ struct World {
   SharedMemory registry;
   SharedMemory memory;
   rl_zone_t zone{};
-  const rl_zone_t* zones[1];
+  rl_zone_t* zones[1];
   rl_process_t process{};
   rl_policy_t policy[4];
   uint64_t loaded = 0;
