@@ -173,7 +173,8 @@ TEST(Locks, CrowdedSetsAndManyPoliciesNeverStop) {
     }
     rl_process_leave(&process);
   });
-  EXPECT_LE(4 * rounds * 999 / 1000, *done);
+  // An owner that other programs keep from running for 50 ms makes a few busy.
+  EXPECT_LE(4 * rounds * 99 / 100, *done);
   for (uint32_t s = 0; s < arena.zone()->sets; ++s) {
     EXPECT_EQ(0u, set_at(arena.zone(), s)->lock);
   }

@@ -1,0 +1,126 @@
+#!/bin/bash
+
+# A zone's size changes while workers of the configuration before still have
+# requests to decide: every one of them is counted in the same buckets.
+
+. t/tools/tap.sh
+. t/tools/load.sh
+
+load_dir resize
+
+# conf SIZE
+conf() {
+    main_conf 2
+    echo 'http {'
+    http_conf
+    cat << END
+    ratelimit_zone   zone=api:$1 state=$dir/api.state;
+    ratelimit_policy minute key=\$arg_k quota=1000/1h zone=api;
+
+    server {
+        listen 127.0.0.1:$port;
+        location /k { ratelimit minute; ratelimit_headers x-ratelimit; empty_gif; }
+        location /ratelimit/ { allow 127.0.0.1; deny all; ratelimit_api write=on; }
+    }
+}
+END
+}
+
+# reload SIZE
+reload() {
+    local before
+    before=$(workers)
+    conf "$1" > "$dir/nginx.conf"
+    kill -HUP "$master"
+    wait_for renewed "$before"
+}
+
+# renewed PIDS: two workers serve, and none of these.
+renewed() {
+    [ "$(workers | wc -l)" = 2 ] && ! workers | grep -q -x -F "$1"
+}
+
+# hold NAME: a request that a worker waits for, whatever is reloaded.
+declare -A held
+hold() {
+    exec {held[$1]}<> "/dev/tcp/127.0.0.1/$port"
+    printf 'GET /k?k=a HTTP/1.1\r\nHost: a\r\n' >&"${held[$1]}"
+    sleep 0.2
+}
+
+# finish_held NAME: and what it says is left.
+finish_held() {
+    printf 'Connection: close\r\n\r\n' >&"${held[$1]}"
+    remaining <&"${held[$1]}"
+    exec {held[$1]}>&-
+}
+
+remaining() {
+    tr -d '\0\r' 2> /dev/null | sed -n 's/^X-RateLimit-Remaining: //p'
+}
+
+left() {
+    get 'k?k=a' -i --output - | remaining
+}
+
+# times_moved COUNT: so many lines tell it.
+times_moved() {
+    [ "$(grep -c 'zone "api" moves to' "$dir/error.log")" = "$1" ]
+}
+
+# has_room COUNT: keys, as the API tells.
+has_room() {
+    [ "$(metric nginx_ratelimit_zone_capacity_buckets 'zone="api"')" = "$1" ]
+}
+
+conf 64k > "$dir/nginx.conf"
+start
+hold first
+check 'the first request' same 999 "$(left)"
+
+reload 1m
+check 'after a reload with another size' same 998 "$(left)"
+hold second
+reload 1m
+check 'after one with the same size, while that has not moved' \
+    same 997 "$(left)"
+reload 256k
+check 'after one with a third size' same 996 "$(left)"
+check 'a request of the first configuration counts where they do' \
+    same 995 "$(finish_held first)"
+check '... and is counted' same 994 "$(left)"
+sleep 0.5
+check 'nothing moves while a worker before the last change is there' \
+    times_moved 0
+check '... and the zone is what it was' has_room 930
+check 'a request of the second configuration as well' \
+    same 993 "$(finish_held second)"
+check 'then it moves' wait_for times_moved 1
+check '... to the last size' wait_for has_room 3906
+check '... with what was counted' same 992 "$(left)"
+
+# A key that nobody asks for on the way through two more moves.
+ask 7 '/k?k=quiet' > "$dir/answers"
+for size in 64k 2m; do
+    reload "$size"
+    check "to $size" same "$([ "$size" = 64k ] && echo 991 || echo 990)" \
+        "$(left)"
+done
+check 'it moves once more' wait_for times_moved 3
+check 'a key that nobody asked for has moved twice' \
+    same 992 "$(get 'k?k=quiet' -i --output - | remaining)"
+
+# An operator's lever goes along.
+get 'ratelimit/levers?zone=api&scale=50%' -X PUT > "$dir/answers"
+reload 64k
+check 'it moves again' wait_for times_moved 4
+check '... with the lever that an operator set' same 489 "$(left)"
+
+# And what is left is written at exit, and read at the next start.
+kill -QUIT "$master"
+wait_for test ! -e "$dir/nginx.pid"
+start
+check 'after a restart' same 488 "$(left)"
+check 'nothing in the log' quiet_log
+
+finish
