@@ -122,7 +122,9 @@ ngx_http_ratelimit_api_find_bucket(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket)
 {
     rl_str_t    *keys;
+    ngx_str_t    text;
     rl_hash_t    hash;
+    rl_part_t    part;
     ngx_uint_t   i, n;
 
     n = call->args.keys.nelts;
@@ -158,7 +160,17 @@ ngx_http_ratelimit_api_find_bucket(ngx_http_ratelimit_api_call_t *call,
         }
     }
 
-    rl_key_hash(policy->core.zone, keys, n, &hash);
+    if (n == 1) {
+        text.data = (u_char *) keys[0].data;
+        text.len = keys[0].len;
+
+        ngx_http_ratelimit_written_part(policy->partition->parts.elts, &text,
+                                        &part);
+        rl_part_hash(&part, &hash);
+
+    } else {
+        rl_key_hash(policy->core.zone, keys, n, &hash);
+    }
 
     bucket->lo = hash.lo ^ policy->core.secret.lo;
     bucket->hi = hash.hi ^ policy->core.secret.hi;

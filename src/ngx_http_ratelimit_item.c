@@ -173,7 +173,7 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
         rc = ngx_http_ratelimit_value_part(r, policy->partition->parts.elts,
                                            scratch, &part);
         if (rc == NGX_OK) {
-            rl_part_hash(policy->core.zone, &part, &hash);
+            rl_part_hash(&part, &hash);
         }
 
     } else {

@@ -10,11 +10,11 @@
 #include "ngx_http_ratelimit_key.h"
 
 
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_key_part(
-    ngx_http_request_t *r, ngx_http_ratelimit_key_t *key, u_char *scratch,
-    rl_part_t *out);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_other_part(
     ngx_http_request_t *r, ngx_http_ratelimit_value_t *value, rl_part_t *out);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_key_first(
+    ngx_http_request_t *r, ngx_http_ratelimit_key_t *key, u_char *scratch,
+    ngx_uint_t *i, rl_str_t *out);
 
 
 /* "tag:value" of the first source that yields a value, empty if none does */
@@ -23,23 +23,27 @@ ngx_int_t
 ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out)
 {
-    u_char      *p;
-    ngx_int_t    rc;
-    rl_part_t    part;
-    ngx_uint_t   i;
+    u_char                       *p;
+    rl_str_t                      text;
+    ngx_int_t                     rc;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_source_t  *source;
 
     out->len = 0;
 
-    rc = ngx_http_ratelimit_key_part(r, key, NULL, &part);
+    rc = ngx_http_ratelimit_key_first(r, key, NULL, &i, &text);
 
     if (rc != NGX_OK) {
         return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
     }
 
-    out->len = part.tag_len + part.text.len;
-    out->data = (u_char *) part.text.data;
+    source = key->sources.elts;
+    source += i;
 
-    if (part.tag_len == 0) {
+    out->len = source->prefix.len + text.len;
+    out->data = (u_char *) text.data;
+
+    if (source->prefix.len == 0) {
         return NGX_OK;
     }
 
@@ -50,11 +54,36 @@ ngx_http_ratelimit_key_text(ngx_http_request_t *r,
 
     out->data = p;
 
-    for (i = 0; i < part.tag_len; i++) {
-        *p++ = (u_char) (part.tag >> 8 * i);
+    p = ngx_cpymem(p, source->prefix.data, source->prefix.len);
+    ngx_memcpy(p, text.data, text.len);
+
+    return NGX_OK;
+}
+
+
+/* before the first request, for keys of one part */
+
+ngx_int_t
+ngx_http_ratelimit_value_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
+    ngx_http_ratelimit_value_t *value)
+{
+    ngx_uint_t                    i, n;
+    ngx_http_ratelimit_source_t  *source;
+
+    source = value->key ? value->key->sources.elts : NULL;
+    n = value->key ? value->key->sources.nelts : 1;
+
+    value->starts = ngx_pcalloc(cycle->pool, n * sizeof(rl_hash_start_t));
+    if (value->starts == NULL) {
+        return NGX_ERROR;
     }
 
-    ngx_memcpy(p, part.text.data, part.text.len);
+    for (i = 0; i < n; i++) {
+        rl_hash_start(zone,
+                      source ? ngx_http_ratelimit_str(&source[i].prefix)
+                             : ngx_http_ratelimit_make_str(NULL, 0),
+                      &value->starts[i]);
+    }
 
     return NGX_OK;
 }
@@ -70,7 +99,11 @@ ngx_int_t
 ngx_http_ratelimit_value_part(ngx_http_request_t *r,
     ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out)
 {
+    ngx_int_t                     rc;
+    ngx_uint_t                    i;
     ngx_http_ratelimit_source_t  *source;
+
+    out->start = value->starts;
 
     if (value->key == NULL) {
         return ngx_http_ratelimit_other_part(r, value, out);
@@ -78,21 +111,53 @@ ngx_http_ratelimit_value_part(ngx_http_request_t *r,
 
     source = value->key->sources.elts;
 
-    if (source->plain_arg && r->args.len <= NGX_HTTP_RATELIMIT_SCRATCH) {
+    /* no need to look for escapes first, there is room for them */
 
-        /* no need to look for escapes first, there is room for them */
-
-        out->tag = source->prefix;
-        out->tag_len = source->prefix_len;
-
-        if (rl_key_plain_arg(ngx_http_ratelimit_str(&r->args),
-                             source->core.name, scratch, &out->text))
-        {
-            return NGX_OK;
-        }
+    if (source->plain_arg
+        && r->args.len <= NGX_HTTP_RATELIMIT_SCRATCH
+        && rl_key_plain_arg(ngx_http_ratelimit_str(&r->args),
+                            source->core.name, scratch, &out->text))
+    {
+        return NGX_OK;
     }
 
-    return ngx_http_ratelimit_key_part(r, value->key, scratch, out);
+    rc = ngx_http_ratelimit_key_first(r, value->key, scratch, &i, &out->text);
+
+    if (rc == NGX_OK) {
+        out->start += i;
+    }
+
+    return rc;
+}
+
+
+/* the part that an operator writes as "tag:value" */
+
+void
+ngx_http_ratelimit_written_part(ngx_http_ratelimit_value_t *value,
+    ngx_str_t *text, rl_part_t *out)
+{
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_source_t  *source;
+
+    out->start = value->starts;
+    out->text = ngx_http_ratelimit_str(text);
+
+    source = value->key ? value->key->sources.elts : NULL;
+
+    for (i = 0; source && i < value->key->sources.nelts; i++) {
+
+        if (text->len > source[i].prefix.len
+            && ngx_strncmp(text->data, source[i].prefix.data,
+                           source[i].prefix.len)
+               == 0)
+        {
+            out->start = &value->starts[i];
+            out->text.data += source[i].prefix.len;
+            out->text.len -= source[i].prefix.len;
+            return;
+        }
+    }
 }
 
 
@@ -103,9 +168,6 @@ ngx_http_ratelimit_other_part(ngx_http_request_t *r,
     ngx_http_ratelimit_value_t *value, rl_part_t *out)
 {
     ngx_str_t  s;
-
-    out->tag = 0;
-    out->tag_len = 0;
 
     if (value->arg.len) {
         return rl_key_raw_arg(ngx_http_ratelimit_str(&r->args),
@@ -123,28 +185,27 @@ ngx_http_ratelimit_other_part(ngx_http_request_t *r,
 }
 
 
-/* of the first source that yields a value; scratch may be NULL */
+/* the first source that yields a value, and that; scratch may be NULL */
 
 static ngx_int_t
-ngx_http_ratelimit_key_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, u_char *scratch, rl_part_t *out)
+ngx_http_ratelimit_key_first(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_uint_t *i,
+    rl_str_t *out)
 {
     ngx_int_t                     rc;
-    ngx_http_ratelimit_source_t  *source, *last;
+    ngx_http_ratelimit_source_t  *source;
 
     source = key->sources.elts;
-    last = source + key->sources.nelts;
+    rc = NGX_DECLINED;
 
-    do {
-        rc = ngx_http_ratelimit_key_value(r, source, scratch, &out->text);
+    for (*i = 0; *i < key->sources.nelts; (*i)++) {
+
+        rc = ngx_http_ratelimit_key_value(r, &source[*i], scratch, out);
 
         if (rc != NGX_DECLINED) {
-            out->tag = source->prefix;
-            out->tag_len = source->prefix_len;
-            return rc;
+            break;
         }
+    }
 
-    } while (++source < last);
-
-    return NGX_DECLINED;
+    return rc;
 }

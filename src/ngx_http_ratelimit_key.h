@@ -17,8 +17,7 @@ typedef struct {
     rl_source_t                  core;
     ngx_int_t                    index;      /* of a variable, a JWT's claim */
     rl_str_t                     tag;        /* of the chain's first source */
-    uint64_t                     prefix;     /* "tag:" as a number */
-    ngx_uint_t                   prefix_len; /*  takes it; 0: untagged */
+    ngx_str_t                    prefix;     /* "tag:"; empty: untagged */
     ngx_uint_t                   plain_arg;  /* unsigned  plain_arg:1; */
 } ngx_http_ratelimit_source_t;
 

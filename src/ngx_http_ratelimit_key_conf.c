@@ -16,7 +16,8 @@ static char *ngx_http_ratelimit_key_source(ngx_conf_t *cf,
     ngx_http_ratelimit_key_t *key, ngx_str_t *text, rl_str_t *tag);
 static ngx_int_t ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static void ngx_http_ratelimit_key_prefixes(ngx_http_ratelimit_key_t *key);
+static ngx_int_t ngx_http_ratelimit_key_prefixes(ngx_conf_t *cf,
+    ngx_http_ratelimit_key_t *key);
 
 
 char *
@@ -73,7 +74,9 @@ ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs a source";
     }
 
-    ngx_http_ratelimit_key_prefixes(key);
+    if (ngx_http_ratelimit_key_prefixes(cf, key) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
     if (var == NULL) {
@@ -172,27 +175,34 @@ ngx_http_ratelimit_key_source(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key,
 }
 
 
-static void
-ngx_http_ratelimit_key_prefixes(ngx_http_ratelimit_key_t *key)
+static ngx_int_t
+ngx_http_ratelimit_key_prefixes(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key)
 {
-    ngx_uint_t                    i, j;
+    u_char                       *p;
+    ngx_uint_t                    i;
     ngx_http_ratelimit_source_t  *source;
 
     if (key->untagged) {
-        return;
+        return NGX_OK;
     }
 
     source = key->sources.elts;
 
     for (i = 0; i < key->sources.nelts; i++) {
 
-        for (j = 0; j < source[i].tag.len; j++) {
-            source[i].prefix |= (uint64_t) source[i].tag.data[j] << 8 * j;
+        source[i].prefix.data = ngx_pnalloc(cf->pool, source[i].tag.len + 1);
+        if (source[i].prefix.data == NULL) {
+            return NGX_ERROR;
         }
 
-        source[i].prefix |= (uint64_t) ':' << 8 * j;
-        source[i].prefix_len = j + 1;
+        p = ngx_cpymem(source[i].prefix.data, source[i].tag.data,
+                       source[i].tag.len);
+        *p++ = ':';
+
+        source[i].prefix.len = p - source[i].prefix.data;
     }
+
+    return NGX_OK;
 }
 
 

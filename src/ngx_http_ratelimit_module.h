@@ -69,6 +69,8 @@ typedef struct {
     ngx_str_t                    arg;        /* it is $arg_NAME, or empty */
     ngx_int_t                    index;      /* of the variable, or -1 */
     ngx_http_ratelimit_key_t    *key;        /* that defines it, or NULL */
+    rl_hash_start_t             *starts;     /* one for each of its sources;
+                                                keys of one part have them */
 } ngx_http_ratelimit_value_t;
 
 
@@ -420,8 +422,12 @@ ngx_http_ratelimit_key_t *ngx_http_ratelimit_key_of(
 
 ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out);
+ngx_int_t ngx_http_ratelimit_value_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
+    ngx_http_ratelimit_value_t *value);
 ngx_int_t ngx_http_ratelimit_value_part(ngx_http_request_t *r,
     ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out);
+void ngx_http_ratelimit_written_part(ngx_http_ratelimit_value_t *value,
+    ngx_str_t *text, rl_part_t *out);
 
 /* ngx_http_ratelimit_key_source.c */
 

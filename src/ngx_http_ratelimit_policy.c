@@ -365,6 +365,13 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
             ngx_http_ratelimit_bind_argument(cmcf, &value[j]);
         }
 
+        if (policy->partition->parts.nelts == 1
+            && ngx_http_ratelimit_value_starts(cycle, &zone->zone, value)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         policy->core.zone = &zone->zone;
 
         rl_policy_secret(&zone->zone, policy->core.name,

@@ -244,7 +244,7 @@ RATELIMIT_ALWAYS_INLINE bool find_bucket(rl_item_t* items,
   const rl_policy_t* policy = item->policy;
   rl_hash_t hash;
   if (item->same_key_as == 0) {
-    hash = hash_of_key(policy->zone, part);
+    hash = hash_of_key(part);
   } else {
     const rl_item_t& other = items[item->same_key_as - 1];
     hash = {other.bucket.lo ^ other.policy->secret.lo,

@@ -22,8 +22,10 @@ RATELIMIT_ALWAYS_INLINE void add_part(ratelimit::SipHash13* hash,
 void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
                  rl_hash_t* out) noexcept {
   if (n == 1) {
-    const rl_part_t part = {0, 0, parts[0]};
-    rl_part_hash(zone, &part, out);
+    rl_hash_start_t start;
+    rl_hash_start(zone, {0, nullptr}, &start);
+    const rl_part_t part = {&start, parts[0]};
+    rl_part_hash(&part, out);
     return;
   }
   const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
@@ -31,12 +33,20 @@ void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
   for (size_t i = 0; i < n; ++i) {
     add_part(&hash, parts[i]);
   }
-  *out = hash.finish();
+  *out = hash.finish_key();
 }
 
-void rl_part_hash(const rl_zone_t* zone, const rl_part_t* part,
-                  rl_hash_t* out) noexcept {
-  *out = ratelimit::hash_of_key(zone, *part);
+void rl_hash_start(const rl_zone_t* zone, rl_str_t tag,
+                   rl_hash_start_t* out) noexcept {
+  const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
+  ratelimit::SipHash13 hash(header->seed[0] ^ ratelimit::kOnePartDomain,
+                            header->seed[1]);
+  const auto len = static_cast<unsigned>(tag.len);
+  *out = hash.start(len == 0 ? 0 : ratelimit::load_few(tag.data, len));
+}
+
+void rl_part_hash(const rl_part_t* part, rl_hash_t* out) noexcept {
+  *out = ratelimit::hash_of_key(*part);
 }
 
 void rl_policy_secret(const rl_zone_t* zone, rl_str_t name,

@@ -6,7 +6,6 @@
 #include <cstdint>
 
 #include "siphash.h"
-#include "zone.h"
 
 namespace ratelimit {
 
@@ -15,13 +14,10 @@ namespace ratelimit {
 constexpr uint64_t kOnePartDomain = 0x6f6e657061727401u;
 
 // As rl_part_hash.
-RATELIMIT_ALWAYS_INLINE rl_hash_t hash_of_key(const rl_zone_t* zone,
-                                              const rl_part_t& part) {
-  const ZoneHeader* header = header_of(zone);
-  SipHash13 hash(header->seed[0] ^ kOnePartDomain, header->seed[1]);
-  hash.start_with(part.tag, static_cast<unsigned>(part.tag_len));
+RATELIMIT_ALWAYS_INLINE rl_hash_t hash_of_key(const rl_part_t& part) {
+  SipHash13 hash(*part.start);
   hash.add(part.text.data, part.text.len);
-  return hash.finish();
+  return hash.finish_key();
 }
 
 }  // namespace ratelimit

@@ -48,7 +48,7 @@ typedef struct {
   uint64_t wall_ms;
 } rl_time_t;
 
-/* A keyed 128-bit hash; lo is what a bucket stores and what a key id shows. */
+/* A keyed hash; lo is what a bucket stores and what a key id shows. */
 typedef struct {
   uint64_t lo;
   uint64_t hi;
@@ -251,22 +251,33 @@ const char *rl_state_load(const rl_zone_t *zone, const unsigned char *data,
 
 /* ---------------------------------------------------------------- hashes */
 
-/* The text of a key of one part: a tag such as "arg:", and what follows. */
+/*
+ * How the hashes of a key's values begin: with the zone's secret and the tag,
+ * "arg:" for example, of up to 7 bytes, or none, that all of them have.
+ */
 typedef struct {
-  uint64_t tag;    /* up to 7 bytes, the first one lowest */
-  size_t tag_len;
+  uint64_t v[4];
+} rl_hash_start_t;
+
+void rl_hash_start(const rl_zone_t *zone, rl_str_t tag,
+                   rl_hash_start_t *out) RL_NOEXCEPT;
+
+/* A key of one part: its tag, and what follows it. */
+typedef struct {
+  const rl_hash_start_t *start;
   rl_str_t text;
 } rl_part_t;
 
 /*
- * SipHash-1-3-128 under the zone's secret over the parts, of which several are
- * each prefixed by its length, so that ("ab","c") and ("a","bc") differ.
- * rl_part_hash: the same for one part, without putting tag and text together.
+ * SipHash-1-3 under the zone's secret: lo is the first half of its 128 bits,
+ * and hi a check that belongs to lo.  rl_part_hash: of the tag, filled up with
+ * zeros to 8 bytes, and the text.  rl_key_hash: of several texts, each after
+ * its length, so that ("ab","c") and ("a","bc") differ; of a single one as of
+ * an untagged part.
  */
+void rl_part_hash(const rl_part_t *part, rl_hash_t *out) RL_NOEXCEPT;
 void rl_key_hash(const rl_zone_t *zone, const rl_str_t *parts, size_t n,
                  rl_hash_t *out) RL_NOEXCEPT;
-void rl_part_hash(const rl_zone_t *zone, const rl_part_t *part,
-                  rl_hash_t *out) RL_NOEXCEPT;
 
 /*
  * The constant that makes a key's hash a policy's bucket (by XOR).  A changed

@@ -23,11 +23,13 @@ struct Side {
   SharedMemory counters{rl_counters_size()};
   rl_process_t process = arena.join();
   Policy policies[3];
+  rl_hash_start_t start;
 
   explicit Side(rl_algorithm_e algorithm)
       : policies{{arena.zone(), "p", 5, 60000, algorithm},
                  {arena.zone(), "q", 40, 600000, algorithm},
                  {arena.zone(), "r", 70000, 7000, algorithm}} {
+    rl_hash_start(arena.zone(), str(""), &start);
     rl_counters_create(counters.get());
     rl_counters_renew(counters.get());
     for (Policy& policy : policies) {
@@ -84,15 +86,13 @@ TEST_P(DecideKeys, IsWhatItsPartsAreInTurn) {
     now_ms += step < 900 ? step / 20 : step < 990 ? step : 0;
     const rl_time_t now = at(random() % 50 ? now_ms : now_ms - 20);
     const size_t n = random() % 2 ? 1 : 1 + random() % kPolicies;
-    std::vector<std::string> texts(n);
     std::vector<std::string> keys(n);
     rl_part_t parts[kPolicies];
     rl_item_t a[kPolicies];
     rl_item_t b[kPolicies];
     for (size_t j = 0; j < n; ++j) {
-      texts[j] = std::to_string(random() % (random() % 2 ? 40 : 2000));
-      keys[j] = "arg:" + texts[j];
-      parts[j] = {0x3a677261, 4, str(texts[j])};
+      keys[j] = std::to_string(random() % (random() % 2 ? 40 : 2000));
+      parts[j] = {&once.start, str(keys[j])};
       a[j] = turn.policies[j].item("");
       a[j].cost_units = static_cast<uint32_t>(random() % 8 ? 1 : random() % 8);
       a[j].dry_run = random() % 20 == 0;
@@ -147,7 +147,8 @@ TEST(DecideKeysAlone, LeaveLeversToOthers) {
   const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000};
   ASSERT_EQ(RL_OK, rl_lever_set(side.arena.zone(), &lever, &now));
   rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
-  const rl_part_t parts[] = {{0, 0, str(kKey)}, {0, 0, str(kKey)}};
+  const rl_part_t parts[] = {{&side.start, str(kKey)},
+                             {&side.start, str(kKey)}};
   for (size_t n = 1; n <= 2; ++n) {
     EXPECT_EQ(RL_LEVERED,
               rl_decide_keys(&side.process, items, parts, n, &now));
@@ -162,7 +163,8 @@ TEST(DecideKeysAlone, AreBusyWithoutARegister) {
   Side side(RL_SLIDING);
   rl_process_t nobody = {};
   rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
-  const rl_part_t parts[] = {{0, 0, str(kKey)}, {0, 0, str(kKey)}};
+  const rl_part_t parts[] = {{&side.start, str(kKey)},
+                             {&side.start, str(kKey)}};
   const rl_time_t now = at(1000);
   for (size_t n = 1; n <= 2; ++n) {
     EXPECT_EQ(RL_BUSY, rl_decide_keys(&nobody, items, parts, n, &now));

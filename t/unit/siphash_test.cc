@@ -164,7 +164,7 @@ TEST(SipHash, IsTheSameHoweverTheBytesAreFed) {
 
 class KeyHash : public testing::Test {
  protected:
-  rl_hash_t hash(std::vector<std::string> parts) {
+  rl_hash_t hash(const std::vector<std::string>& parts) {
     std::vector<rl_str_t> strings;
     for (const std::string& part : parts) {
       strings.push_back(str(part));
@@ -177,44 +177,57 @@ class KeyHash : public testing::Test {
   Arena arena_{64 * 1024};
 };
 
-// Of one part's bytes, or of the length of each of several, as a word, and its
-// bytes; the seed is that of Arena.
-TEST_F(KeyHash, IsTheHashOfOnePartOrOfLengthPrefixedOnes) {
+// Of one part's tag as a word and its text, or of the length of each of several
+// as a word and its bytes; the seed is that of Arena.
+TEST_F(KeyHash, IsTheFirstHalfOfSipHash) {
   const auto expected = [](const std::string& message, uint64_t domain) {
     const std::string seed = Arena::seed();
     const auto* bytes = reinterpret_cast<const unsigned char*>(seed.data());
     SipHash13 sip(load_le64(bytes) ^ domain, load_le64(bytes + 8));
     sip.add(reinterpret_cast<const unsigned char*>(message.data()),
             message.size());
-    return hex(sip.finish());
+    return sip.finish().lo;
   };
-  const std::string zeros(7, '\0');
+  const auto zeros = [](size_t n) { return std::string(n, '\0'); };
   constexpr uint64_t kOnePart = 0x6f6e657061727401u;
-  EXPECT_EQ(expected("bravo", kOnePart), hex(hash({"bravo"})));
-  EXPECT_EQ(expected("", kOnePart), hex(hash({""})));
-  EXPECT_EQ(expected("\5" + zeros + "bravo\3" + zeros + "act", 0),
-            hex(hash({"bravo", "act"})));
-}
-
-// Whatever is told as the tag and what as the text.
-TEST_F(KeyHash, IsTheSameOfATaggedText) {
+  EXPECT_EQ(expected(zeros(8) + "bravo", kOnePart), hash({"bravo"}).lo);
+  EXPECT_EQ(expected(zeros(8), kOnePart), hash({""}).lo);
+  EXPECT_EQ(expected("\5" + zeros(7) + "bravo\3" + zeros(7) + "act", 0),
+            hash({"bravo", "act"}).lo);
   std::mt19937_64 random(2);
   for (int round = 0; round < 20000; ++round) {
-    std::string key(random() % 40, ' ');
-    for (char& c : key) {
+    std::string tag = std::string("header:").substr(random() % 8);
+    std::string text(random() % 40, ' ');
+    for (char& c : text) {
       c = static_cast<char>(random());
     }
-    const size_t tag_len = random() % (std::min<size_t>(key.size(), 7) + 1);
-    uint64_t tag = 0;
-    for (size_t i = 0; i < tag_len; ++i) {
-      tag |= uint64_t{static_cast<unsigned char>(key[i])} << (8 * i);
-    }
     // Of its exact length on the heap, so that reading beyond it is noticed.
-    const std::vector<unsigned char> text(key.begin() + tag_len, key.end());
-    const rl_part_t part = {tag, tag_len, {text.size(), text.data()}};
+    const std::vector<unsigned char> exact(text.begin(), text.end());
+    rl_hash_start_t start;
+    rl_hash_start(arena_.zone(), str(tag), &start);
+    const rl_part_t part = {&start, {exact.size(), exact.data()}};
     rl_hash_t out;
-    rl_part_hash(arena_.zone(), &part, &out);
-    ASSERT_EQ(hex(hash({key})), hex(out)) << round;
+    rl_part_hash(&part, &out);
+    ASSERT_EQ(expected(tag + zeros(8 - tag.size()) + text, kOnePart), out.lo);
+  }
+}
+
+// The tag, eight bits of hi, tells keys apart that lo does not, or only some
+// bits of it: all pairs of it and some of these come out alike often.
+TEST_F(KeyHash, ItsCheckIsIndependentOfWhatIsShown) {
+  constexpr int kKeys = 1 << 20;
+  for (const int shift : {0, 8, 24, 32, 56}) {
+    std::vector<int> pairs(1 << 16);
+    for (int i = 0; i < kKeys; ++i) {
+      const rl_hash_t key = hash({std::to_string(i)});
+      ++pairs[(key.hi & 255) << 8 | (key.lo >> shift & 255)];
+    }
+    // Chi-square of 65,535 degrees of freedom: its deviation is 362.
+    double sum = 0;
+    for (const int n : pairs) {
+      sum += (n - 16.0) * (n - 16.0) / 16.0;
+    }
+    EXPECT_NEAR(65535, sum, 5 * 362) << shift;
   }
 }
 
