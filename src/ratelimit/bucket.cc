@@ -91,13 +91,26 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   }
 }
 
+namespace {
+
+Took sliding_take_here(Bucket* bucket, const Shape& shape,
+                       uint32_t cost_units, const rl_time_t& now,
+                       Taken* taken) {
+  Head head;
+  const Took took = sliding_take(*bucket, bucket->limit_code, shape.units,
+                                 shape.window_ms, cost_units, now.mono_ms,
+                                 bucket, &head, taken);
+  if (took == Took::kHeadOnly) set_head(head, bucket);
+  return took;
+}
+
+}  // namespace
+
 Took take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
           const rl_time_t& now, Taken* taken) noexcept {
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_take(*bucket, bucket->limit_code, shape.units,
-                          shape.window_ms, cost_units, now.mono_ms, bucket,
-                          taken);
+      return sliding_take_here(bucket, shape, cost_units, now, taken);
     case RL_GCRA:
       return gcra_take(bucket, shape, cost_units, now, taken);
     default:

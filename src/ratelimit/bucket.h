@@ -21,6 +21,7 @@
 #include <cstring>
 
 #include "ratelimit.h"
+#include "simd.h"
 
 namespace ratelimit {
 
@@ -92,12 +93,12 @@ static_assert(sizeof(Meta) == 8, "one word");
 
 // Stored.  Trivially copyable; no pointer.
 struct Bucket : Meta {
-  uint64_t key;  // rl_hash_t::lo
   union {
     SlidingState sliding;
     WindowState window;
     GcraState gcra;
   };
+  uint64_t key;  // rl_hash_t::lo
 
   uint64_t window_ms() const noexcept {
     return uint64_t{window_hi} << 32 | sliding.window_lo;
@@ -124,11 +125,52 @@ inline void copy(const Bucket& from, Bucket* to) noexcept {
   };
   piece(0, uint64_t{});
   piece(8, uint64_t{});
-  piece(16, uint64_t{});
-  piece(24, Counts{});
-  piece(40, Counts{});
+  piece(16, Counts{});
+  piece(32, Counts{});
+  piece(48, uint64_t{});
   piece(56, uint64_t{});
 }
+
+// What most charges change, and nothing else: the stamp and the newest count,
+// or the units used of a window.
+struct alignas(16) Head {
+  uint64_t words[2];
+};
+static_assert(offsetof(SlidingState, counts) + sizeof(Meta) +
+                      sizeof(uint16_t) == sizeof(Head) &&
+                  offsetof(WindowState, end_ms) + sizeof(Meta) == sizeof(Head),
+              "as said");
+
+inline Head head_of(const Bucket& bucket) noexcept {
+  Head head;
+  std::memcpy(&head, &bucket, sizeof(head));
+  return head;
+}
+
+inline void set_head(const Head& head, Bucket* bucket) noexcept {
+  std::memcpy(static_cast<void*>(bucket), &head, sizeof(head));
+}
+
+// set_head() of a bucket in a table; whether that is one instruction, which a
+// killed process has executed or has not.
+#if defined(RATELIMIT_SSE2) && !defined(RATELIMIT_TSAN)
+constexpr bool kHeadIsOneStore = true;
+
+inline void store_head(const Head& head, Bucket* to) noexcept {
+  const __m128i both =
+      _mm_set_epi64x(static_cast<int64_t>(head.words[1]),
+                     static_cast<int64_t>(head.words[0]));
+  __asm__ __volatile__("movaps %1, %0"
+                       : "=m"(*reinterpret_cast<unsigned char(*)[16]>(to))
+                       : "x"(both));
+}
+#else
+constexpr bool kHeadIsOneStore = false;
+
+inline void store_head(const Head& head, Bucket* to) noexcept {
+  set_head(head, to);
+}
+#endif
 
 // What a bucket answers for a cost.
 struct Standing {
@@ -170,6 +212,7 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
 // What take() makes of a request.
 enum class Took {
   kAdmitted,  // the bucket is charged, *taken says how it stands
+  kHeadOnly,  // as well, and nothing but its head has changed
   kRefused,   // the bucket is spoiled
   kUnusual    // it is spoiled, and nothing is known
 };

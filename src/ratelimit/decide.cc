@@ -67,7 +67,7 @@ RATELIMIT_ALWAYS_INLINE Held hold(const rl_process_t* process,
 // take() on a copy, and note_charge().  The default algorithm's is inlined.
 RATELIMIT_ALWAYS_INLINE Took take_copy(const rl_item_t& item, const Held& held,
                                        const rl_time_t& now, Bucket* image,
-                                       Taken* taken) {
+                                       Head* head, Taken* taken) {
   const Bucket* from = held.bucket();
   if (held.is_new) {
     open(image, shape_of(item), now);
@@ -78,42 +78,65 @@ RATELIMIT_ALWAYS_INLINE Took take_copy(const rl_item_t& item, const Held& held,
   const unsigned limit_code = item.capacity_units == policy->usual_limit_units
                                   ? policy->usual_limit_code
                                   : encode_limit(item.capacity_units);
+  Took took;
   if (policy->algorithm == RL_SLIDING) {
-    return sliding_take(*from, limit_code, item.quota.units,
+    took = sliding_take(*from, limit_code, item.quota.units,
                         item.quota.window_ms, item.cost_units, now.mono_ms,
-                        image, taken);
+                        image, head, taken);
+  } else {
+    copy(*from, image);
+    image->note_charge(limit_code);
+    Taken other;  // its address goes away, and so it alone is in memory
+    took = take(image, shape_of(item), item.cost_units, now, &other);
+    *taken = other;
+    *head = head_of(*image);
   }
-  copy(*from, image);
-  image->note_charge(limit_code);
-  Taken other;  // its address goes away, and so it alone is in memory
-  const Took took = take(image, shape_of(item), item.cost_units, now, &other);
-  *taken = other;
+  if (took == Took::kHeadOnly && held.is_new) {
+    set_head(*head, image);
+    return Took::kAdmitted;
+  }
   return took;
 }
 
-inline void tell_admitted(const Taken& taken, const Bucket& image,
-                          const rl_time_t& now, rl_item_t* item) {
+inline void tell_admitted(const Taken& taken, rl_item_t* item) {
   item->admitted = 1;
   item->charged = 1;
   item->limit_units = item->capacity_units;
   item->remaining_units = taken.remaining_units;
   item->retry_after_ms = 0;
-  item->next_ms = item->want_next ? next_ms(image, shape_of(*item), now) : 0;
   item->receipt = taken.receipt;
   report_reset(taken.reset_ms, item);
 }
 
-inline void aim(const rl_item_t& item, const Held& held, Target* target) {
-  const rl_zone_t* zone = item.policy->zone;
-  *target = {zone->id, index_of(zone, held.set), held.index,
-             tag_of(item.bucket)};
+// Of the bucket as it is when all is written.
+inline void tell_next(const Held& held, const rl_time_t& now,
+                      rl_item_t* item) {
+  item->next_ms =
+      item->want_next ? next_ms(*held.bucket(), shape_of(*item), now) : 0;
 }
 
-inline void write(const Held& held, const Bucket& image, uint8_t tag) {
-  copy(image, held.bucket());
-  if (held.is_new) {
-    mark(held.set, held.index, tag);
+// Makes the charged bucket, or its head, what the journal is to write.
+inline void note(const rl_item_t& item, const Held& held, Took took,
+                 const Head& head, Journal* journal, size_t i) {
+  const rl_zone_t* zone = item.policy->zone;
+  Target* target = &journal->targets[i];
+  *target = {zone->id, index_of(zone, held.set), held.index,
+             tag_of(item.bucket)};
+  if (took == Took::kHeadOnly) {
+    target->tag |= kHeadAlone;
+    set_head(head, &journal->images[i]);
   }
+}
+
+[[gnu::noinline]] void write_one(const rl_process_t* process,
+                                 const rl_item_t& item, const Held& held,
+                                 Took took, const Head& head) {
+  Journal* journal = journal_of(process);
+  note(item, held, took, head, journal, 0);
+  Slot* slot = slot_of(process);
+  begin_commit(slot, 1);
+  write(journal->images[0], journal->targets[0], held.set);
+  end_commit(slot);
 }
 
 // A refusal that take() has found; false: the long way has to tell.
@@ -151,24 +174,23 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
   if (held.set == nullptr) {
     return RL_BUSY;
   }
-  Journal* journal = journal_of(process);
-  Bucket* image = &journal->images[0];
+  Bucket* image = &journal_of(process)->images[0];
+  Head head;
   Taken taken;
-  const Took took = take_copy(*item, held, now, image, &taken);
-  if (__builtin_expect(took != Took::kAdmitted, 0)) {
-    if (took == Took::kRefused) {
-      return refuse(process, held, now, image, item) ? RL_REFUSED : RL_BUSY;
-    }
+  const Took took = take_copy(*item, held, now, image, &head, &taken);
+  if (__builtin_expect(took == Took::kHeadOnly && kHeadIsOneStore, 1)) {
+    store_head(head, held.bucket());
+  } else if (took == Took::kAdmitted || took == Took::kHeadOnly) {
+    write_one(process, *item, held, took, head);
+  } else if (took == Took::kRefused) {
+    return refuse(process, held, now, image, item) ? RL_REFUSED : RL_BUSY;
+  } else {
     unlock(held.set);
     return RL_BUSY;
   }
-  aim(*item, held, &journal->targets[0]);
-  Slot* slot = slot_of(process);
-  begin_commit(slot, 1);
-  write(held, *image, tag_of(item->bucket));
-  end_commit(slot);
+  tell_next(held, now, item);
   unlock(held.set);
-  tell_admitted(taken, *image, now, item);
+  tell_admitted(taken, item);
   count_admitted(process, *item, now.mono_ms);
   return RL_ADMITTED;
 }
@@ -188,13 +210,15 @@ inline bool take_each(const rl_process_t* process, rl_item_t* items, size_t n,
     }
     places[i] = place;
     *held = i + 1;
-    Bucket* image = &journal->images[i];
+    Head head;
     Taken taken;
-    if (take_copy(*item, place, now, image, &taken) != Took::kAdmitted) {
+    const Took took =
+        take_copy(*item, place, now, &journal->images[i], &head, &taken);
+    if (took != Took::kAdmitted && took != Took::kHeadOnly) {
       return false;
     }
-    aim(*item, place, &journal->targets[i]);
-    tell_admitted(taken, *image, now, item);
+    note(*item, place, took, head, journal, i);
+    tell_admitted(taken, item);
   }
   return true;
 }
@@ -209,9 +233,12 @@ rl_verdict_e take_all(const rl_process_t* process, rl_item_t* items, size_t n,
     Slot* slot = slot_of(process);
     begin_commit(slot, static_cast<uint32_t>(n));
     for (size_t i = 0; i < n; ++i) {
-      write(places[i], journal->images[i], tag_of(items[i].bucket));
+      write(journal->images[i], journal->targets[i], places[i].set);
     }
     end_commit(slot);
+    for (size_t i = 0; i < n; ++i) {
+      tell_next(places[i], now, &items[i]);
+    }
   }
   while (held > 0) {
     unlock(places[--held].set);

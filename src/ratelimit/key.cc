@@ -12,13 +12,9 @@
 #include <cstring>
 #include <string_view>
 
-#if defined(__SSE2__) && !defined(RATELIMIT_NO_SIMD)
-#define RATELIMIT_SSE2 1
-#include <emmintrin.h>
-#endif
-
 #include "bytes.h"
 #include "ratelimit.h"
+#include "simd.h"
 #include "text.h"
 
 namespace ratelimit {

@@ -55,15 +55,15 @@ bool place_moved(const rl_zone_t* zone, Set* first, Set* second,
 }
 
 // By way of the journal, as everything that must not be half written.
-void write(const rl_process_t* process, const rl_zone_t* zone,
-           const Place& place, const Bucket& bucket, uint8_t tag) {
+void put(const rl_process_t* process, const rl_zone_t* zone,
+         const Place& place, const Bucket& bucket, uint8_t tag) {
   Journal* journal = journal_of(process);
   journal->images[0] = bucket;
   journal->targets[0] = {zone->id, index_of(zone, place.set), place.index,
                          tag};
   Slot* slot = slot_of(process);
   begin_commit(slot, 1);
-  store(place.set, place.index, tag, bucket);
+  write(bucket, journal->targets[0], place.set);
   end_commit(slot);
 }
 
@@ -79,7 +79,7 @@ bool move_bucket(const rl_process_t* process, const rl_zone_t* zone,
   }
   Place place;
   if (place_moved(zone, first, second, bucket, tag, now_ms, &place)) {
-    write(process, zone, place, bucket, tag);
+    put(process, zone, place, bucket, tag);
   }
   locks.release_all();
   return true;

@@ -121,8 +121,7 @@ bool replay(const rl_process_t* process, Journal* journal, uint32_t n) {
       all = false;
       continue;
     }
-    store(set_at(zone, target.set), target.index,
-          static_cast<uint8_t>(target.tag), journal->images[i]);
+    write(journal->images[i], target, set_at(zone, target.set));
   }
   // Only now, when all are written, are they done: a process that dies here
   // has its claim taken over before anybody takes the dead one's locks.

@@ -18,6 +18,9 @@
 // bucket is copied for the journal's sake; 16 instructions a policy less than
 // saving the old ones.)
 //
+// A decision that changes one bucket, and that in one instruction, needs no
+// journal: see store_head().
+//
 // Only the compiler has to be kept from reordering these steps: a process that
 // the kernel has declared dead has left its processor, and with that all that
 // it had written is visible to everybody.
@@ -77,8 +80,22 @@ struct Target {
   uint32_t zone_id;
   uint32_t set;
   uint32_t index;  // kNone: nowhere
-  uint32_t tag;
+  uint32_t tag;    // and kHeadAlone
 };
+
+// The image is but a head, of a bucket that has its place and tag already.
+constexpr uint32_t kHeadAlone = 1u << 8;
+
+// Writes an image where it goes; doing it twice does no harm.
+inline void write(const Bucket& image, const Target& target, Set* set) {
+  Bucket* bucket = &set->buckets[target.index];
+  if ((target.tag & kHeadAlone) != 0) {
+    store_head(head_of(image), bucket);
+    return;
+  }
+  copy(image, bucket);
+  mark(set, target.index, static_cast<uint8_t>(target.tag));
+}
 
 struct alignas(64) Journal {
   Bucket images[RL_MAX_ITEMS];

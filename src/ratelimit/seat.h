@@ -147,8 +147,7 @@ inline void commit(const rl_process_t* process, const Seat* seats, size_t n) {
   for (size_t i = 0; i < n; ++i) {
     const Target& target = journal->targets[i];
     if (target.index != kNone) {
-      store(seats[i].set, target.index, static_cast<uint8_t>(target.tag),
-            journal->images[i]);
+      write(journal->images[i], target, seats[i].set);
     }
   }
   end_commit(slot);

@@ -232,12 +232,12 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
 Took sliding_take_blocks(const Bucket& stored, unsigned limit_code,
                          uint32_t units, uint64_t window_ms,
                          uint32_t cost_units, uint64_t now_ms, Bucket* image,
-                         Taken* taken) noexcept {
+                         Head* head, Taken* taken) noexcept {
   if (exponent_of(stored.sliding) > exponent_for(units)) {
     return Took::kUnusual;
   }
   return sliding_take_in<true>(stored, limit_code, units, window_ms,
-                               cost_units, now_ms, image, taken);
+                               cost_units, now_ms, image, head, taken);
 }
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,

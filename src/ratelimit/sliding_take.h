@@ -41,7 +41,7 @@ inline void expire_oldest(SlidingState* s) {
   }
 }
 
-// The first eight bytes of a SlidingState.
+// The first eight bytes of a SlidingState, the second word of a Head.
 struct SlidingFront {
   uint32_t window_lo;
   uint16_t carry;
@@ -73,18 +73,20 @@ template <bool kBlocks>
 RATELIMIT_ALWAYS_INLINE Took
 sliding_take_in(const Bucket& stored, unsigned limit_code, uint32_t units,
                 uint64_t window_ms, uint32_t cost_units, uint64_t now_ms,
-                Bucket* image, Taken* taken) noexcept {
+                Bucket* image, Head* head, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
   const int64_t stamp = stamp_of(stored);
   if (stored.window_ms() != window_ms || tick < stamp) {
     return Took::kUnusual;
   }
   const Bucket* from = &stored;
+  Took took = Took::kHeadOnly;
   if ((tick >> 4) != (stamp >> 4) || oldest_expires(stored.sliding, tick)) {
     copy(stored, image);
     renew_slots(image, units, tick);
     if ((image->sliding.carry != 1) != kBlocks) return Took::kUnusual;
     from = image;
+    took = Took::kAdmitted;
   }
   const uint64_t held =
       kBlocks ? used_of(from->sliding) : blocks_of(from->sliding);
@@ -100,40 +102,46 @@ sliding_take_in(const Bucket& stored, unsigned limit_code, uint32_t units,
   if (!add_units<kBlocks>(&front, cost_units)) {
     return Took::kUnusual;
   }
-  copy(*from, image);
-  static_cast<Meta&>(*image) = meta;
-  std::memcpy(static_cast<void*>(&image->sliding), &front, sizeof(front));
+  std::memcpy(&head->words[0], &meta, sizeof(meta));
+  std::memcpy(&head->words[1], &front, sizeof(front));
   taken->remaining_units = units - static_cast<uint32_t>(used);
   taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
   taken->receipt = now_ms;
-  return Took::kAdmitted;
+  if (took == Took::kAdmitted) {
+    set_head(*head, image);
+  }
+  return took;
 }
 
 // Of quotas above kMaxCount, mostly.
 Took sliding_take_blocks(const Bucket& stored, unsigned limit_code,
                          uint32_t units, uint64_t window_ms,
                          uint32_t cost_units, uint64_t now_ms, Bucket* image,
-                         Taken* taken) noexcept;
+                         Head* head, Taken* taken) noexcept;
 
-// take() of a bucket's copy: what is stored comes out charged in *image, which
-// may be the same one.  A charge changes the first word and the third, and
-// each is put together in a register: what is written in parts and read as a
-// whole has to go through the cache first.
+// take() of a stored bucket: it comes out charged in *image, or, as kHeadOnly,
+// only its head in *head.  Each word of that is put together in a register:
+// what is written in parts and read as a whole has to go through the cache
+// first.
 RATELIMIT_ALWAYS_INLINE Took sliding_take(const Bucket& stored,
                                           unsigned limit_code, uint32_t units,
                                           uint64_t window_ms,
                                           uint32_t cost_units, uint64_t now_ms,
-                                          Bucket* image,
+                                          Bucket* image, Head* head,
                                           Taken* taken) noexcept {
   if (__builtin_expect(stored.sliding.carry != 1, 0)) {
-    Taken other;  // its address goes away, and so it alone is in memory
-    const Took took = sliding_take_blocks(stored, limit_code, units, window_ms,
-                                          cost_units, now_ms, image, &other);
+    // Their addresses go away, and so they alone are in memory.
+    Taken other;
+    Head other_head;
+    const Took took =
+        sliding_take_blocks(stored, limit_code, units, window_ms, cost_units,
+                            now_ms, image, &other_head, &other);
     *taken = other;
+    *head = other_head;
     return took;
   }
   return sliding_take_in<false>(stored, limit_code, units, window_ms,
-                                cost_units, now_ms, image, taken);
+                                cost_units, now_ms, image, head, taken);
 }
 
 }  // namespace ratelimit

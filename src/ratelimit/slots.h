@@ -7,13 +7,7 @@
 #include <cstring>
 
 #include "bucket.h"
-
-// RATELIMIT_NO_SIMD builds the portable path, for machines that lack the other
-// and for a test of it.
-#if defined(__SSE2__) && !defined(RATELIMIT_NO_SIMD)
-#define RATELIMIT_SLOTS_SSE2 1
-#include <emmintrin.h>
-#endif
+#include "simd.h"
 
 namespace ratelimit {
 
@@ -73,7 +67,7 @@ inline int64_t slot_tick(const Bucket& bucket, unsigned slot) {
 
 // Sum of all slots' blocks.
 inline uint64_t blocks_of(const SlidingState& s) {
-#ifdef RATELIMIT_SLOTS_SSE2
+#ifdef RATELIMIT_SSE2
   // A third of the instructions.  Pairs are multiplied by one and added, but
   // as signed numbers: hence the bias.
   const __m128i bias = _mm_set1_epi16(INT16_MIN);
@@ -102,7 +96,7 @@ inline uint64_t blocks_of(const SlidingState& s) {
 
 // Bit i: slot i + 1 holds blocks.
 inline uint32_t older_in_use(const SlidingState& s) {
-#ifdef RATELIMIT_SLOTS_SSE2
+#ifdef RATELIMIT_SSE2
   const __m128i zero = _mm_setzero_si128();
   const auto* p = reinterpret_cast<const __m128i*>(s.counts + 1);
   const __m128i low = _mm_cmpeq_epi16(_mm_loadu_si128(p), zero);

@@ -38,7 +38,7 @@ static_assert(sizeof(StateHeader) == RL_STATE_HEADER_LEN, "as promised");
 
 struct StateBucket {
   uint64_t tag;
-  Bucket bucket;
+  unsigned char bucket[sizeof(Bucket)];
 };
 
 struct StateBlock {
@@ -235,7 +235,8 @@ size_t rl_state_sets(rl_process_t* process, const rl_zone_t* zone,
       if (!copy.is_live(i, now->mono_ms)) {
         continue;
       }
-      const ratelimit::StateBucket entry = {copy.tags[i], copy.buckets[i]};
+      ratelimit::StateBucket entry = {copy.tags[i], {}};
+      std::memcpy(entry.bucket, &copy.buckets[i], sizeof(entry.bucket));
       std::memcpy(out, &entry, sizeof(entry));
       out += sizeof(entry);
       ++block.n;
@@ -294,7 +295,9 @@ const char* rl_state_load(const rl_zone_t* zone, const unsigned char* data,
   *buckets = 0;
   ratelimit::read_blocks(
       reader, header.seed, [&](const ratelimit::StateBucket& entry) {
-        ratelimit::Bucket bucket = entry.bucket;
+        ratelimit::Bucket bucket;
+        std::memcpy(static_cast<void*>(&bucket), entry.bucket,
+                    sizeof(bucket));
         if (!ratelimit::is_sound(bucket)) {
           return;
         }

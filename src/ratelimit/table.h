@@ -1,6 +1,7 @@
 // The bucket table: sets of 31 buckets, each with a header line of its own.
 //
-// A bucket is found by 72 bits of its keyed hash.  Its key, 64 of them, is stored with it and gives the two sets that may hold it; its tag, 8
+// A bucket is found by 72 bits of its keyed hash.  Its key, 64 of them, is
+// stored with it and gives the two sets that may hold it; its tag, 8
 // more bits, stands in the header line, so that a lookup reads two cache
 // lines: 31 tags at once, then the one bucket whose tag is equal.  72 bits are
 // enough: among 10^9 keys two share them with a probability of 10^-4, and
@@ -23,13 +24,9 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__SSE2__) && !defined(RATELIMIT_NO_SIMD)
-#define RATELIMIT_SSE2 1
-#include <emmintrin.h>
-#endif
-
 #include "bucket.h"
 #include "ratelimit.h"
+#include "simd.h"
 
 namespace ratelimit {
 

@@ -137,16 +137,20 @@ Took window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   if (used > shape.units) {
     return Took::kRefused;
   }
+  Took took = Took::kHeadOnly;
   if (left == 0) {
     bucket->set_stamp(now.mono_ms);
-    if (bucket->algorithm == RL_CALENDAR) open_calendar(&w, shape, now);
+    if (bucket->algorithm == RL_CALENDAR) {
+      open_calendar(&w, shape, now);
+      took = Took::kAdmitted;
+    }
     left = left_ms(*bucket, now);
   }
   w.used_units = static_cast<uint32_t>(used);
   taken->remaining_units = shape.units - w.used_units;
   taken->reset_ms = left;
   taken->receipt = bucket->stamp;
-  return Took::kAdmitted;
+  return took;
 }
 
 void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept {

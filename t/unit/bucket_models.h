@@ -107,7 +107,11 @@ struct Store {
       return;
     }
     takes++;
-    if (took != Took::kAdmitted ||
+    const bool head_only = took == Took::kHeadOnly;
+    if ((took != Took::kAdmitted && !head_only) ||
+        (head_only &&
+         std::memcmp(&copy.sliding.counts[1], &bucket.sliding.counts[1],
+                     sizeof(copy) - sizeof(Head)) != 0) ||
         std::memcmp(&copy, &after, sizeof(copy)) != 0 ||
         taken.receipt != receipt ||
         taken.remaining_units != before.remaining_units - cost_units ||

@@ -159,6 +159,40 @@ TEST_P(Crash, AfterAnyInstructionOneSurvivorGoesOn) {
   }
 }
 
+// Of one policy, whose bucket is mostly written without the journal.
+TEST_P(Crash, AfterAnyInstructionOfOnePolicysDecision) {
+  rl_process_t survivor = arena_.join();
+  set_scene(&survivor);
+  const std::vector<rl_item_t> all = items();
+  for (size_t policy = 0; policy < all.size(); ++policy) {
+    const rl_item_t item = all[policy];
+    const uint32_t before = counted(&survivor, item);
+    const Snapshot scene(arena_);
+    rl_process_t process = {};
+    Stepped victim([&] { warm_up(&process); },
+                   [&] { decide(&process, {item}); });
+    if (!kCanStep || !victim.usable()) {
+      GTEST_SKIP() << "no ptrace here";
+    }
+    const std::vector<Snapshot> states = states_of(arena_, &victim, &steps_);
+    victim.kill_and_reap();
+    bool undone = false;
+    bool done = false;
+    for (size_t i = 0; i < states.size(); ++i) {
+      SCOPED_TRACE(i);
+      states[i].restore();
+      ASSERT_EQ(RL_ADMITTED, decide(&survivor, {item}));
+      const uint32_t after = counted(&survivor, item) - before;
+      ASSERT_TRUE(after == 1 || after == 2) << after;
+      undone = undone || after == 1;
+      done = done || after == 2;
+      EXPECT_FALSE(done && after == 1) << "what was charged is gone";
+    }
+    EXPECT_TRUE(undone && done);
+    scene.restore();
+  }
+}
+
 // Two that find the dead one's locks at the same moment, in crossing orders.
 TEST_P(Crash, AfterAnyInstructionTwoSurvivorsGoOn) {
   rl_process_t survivor = arena_.join();
