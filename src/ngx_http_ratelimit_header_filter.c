@@ -16,9 +16,10 @@ static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_tell(
 static ngx_int_t ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
-static ngx_int_t ngx_http_ratelimit_add_item(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
-    ngx_table_elt_t *fields, const rl_item_t *item);
+static ngx_http_ratelimit_always_inline ngx_int_t ngx_http_ratelimit_add_item(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_dialect_t *dialect, ngx_table_elt_t *fields,
+    const rl_item_t *item);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_policies(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
@@ -28,12 +29,19 @@ static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_ietf(
 static ngx_http_ratelimit_noinline u_char *ngx_http_ratelimit_skip(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
-static ngx_int_t ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
+static ngx_http_ratelimit_noinline ngx_int_t
+    ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
-static ngx_int_t ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
+static ngx_http_ratelimit_always_inline ngx_int_t
+    ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
     ngx_table_elt_t *fields, rl_str_t *values, ngx_uint_t n);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_push_fields(
+    ngx_http_request_t *r, ngx_table_elt_t *fields, rl_str_t *values,
+    ngx_uint_t n);
 static ngx_inline void ngx_http_ratelimit_set_field(ngx_table_elt_t *h,
     ngx_table_elt_t *field, rl_str_t *value);
+static ngx_http_ratelimit_noinline void ngx_http_ratelimit_remove_fields(
+    ngx_http_request_t *r, ngx_table_elt_t *fields, ngx_uint_t n);
 static void ngx_http_ratelimit_remove_field(ngx_http_request_t *r,
     ngx_table_elt_t *field);
 
@@ -139,9 +147,9 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
 }
 
 
-/* what a dialect but "ietf" says of one policy */
+/* what a dialect but "ietf" says of one policy; calls would cost 20 each */
 
-static ngx_int_t
+static ngx_http_ratelimit_always_inline ngx_int_t
 ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     ngx_table_elt_t *fields, const rl_item_t *item)
@@ -258,7 +266,7 @@ ngx_http_ratelimit_skip(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+static ngx_http_ratelimit_noinline ngx_int_t
 ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
@@ -288,7 +296,7 @@ ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
+static ngx_http_ratelimit_always_inline ngx_int_t
 ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
     rl_str_t *values, ngx_uint_t n)
 {
@@ -297,9 +305,7 @@ ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
     ngx_table_elt_t  *h;
 
     if (r->upstream) {
-        for (i = 0; i < n; i++) {
-            ngx_http_ratelimit_remove_field(r, &fields[i]);
-        }
+        ngx_http_ratelimit_remove_fields(r, fields, n);
     }
 
     headers = &r->headers_out.headers;
@@ -319,8 +325,19 @@ ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
         return NGX_OK;
     }
 
+    return ngx_http_ratelimit_push_fields(r, fields, values, n);
+}
+
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_push_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
+    rl_str_t *values, ngx_uint_t n)
+{
+    ngx_uint_t        i;
+    ngx_table_elt_t  *h;
+
     for (i = 0; i < n; i++) {
-        h = ngx_list_push(headers);
+        h = ngx_list_push(&r->headers_out.headers);
         if (h == NULL) {
             return NGX_ERROR;
         }
@@ -336,9 +353,26 @@ static ngx_inline void
 ngx_http_ratelimit_set_field(ngx_table_elt_t *h, ngx_table_elt_t *field,
     rl_str_t *value)
 {
-    *h = *field;
+    h->hash = field->hash;
+    h->key = field->key;
     h->value.len = value->len;
     h->value.data = (u_char *) value->data;
+    h->lowcase_key = field->lowcase_key;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+}
+
+
+static ngx_http_ratelimit_noinline void
+ngx_http_ratelimit_remove_fields(ngx_http_request_t *r,
+    ngx_table_elt_t *fields, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        ngx_http_ratelimit_remove_field(r, &fields[i]);
+    }
 }
 
 

@@ -91,6 +91,25 @@ struct Meta {
 };
 static_assert(sizeof(Meta) == 8, "one word");
 
+// As set_stamp() and note_charge() of a copy, for a stamp below 2^48: put
+// together in 5 instructions, not in 13.
+inline uint64_t charged_word(const Meta& meta, uint64_t stamp,
+                             unsigned code) noexcept {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  constexpr uint64_t kKept = uint64_t{31} << 48;  // algorithm, window_hi
+  uint64_t word;
+  std::memcpy(&word, &meta, sizeof(word));
+  return (word & kKept) | stamp | uint64_t{code} << 54;
+#else
+  Meta copy = meta;
+  copy.set_stamp(stamp);
+  copy.note_charge(code);
+  uint64_t word;
+  std::memcpy(&word, &copy, sizeof(word));
+  return word;
+#endif
+}
+
 // Stored.  Trivially copyable; no pointer.
 struct Bucket : Meta {
   union {

@@ -116,8 +116,8 @@ inline void tell_next(const Held& held, const rl_time_t& now,
 }
 
 // Makes the charged bucket, or its head, what the journal is to write.
-inline void note(const rl_item_t& item, const Held& held, Took took,
-                 const Head& head, Journal* journal, size_t i) {
+inline void note(const rl_item_t& item, Held held, Took took, Head head,
+                 Journal* journal, size_t i) {
   const rl_zone_t* zone = item.policy->zone;
   Target* target = &journal->targets[i];
   *target = {zone->id, index_of(zone, held.set), held.index,
@@ -128,9 +128,10 @@ inline void note(const rl_item_t& item, const Held& held, Took took,
   }
 }
 
+// By value, as in refuse(): what has an address is in memory all the time.
 [[gnu::noinline]] void write_one(const rl_process_t* process,
-                                 const rl_item_t& item, const Held& held,
-                                 Took took, const Head& head) {
+                                 const rl_item_t& item, Held held, Took took,
+                                 Head head) {
   Journal* journal = journal_of(process);
   note(item, held, took, head, journal, 0);
   Slot* slot = slot_of(process);
@@ -140,7 +141,7 @@ inline void note(const rl_item_t& item, const Held& held, Took took,
 }
 
 // A refusal that take() has found; false: the long way has to tell.
-[[gnu::noinline]] bool refuse(const rl_process_t* process, const Held& held,
+[[gnu::noinline]] bool refuse(const rl_process_t* process, Held held,
                               const rl_time_t& now, Bucket* image,
                               rl_item_t* item) {
   const bool tells = !item->dry_run;

@@ -94,15 +94,13 @@ sliding_take_in(const Bucket& stored, unsigned limit_code, uint32_t units,
   if (__builtin_expect(used > units, 0)) {
     return Took::kRefused;
   }
-  Meta meta = *from;
-  meta.set_stamp(static_cast<uint64_t>(tick));
-  meta.note_charge(limit_code);
   SlidingFront front;
   std::memcpy(&front, &from->sliding, sizeof(front));
   if (!add_units<kBlocks>(&front, cost_units)) {
     return Took::kUnusual;
   }
-  std::memcpy(&head->words[0], &meta, sizeof(meta));
+  head->words[0] =
+      charged_word(*from, static_cast<uint64_t>(tick), limit_code);
   std::memcpy(&head->words[1], &front, sizeof(front));
   taken->remaining_units = units - static_cast<uint32_t>(used);
   taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
