@@ -22,6 +22,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_ratelimit_api_find_target(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
+static ngx_int_t ngx_http_ratelimit_api_lever_busy(
+    ngx_http_ratelimit_api_call_t *call);
 static ngx_int_t ngx_http_ratelimit_api_parse_lever(
     ngx_http_ratelimit_api_call_t *call, rl_lever_t *lever);
 static ngx_int_t ngx_http_ratelimit_api_parse_for(
@@ -31,7 +33,9 @@ static ngx_int_t ngx_http_ratelimit_api_parse_for(
 ngx_int_t
 ngx_http_ratelimit_api_put_lever(ngx_http_ratelimit_api_call_t *call)
 {
+    int                           rc;
     rl_lever_t                    lever;
+    rl_process_t                 *process;
     ngx_http_ratelimit_target_t   target;
 
     if (ngx_http_ratelimit_api_find_target(call, &target) != NGX_OK
@@ -49,11 +53,20 @@ ngx_http_ratelimit_api_put_lever(ngx_http_ratelimit_api_call_t *call)
         return call->rc;
     }
 
-    if (rl_lever_set(target.zone, &lever, &call->now) != RL_OK) {
+    process = ngx_http_ratelimit_process(call->conf);
+
+    rc = process ? rl_lever_set(process, target.zone, &lever, &call->now)
+                 : RL_BUSY;
+
+    if (rc == RL_ERROR) {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        "a zone has no more than %d levers",
                                        (int) RL_MAX_LEVERS);
         return call->rc;
+    }
+
+    if (rc == RL_BUSY) {
+        return ngx_http_ratelimit_api_lever_busy(call);
     }
 
     ngx_http_ratelimit_api_log(call, "lever of %*s set to %V%s%V",
@@ -70,22 +83,41 @@ ngx_http_ratelimit_api_put_lever(ngx_http_ratelimit_api_call_t *call)
 ngx_int_t
 ngx_http_ratelimit_api_delete_lever(ngx_http_ratelimit_api_call_t *call)
 {
-    ngx_http_ratelimit_target_t  target;
+    int                           rc;
+    rl_process_t                 *process;
+    ngx_http_ratelimit_target_t   target;
 
     if (ngx_http_ratelimit_api_find_target(call, &target) != NGX_OK) {
         return call->rc;
     }
 
-    if (rl_lever_clear(target.zone, target.id) != RL_OK) {
+    process = ngx_http_ratelimit_process(call->conf);
+
+    rc = process ? rl_lever_clear(process, target.zone, target.id) : RL_BUSY;
+
+    if (rc == RL_ERROR) {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
                                        "there is no lever");
         return call->rc;
+    }
+
+    if (rc == RL_BUSY) {
+        return ngx_http_ratelimit_api_lever_busy(call);
     }
 
     ngx_http_ratelimit_api_log(call, "lever of %*s cleared", target.len,
                                target.text);
 
     return ngx_http_ratelimit_api_levers(call);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_lever_busy(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   "the zone is held by a stopped process");
+    return call->rc;
 }
 
 

@@ -19,10 +19,22 @@
 
 #define NGX_HTTP_RATELIMIT_MOVE_SETS      64
 
+/* of a millisecond each: more than a running process holds a lock */
+
+#define NGX_HTTP_RATELIMIT_MOVE_TRIES     100
+
 
 static ngx_int_t ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
     ngx_http_ratelimit_zone_t *old);
-static uint64_t *ngx_http_ratelimit_children(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_ratelimit_join_for(rl_process_t *process,
+    ngx_http_ratelimit_zone_t *zone, rl_zone_t **zones);
+static void ngx_http_ratelimit_expect(ngx_http_ratelimit_zone_t *zone,
+    ngx_http_ratelimit_zone_t *old);
+static void ngx_http_ratelimit_claim(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_zone_t *zone, ngx_http_ratelimit_zone_t *old);
+static uint64_t *ngx_http_ratelimit_copy_lives(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_zone_t *old);
+static uint64_t *ngx_http_ratelimit_workers(ngx_cycle_t *cycle);
 static void ngx_http_ratelimit_move_turn(ngx_event_t *ev);
 static ngx_uint_t ngx_http_ratelimit_have_gone(uint64_t *lives);
 
@@ -32,21 +44,31 @@ static ngx_uint_t ngx_http_ratelimit_have_gone(uint64_t *lives);
 ngx_int_t
 ngx_http_ratelimit_succeed_zone(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old)
 {
-    ngx_http_ratelimit_zone_t  *zone, *old_zone;
+    ngx_http_ratelimit_zone_t  *zone;
 
     zone = shm_zone->data;
-    old_zone = old->data;
 
-    if (ngx_http_ratelimit_complete_move(shm_zone, old_zone) != NGX_OK) {
+    /* what has begun to move must have moved before it moves on */
+
+    if (ngx_http_ratelimit_complete_move(shm_zone, old->data) != NGX_OK) {
         return NGX_ERROR;
     }
 
     zone->next = zone->zone;
-    zone->zone = old_zone->zone;
 
-    rl_zone_succeed(&zone->zone, &zone->next, &zone->older);
+    ngx_http_ratelimit_expect(zone, old->data);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_ratelimit_expect(ngx_http_ratelimit_zone_t *zone,
+    ngx_http_ratelimit_zone_t *old)
+{
+    zone->zone = old->zone;
+
+    rl_zone_expect(&zone->zone, &zone->next, &zone->older);
 }
 
 
@@ -81,39 +103,29 @@ ngx_http_ratelimit_attach_zone(ngx_shm_zone_t *shm_zone,
 
     if (old->zone.next) {
         zone->next = zone->zone;
-        zone->zone = old->zone;
 
-        rl_zone_expect(&zone->zone, &zone->next, &zone->older);
+        ngx_http_ratelimit_expect(zone, old);
     }
 
     return NGX_OK;
 }
 
 
-/* what has begun to move must have moved before another configuration comes */
-
 static ngx_int_t
 ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
     ngx_http_ratelimit_zone_t *old)
 {
-    size_t         size;
+    int            left;
     rl_zone_t     *zones[1];
     rl_time_t      now;
-    ngx_uint_t     left;
+    ngx_uint_t     tries;
     rl_process_t   process;
 
-    if (old->zone.next == NULL) {
+    if (old->zone.next == NULL && old->zone.older == NULL) {
         return NGX_OK;
     }
 
-    ngx_memzero(&process, sizeof(rl_process_t));
-    zones[0] = &old->zone;
-
-    if (rl_process_join(&process,
-                        ngx_http_ratelimit_memory(old->registry, &size),
-                        zones, 1)
-        != RL_OK)
-    {
+    if (ngx_http_ratelimit_join_for(&process, old, zones) != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "ratelimit: zone \"%V\" cannot be moved, too many "
                       "worker processes", &old->name);
@@ -122,7 +134,16 @@ ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
 
     ngx_http_ratelimit_now(&now);
 
-    left = rl_zone_move(&process, &old->zone, NGX_MAX_UINT32_VALUE, &now);
+    tries = 0;
+
+    do {
+        left = rl_zone_move(&process, &old->zone, NGX_MAX_UINT32_VALUE, &now);
+
+        if (left == RL_ERROR) {
+            ngx_msleep(1);
+        }
+
+    } while (left && tries++ < NGX_HTTP_RATELIMIT_MOVE_TRIES);
 
     rl_process_leave(&process);
 
@@ -137,6 +158,25 @@ ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
 }
 
 
+/* the master process is one for a moment only */
+
+static ngx_int_t
+ngx_http_ratelimit_join_for(rl_process_t *process,
+    ngx_http_ratelimit_zone_t *zone, rl_zone_t **zones)
+{
+    size_t  size;
+
+    ngx_memzero(process, sizeof(rl_process_t));
+
+    zones[0] = &zone->zone;
+
+    return rl_process_join(process,
+                           ngx_http_ratelimit_memory(zone->registry, &size),
+                           zones, 1)
+           == RL_OK ? NGX_OK : NGX_ERROR;
+}
+
+
 /*
  * The configuration is in force from now on, and nginx is about to unmap the
  * old memory, in this process and so in all workers to come: it gets a page to
@@ -146,7 +186,7 @@ ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
 ngx_int_t
 ngx_http_ratelimit_keep_older(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
 {
-    ngx_uint_t                  n;
+    ngx_uint_t                  same_size;
     ngx_shm_zone_t             *old;
     ngx_http_ratelimit_zone_t  *zone, *old_zone;
 
@@ -159,37 +199,78 @@ ngx_http_ratelimit_keep_older(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
     old = ngx_http_ratelimit_old_zone(shm_zone);
     old_zone = old->data;
 
-    if (old_zone->zone.next == NULL) {
+    same_size = (old->shm.size == shm_zone->shm.size);
+
+    if (!same_size) {
+        ngx_http_ratelimit_claim(cycle, zone, old_zone);
+    }
+
+    if (old_zone->zone.next) {
+        zone->kept = old_zone->kept;
+        old_zone->kept.addr = NULL;
+
+    } else {
         zone->kept = old->shm;
 
+        /* a size that nginx does not take for the new memory's */
+
         old->shm.size = ngx_pagesize;
+
+        if (old->shm.size == shm_zone->shm.size) {
+            old->shm.size *= 2;
+        }
 
         if (ngx_shm_alloc(&old->shm) != NGX_OK) {
             return NGX_ERROR;
         }
-
-    } else {
-        zone->kept = old_zone->kept;
-        old_zone->kept.addr = NULL;
     }
 
-    if (old->shm.size != shm_zone->shm.size) {
-        zone->lives = ngx_http_ratelimit_children(cycle);
-        return zone->lives ? NGX_OK : NGX_ERROR;
-    }
+    zone->kept.log = cycle->log;
 
-    /* the workers of the configuration before know of the new memory */
+    /* the workers of a configuration of the same size know the new memory */
 
-    for (n = 0; old_zone->lives[n]; n++) { /* void */ }
+    zone->lives = same_size ? ngx_http_ratelimit_copy_lives(cycle, old_zone)
+                            : ngx_http_ratelimit_workers(cycle);
 
-    zone->lives = ngx_palloc(cycle->pool, (n + 1) * sizeof(uint64_t));
-    if (zone->lives == NULL) {
-        return NGX_ERROR;
-    }
+    return zone->lives ? NGX_OK : NGX_ERROR;
+}
 
-    ngx_memcpy(zone->lives, old_zone->lives, (n + 1) * sizeof(uint64_t));
 
-    return NGX_OK;
+/*
+ * Not before, since a configuration that fails must leave the one before as it
+ * was.  Its workers may have begun to move since this one was read.
+ */
+
+static void
+ngx_http_ratelimit_claim(ngx_cycle_t *cycle, ngx_http_ratelimit_zone_t *zone,
+    ngx_http_ratelimit_zone_t *old)
+{
+    ngx_int_t      rc;
+    rl_zone_t     *zones[1];
+    ngx_shm_zone_t shm_zone;
+    rl_process_t   process;
+
+    shm_zone.shm.log = cycle->log;
+
+    do {
+        if (ngx_http_ratelimit_join_for(&process, zone, zones) != NGX_OK) {
+            rc = RL_OK;
+            break;
+        }
+
+        rc = rl_zone_claim(&process, &zone->zone);
+
+        rl_process_leave(&process);
+
+        if (rc == RL_OK) {
+            break;
+        }
+
+        rc = ngx_http_ratelimit_complete_move(&shm_zone, old);
+
+        ngx_http_ratelimit_expect(zone, old);
+
+    } while (rc == NGX_OK);
 }
 
 
@@ -206,7 +287,26 @@ ngx_http_ratelimit_free_kept(void *data)
 
 
 static uint64_t *
-ngx_http_ratelimit_children(ngx_cycle_t *cycle)
+ngx_http_ratelimit_copy_lives(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_zone_t *old)
+{
+    uint64_t    *lives;
+    ngx_uint_t   n;
+
+    for (n = 0; old->lives[n]; n++) { /* void */ }
+
+    lives = ngx_palloc(cycle->pool, (n + 1) * sizeof(uint64_t));
+
+    if (lives) {
+        ngx_memcpy(lives, old->lives, (n + 1) * sizeof(uint64_t));
+    }
+
+    return lives;
+}
+
+
+static uint64_t *
+ngx_http_ratelimit_workers(ngx_cycle_t *cycle)
 {
     uint64_t   *lives;
     ngx_int_t   i;
@@ -222,9 +322,12 @@ ngx_http_ratelimit_children(ngx_cycle_t *cycle)
 
     for (i = 0; i < ngx_last_process; i++) {
 
-        /* a new binary has memory of its own */
+        /* others do not decide, and a new binary has memory of its own */
 
-        if (ngx_processes[i].pid == -1 || ngx_processes[i].detached) {
+        if (ngx_processes[i].pid == -1
+            || ngx_processes[i].name == NULL
+            || ngx_strcmp(ngx_processes[i].name, "worker process") != 0)
+        {
             continue;
         }
 
@@ -250,7 +353,7 @@ ngx_http_ratelimit_await_move(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
 
     zone = shm_zone->data;
 
-    if (zone->zone.next == NULL) {
+    if (zone->zone.next == NULL && zone->zone.older == NULL) {
         return;
     }
 
@@ -266,6 +369,7 @@ ngx_http_ratelimit_await_move(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
 static void
 ngx_http_ratelimit_move_turn(ngx_event_t *ev)
 {
+    int                              left;
     rl_time_t                        now;
     rl_process_t                    *process;
     ngx_shm_zone_t                  *shm_zone;
@@ -279,28 +383,35 @@ ngx_http_ratelimit_move_turn(ngx_event_t *ev)
         return;
     }
 
-    if (zone->zone.next && !ngx_http_ratelimit_have_gone(zone->lives)) {
-        ngx_add_timer(ev, NGX_HTTP_RATELIMIT_MOVE_INTERVAL);
-        return;
-    }
-
     rmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                ngx_http_ratelimit_module);
     process = ngx_http_ratelimit_process(rmcf);
 
+    if (process == NULL
+        || (zone->zone.next && !ngx_http_ratelimit_have_gone(zone->lives)))
+    {
+        ngx_add_timer(ev, NGX_HTTP_RATELIMIT_MOVE_INTERVAL);
+        return;
+    }
+
     ngx_http_ratelimit_now(&now);
 
-    if (rl_zone_begin_move(&zone->zone, &now) == RL_OK) {
+    if (rl_zone_begin_move(process, &zone->zone, &now) == RL_OK) {
         ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
                       "ratelimit: zone \"%V\" moves to %uz bytes",
                       &zone->name, shm_zone->shm.size);
     }
 
-    if (process == NULL
-        || rl_zone_move(process, &zone->zone, NGX_HTTP_RATELIMIT_MOVE_SETS,
-                        &now))
-    {
+    left = rl_zone_move(process, &zone->zone, NGX_HTTP_RATELIMIT_MOVE_SETS,
+                        &now);
+
+    /* others are about it as well, or one that holds a part is stopped */
+
+    if (left == 1) {
         ngx_add_timer(ev, 1);
+
+    } else if (left == RL_ERROR || zone->zone.next) {
+        ngx_add_timer(ev, NGX_HTTP_RATELIMIT_MOVE_INTERVAL);
     }
 }
 

@@ -160,7 +160,7 @@ ngx_http_ratelimit_write_turn(ngx_event_t *ev)
 
     ngx_http_ratelimit_now(&now);
 
-    if (process && rl_zone_move(process, &zone->zone, 0, &now)) {
+    if (process && rl_zone_move(process, &zone->zone, 0, &now) != 0) {
         ngx_add_timer(ev, 100);
         return;
     }

@@ -3,8 +3,11 @@
 // A handful of words in the zone's header, read by every request of the zone
 // and written once in a while.  A reader takes no lock: a lever becomes
 // visible when its id is stored, last; one that is being changed is read with
-// the old value or the new one, and either was in force a moment ago.
+// the old value or the new one, and either was in force a moment ago.  Writers
+// hold the lock of the zone's first set, since a zone that begins to move
+// takes its levers along.
 
+#include "lock.h"
 #include "move.h"
 #include "zone.h"
 
@@ -73,6 +76,25 @@ Lever* claim_lever(ZoneHeader* header, const rl_time_t& now) {
   return nullptr;
 }
 
+// Where the levers are, and stay until `make` has changed them.
+template <class Make>
+int change(rl_process_t* process, const rl_zone_t* zone, const Make& make) {
+  if (process == nullptr) {
+    return make(header_of(zone));
+  }
+  for (;;) {
+    go_on(process);
+    Locks locks(process);
+    const bool taken = locks.take(set_at(zone, 0));
+    if (!has_moved_on(zone)) {
+      const int result = taken ? make(header_of(zone)) : int{RL_BUSY};
+      locks.release_all();
+      return result;
+    }
+    locks.release_all();
+  }
+}
+
 }  // namespace
 
 }  // namespace ratelimit
@@ -80,27 +102,31 @@ Lever* claim_lever(ZoneHeader* header, const rl_time_t& now) {
 using ratelimit::Lever;
 using ratelimit::ZoneHeader;
 
-int rl_lever_set(const rl_zone_t* zone, const rl_lever_t* lever,
-                 const rl_time_t* now) noexcept {
-  ZoneHeader* header = ratelimit::levers_of(zone);
-  Lever* place = ratelimit::find_lever(header, lever->id);
-  if (place == nullptr) {
-    place = ratelimit::claim_lever(header, *now);
-  }
-  if (place == nullptr) {
-    return RL_ERROR;
-  }
-  ratelimit::write(*lever, place);
-  return RL_OK;
+int rl_lever_set(rl_process_t* process, const rl_zone_t* zone,
+                 const rl_lever_t* lever, const rl_time_t* now) noexcept {
+  return ratelimit::change(process, zone, [=](ZoneHeader* header) {
+    Lever* place = ratelimit::find_lever(header, lever->id);
+    if (place == nullptr) {
+      place = ratelimit::claim_lever(header, *now);
+    }
+    if (place == nullptr) {
+      return RL_ERROR;
+    }
+    ratelimit::write(*lever, place);
+    return RL_OK;
+  });
 }
 
-int rl_lever_clear(const rl_zone_t* zone, uint64_t id) noexcept {
-  Lever* place = ratelimit::find_lever(ratelimit::levers_of(zone), id);
-  if (place == nullptr) {
-    return RL_ERROR;
-  }
-  place->id.store(ratelimit::kFreeLever, std::memory_order_release);
-  return RL_OK;
+int rl_lever_clear(rl_process_t* process, const rl_zone_t* zone,
+                   uint64_t id) noexcept {
+  return ratelimit::change(process, zone, [=](ZoneHeader* header) {
+    Lever* place = ratelimit::find_lever(header, id);
+    if (place == nullptr) {
+      return RL_ERROR;
+    }
+    place->id.store(ratelimit::kFreeLever, std::memory_order_release);
+    return RL_OK;
+  });
 }
 
 size_t rl_levers(const rl_zone_t* zone, const rl_time_t* now,

@@ -87,8 +87,29 @@ bool spin_for_lock(const rl_process_t* process, Set* set) {
   return false;
 }
 
+bool lock_soon(const rl_process_t* process, Set* set) {
+  if (spin_for_lock(process, set)) {
+    return true;
+  }
+  const uint32_t owner = set->lock.load(std::memory_order_relaxed);
+  return owner != 0 && owner != kMoved &&
+         take_from_dead(process, set, owner, true);
+}
+
+bool Patience::wait() {
+  const int64_t now_ns = clock_ns();
+  if (give_up_at_ns_ == 0) {
+    give_up_at_ns_ = now_ns + kPatienceNs;
+  } else if (now_ns >= give_up_at_ns_) {
+    return false;
+  }
+  const timespec pause_time = {0, kSleepNs};
+  nanosleep(&pause_time, nullptr);
+  return true;
+}
+
 bool wait_for_lock(const rl_process_t* process, Set* set) {
-  int64_t give_up_at_ns = 0;
+  Patience patience;
   for (unsigned round = 0;; ++round) {
     if (spin_for_lock(process, set)) {
       return true;
@@ -105,14 +126,9 @@ bool wait_for_lock(const rl_process_t* process, Set* set) {
     if (take_from_dead(process, set, owner, round > 0)) {
       return true;
     }
-    const int64_t now_ns = clock_ns();
-    if (give_up_at_ns == 0) {
-      give_up_at_ns = now_ns + kPatienceNs;
-    } else if (now_ns >= give_up_at_ns) {
+    if (!patience.wait()) {
       return false;
     }
-    const timespec pause_time = {0, kSleepNs};
-    nanosleep(&pause_time, nullptr);
   }
 }
 

@@ -20,6 +20,10 @@ namespace ratelimit {
 // Waits as long as a running owner needs.  False: it does not run.
 bool spin_for_lock(const rl_process_t* process, Set* set);
 
+// As long as that, and from a dead owner.  False: a living one has the lock,
+// or its set has moved.
+bool lock_soon(const rl_process_t* process, Set* set);
+
 // Waits for the lock, as lock.cc says.  False: its living owner did not move,
 // or its set did.
 bool wait_for_lock(const rl_process_t* process, Set* set);
@@ -35,6 +39,16 @@ inline bool try_lock(const rl_process_t* process, Set* set) {
 inline void unlock(Set* set) {
   set->lock.store(0, std::memory_order_release);
 }
+
+// How long to wait for a living owner, all in all.
+class Patience {
+ public:
+  // Lets others run for a moment.  False: it was long enough.
+  bool wait();
+
+ private:
+  int64_t give_up_at_ns_ = 0;
+};
 
 // What one decision holds.
 class Locks {
@@ -61,6 +75,17 @@ class Locks {
   }
 
   // In any order, since it does not wait.
+  bool take_soon(Set* set) {
+    if (!try_take(set)) {
+      if (!lock_soon(process_, set)) {
+        return false;
+      }
+      held_[n_++] = set;
+    }
+    return true;
+  }
+
+  // As take_soon, if nobody has it.
   bool try_take(Set* set) {
     uint32_t word = 0;
     if (set->lock.compare_exchange_strong(word, process_->owner,

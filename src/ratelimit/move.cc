@@ -11,11 +11,14 @@
 //    before looking for it in the new memory.  So nobody looks there for a
 //    bucket that the old memory still has.
 //
-// Old locks are taken before new ones and never the other way, so no circle
-// of waiting processes can arise.  A process may be killed at any step: a set
-// is whole in the old memory until it has moved, and whoever takes its lock
-// over moves it once more, over what the dead one wrote, which nobody has
-// looked at.
+// Who moves a set holds its lock and takes those of the new memory, without
+// waiting for them: it starts anew instead.  So no circle of waiting processes
+// can arise.  A process may be killed at any step: a set is whole in the old
+// memory until it has moved, and whoever moves it once more does so over what
+// was written before, which nobody has looked at.
+//
+// The lock of the old memory's first set guards the beginning itself, and the
+// levers, which go along: see rl_zone_begin_move.
 
 #include "move.h"
 
@@ -27,19 +30,8 @@ namespace ratelimit {
 
 namespace {
 
-// Every zone of the process that has begun to move is the new memory from now
-// on, in whatever place it is named.
-void go_on(const rl_process_t* process) {
-  for (size_t i = 0; i < process->nzones; ++i) {
-    rl_zone_t* zone = process->zones[i];
-    if (has_moved_on(zone)) {
-      *zone = *zone->next;
-    }
-  }
-}
-
-// Where the bucket is already, else where carried buckets go.  False: it has
-// to go itself.
+// Where the bucket is already, else where carried buckets go, if it is live.
+// False: nowhere.
 bool place_moved(const rl_zone_t* zone, Set* first, Set* second,
                  const Bucket& bucket, uint8_t tag, uint64_t now_ms,
                  Place* place) {
@@ -51,7 +43,8 @@ bool place_moved(const rl_zone_t* zone, Set* first, Set* second,
       return true;
     }
   }
-  return place_carried(zone, first, second, bucket, now_ms, place);
+  return idle_at_ms(bucket) > now_ms &&
+         place_carried(zone, first, second, bucket, now_ms, place);
 }
 
 // By way of the journal, as everything that must not be half written.
@@ -72,30 +65,29 @@ bool move_bucket(const rl_process_t* process, const rl_zone_t* zone,
   Set* first = set_at(zone, primary_index(bucket.key, zone->sets));
   Set* second = set_at(zone, secondary_index(bucket.key, zone->sets));
   Locks locks(process);
-  if (!locks.take(first < second ? first : second) ||
-      !locks.take(first < second ? second : first)) {
-    locks.release_all();
-    return false;
-  }
+  const bool taken = locks.take_soon(first) && locks.take_soon(second);
   Place place;
-  if (place_moved(zone, first, second, bucket, tag, now_ms, &place)) {
+  if (taken && place_moved(zone, first, second, bucket, tag, now_ms, &place)) {
     put(process, zone, place, bucket, tag);
   }
   locks.release_all();
-  return true;
+  return taken;
 }
 
-// False: a living owner did not move.
+// False: a living process has a lock that is needed, perhaps for a moment.
 bool move_set(const rl_process_t* process, const rl_zone_t* zone,
               uint32_t index, uint64_t now_ms) {
   Set* set = set_at(zone->older, index);
   Locks locks(process);
-  if (has_moved(*set) || !locks.take(set)) {
+  if (has_moved(*set) || !locks.take_soon(set)) {
     return has_moved(*set);
   }
+  // What has become idle since an earlier attempt must not come back.
+  const bool again = set->half_moved != 0;
+  set->half_moved = 1;
   for (uint32_t i = 0; i < kBucketsPerSet && set->occupied >> i & 1; ++i) {
     const Bucket& bucket = set->buckets[i];
-    if (idle_at_ms(bucket) > now_ms &&
+    if ((again || idle_at_ms(bucket) > now_ms) &&
         !move_bucket(process, zone, bucket, set->tags[i], now_ms)) {
       locks.release_all();
       return false;
@@ -105,15 +97,33 @@ bool move_set(const rl_process_t* process, const rl_zone_t* zone,
   return true;
 }
 
+bool move_set_patiently(const rl_process_t* process, const rl_zone_t* zone,
+                        uint32_t index, uint64_t now_ms) {
+  Patience patience;
+  while (!move_set(process, zone, index, now_ms)) {
+    if (!patience.wait()) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
+
+void go_on(const rl_process_t* process) {
+  for (size_t i = 0; i < process->nzones; ++i) {
+    rl_zone_t* zone = process->zones[i];
+    if (has_moved_on(zone)) {
+      *zone = *zone->next;
+    }
+  }
+}
 
 bool bring_over_now(const rl_process_t* process, const rl_zone_t* zone,
                     uint64_t key, uint64_t now_ms) {
-  go_on(process);
-  const rl_zone_t* older = zone->older;
-  return older == nullptr ||
-         (move_set(process, zone, primary_index(key, older->sets), now_ms) &&
-          move_set(process, zone, secondary_index(key, older->sets), now_ms));
+  const uint32_t sets = zone->older->sets;
+  return move_set_patiently(process, zone, primary_index(key, sets), now_ms) &&
+         move_set_patiently(process, zone, secondary_index(key, sets), now_ms);
 }
 
 }  // namespace ratelimit
@@ -121,17 +131,11 @@ bool bring_over_now(const rl_process_t* process, const rl_zone_t* zone,
 using ratelimit::header_of;
 using ratelimit::ZoneHeader;
 
-void rl_zone_succeed(rl_zone_t* zone, rl_zone_t* next,
-                     rl_zone_t* older) noexcept {
+void rl_zone_expect(rl_zone_t* zone, rl_zone_t* next,
+                    rl_zone_t* older) noexcept {
   ZoneHeader* header = header_of(next);
   header->seed[0] = header_of(zone)->seed[0];
   header->seed[1] = header_of(zone)->seed[1];
-  header_of(zone)->next_id.store(next->id, std::memory_order_release);
-  rl_zone_expect(zone, next, older);
-}
-
-void rl_zone_expect(rl_zone_t* zone, rl_zone_t* next,
-                    rl_zone_t* older) noexcept {
   *older = *zone;
   older->next = nullptr;
   older->older = nullptr;
@@ -141,22 +145,40 @@ void rl_zone_expect(rl_zone_t* zone, rl_zone_t* next,
   zone->older = nullptr;
 }
 
-int rl_zone_begin_move(const rl_zone_t* zone, const rl_time_t* now) noexcept {
+int rl_zone_claim(rl_process_t* process, const rl_zone_t* zone) noexcept {
+  // Who does not give the lock away is stopped, and nobody begins meanwhile.
+  ratelimit::Locks locks(process);
+  locks.take(ratelimit::set_at(zone, 0));
+  const bool begun = ratelimit::is_moving(zone);
+  if (!begun) {
+    header_of(zone)->next_id.store(zone->next->id);
+  }
+  locks.release_all();
+  return begun ? RL_ERROR : RL_OK;
+}
+
+int rl_zone_begin_move(rl_process_t* process, const rl_zone_t* zone,
+                       const rl_time_t* now) noexcept {
   const rl_zone_t* next = zone->next;
-  if (next == nullptr || ratelimit::is_moving(zone) ||
-      header_of(zone)->next_id.load(std::memory_order_acquire) != next->id) {
+  ratelimit::Locks locks(process);
+  if (next == nullptr || !locks.take(ratelimit::set_at(zone, 0))) {
     return RL_ERROR;
   }
-  rl_lever_t levers[RL_MAX_LEVERS];
-  const size_t nlevers = rl_levers(zone, now, levers);
-  for (size_t i = 0; i < nlevers; ++i) {
-    rl_lever_set(next, &levers[i], now);
+  const bool begins = !ratelimit::is_moving(zone) &&
+                      header_of(zone)->next_id.load() == next->id;
+  if (begins) {
+    rl_lever_t levers[RL_MAX_LEVERS];
+    const size_t nlevers = rl_levers(zone, now, levers);
+    for (size_t i = 0; i < nlevers; ++i) {
+      rl_lever_set(nullptr, next, &levers[i], now);
+    }
+    // In this order: who goes on finds the new memory waiting for the old
+    // one's buckets.
+    ratelimit::set_moving(next);
+    ratelimit::set_moving(zone);
   }
-  // In this order: who goes on finds the new memory waiting for the old one's
-  // buckets.
-  ratelimit::set_moving(next);
-  ratelimit::set_moving(zone);
-  return RL_OK;
+  locks.release_all();
+  return begins ? RL_OK : RL_ERROR;
 }
 
 int rl_zone_move(rl_process_t* process, const rl_zone_t* zone, uint32_t sets,
@@ -172,9 +194,11 @@ int rl_zone_move(rl_process_t* process, const rl_zone_t* zone, uint32_t sets,
   std::atomic<uint32_t>* moved = &header_of(zone)->moved_sets;
   uint32_t next = moved->load(std::memory_order_acquire);
   while (next < older->sets) {
-    if (sets-- == 0 ||
-        !ratelimit::move_set(process, zone, next, now->mono_ms)) {
+    if (sets-- == 0) {
       return 1;
+    }
+    if (!ratelimit::move_set(process, zone, next, now->mono_ms)) {
+      return RL_ERROR;
     }
     // Somebody else may have been faster, then next is what there is to do.
     if (moved->compare_exchange_strong(next, next + 1)) {

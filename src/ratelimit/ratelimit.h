@@ -190,25 +190,28 @@ int rl_life_is_over(uint64_t life) RL_NOEXCEPT;
  * A zone whose size changes: no decision is made twice, and no count is lost,
  * while some processes still know nothing of the new memory.
  *
- * rl_zone_succeed makes *next, just created, the memory that *zone is to move
- * to, and the zone's secret that of *next; a former *next of other processes
- * is so no longer.  *zone goes on in its old memory.  *older is room for its
- * view, and must, as *next, stay where it is.
- * rl_zone_expect is the same for another view of both memories.
+ * rl_zone_expect makes *next, which rl_zone_create has made or another process
+ * has called this for, the memory that *zone is to move to, and the zone's
+ * secret that of *next.  *zone goes on in its old memory.  *older is room for
+ * its view, and must, as *next, stay where it is.
+ * rl_zone_claim makes it the one: processes that expect another one will not
+ * begin any more.  RL_ERROR: they have begun; then rl_zone_move, and anew.
  * rl_zone_begin_move begins to move, and takes the levers along: for when no
  * process is left that does not know *next.  RL_ERROR: it has begun already,
- * or *next is not what comes next any more.
+ * or *next is not claimed, or a living process holds the zone.
  * From then on *zone becomes *next, wherever a process comes upon it, and
  * every decision moves the buckets that it needs.  rl_zone_move moves the
- * others, this many sets at a time; 0 when there is nothing left to move, and
- * only then may a next move begin.  Where *next has no room for all, the
+ * others, this many sets at a time: 1 while there are more, 0 when nothing is
+ * left to move, and only then may a next move begin; RL_ERROR: a living
+ * process holds what comes next.  Where *next has no room for all, the
  * smallest debts are lost.
+ *
+ * The zones must be among those that the process has joined with.
  */
-void rl_zone_succeed(rl_zone_t *zone, rl_zone_t *next,
-                     rl_zone_t *older) RL_NOEXCEPT;
 void rl_zone_expect(rl_zone_t *zone, rl_zone_t *next,
                     rl_zone_t *older) RL_NOEXCEPT;
-int rl_zone_begin_move(const rl_zone_t *zone,
+int rl_zone_claim(rl_process_t *process, const rl_zone_t *zone) RL_NOEXCEPT;
+int rl_zone_begin_move(rl_process_t *process, const rl_zone_t *zone,
                        const rl_time_t *now) RL_NOEXCEPT;
 int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
                  const rl_time_t *now) RL_NOEXCEPT;
@@ -429,12 +432,14 @@ typedef struct {
 
 /*
  * rl_lever_set replaces the lever of that id.  RL_ERROR: there is no room.
- * rl_lever_clear: RL_ERROR if there is none.
+ * rl_lever_clear: RL_ERROR if there is none.  Both: RL_BUSY as of decisions;
+ * process may be NULL where nobody else uses the zone.
  * rl_levers lists those in force into out[RL_MAX_LEVERS], returns how many.
  */
-int rl_lever_set(const rl_zone_t *zone, const rl_lever_t *lever,
-                 const rl_time_t *now) RL_NOEXCEPT;
-int rl_lever_clear(const rl_zone_t *zone, uint64_t id) RL_NOEXCEPT;
+int rl_lever_set(rl_process_t *process, const rl_zone_t *zone,
+                 const rl_lever_t *lever, const rl_time_t *now) RL_NOEXCEPT;
+int rl_lever_clear(rl_process_t *process, const rl_zone_t *zone,
+                   uint64_t id) RL_NOEXCEPT;
 size_t rl_levers(const rl_zone_t *zone, const rl_time_t *now,
                  rl_lever_t *out) RL_NOEXCEPT;
 

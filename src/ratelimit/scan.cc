@@ -49,6 +49,7 @@ bool find_in(Set* set, uint64_t key, Found* found) {
 int take_bucket(const rl_zone_t* zone, uint64_t key, uint64_t now_ms,
                 Locks* locks, Found* found) {
   do {
+    go_on(locks->process());
     if (!bring_over(locks->process(), zone, key, now_ms)) {
       return RL_ERROR;
     }

@@ -110,6 +110,7 @@ bool locate_in_secondary(const rl_item_t& item, Locks* locks, Seat* seat) {
 bool take_seats(const rl_item_t* items, size_t n, uint64_t now_ms,
                 Locks* locks, Seat* seats) {
   do {
+    go_on(locks->process());
     if (!bring_all_over(items, n, now_ms, locks)) {
       return false;
     }

@@ -193,7 +193,7 @@ void load_levers(const rl_zone_t* zone, const StateHeader& header,
         continue;
       }
     }
-    rl_lever_set(zone, &lever, &now);
+    rl_lever_set(nullptr, zone, &lever, &now);
   }
 }
 

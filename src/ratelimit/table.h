@@ -43,7 +43,8 @@ struct alignas(64) Set {
   std::atomic<uint32_t> lock;  // 0, kMoved or the owner's word
   uint32_t occupied;           // bit i: buckets[i] exists; bit 31 never
   uint32_t idle_hint;          // bit i: the last scan found buckets[i] idle
-  uint32_t spare[5];
+  uint32_t half_moved;         // see move_set()
+  uint32_t spare[4];
   uint8_t tags[32];  // of buckets[i]; the last one is unused
   Bucket buckets[kBucketsPerSet];
 };

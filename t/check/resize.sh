@@ -8,7 +8,7 @@
 
 load_dir resize
 
-# conf SIZE
+# conf SIZE [LISTEN]
 conf() {
     main_conf 2
     echo 'http {'
@@ -19,6 +19,7 @@ conf() {
 
     server {
         listen 127.0.0.1:$port;
+        $2
         location /k { ratelimit minute; ratelimit_headers x-ratelimit; empty_gif; }
         location /ratelimit/ { allow 127.0.0.1; deny all; ratelimit_api write=on; }
     }
@@ -86,6 +87,19 @@ check 'after one with the same size, while that has not moved' \
     same 997 "$(left)"
 reload 256k
 check 'after one with a third size' same 996 "$(left)"
+
+# One that fails when its memory is there already leaves all as it was.
+perl -MIO::Socket::INET -e 'my $s = IO::Socket::INET->new(Listen => 1,
+    LocalAddr => "127.0.0.1:$ARGV[0]") or die; sleep 600' $((port + 1)) &
+blocker=$!
+sleep 0.3
+conf 2m "listen 127.0.0.1:$((port + 1));" > "$dir/nginx.conf"
+kill -HUP "$master"
+check 'a fourth size, in a configuration that fails' \
+    wait_for grep -q 'still could not bind' "$dir/error.log"
+kill "$blocker"
+conf 256k > "$dir/nginx.conf"
+
 check 'a request of the first configuration counts where they do' \
     same 995 "$(finish_held first)"
 check '... and is counted' same 994 "$(left)"
@@ -121,6 +135,8 @@ kill -QUIT "$master"
 wait_for test ! -e "$dir/nginx.pid"
 start
 check 'after a restart' same 488 "$(left)"
-check 'nothing in the log' quiet_log
+check 'nothing else in the log' \
+    same '' "$(grep -E '\[(warn|error|crit|alert|emerg)\]' "$dir/error.log" |
+        grep -v 'bind')"
 
 finish

@@ -238,8 +238,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   for (const Bucket& bucket : buckets) {
     use(&process, &zone.view, bucket, choice);
   }
-  rl_zone_succeed(&zone.view, &smaller.view, &older);
-  require(rl_zone_begin_move(&zone.view, &kNow) == RL_OK);
+  rl_zone_expect(&zone.view, &smaller.view, &older);
+  require(rl_zone_claim(&process, &zone.view) == RL_OK);
+  require(rl_zone_begin_move(&process, &zone.view, &kNow) == RL_OK);
   for (const Bucket& bucket : buckets) {
     use(&process, &zone.view, bucket, choice);
   }

@@ -123,10 +123,11 @@ class World {
     finish_move();
     next_memory_ = std::make_unique<Zone>(size, 2);
     next_ = next_memory_->view;
-    rl_zone_succeed(&zone_, &next_, &older_);
+    rl_zone_expect(&zone_, &next_, &older_);
+    require(rl_zone_claim(&process_, &zone_) == RL_OK);
   }
 
-  void begin_move() { rl_zone_begin_move(&zone_, &now_); }
+  void begin_move() { rl_zone_begin_move(&process_, &zone_, &now_); }
 
   void move(uint32_t sets) { rl_zone_move(&process_, &zone_, sets, &now_); }
 

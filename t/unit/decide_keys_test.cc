@@ -145,7 +145,7 @@ TEST(DecideKeysAlone, LeaveLeversToOthers) {
   Side side(RL_SLIDING);
   const rl_time_t now = at(1000);
   const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000};
-  ASSERT_EQ(RL_OK, rl_lever_set(side.arena.zone(), &lever, &now));
+  ASSERT_EQ(RL_OK, rl_lever_set(&side.process, side.arena.zone(), &lever, &now));
   rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
   const rl_part_t parts[] = {{&side.start, str(kKey)},
                              {&side.start, str(kKey)}};

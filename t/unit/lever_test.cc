@@ -24,7 +24,7 @@ class Lever : public ::testing::Test {
   int set(uint64_t id, rl_lever_kind_e kind, uint32_t value,
           uint64_t until_ms = 0) {
     const rl_lever_t lever = {id, until_ms, kind, value};
-    return rl_lever_set(&zone_, &lever, &now_);
+    return rl_lever_set(nullptr, &zone_, &lever, &now_);
   }
 
   // The quota of 600 units under the levers, for a key; -1: unlimited.
@@ -46,7 +46,7 @@ TEST_F(Lever, NoneLeavesTheQuota) {
   EXPECT_EQ(600, quota());
   rl_lever_t out[RL_MAX_LEVERS];
   EXPECT_EQ(0u, rl_levers(&zone_, &now_, out));
-  EXPECT_EQ(RL_ERROR, rl_lever_clear(&zone_, kPolicyId));
+  EXPECT_EQ(RL_ERROR, rl_lever_clear(nullptr, &zone_, kPolicyId));
 }
 
 TEST_F(Lever, ScalesOfZonePolicyAndKeyMultiply) {
@@ -95,7 +95,7 @@ TEST_F(Lever, IsReplacedAndCleared) {
   rl_lever_t out[RL_MAX_LEVERS];
   ASSERT_EQ(1u, rl_levers(&zone_, &now_, out));
   EXPECT_EQ(kPolicyId, out[0].id);
-  EXPECT_EQ(RL_OK, rl_lever_clear(&zone_, kPolicyId));
+  EXPECT_EQ(RL_OK, rl_lever_clear(nullptr, &zone_, kPolicyId));
   EXPECT_EQ(600, quota());
 }
 
@@ -106,7 +106,7 @@ TEST_F(Lever, RoomIsBoundedAndComesBack) {
   EXPECT_EQ(RL_ERROR, set(kKeyId, RL_LEVER_UNITS, 1));
   now_.mono_ms = 5000;
   EXPECT_EQ(RL_OK, set(kKeyId, RL_LEVER_UNITS, 1)) << "one was over";
-  EXPECT_EQ(RL_OK, rl_lever_clear(&zone_, 100));
+  EXPECT_EQ(RL_OK, rl_lever_clear(nullptr, &zone_, 100));
   EXPECT_EQ(RL_OK, set(kKeyId + 1, RL_LEVER_UNITS, 1)) << "one was cleared";
 }
 

@@ -176,7 +176,7 @@ TEST(State, LeversOutliveARestart) {
       {78, kBase + 1000, RL_LEVER_UNITS, 4},
   };
   for (const rl_lever_t& lever : levers) {
-    rl_lever_set(&before.zone, &lever, &then);
+    rl_lever_set(nullptr, &before.zone, &lever, &then);
   }
   World after;
   const rl_time_t now = {100 * kHour, kWall + 60000};
