@@ -314,7 +314,11 @@ void begin_after_any_instruction(
     const std::function<Act(View*)>& make,
     const std::function<bool(View*, const Policy&, int)>& check) {
   // Each run is as long as its number, so the short test leaves some out.
+#ifdef __SANITIZE_ADDRESS__
+  const size_t stride = 397;
+#else
   const size_t stride = times(1) > 1 ? 1 : 17;
+#endif
   bool done = false;
   size_t steps = 0;
   for (; !done; steps += stride) {
