@@ -245,17 +245,22 @@ static void
 ngx_http_ratelimit_claim(ngx_cycle_t *cycle, ngx_http_ratelimit_zone_t *zone,
     ngx_http_ratelimit_zone_t *old)
 {
-    ngx_int_t      rc;
-    rl_zone_t     *zones[1];
-    ngx_shm_zone_t shm_zone;
-    rl_process_t   process;
+    int              rc;
+    rl_zone_t       *zones[1];
+    ngx_shm_zone_t   shm_zone;
+    rl_process_t     process;
+
+    /* complete_move() only logs to it */
 
     shm_zone.shm.log = cycle->log;
 
-    do {
+    for ( ;; ) {
+
         if (ngx_http_ratelimit_join_for(&process, zone, zones) != NGX_OK) {
-            rc = RL_OK;
-            break;
+            ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
+                          "ratelimit: zone \"%V\" keeps its size, too many "
+                          "worker processes", &zone->name);
+            return;
         }
 
         rc = rl_zone_claim(&process, &zone->zone);
@@ -263,14 +268,15 @@ ngx_http_ratelimit_claim(ngx_cycle_t *cycle, ngx_http_ratelimit_zone_t *zone,
         rl_process_leave(&process);
 
         if (rc == RL_OK) {
-            break;
+            return;
         }
 
-        rc = ngx_http_ratelimit_complete_move(&shm_zone, old);
+        if (ngx_http_ratelimit_complete_move(&shm_zone, old) != NGX_OK) {
+            return;
+        }
 
         ngx_http_ratelimit_expect(zone, old);
-
-    } while (rc == NGX_OK);
+    }
 }
 
 

@@ -50,19 +50,6 @@ END
 END
 }
 
-reload() {
-    local before
-    before=$(workers)
-    conf "$1" > "$dir/nginx.conf"
-    kill -HUP "$master"
-    wait_for renewed "$before"
-}
-
-# renewed PIDS: two workers serve, and none of these.
-renewed() {
-    [ "$(workers | wc -l)" = 2 ] && ! workers | grep -q -x -F "$1"
-}
-
 # keys_of LOCATION: how many keys had how many requests admitted, as in
 # "100 60".
 keys_of() {

@@ -80,6 +80,21 @@ workers() {
     done 2> /dev/null
 }
 
+# reload ARGUMENTS: with what conf prints for them, until two workers of it, and
+# none of before, serve.
+reload() {
+    local before
+    before=$(workers)
+    conf "$@" > "$dir/nginx.conf"
+    kill -HUP "$master"
+    wait_for renewed "$before"
+}
+
+# renewed PIDS: two workers serve, and none of these.
+renewed() {
+    [ "$(workers | wc -l)" = 2 ] && ! workers | grep -q -x -F "$1"
+}
+
 # wait_for COMMAND...: until it succeeds, for at most 30 seconds.
 wait_for() {
     for _ in $(seq 600); do
