@@ -180,6 +180,32 @@ TEST(Locks, CrowdedSetsAndManyPoliciesNeverStop) {
   }
 }
 
+TEST(Locks, OneOfADeadOwnerIsTakenOverAndCounted) {
+  Arena arena(64 * 1024);
+  const Policy policy(arena.zone(), "p", 10, kHour);
+  const rl_item_t item = policy.item("k");
+  Set* set = set_at(arena.zone(),
+                    primary_index(item.bucket.lo, arena.zone()->sets));
+  const pid_t child = fork();
+  if (child == 0) {
+    rl_process_t process = arena.join();
+    Locks locks(&process);
+    locks.take(set);
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  ASSERT_NE(0u, set->lock);
+  rl_process_t process = arena.join();
+  const rl_time_t now = at(1000);
+  rl_item_t items[] = {item};
+  EXPECT_EQ(RL_ADMITTED, rl_decide(&process, items, 1, &now));
+  rl_zone_stats_t stats;
+  rl_zone_stats(arena.zone(), 0, &now, &stats);
+  EXPECT_EQ(1u, stats.lock_takeovers);
+  EXPECT_EQ(0u, set->lock);
+}
+
 TEST(Locks, AStoppedOwnerMakesOthersBusyNotWaitForEver) {
   Arena arena(64 * 1024);
   const Policy policy(arena.zone(), "p", 10, kHour);
