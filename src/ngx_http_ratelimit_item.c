@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_ratelimit_module.h"
+#include "ngx_http_ratelimit_key.h"
 
 
 static ngx_int_t ngx_http_ratelimit_item_quota(ngx_http_request_t *r,

@@ -10,11 +10,9 @@
 #include "ngx_http_ratelimit_key.h"
 
 
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_other_part(
-    ngx_http_request_t *r, ngx_http_ratelimit_value_t *value, rl_part_t *out);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_key_first(
-    ngx_http_request_t *r, ngx_http_ratelimit_key_t *key, u_char *scratch,
-    ngx_uint_t *i, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_first(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_uint_t *i,
+    rl_str_t *out);
 
 
 /* "tag:value" of the first source that yields a value, empty if none does */
@@ -78,6 +76,12 @@ ngx_http_ratelimit_value_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
         return NGX_ERROR;
     }
 
+    if (source && source->core.kind == RL_SOURCE_ARG
+        && rl_is_plain_arg(source->core.name))
+    {
+        value->plain_arg = source->core.name;
+    }
+
     for (i = 0; i < n; i++) {
         rl_hash_start(zone,
                       source ? ngx_http_ratelimit_str(&source[i].prefix)
@@ -89,45 +93,33 @@ ngx_http_ratelimit_value_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
 }
 
 
-/*
- * A value as a part of a key: a tag and what the source yields are not put
- * together for its hash.  scratch is of NGX_HTTP_RATELIMIT_SCRATCH bytes, and
- * must live as long as the part.  NGX_DECLINED: it is empty.
- */
+/* as ngx_http_ratelimit_value_part(), of whatever it is */
 
 ngx_int_t
-ngx_http_ratelimit_value_part(ngx_http_request_t *r,
+ngx_http_ratelimit_any_part(ngx_http_request_t *r,
     ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out)
 {
-    ngx_int_t                     rc;
-    ngx_uint_t                    i;
-    ngx_http_ratelimit_source_t  *source;
+    ngx_int_t   rc;
+    ngx_str_t   s;
+    ngx_uint_t  i;
 
-    out->start = value->starts;
+    if (value->key) {
+        rc = ngx_http_ratelimit_key_first(r, value->key, scratch, &i,
+                                          &out->text);
+        if (rc == NGX_OK) {
+            out->start = &value->starts[i];
+        }
 
-    if (value->key == NULL) {
-        return ngx_http_ratelimit_other_part(r, value, out);
+        return rc;
     }
 
-    source = value->key->sources.elts;
-
-    /* no need to look for escapes first, there is room for them */
-
-    if (source->plain_arg
-        && r->args.len <= NGX_HTTP_RATELIMIT_SCRATCH
-        && rl_key_plain_arg(ngx_http_ratelimit_str(&r->args),
-                            source->core.name, scratch, &out->text))
-    {
-        return NGX_OK;
+    if (ngx_http_ratelimit_value(r, value, &s) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    rc = ngx_http_ratelimit_key_first(r, value->key, scratch, &i, &out->text);
+    out->text = ngx_http_ratelimit_str(&s);
 
-    if (rc == NGX_OK) {
-        out->start += i;
-    }
-
-    return rc;
+    return s.len ? NGX_OK : NGX_DECLINED;
 }
 
 
@@ -158,30 +150,6 @@ ngx_http_ratelimit_written_part(ngx_http_ratelimit_value_t *value,
             return;
         }
     }
-}
-
-
-/* of what is no "ratelimit_key" */
-
-static ngx_int_t
-ngx_http_ratelimit_other_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, rl_part_t *out)
-{
-    ngx_str_t  s;
-
-    if (value->arg.len) {
-        return rl_key_raw_arg(ngx_http_ratelimit_str(&r->args),
-                              ngx_http_ratelimit_str(&value->arg), &out->text)
-               ? NGX_OK : NGX_DECLINED;
-    }
-
-    if (ngx_http_ratelimit_value(r, value, &s) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    out->text = ngx_http_ratelimit_str(&s);
-
-    return s.len ? NGX_OK : NGX_DECLINED;
 }
 
 

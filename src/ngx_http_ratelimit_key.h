@@ -18,7 +18,6 @@ typedef struct {
     ngx_int_t                    index;      /* of a variable, a JWT's claim */
     rl_str_t                     tag;        /* of the chain's first source */
     ngx_str_t                    prefix;     /* "tag:"; empty: untagged */
-    ngx_uint_t                   plain_arg;  /* unsigned  plain_arg:1; */
 } ngx_http_ratelimit_source_t;
 
 
@@ -27,6 +26,39 @@ struct ngx_http_ratelimit_key_s {
     ngx_uint_t                   untagged;   /* unsigned  untagged:1; */
 };
 
+
+/* ngx_http_ratelimit_key.c */
+
+ngx_int_t ngx_http_ratelimit_any_part(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out);
+
+/*
+ * A value as a part of a key: a tag and what the source yields are not put
+ * together for its hash.  scratch is of NGX_HTTP_RATELIMIT_SCRATCH bytes, and
+ * must live as long as the part.  NGX_DECLINED: it is empty.
+ */
+
+static ngx_inline ngx_int_t
+ngx_http_ratelimit_value_part(ngx_http_request_t *r,
+    ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out)
+{
+    out->start = value->starts;
+
+    if (value->arg.len) {
+        return rl_key_raw_arg(ngx_http_ratelimit_str(&r->args),
+                              ngx_http_ratelimit_str(&value->arg), &out->text)
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (value->plain_arg.len
+        && rl_key_plain_arg(ngx_http_ratelimit_str(&r->args),
+                            value->plain_arg, &out->text))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_ratelimit_any_part(r, value, scratch, out);
+}
 
 /* ngx_http_ratelimit_key_source.c */
 

@@ -148,8 +148,6 @@ ngx_http_ratelimit_key_source(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key,
     }
 
     source->tag = *tag;
-    source->plain_arg = source->core.kind == RL_SOURCE_ARG
-                        && rl_is_plain_arg(source->core.name);
 
     if (source->core.kind == RL_SOURCE_VAR) {
         name.len = source->core.name.len;

@@ -67,6 +67,8 @@ typedef struct {
     ngx_http_complex_value_t     complex;
     ngx_str_t                    name;       /* of the variable, or empty */
     ngx_str_t                    arg;        /* it is $arg_NAME, or empty */
+    rl_str_t                     plain_arg;  /* its key's first source is an
+                                                argument of a plain name */
     ngx_int_t                    index;      /* of the variable, or -1 */
     ngx_http_ratelimit_key_t    *key;        /* that defines it, or NULL */
     rl_hash_start_t             *starts;     /* one for each of its sources;
@@ -424,8 +426,6 @@ ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out);
 ngx_int_t ngx_http_ratelimit_value_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
     ngx_http_ratelimit_value_t *value);
-ngx_int_t ngx_http_ratelimit_value_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out);
 void ngx_http_ratelimit_written_part(ngx_http_ratelimit_value_t *value,
     ngx_str_t *text, rl_part_t *out);
 

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_ratelimit_module.h"
+#include "ngx_http_ratelimit_key.h"
 
 
 /* keys are decoded on the stack: this many of them */

@@ -304,9 +304,8 @@ inline const Byte* value_of(const Byte* at, const Byte* end, rl_str_t name) {
   return at + name.len + 1;
 }
 
-// As rl_key_arg, where there are escapes.
-[[gnu::noinline, gnu::cold]] int escaped_arg(rl_str_t query, rl_str_t name,
-                                             Byte* buf, rl_str_t* out) {
+// As rl_key_arg, in all cases.
+int escaped_arg(rl_str_t query, rl_str_t name, Byte* buf, rl_str_t* out) {
   const Byte* at = query.data;
   const Byte* const end = at + query.len;
   while (at != end) {
@@ -374,36 +373,33 @@ int rl_is_plain_arg(rl_str_t name) noexcept {
   return 1;
 }
 
-int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
-               rl_str_t* out) noexcept {
-  return rl_is_plain_arg(name)
-             ? rl_key_plain_arg(query, name, buf, out)
-             : ratelimit::escaped_arg(query, name, buf, out);
-}
-
 // Only "&" separates: where ";" does not for the backend (nowhere since 2021),
 // "k=a;b" is one value, and to cut it would give "k=a;1", "k=a;2", ... one
 // key.
-int rl_key_plain_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
-                     rl_str_t* out) noexcept {
+int rl_key_plain_arg(rl_str_t query, rl_str_t name, rl_str_t* out) noexcept {
   const Byte* at = query.data;
   const Byte* const end = at + query.len;
-
-  // Up to the first escape all is what it looks like.
-  while (at != end) {
-    const Byte* value = ratelimit::value_of(at, end, name);
-    const Byte* const stop = ratelimit::find_any(
-        query.data, value != nullptr ? value : at, end, ratelimit::Marks());
-    if (stop != end && *stop == '%') {
-      return ratelimit::escaped_arg(query, name, buf, out);
+  for (;;) {
+    const Byte* const value = ratelimit::value_of(at, end, name);
+    const Byte* stop;
+    if (value != nullptr) {
+      stop = ratelimit::find_any(query.data, value, end, ratelimit::Marks());
+      if (stop != value && (stop == end || *stop == '&')) {
+        *out = ratelimit::slice(value, stop);
+        return 1;
+      }
+    } else {
+      stop = ratelimit::find_any(query.data, at, end, ratelimit::Marks());
     }
-    if (value != nullptr && value != stop) {
-      *out = ratelimit::slice(value, stop);
-      return 1;
-    }
-    at = stop == end ? end : stop + 1;
+    if (stop == end || *stop == '%') return 0;
+    at = stop + 1;
   }
-  return 0;
+}
+
+int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char* buf,
+               rl_str_t* out) noexcept {
+  return (rl_is_plain_arg(name) && rl_key_plain_arg(query, name, out)) ||
+         ratelimit::escaped_arg(query, name, buf, out);
 }
 
 int rl_key_raw_arg(rl_str_t query, rl_str_t name, rl_str_t* out) noexcept {

@@ -604,7 +604,8 @@ rl_str_t rl_source_tag(rl_source_e kind) RL_NOEXCEPT;
  * values percent-decoded and compared case-sensitively; "+" stays "+"; an
  * invalid escape stays as it is.
  * rl_key_plain_arg: the same for a name that rl_is_plain_arg says to have none
- * of "&", "%" and "=", which so can be compared as it stands.
+ * of "&", "%" and "=", which so can be compared as it stands; but 0 means that
+ * there is none before the first escape, and rl_key_arg has to look.
  * rl_key_raw_arg: what nginx's $arg_NAME is (name in lower case): of the first
  * occurrence, in whatever case, as it stands.
  * rl_key_cookie: of one Cookie field's value, the first non-empty occurrence;
@@ -620,8 +621,7 @@ int rl_key_header(rl_str_t value, rl_str_t *out) RL_NOEXCEPT;
 int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char *buf,
                rl_str_t *out) RL_NOEXCEPT;
 int rl_is_plain_arg(rl_str_t name) RL_NOEXCEPT;
-int rl_key_plain_arg(rl_str_t query, rl_str_t name, unsigned char *buf,
-                     rl_str_t *out) RL_NOEXCEPT;
+int rl_key_plain_arg(rl_str_t query, rl_str_t name, rl_str_t *out) RL_NOEXCEPT;
 int rl_key_raw_arg(rl_str_t query, rl_str_t name, rl_str_t *out) RL_NOEXCEPT;
 int rl_key_cookie(rl_str_t cookie, rl_str_t name, unsigned char *buf,
                   rl_str_t *out) RL_NOEXCEPT;
