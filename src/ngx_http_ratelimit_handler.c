@@ -51,7 +51,9 @@ ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    return ngx_http_ratelimit_preaccess(r, rlcf);
+    return (rlcf->quick && ngx_http_ratelimit_get_record(r) == NULL)
+           ? ngx_http_ratelimit_decide_quickly(r, rlcf)
+           : ngx_http_ratelimit_preaccess(r, rlcf);
 }
 
 
@@ -59,22 +61,8 @@ static ngx_http_ratelimit_noinline ngx_int_t
 ngx_http_ratelimit_preaccess(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf)
 {
-    ngx_int_t  rc;
-
-    rc = (rlcf->quick && ngx_http_ratelimit_get_record(r) == NULL)
-         ? ngx_http_ratelimit_decide_quickly(r, rlcf)
-         : ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
-
-    if (rc == NGX_DECLINED) {
-        r->phase_handler++;
-        return NGX_AGAIN;
-    }
-
-    if (rc != NGX_DONE) {
-        ngx_http_finalize_request(r, rc);
-    }
-
-    return NGX_OK;
+    return ngx_http_ratelimit_go_on(r, ngx_http_ratelimit_decide(r, rlcf,
+                                                      &rlcf->preaccess));
 }
 
 

@@ -450,6 +450,23 @@ ngx_int_t ngx_http_ratelimit_value(ngx_http_request_t *r,
 
 /* ngx_http_ratelimit_handler.c */
 
+/* as ngx_http_core_generic_phase() goes on, of what a decision returned */
+
+static ngx_inline ngx_int_t
+ngx_http_ratelimit_go_on(ngx_http_request_t *r, ngx_int_t rc)
+{
+    if (rc == NGX_DECLINED) {
+        r->phase_handler++;
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
+    }
+
+    return NGX_OK;
+}
+
 ngx_int_t ngx_http_ratelimit_init_handlers(ngx_conf_t *cf);
 void ngx_http_ratelimit_init_phases(ngx_cycle_t *cycle);
 
