@@ -2,9 +2,9 @@
 
 #include <cstring>
 
+#include "charge_head.h"
 #include "gcra.h"
 #include "sliding.h"
-#include "sliding_take.h"
 #include "window.h"
 
 namespace ratelimit {
@@ -91,30 +91,30 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   }
 }
 
-namespace {
-
-Took sliding_take_here(Bucket* bucket, const Shape& shape,
-                       uint32_t cost_units, const rl_time_t& now,
-                       Taken* taken) {
-  Head head;
-  const Took took = sliding_take(*bucket, bucket->limit_code, shape.units,
-                                 shape.window_ms, cost_units, now.mono_ms,
-                                 bucket, &head, taken);
-  if (took == Took::kHeadOnly) set_head(head, bucket);
-  return took;
-}
-
-}  // namespace
-
 Took take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
           const rl_time_t& now, Taken* taken) noexcept {
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_take_here(bucket, shape, cost_units, now, taken);
+      return sliding_take(bucket, shape, cost_units, now, taken);
     case RL_GCRA:
       return gcra_take(bucket, shape, cost_units, now, taken);
     default:
       return window_take(bucket, shape, cost_units, now, taken);
+  }
+}
+
+bool charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
+                 uint32_t cost_units, const rl_time_t& now, Head* head,
+                 Taken* taken) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_charge_head(stored, shape, limit_code, cost_units, now,
+                                 head, taken);
+    case RL_GCRA:
+      return false;  // its debt is not in the head
+    default:
+      return window_charge_head(stored, shape, limit_code, cost_units, now,
+                                head, taken);
   }
 }
 

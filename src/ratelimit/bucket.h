@@ -231,7 +231,6 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
 // What take() makes of a request.
 enum class Took {
   kAdmitted,  // the bucket is charged, *taken says how it stands
-  kHeadOnly,  // as well, and nothing but its head has changed
   kRefused,   // the bucket is spoiled
   kUnusual    // it is spoiled, and nothing is known
 };

@@ -8,10 +8,10 @@
 
 #include "decide.h"
 
+#include "charge_head.h"
 #include "counters.h"
 #include "hash.h"
 #include "seat.h"
-#include "sliding_take.h"
 
 namespace ratelimit {
 
@@ -20,27 +20,29 @@ namespace {
 // Who has more policies than this has other worries than 300 instructions.
 constexpr size_t kShortItems = 8;
 
-// A bucket's place in a set that is locked.
+// A bucket in a set that is locked.
 struct Held {
-  Set* set;  // nullptr: nothing is held
-  uint32_t index;
-  uint32_t is_new;  // the place is free, and a new bucket may take it
-
-  Bucket* bucket() const { return &set->buckets[index]; }
+  Set* set;        // nullptr: nothing is held
+  Bucket* bucket;  // nullptr: it is not there, but a free place for it is
 };
 
+inline Bucket* find_item(const rl_item_t& item, Set* set) {
+  return const_cast<Bucket*>(
+      find_bucket(*set, item.bucket.lo, tag_of(item.bucket)));
+}
+
 // Where the primary set, which is locked, is crowded and does not hold the
-// bucket: its place in the secondary set, and that set locked instead.
-// Nothing if it is not there, or somebody has that lock.
+// bucket: the secondary set, locked instead.  Nothing if it is not there, or
+// somebody has that lock.
 [[gnu::noinline]] Held hold_secondary(const rl_process_t* process,
                                       const rl_item_t& item, Set* primary) {
-  Held held = {secondary_set(item), kNone, false};
+  Held held = {secondary_set(item), nullptr};
   if (held.set != primary && try_lock(process, held.set)) {
-    held.index = find(*held.set, item.bucket.lo, tag_of(item.bucket));
-    if (held.index == kNone) unlock(held.set);
+    held.bucket = find_item(item, held.set);
+    if (held.bucket == nullptr) unlock(held.set);
   }
   unlock(primary);
-  if (held.index == kNone) held.set = nullptr;
+  if (held.bucket == nullptr) held.set = nullptr;
   return held;
 }
 
@@ -52,50 +54,59 @@ RATELIMIT_ALWAYS_INLINE Held hold(const rl_process_t* process,
   Set* set = primary_set(item);
   if (__builtin_expect(!try_lock(process, set), 0) &&
       !(alone && spin_for_lock(process, set))) {
-    return {nullptr, 0, false};
+    return {nullptr, nullptr};
   }
-  const uint32_t index = find(*set, item.bucket.lo, tag_of(item.bucket));
-  if (index != kNone) {
-    return {set, index, false};
+  Bucket* bucket = find_item(item, set);
+  if (__builtin_expect(bucket == nullptr, 0) && is_crowded(*set)) {
+    return hold_secondary(process, item, set);
   }
-  if (!is_crowded(*set)) {
-    return {set, static_cast<uint32_t>(__builtin_ctz(~set->occupied)), true};
-  }
-  return hold_secondary(process, item, set);
+  return {set, bucket};
 }
 
-// take() on a copy, and note_charge().  The default algorithm's is inlined.
-RATELIMIT_ALWAYS_INLINE Took take_copy(const rl_item_t& item, const Held& held,
-                                       const rl_time_t& now, Bucket* image,
-                                       Head* head, Taken* taken) {
-  const Bucket* from = held.bucket();
-  if (held.is_new) {
-    open(image, shape_of(item), now);
-    image->key = item.bucket.lo;
-    from = image;
-  }
+inline unsigned limit_code_of(const rl_item_t& item) {
   const rl_policy_t* policy = item.policy;
-  const unsigned limit_code = item.capacity_units == policy->usual_limit_units
-                                  ? policy->usual_limit_code
-                                  : encode_limit(item.capacity_units);
-  Took took;
-  if (policy->algorithm == RL_SLIDING) {
-    took = sliding_take(*from, limit_code, item.quota.units,
-                        item.quota.window_ms, item.cost_units, now.mono_ms,
-                        image, head, taken);
-  } else {
-    copy(*from, image);
-    image->note_charge(limit_code);
-    Taken other;  // its address goes away, and so it alone is in memory
-    took = take(image, shape_of(item), item.cost_units, now, &other);
-    *taken = other;
-    *head = head_of(*image);
+  return item.capacity_units == policy->usual_limit_units
+             ? policy->usual_limit_code
+             : encode_limit(item.capacity_units);
+}
+
+[[gnu::noinline]] bool take_other_head(const rl_item_t& item,
+                                       const Bucket& stored,
+                                       const rl_time_t& now, Head* head,
+                                       Taken* taken) {
+  return charge_head(stored, shape_of(item), limit_code_of(item),
+                     item.cost_units, now, head, taken);
+}
+
+// What most requests do.  False: nothing is known.
+RATELIMIT_ALWAYS_INLINE bool take_head(const rl_item_t& item,
+                                       const Bucket* stored,
+                                       const rl_time_t& now, Head* head,
+                                       Taken* taken) {
+  if (stored == nullptr) {
+    return false;
   }
-  if (took == Took::kHeadOnly && held.is_new) {
-    set_head(*head, image);
-    return Took::kAdmitted;
+  if (__builtin_expect(item.policy->algorithm == RL_SLIDING &&
+                           stored->sliding.carry == 1,
+                       1)) {
+    return sliding_head<false>(*stored, item.quota.units, item.quota.window_ms,
+                               limit_code_of(item), item.cost_units,
+                               now.mono_ms, head, taken);
   }
+  // Their addresses go away, and so they alone are in memory.
+  Taken other;
+  Head other_head;
+  const bool took = take_other_head(item, *stored, now, &other_head, &other);
+  *taken = other;
+  *head = other_head;
   return took;
+}
+
+// As take(), and note_charge().
+inline Took take_whole(const rl_item_t& item, const Shape& shape,
+                       const rl_time_t& now, Bucket* bucket, Taken* taken) {
+  bucket->note_charge(limit_code_of(item));
+  return take(bucket, shape, item.cost_units, now, taken);
 }
 
 inline void tell_admitted(const Taken& taken, rl_item_t* item) {
@@ -104,57 +115,81 @@ inline void tell_admitted(const Taken& taken, rl_item_t* item) {
   item->limit_units = item->capacity_units;
   item->remaining_units = taken.remaining_units;
   item->retry_after_ms = 0;
+  item->next_ms = 0;
   item->receipt = taken.receipt;
   report_reset(taken.reset_ms, item);
 }
 
 // Of the bucket as it is when all is written.
-inline void tell_next(const Held& held, const rl_time_t& now,
-                      rl_item_t* item) {
-  item->next_ms =
-      item->want_next ? next_ms(*held.bucket(), shape_of(*item), now) : 0;
+[[gnu::noinline]] void tell_next(const Bucket& bucket, const rl_time_t& now,
+                                 rl_item_t* item) {
+  item->next_ms = next_ms(bucket, shape_of(*item), now);
 }
 
-// Makes the charged bucket, or its head, what the journal is to write.
-inline void note(const rl_item_t& item, Held held, Took took, Head head,
-                 Journal* journal, size_t i) {
-  const rl_zone_t* zone = item.policy->zone;
-  Target* target = &journal->targets[i];
-  *target = {zone->id, index_of(zone, held.set), held.index,
-             tag_of(item.bucket)};
-  if (took == Took::kHeadOnly) {
-    target->tag |= kHeadAlone;
-    set_head(head, &journal->images[i]);
-  }
+inline Bucket* free_place(Set* set) {
+  return &set->buckets[__builtin_ctz(~set->occupied)];
 }
 
-// By value, as in refuse(): what has an address is in memory all the time.
-[[gnu::noinline]] void write_one(const rl_process_t* process,
-                                 const rl_item_t& item, Held held, Took took,
-                                 Head head) {
+inline void open_new(const rl_item_t& item, const Shape& shape,
+                     const rl_time_t& now, Bucket* bucket) {
+  open(bucket, shape, now);
+  bucket->key = item.bucket.lo;
+}
+
+// A new bucket alone needs no journal: before it is marked it is not there,
+// and that is one store.  This one is not marked yet.  Nothing if it refuses.
+[[gnu::noinline]] Bucket* open_in_place(const rl_item_t& item,
+                                        const rl_time_t& now, Set* set) {
+  if (item.cost_units > item.capacity_units) return nullptr;
+  Bucket* place = free_place(set);
+  open_new(item, shape_of(item), now, place);
+  return place;
+}
+
+inline void mark_item(const rl_item_t& item, Set* set, const Bucket* bucket) {
+  mark(set, static_cast<uint32_t>(bucket - set->buckets),
+       tag_of(item.bucket));
+}
+
+// The charged bucket becomes target and image i of the journal, *held tells
+// where it goes.  One that refuses leaves them alone.
+inline Took note_whole(const rl_process_t* process,
+                                  const rl_time_t& now, size_t i,
+                                  rl_item_t* item, Held* held) {
+  const Shape shape = shape_of(*item);
   Journal* journal = journal_of(process);
-  note(item, held, took, head, journal, 0);
-  Slot* slot = slot_of(process);
-  begin_commit(slot, 1);
-  write(journal->images[0], journal->targets[0], held.set);
-  end_commit(slot);
+  Bucket* image = &journal->images[i];
+  if (held->bucket == nullptr) {
+    open_new(*item, shape, now, image);
+  } else {
+    copy(*held->bucket, image);
+  }
+  Taken taken;
+  const Took took = take_whole(*item, shape, now, image, &taken);
+  if (took == Took::kAdmitted) {
+    if (held->bucket == nullptr) held->bucket = free_place(held->set);
+    journal->targets[i] =
+        target_of(item->policy->zone, held->bucket, tag_of(item->bucket));
+    tell_admitted(taken, item);
+  }
+  return took;
 }
 
 // A refusal that take() has found; false: the long way has to tell.
-[[gnu::noinline]] bool refuse(const rl_process_t* process, Held held,
-                              const rl_time_t& now, Bucket* image,
-                              rl_item_t* item) {
+bool refuse(const rl_process_t* process, const Held& held,
+            const rl_time_t& now, rl_item_t* item) {
   const bool tells = !item->dry_run;
   if (tells) {
     const Shape shape = shape_of(*item);
-    if (held.is_new) {
-      open(image, shape, now);
+    Bucket bucket;
+    if (held.bucket == nullptr) {
+      open(&bucket, shape, now);
     } else {
-      note_refusal(held.bucket());
-      copy(*held.bucket(), image);
-      adapt(image, shape, now);
+      note_refusal(held.bucket);
+      copy(*held.bucket, &bucket);
+      adapt(&bucket, shape, now);
     }
-    tell(stand(*image, shape, item->cost_units, item->want_next != 0, now),
+    tell(stand(bucket, shape, item->cost_units, item->want_next != 0, now),
          item);
   }
   unlock(held.set);
@@ -164,7 +199,36 @@ inline void note(const rl_item_t& item, Held held, Took took, Head head,
   return tells;
 }
 
+inline void finish_one(const rl_process_t* process, const Held& held,
+                       const rl_time_t& now, rl_item_t* item) {
+  if (__builtin_expect(item->want_next, 0)) {
+    tell_next(*held.bucket, now, item);
+  }
+  unlock(held.set);
+  count_admitted(process, *item, now.mono_ms);
+}
+
 // RL_BUSY here and below: nothing was done, the long way is left.
+[[gnu::noinline]] rl_verdict_e take_one_whole(const rl_process_t* process,
+                                              Held held, const rl_time_t& now,
+                                              rl_item_t* item) {
+  const Took took = note_whole(process, now, 0, item, &held);
+  if (took == Took::kRefused) {
+    return refuse(process, held, now, item) ? RL_REFUSED : RL_BUSY;
+  }
+  if (took == Took::kUnusual) {
+    unlock(held.set);
+    return RL_BUSY;
+  }
+  const Journal* journal = journal_of(process);
+  Slot* slot = slot_of(process);
+  begin_commit(slot, 1);
+  write(journal->images[0], journal->targets[0], held.set, held.bucket);
+  end_commit(slot);
+  finish_one(process, held, now, item);
+  return RL_ADMITTED;
+}
+
 RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
                                               rl_item_t* item,
                                               const rl_time_t& now) {
@@ -175,51 +239,62 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
   if (held.set == nullptr) {
     return RL_BUSY;
   }
-  Bucket* image = &journal_of(process)->images[0];
+  Bucket* bucket = held.bucket;
+  if (kHeadIsOneStore && __builtin_expect(bucket == nullptr, 0)) {
+    bucket = open_in_place(*item, now, held.set);
+  }
   Head head;
   Taken taken;
-  const Took took = take_copy(*item, held, now, image, &head, &taken);
-  if (__builtin_expect(took == Took::kHeadOnly && kHeadIsOneStore, 1)) {
-    store_head(head, held.bucket());
-  } else if (took == Took::kAdmitted || took == Took::kHeadOnly) {
-    write_one(process, *item, held, took, head);
-  } else if (took == Took::kRefused) {
-    return refuse(process, held, now, image, item) ? RL_REFUSED : RL_BUSY;
-  } else {
-    unlock(held.set);
-    return RL_BUSY;
+  if (!kHeadIsOneStore || !take_head(*item, bucket, now, &head, &taken)) {
+    return take_one_whole(process, held, now, item);
   }
-  tell_next(held, now, item);
-  unlock(held.set);
+  store_head(head, bucket);
+  if (__builtin_expect(held.bucket == nullptr, 0)) {
+    mark_item(*item, held.set, bucket);
+  }
   tell_admitted(taken, item);
-  count_admitted(process, *item, now.mono_ms);
+  finish_one(process, {held.set, bucket}, now, item);
   return RL_ADMITTED;
 }
 
-// Whether all admit; *held tells how many sets are locked.
-inline bool take_each(const rl_process_t* process, rl_item_t* items, size_t n,
-                      const rl_time_t& now, Held* places, size_t* held) {
+// How many items from the first one on could be held.
+inline size_t hold_each(const rl_process_t* process, const rl_item_t* items,
+                        size_t n, Held* places) {
+  for (size_t i = 0; i < n; ++i) {
+    if (items[i].cost_units == 0) {
+      return i;
+    }
+    places[i] = hold(process, items[i], false);
+    if (places[i].set == nullptr) {
+      return i;
+    }
+  }
+  return n;
+}
+
+[[gnu::noinline]] Took note_other(const rl_process_t* process,
+                                  const rl_time_t& now, size_t i,
+                                  rl_item_t* item, Held* held) {
+  return note_whole(process, now, i, item, held);
+}
+
+// Whether all admit; then the journal says what is to be written.
+inline bool note_each(const rl_process_t* process, const rl_time_t& now,
+                      rl_item_t* items, size_t n, Held* places) {
   Journal* journal = journal_of(process);
   for (size_t i = 0; i < n; ++i) {
     rl_item_t* item = &items[i];
-    if (item->cost_units == 0) {
-      return false;
-    }
-    const Held place = hold(process, *item, false);
-    if (place.set == nullptr) {
-      return false;
-    }
-    places[i] = place;
-    *held = i + 1;
     Head head;
     Taken taken;
-    const Took took =
-        take_copy(*item, place, now, &journal->images[i], &head, &taken);
-    if (took != Took::kAdmitted && took != Took::kHeadOnly) {
+    if (take_head(*item, places[i].bucket, now, &head, &taken)) {
+      journal->targets[i] =
+          target_of(item->policy->zone, places[i].bucket, kHeadAlone);
+      set_head(head, &journal->images[i]);
+      tell_admitted(taken, item);
+    } else if (note_other(process, now, i, item, &places[i]) !=
+               Took::kAdmitted) {
       return false;
     }
-    note(*item, place, took, head, journal, i);
-    tell_admitted(taken, item);
   }
   return true;
 }
@@ -227,28 +302,23 @@ inline bool take_each(const rl_process_t* process, rl_item_t* items, size_t n,
 rl_verdict_e take_all(const rl_process_t* process, rl_item_t* items, size_t n,
                       const rl_time_t& now) {
   Held places[kShortItems];
-  size_t held = 0;
-  const bool admitted = take_each(process, items, n, now, places, &held);
-  if (admitted) {
-    const Journal* journal = journal_of(process);
-    Slot* slot = slot_of(process);
-    begin_commit(slot, static_cast<uint32_t>(n));
-    for (size_t i = 0; i < n; ++i) {
-      write(journal->images[i], journal->targets[i], places[i].set);
+  const size_t held = hold_each(process, items, n, places);
+  if (held < n || !note_each(process, now, items, n, places)) {
+    for (size_t i = 0; i < held; ++i) {
+      unlock(places[i].set);
     }
-    end_commit(slot);
-    for (size_t i = 0; i < n; ++i) {
-      tell_next(places[i], now, &items[i]);
-    }
-  }
-  while (held > 0) {
-    unlock(places[--held].set);
-  }
-  if (!admitted) {
     return RL_BUSY;
   }
+  const Journal* journal = journal_of(process);
+  Slot* slot = slot_of(process);
+  begin_commit(slot, static_cast<uint32_t>(n));
   for (size_t i = 0; i < n; ++i) {
-    count_admitted(process, items[i], now.mono_ms);
+    write(journal->images[i], journal->targets[i], places[i].set,
+          places[i].bucket);
+  }
+  end_commit(slot);
+  for (size_t i = 0; i < n; ++i) {
+    finish_one(process, places[i], now, &items[i]);
   }
   return RL_ADMITTED;
 }
@@ -266,7 +336,7 @@ rl_verdict_e take_all(const rl_process_t* process, rl_item_t* items, size_t n,
 }
 
 // False: its zone has a lever, for whatever, or is moving.
-RATELIMIT_ALWAYS_INLINE bool find_bucket(rl_item_t* items,
+RATELIMIT_ALWAYS_INLINE bool name_bucket(rl_item_t* items,
                                          const rl_part_t& part, size_t i) {
   rl_item_t* item = &items[i];
   const rl_policy_t* policy = item->policy;
@@ -309,7 +379,7 @@ bool any_is_moving(const rl_item_t* items, size_t n) {
                                                 size_t n,
                                                 const rl_time_t& now) {
   for (size_t i = 0; i < n; ++i) {
-    if (!find_bucket(items, parts[i], i)) {
+    if (!name_bucket(items, parts[i], i)) {
       return RL_LEVERED;
     }
   }
@@ -331,7 +401,7 @@ rl_verdict_e rl_decide_keys(rl_process_t* process, rl_item_t* items,
                             const rl_part_t* parts, size_t n,
                             const rl_time_t* now) noexcept {
   if (n == 1) {
-    if (!ratelimit::find_bucket(items, parts[0], 0)) {
+    if (!ratelimit::name_bucket(items, parts[0], 0)) {
       return RL_LEVERED;
     }
     // As rl_decide, of which a call is spared.

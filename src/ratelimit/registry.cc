@@ -12,7 +12,7 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kRegistryMagic = 0x7972747367657272u;  // "rregstry"
-constexpr uint32_t kRegistryVersion = 1;
+constexpr uint32_t kRegistryVersion = 2;
 
 constexpr uint32_t owner_word(uint32_t slot, uint32_t generation) {
   return generation << kProcessBits | slot;
@@ -96,14 +96,24 @@ bool is_over(const Life& life, bool thorough) {
          (life.start != 0 && life.start != stat.start);
 }
 
+constexpr uint32_t kLinesPerSet = sizeof(Set) / sizeof(Bucket);
+static_assert(sizeof(ZoneHeader) == sizeof(Set), "the header is as a set");
+
 const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
+  const uint32_t set = target.line / kLinesPerSet - 1;
   for (size_t i = 0; i < process->nzones; ++i) {
     const rl_zone_t* zone = memory_of(process->zones[i], target.zone_id);
-    if (zone != nullptr && target.set < zone->sets) {
+    if (zone != nullptr && set < zone->sets) {
       return zone;
     }
   }
   return nullptr;
+}
+
+void write_again(const Bucket& image, const Target& target,
+                 const rl_zone_t* zone) {
+  Set* set = set_at(zone, target.line / kLinesPerSet - 1);
+  write(image, target, set, &set->buckets[target.line % kLinesPerSet - 1]);
 }
 
 // Writes the images that go to zones which the process knows.  True: these
@@ -113,22 +123,22 @@ bool replay(const rl_process_t* process, Journal* journal, uint32_t n) {
   bool all = true;
   for (uint32_t i = 0; i < n; ++i) {
     const Target& target = journal->targets[i];
-    if (target.index >= kBucketsPerSet) {
-      continue;
+    if (target.line % kLinesPerSet == 0) {
+      continue;  // nowhere
     }
     const rl_zone_t* zone = zone_of(process, target);
     if (zone == nullptr) {
       all = false;
       continue;
     }
-    write(journal->images[i], target, set_at(zone, target.set));
+    write_again(journal->images[i], target, zone);
   }
   // Only now, when all are written, are they done: a process that dies here
   // has its claim taken over before anybody takes the dead one's locks.
   std::atomic_signal_fence(std::memory_order_seq_cst);
   for (uint32_t i = 0; i < n && !all; ++i) {
     if (zone_of(process, journal->targets[i]) != nullptr) {
-      journal->targets[i].index = kNone;
+      journal->targets[i].line = 0;
     }
   }
   return all;

@@ -19,7 +19,8 @@
 // saving the old ones.)
 //
 // A decision that changes one bucket, and that in one instruction, needs no
-// journal: see store_head().
+// journal: see store_head(); nor does one that makes one new bucket, which is
+// not there before it is marked, see mark().
 //
 // Only the compiler has to be kept from reordering these steps: a process that
 // the kernel has declared dead has left its processor, and with that all that
@@ -78,23 +79,31 @@ struct alignas(64) Slot {
 // Where an image goes.
 struct Target {
   uint32_t zone_id;
-  uint32_t set;
-  uint32_t index;  // kNone: nowhere
-  uint32_t tag;    // and kHeadAlone
+  uint32_t line;  // of 64 bytes, in the zone's memory; 0: nowhere
+  uint32_t tag;   // and kHeadAlone
 };
 
 // The image is but a head, of a bucket that has its place and tag already.
 constexpr uint32_t kHeadAlone = 1u << 8;
 
-// Writes an image where it goes; doing it twice does no harm.
-inline void write(const Bucket& image, const Target& target, Set* set) {
-  Bucket* bucket = &set->buckets[target.index];
+inline Target target_of(const rl_zone_t* zone, const Bucket* bucket,
+                        uint32_t tag) {
+  const auto offset = reinterpret_cast<const unsigned char*>(bucket) -
+                      static_cast<const unsigned char*>(zone->memory);
+  return {zone->id, static_cast<uint32_t>(offset / 64), tag};
+}
+
+// Writes an image into its bucket, a place of the set; doing it twice does no
+// harm.
+inline void write(const Bucket& image, const Target& target, Set* set,
+                  Bucket* bucket) {
   if ((target.tag & kHeadAlone) != 0) {
     store_head(head_of(image), bucket);
     return;
   }
   copy(image, bucket);
-  mark(set, target.index, static_cast<uint8_t>(target.tag));
+  mark(set, static_cast<uint32_t>(bucket - set->buckets),
+       static_cast<uint8_t>(target.tag));
 }
 
 struct alignas(64) Journal {

@@ -143,10 +143,9 @@ int rl_reset(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,
     ratelimit::Journal* journal = ratelimit::journal_of(process);
     ratelimit::clear(found.set->buckets[found.index], *now,
                      &journal->images[0]);
-    const auto set =
-        static_cast<uint32_t>(found.set - ratelimit::set_at(zone, 0));
-    journal->targets[0] = {zone->id, set, found.index,
-                           found.set->tags[found.index]};
+    journal->targets[0] =
+        ratelimit::target_of(zone, &found.set->buckets[found.index],
+                             found.set->tags[found.index]);
     const ratelimit::Seat seat = {nullptr, nullptr, found.set, found.index,
                                   false};
     ratelimit::commit(process, &seat, 1);

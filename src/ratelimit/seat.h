@@ -130,12 +130,12 @@ inline void set_target(const rl_item_t* items, Seat* seats, size_t n, size_t i,
   if (!seats[i].exists()) {
     place_new(items, seats, n, i, now_ms);
   }
-  journal->targets[i] = {zone->id, index_of(zone, seats[i].set),
-                         seats[i].index, tag_of(items[i].bucket)};
+  journal->targets[i] = target_of(
+      zone, &seats[i].set->buckets[seats[i].index], tag_of(items[i].bucket));
 }
 
 inline void set_no_target(Journal* journal, size_t i) {
-  journal->targets[i].index = kNone;
+  journal->targets[i].line = 0;
 }
 
 // Writes the images of all targets into their seats: all of them or none,
@@ -146,8 +146,9 @@ inline void commit(const rl_process_t* process, const Seat* seats, size_t n) {
   begin_commit(slot, static_cast<uint32_t>(n));
   for (size_t i = 0; i < n; ++i) {
     const Target& target = journal->targets[i];
-    if (target.index != kNone) {
-      write(journal->images[i], target, seats[i].set);
+    if (target.line != 0) {
+      Set* set = seats[i].set;
+      write(journal->images[i], target, set, &set->buckets[seats[i].index]);
     }
   }
   end_commit(slot);

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "sliding_take.h"
+#include "charge_head.h"
 #include "slots.h"
 
 namespace ratelimit {
@@ -74,6 +74,28 @@ inline void advance(Bucket* bucket, uint32_t quota_units, int64_t tick) {
   }
   shift(&bucket->sliding, static_cast<unsigned>(newer),
         static_cast<uint64_t>(stamp & 15));
+}
+
+// Larger ones than the quota needs, as it does once it was cut.
+inline bool has_large_blocks(const SlidingState& s, uint32_t quota_units) {
+  return s.carry != 1 && exponent_of(s) > exponent_for(quota_units);
+}
+
+// Makes the slots those of now_tick, which is not before the last charge's.
+inline void renew_slots(Bucket* bucket, uint32_t quota_units,
+                        int64_t now_tick) {
+  const int64_t stamp = stamp_of(*bucket);
+  const auto newer = static_cast<unsigned>((now_tick >> 4) - (stamp >> 4));
+  if (now_tick - stamp > kTicks) {
+    return clear(bucket, quota_units, now_tick);
+  }
+  if (newer != 0) {
+    // What is more than 17 sub-windows old falls off.
+    shift(&bucket->sliding, newer, static_cast<uint64_t>(stamp & 15));
+  }
+  if (oldest_expires(bucket->sliding, now_tick)) {
+    drop(&bucket->sliding, kOlder);
+  }
 }
 
 // When the oldest `units`, at least 1 and at most all, have left.
@@ -229,15 +251,38 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
   return charged_ms;
 }
 
-Took sliding_take_blocks(const Bucket& stored, unsigned limit_code,
-                         uint32_t units, uint64_t window_ms,
-                         uint32_t cost_units, uint64_t now_ms, Bucket* image,
-                         Head* head, Taken* taken) noexcept {
-  if (exponent_of(stored.sliding) > exponent_for(units)) {
+Took sliding_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+                  const rl_time_t& now, Taken* taken) noexcept {
+  const int64_t tick = tick_of(now.mono_ms, shape.window_ms);
+  if (bucket->window_ms() != shape.window_ms || tick < stamp_of(*bucket) ||
+      has_large_blocks(bucket->sliding, shape.units)) {
     return Took::kUnusual;
   }
-  return sliding_take_in<true>(stored, limit_code, units, window_ms,
-                               cost_units, now_ms, image, head, taken);
+  renew_slots(bucket, shape.units, tick);
+  const uint64_t used = used_of(bucket->sliding) + cost_units;
+  if (used > shape.units) {
+    return Took::kRefused;
+  }
+  bucket->set_stamp(static_cast<uint64_t>(tick));
+  add(&bucket->sliding, cost_units, shape.units);
+  taken->remaining_units = shape.units - static_cast<uint32_t>(used);
+  taken->reset_ms = leave_ms(tick, shape.window_ms) - now.mono_ms;
+  taken->receipt = now.mono_ms;
+  return Took::kAdmitted;
+}
+
+bool sliding_charge_head(const Bucket& stored, const Shape& shape,
+                         unsigned limit_code, uint32_t cost_units,
+                         const rl_time_t& now, Head* head,
+                         Taken* taken) noexcept {
+  if (stored.sliding.carry == 1) {
+    return sliding_head<false>(stored, shape.units, shape.window_ms,
+                               limit_code, cost_units, now.mono_ms, head,
+                               taken);
+  }
+  return !has_large_blocks(stored.sliding, shape.units) &&
+         sliding_head<true>(stored, shape.units, shape.window_ms, limit_code,
+                            cost_units, now.mono_ms, head, taken);
 }
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,

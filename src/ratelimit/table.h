@@ -113,17 +113,25 @@ inline uint32_t match_tags(const uint8_t tags[32], uint8_t tag) {
 #endif
 }
 
-// Where a bucket is in the set, or kNone.
-inline uint32_t find(const Set& set, uint64_t key, uint8_t tag) {
+// A bucket of the set, or nullptr.
+inline const Bucket* find_bucket(const Set& set, uint64_t key, uint8_t tag) {
   uint32_t matches = match_tags(set.tags, tag) & set.occupied;
   while (matches != 0) {
-    const auto i = static_cast<uint32_t>(__builtin_ctz(matches));
-    if (set.buckets[i].key == key) {
-      return i;
+    const Bucket* bucket =
+        set.buckets + static_cast<unsigned>(__builtin_ctz(matches));
+    if (bucket->key == key) {
+      return bucket;
     }
     matches &= matches - 1;
   }
-  return kNone;
+  return nullptr;
+}
+
+// Where it is in the set, or kNone.
+inline uint32_t find(const Set& set, uint64_t key, uint8_t tag) {
+  const Bucket* bucket = find_bucket(set, key, tag);
+  return bucket == nullptr ? kNone
+                           : static_cast<uint32_t>(bucket - set.buckets);
 }
 
 // The place for a new bucket, and what had to go for it.
@@ -144,9 +152,11 @@ struct Place {
 Place choose_place(Set* first, uint32_t first_kept, Set* second,
                    uint32_t second_kept, uint64_t now_ms);
 
-// Makes a bucket, which is written already, one that is found.
+// Makes a bucket, which is written already, one that is found: by one store,
+// after all others.
 inline void mark(Set* set, uint32_t index, uint8_t tag) {
   set->tags[index] = tag;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   set->occupied |= 1u << index;
 }
 

@@ -1,5 +1,7 @@
 #include "window.h"
 
+#include <cstring>
+
 #include "calendar.h"
 
 namespace ratelimit {
@@ -32,6 +34,15 @@ bool is_shape(const Bucket& bucket, const Shape& shape) {
           (bucket.window.months == shape.window_months &&
            bucket.window.tz_ms == shape.tz_ms));
 }
+
+// The first eight bytes of a WindowState, the second word of a Head.
+struct WindowFront {
+  uint32_t window_lo;
+  uint32_t used_units;
+};
+static_assert(offsetof(WindowState, used_units) ==
+                  offsetof(WindowFront, used_units),
+              "as there");
 
 void set_shape(Bucket* bucket, const Shape& shape) {
   bucket->set_window_ms(shape.window_ms);
@@ -137,20 +148,46 @@ Took window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   if (used > shape.units) {
     return Took::kRefused;
   }
-  Took took = Took::kHeadOnly;
   if (left == 0) {
     bucket->set_stamp(now.mono_ms);
-    if (bucket->algorithm == RL_CALENDAR) {
-      open_calendar(&w, shape, now);
-      took = Took::kAdmitted;
-    }
+    if (bucket->algorithm == RL_CALENDAR) open_calendar(&w, shape, now);
     left = left_ms(*bucket, now);
   }
   w.used_units = static_cast<uint32_t>(used);
   taken->remaining_units = shape.units - w.used_units;
   taken->reset_ms = left;
   taken->receipt = bucket->stamp;
-  return took;
+  return Took::kAdmitted;
+}
+
+bool window_charge_head(const Bucket& stored, const Shape& shape,
+                        unsigned limit_code, uint32_t cost_units,
+                        const rl_time_t& now, Head* head,
+                        Taken* taken) noexcept {
+  if (!is_shape(stored, shape) || stored.stamp > now.mono_ms + kClockStepMs) {
+    return false;
+  }
+  WindowFront front;
+  std::memcpy(&front, &stored.window, sizeof(front));
+  uint64_t start = stored.stamp;
+  uint64_t left = front.used_units == 0 ? 0 : left_ms(stored, now);
+  if (left == 0) {
+    if (shape.algorithm == RL_CALENDAR) return false;
+    front.used_units = 0;
+    start = now.mono_ms;
+    left = shape.window_ms;
+  }
+  const uint64_t used = uint64_t{front.used_units} + cost_units;
+  if (used > shape.units) {
+    return false;
+  }
+  front.used_units = static_cast<uint32_t>(used);
+  head->words[0] = charged_word(stored, start, limit_code);
+  std::memcpy(&head->words[1], &front, sizeof(front));
+  taken->remaining_units = shape.units - front.used_units;
+  taken->reset_ms = left;
+  taken->receipt = start;
+  return true;
 }
 
 void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept {

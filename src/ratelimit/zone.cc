@@ -18,9 +18,12 @@ bool holds_a_set(const void* memory, size_t size) {
          size >= sizeof(ZoneHeader) + sizeof(Set);
 }
 
+// Journals name a bucket by its line of 64 bytes, in 32 bits: 256 GiB.
+constexpr size_t kMaxSets = UINT32_MAX / (sizeof(Set) / sizeof(Bucket)) - 1;
+
 uint32_t sets_in(size_t size) {
   const size_t sets = (size - sizeof(ZoneHeader)) / sizeof(Set);
-  return sets > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(sets);
+  return static_cast<uint32_t>(sets > kMaxSets ? kMaxSets : sets);
 }
 
 }  // namespace

@@ -93,10 +93,6 @@ inline Set* set_at(const rl_zone_t* zone, uint32_t index) {
   return static_cast<Set*>(sets) + index;
 }
 
-inline uint32_t index_of(const rl_zone_t* zone, const Set* set) {
-  return static_cast<uint32_t>(set - set_at(zone, 0));
-}
-
 inline void add(std::atomic<uint64_t>* counter, uint64_t n) {
   counter->fetch_add(n, std::memory_order_relaxed);
 }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ratelimit/bucket.h"
+#include "ratelimit/charge_head.h"
 
 namespace ratelimit {
 
@@ -41,7 +42,8 @@ struct Store {
   Bucket bucket;
   Shape shape;
   mutable uint64_t takes = 0;           // decided by take() as well,
-  mutable uint64_t takes_declined = 0;  // or left to the others; and what
+  mutable uint64_t takes_declined = 0;  // or left to the others; by
+  mutable uint64_t heads = 0;           // charge_head(); and what
   mutable uint64_t refusals = 0;        // they refused
   mutable uint64_t refusals_declined = 0;
 
@@ -74,6 +76,7 @@ struct Store {
       const uint64_t charged = charge(&copy, shape, cost_units, now);
       if (receipt != nullptr) *receipt = charged;
       check_take(standing, copy, charged, cost_units, now);
+      check_head(standing, copy, charged, cost_units, now);
     } else {
       check_take_refuses(standing, cost_units, now);
     }
@@ -107,19 +110,40 @@ struct Store {
       return;
     }
     takes++;
-    const bool head_only = took == Took::kHeadOnly;
-    if ((took != Took::kAdmitted && !head_only) ||
-        (head_only &&
-         std::memcmp(&copy.sliding.counts[1], &bucket.sliding.counts[1],
-                     sizeof(copy) - sizeof(Head)) != 0) ||
-        std::memcmp(&copy, &after, sizeof(copy)) != 0 ||
-        taken.receipt != receipt ||
-        taken.remaining_units != before.remaining_units - cost_units ||
-        taken.reset_ms != reset_ms(after, shape, now) ||
+    if (took != Took::kAdmitted ||
+        !is_charged(copy, taken, before, after, receipt, cost_units, now) ||
         next_ms(copy, shape, now) !=
             stand(after, shape, 0, true, now).next_ms) {
       std::abort();
     }
+  }
+
+  // Nor where only the head is made.
+  void check_head(const Standing& before, const Bucket& after,
+                  uint64_t receipt, uint32_t cost_units,
+                  const rl_time_t& now) const {
+    Head head;
+    Taken taken;
+    if (!charge_head(bucket, shape, encode_limit(shape.capacity_units),
+                     cost_units, now, &head, &taken)) {
+      return;
+    }
+    heads++;
+    Bucket copy = bucket;
+    set_head(head, &copy);
+    if (!is_charged(copy, taken, before, after, receipt, cost_units, now)) {
+      std::abort();
+    }
+  }
+
+  bool is_charged(const Bucket& copy, const Taken& taken,
+                  const Standing& before, const Bucket& after,
+                  uint64_t receipt, uint32_t cost_units,
+                  const rl_time_t& now) const {
+    return std::memcmp(&copy, &after, sizeof(copy)) == 0 &&
+           taken.receipt == receipt &&
+           taken.remaining_units == before.remaining_units - cost_units &&
+           taken.reset_ms == reset_ms(after, shape, now);
   }
 
   // And no other refusal.
@@ -127,7 +151,11 @@ struct Store {
                           const rl_time_t& now) const {
     if (cost_units == 0) return;
     Bucket copy = bucket;
+    Head head;
     Taken taken;
+    if (charge_head(bucket, shape, 0, cost_units, now, &head, &taken)) {
+      std::abort();
+    }
     const Took took = take(&copy, shape, cost_units, now, &taken);
     if (took == Took::kUnusual) {
       refusals_declined++;

@@ -269,6 +269,11 @@ TEST(Bucket, TheUsualRequestIsTakenInOneGo) {
     EXPECT_EQ(store.takes, admitted);
     EXPECT_GT(admitted, 30000u);
     EXPECT_EQ(store.takes_declined, 0u);
+    if (algorithm == RL_GCRA) {
+      EXPECT_EQ(store.heads, 0u);
+    } else {
+      EXPECT_GT(store.heads, admitted / 2);
+    }
   }
 }
 

@@ -1,0 +1,93 @@
+// What most charges are: nothing but the bucket's head changes.  To be inlined
+// where decisions are made, the default algorithm's at least: some 40
+// instructions a decision less.
+
+#ifndef RATELIMIT_CHARGE_HEAD_H_
+#define RATELIMIT_CHARGE_HEAD_H_
+
+#include "bytes.h"
+#include "slots.h"
+
+namespace ratelimit {
+
+// Whether the oldest slot holds anything whose tick is more than a window
+// before now_tick, which is in the newest one.
+inline bool oldest_expires(const SlidingState& s, int64_t now_tick) {
+  const uint64_t offset = s.offsets >> (4 * (kOlder - 1));
+  return static_cast<int64_t>(offset) < (now_tick & 15) &&
+         (s.counts[kOlder] | offset) != 0;
+}
+
+// The first eight bytes of a SlidingState, the second word of a Head.
+struct SlidingFront {
+  uint32_t window_lo;
+  uint16_t carry;
+  uint16_t newest;
+};
+static_assert(offsetof(SlidingState, counts) == offsetof(SlidingFront, newest),
+              "as there");
+
+// As add() of sliding.cc; false: the newest slot's count would overflow.
+// kBlocks: units are counted in blocks.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
+                                       uint32_t added_units) {
+  uint64_t blocks = added_units;
+  if (kBlocks) {
+    const unsigned exponent =
+        31u - static_cast<unsigned>(__builtin_clz(front->carry | 1u));
+    const uint32_t mask = mask_of(exponent);
+    const uint32_t rest = (front->carry & mask) + added_units;
+    front->carry = static_cast<uint16_t>(mask + 1 + (rest & mask));
+    blocks = rest >> exponent;
+  }
+  blocks += front->newest;
+  front->newest = static_cast<uint16_t>(blocks);
+  return blocks <= kMaxCount;
+}
+
+// What take() and note_charge() would make of a stored bucket, as its head
+// alone.  False: it refuses, or more would change, or it is not known.  Each
+// word is put together in a register: what is written in parts and read as a
+// whole has to go through the cache first.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE bool sliding_head(const Bucket& stored,
+                                          uint32_t quota_units,
+                                          uint64_t window_ms,
+                                          unsigned limit_code,
+                                          uint32_t cost_units, uint64_t now_ms,
+                                          Head* head, Taken* taken) noexcept {
+  const int64_t tick = tick_of(now_ms, window_ms);
+  const int64_t stamp = stamp_of(stored);
+  if (stored.window_ms() != window_ms || tick < stamp ||
+      (tick >> 4) != (stamp >> 4) || oldest_expires(stored.sliding, tick)) {
+    return false;
+  }
+  const uint64_t held =
+      kBlocks ? used_of(stored.sliding) : blocks_of(stored.sliding);
+  const uint64_t used = held + cost_units;
+  if (__builtin_expect(used > quota_units, 0)) {
+    return false;
+  }
+  SlidingFront front;
+  std::memcpy(&front, &stored.sliding, sizeof(front));
+  if (!add_units<kBlocks>(&front, cost_units)) {
+    return false;
+  }
+  head->words[0] =
+      charged_word(stored, static_cast<uint64_t>(tick), limit_code);
+  std::memcpy(&head->words[1], &front, sizeof(front));
+  taken->remaining_units = quota_units - static_cast<uint32_t>(used);
+  taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
+  taken->receipt = now_ms;
+  return true;
+}
+
+// The same of any bucket.
+bool charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
+                 uint32_t cost_units, const rl_time_t& now, Head* head,
+                 Taken* taken) noexcept;
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_CHARGE_HEAD_H_
