@@ -8,14 +8,28 @@
 
 
 #include "ngx_http_ratelimit_module.h"
+#include "ngx_http_ratelimit_field.h"
 
 
 static ngx_int_t ngx_http_ratelimit_header_filter(ngx_http_request_t *r);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_tell(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_tell_more(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record);
 static ngx_int_t ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_listed(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_dialect_t *dialect);
+static ngx_inline ngx_int_t ngx_http_ratelimit_add_kind(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
+    u_char *skip);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_speaker(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
+static ngx_inline u_char *ngx_http_ratelimit_room(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, size_t len);
 static ngx_http_ratelimit_always_inline ngx_int_t ngx_http_ratelimit_add_item(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, ngx_table_elt_t *fields,
@@ -32,18 +46,6 @@ static ngx_http_ratelimit_noinline u_char *ngx_http_ratelimit_skip(
 static ngx_http_ratelimit_noinline ngx_int_t
     ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
-static ngx_http_ratelimit_always_inline ngx_int_t
-    ngx_http_ratelimit_add_fields(ngx_http_request_t *r,
-    ngx_table_elt_t *fields, rl_str_t *values, ngx_uint_t n);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_push_fields(
-    ngx_http_request_t *r, ngx_table_elt_t *fields, rl_str_t *values,
-    ngx_uint_t n);
-static ngx_inline void ngx_http_ratelimit_set_field(ngx_table_elt_t *h,
-    ngx_table_elt_t *field, rl_str_t *value);
-static ngx_http_ratelimit_noinline void ngx_http_ratelimit_remove_fields(
-    ngx_http_request_t *r, ngx_table_elt_t *fields, ngx_uint_t n);
-static void ngx_http_ratelimit_remove_field(ngx_http_request_t *r,
-    ngx_table_elt_t *field);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -60,10 +62,9 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
         record = ngx_http_ratelimit_get_record(r);
 
         if (record && record->nitems
-            && (record->conf->dialects || record->refused || record->responds)
-            && ngx_http_ratelimit_tell(r, record) != NGX_OK)
+            && (record->conf->dialects || record->refused || record->responds))
         {
-            return NGX_ERROR;
+            return ngx_http_ratelimit_tell(r, record);
         }
     }
 
@@ -75,12 +76,36 @@ static ngx_http_ratelimit_noinline ngx_int_t
 ngx_http_ratelimit_tell(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
-    ngx_uint_t                      i, n;
+    ngx_int_t                       rc;
+    ngx_array_t                    *array;
     ngx_http_ratelimit_dialect_t  **dialects;
 
     if (record->time.mono_ms != ngx_http_ratelimit_mono_ms()) {
         ngx_http_ratelimit_age_record(record);
     }
+
+    array = record->conf->dialects;
+
+    if (record->responds || record->refused || array->nelts != 1) {
+        rc = ngx_http_ratelimit_tell_more(r, record);
+
+    } else {
+        dialects = array->elts;
+        rc = ngx_http_ratelimit_add_dialect(r, record, dialects[0]);
+    }
+
+    return (rc == NGX_OK) ? ngx_http_next_header_filter(r) : NGX_ERROR;
+}
+
+
+/* than what one dialect says of an admission */
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_tell_more(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    ngx_uint_t                      i, n;
+    ngx_http_ratelimit_dialect_t  **dialects;
 
     if (record->responds
         && ngx_http_ratelimit_correct_charges(r, record) != NGX_OK)
@@ -110,18 +135,32 @@ static ngx_int_t
 ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect)
 {
-    u_char           *skip;
-    const rl_item_t  *item;
+    return dialect->policies
+           ? ngx_http_ratelimit_add_listed(r, record, dialect)
+           : ngx_http_ratelimit_add_kind(r, record, dialect, NULL);
+}
 
-    skip = NULL;
 
-    if (dialect->policies) {
-        skip = ngx_http_ratelimit_skip(r, record, dialect);
-        if (skip == NULL) {
-            return NGX_ERROR;
-        }
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_add_listed(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect)
+{
+    u_char  *skip;
+
+    skip = ngx_http_ratelimit_skip(r, record, dialect);
+    if (skip == NULL) {
+        return NGX_ERROR;
     }
 
+    return ngx_http_ratelimit_add_kind(r, record, dialect, skip);
+}
+
+
+static ngx_inline ngx_int_t
+ngx_http_ratelimit_add_kind(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
+    u_char *skip)
+{
     switch (dialect->core.kind) {
 
     case RL_DIALECT_IETF:
@@ -131,8 +170,17 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
         return ngx_http_ratelimit_add_policies(r, record, dialect, skip);
 
     default: /* RL_DIALECT_X, RL_DIALECT_DRAFT3 */
-        break;
+        return ngx_http_ratelimit_add_speaker(r, record, dialect, skip);
     }
+}
+
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_add_speaker(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
+    u_char *skip)
+{
+    const rl_item_t  *item;
 
     item = (record->nitems == 1 && skip == NULL
             && !record->items->policy->hidden)
@@ -147,6 +195,22 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
 }
 
 
+/* the usual response has one dialect's values, short ones, and them once */
+
+static ngx_inline u_char *
+ngx_http_ratelimit_room(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, size_t len)
+{
+    if (record->rendered || len > NGX_HTTP_RATELIMIT_ROOM) {
+        return ngx_pnalloc(r->pool, len);
+    }
+
+    record->rendered = 1;
+
+    return record->values;
+}
+
+
 /* what a dialect but "ietf" says of one policy; calls would cost 20 each */
 
 static ngx_http_ratelimit_always_inline ngx_int_t
@@ -157,23 +221,14 @@ ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     u_char    *buf;
     rl_str_t   values[RL_DIALECT_FIELDS];
 
-    /* of the usual response: it has one dialect's values, and them once */
-
-    buf = record->values;
-
-    if (record->rendered) {
-        buf = ngx_pnalloc(r->pool, RL_VALUES_LEN);
-        if (buf == NULL) {
-            return NGX_ERROR;
-        }
+    buf = ngx_http_ratelimit_room(r, record, RL_VALUES_LEN);
+    if (buf == NULL) {
+        return NGX_ERROR;
     }
-
-    record->rendered = 1;
 
     rl_render_values(&dialect->core, item, &record->time, buf, values);
 
-    return ngx_http_ratelimit_add_fields(r, fields, values,
-                                         dialect->nfields);
+    return ngx_http_ratelimit_add_fields(r, fields, values, RL_DIALECT_FIELDS);
 }
 
 
@@ -215,9 +270,10 @@ ngx_http_ratelimit_add_ietf(ngx_http_request_t *r,
     u_char *skip)
 {
     u_char    *buf;
-    rl_str_t   values[RL_DIALECT_FIELDS];
+    rl_str_t   values[RL_IETF_FIELDS];
 
-    buf = ngx_pnalloc(r->pool, rl_ietf_len(record->items, record->nitems));
+    buf = ngx_http_ratelimit_room(r, record,
+                                  rl_ietf_len(record->items, record->nitems));
     if (buf == NULL) {
         return NGX_ERROR;
     }
@@ -230,7 +286,7 @@ ngx_http_ratelimit_add_ietf(ngx_http_request_t *r,
     }
 
     return ngx_http_ratelimit_add_fields(r, dialect->fields, values,
-                                         dialect->nfields);
+                                         RL_IETF_FIELDS);
 }
 
 
@@ -293,113 +349,6 @@ ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     field.lowcase_key = (u_char *) "retry-after";
 
     return ngx_http_ratelimit_add_fields(r, &field, &value, 1);
-}
-
-
-static ngx_http_ratelimit_always_inline ngx_int_t
-ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
-    rl_str_t *values, ngx_uint_t n)
-{
-    ngx_list_t       *headers;
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
-
-    if (r->upstream) {
-        ngx_http_ratelimit_remove_fields(r, fields, n);
-    }
-
-    headers = &r->headers_out.headers;
-
-    if (headers->last->nelts + n <= headers->nalloc) {
-
-        /* as ngx_list_push(), for all of them at once */
-
-        h = headers->last->elts;
-        h += headers->last->nelts;
-        headers->last->nelts += n;
-
-        for (i = 0; i < n; i++) {
-            ngx_http_ratelimit_set_field(&h[i], &fields[i], &values[i]);
-        }
-
-        return NGX_OK;
-    }
-
-    return ngx_http_ratelimit_push_fields(r, fields, values, n);
-}
-
-
-static ngx_http_ratelimit_noinline ngx_int_t
-ngx_http_ratelimit_push_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
-    rl_str_t *values, ngx_uint_t n)
-{
-    ngx_uint_t        i;
-    ngx_table_elt_t  *h;
-
-    for (i = 0; i < n; i++) {
-        h = ngx_list_push(&r->headers_out.headers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        ngx_http_ratelimit_set_field(h, &fields[i], &values[i]);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_inline void
-ngx_http_ratelimit_set_field(ngx_table_elt_t *h, ngx_table_elt_t *field,
-    rl_str_t *value)
-{
-    h->hash = field->hash;
-    h->key = field->key;
-    h->value.len = value->len;
-    h->value.data = (u_char *) value->data;
-    h->lowcase_key = field->lowcase_key;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-}
-
-
-static ngx_http_ratelimit_noinline void
-ngx_http_ratelimit_remove_fields(ngx_http_request_t *r,
-    ngx_table_elt_t *fields, ngx_uint_t n)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < n; i++) {
-        ngx_http_ratelimit_remove_field(r, &fields[i]);
-    }
-}
-
-
-/* the upstream's field of the same name: two would contradict each other */
-
-static void
-ngx_http_ratelimit_remove_field(ngx_http_request_t *r, ngx_table_elt_t *field)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (h[i].key.len == field->key.len
-                && ngx_strncasecmp(h[i].key.data, field->lowcase_key,
-                                   field->key.len)
-                   == 0)
-            {
-                h[i].hash = 0;
-            }
-        }
-    }
 }
 
 

@@ -274,7 +274,7 @@ ngx_http_ratelimit_init_dialect(ngx_conf_t *cf,
 {
     u_char                        *buf;
     size_t                         size;
-    ngx_uint_t                     i, j, n;
+    ngx_uint_t                     i, j, n, nfields;
     rl_str_t                       name;
     rl_field_t                     names[RL_DIALECT_FIELDS];
     ngx_table_elt_t               *field;
@@ -311,10 +311,9 @@ ngx_http_ratelimit_init_dialect(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
-        dialect->nfields = rl_dialect_names(&dialect->core, name, buf, size,
-                                            names);
+        nfields = rl_dialect_names(&dialect->core, name, buf, size, names);
 
-        for (j = 0; j < dialect->nfields; j++) {
+        for (j = 0; j < nfields; j++) {
             field = &dialect->fields[i * RL_DIALECT_FIELDS + j];
 
             field->hash = 1;

@@ -82,6 +82,8 @@ ngx_http_ratelimit_value_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
         value->plain_arg = source->core.name;
     }
 
+    value->bearer = source && source->core.kind == RL_SOURCE_BEARER;
+
     for (i = 0; i < n; i++) {
         rl_hash_start(zone,
                       source ? ngx_http_ratelimit_str(&source[i].prefix)

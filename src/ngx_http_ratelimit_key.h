@@ -57,6 +57,15 @@ ngx_http_ratelimit_value_part(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    if (value->bearer
+        && r->headers_in.authorization
+        && rl_key_bearer(ngx_http_ratelimit_str(
+                                        &r->headers_in.authorization->value),
+                         &out->text))
+    {
+        return NGX_OK;
+    }
+
     return ngx_http_ratelimit_any_part(r, value, scratch, out);
 }
 

@@ -68,7 +68,8 @@ typedef struct {
     ngx_str_t                    name;       /* of the variable, or empty */
     ngx_str_t                    arg;        /* it is $arg_NAME, or empty */
     rl_str_t                     plain_arg;  /* its key's first source is an
-                                                argument of a plain name */
+                                                argument of a plain name, */
+    ngx_uint_t                   bearer;     /* unsigned  bearer:1;  or that */
     ngx_int_t                    index;      /* of the variable, or -1 */
     ngx_http_ratelimit_key_t    *key;        /* that defines it, or NULL */
     rl_hash_start_t             *starts;     /* one for each of its sources;
@@ -158,7 +159,6 @@ typedef struct {
     ngx_table_elt_t             *fields;     /* without values,
                                                 RL_DIALECT_FIELDS, for
                                                 per-policy as many a policy */
-    ngx_uint_t                   nfields;
     u_char                      *file;
     ngx_uint_t                   line;
 } ngx_http_ratelimit_dialect_t;
@@ -231,6 +231,11 @@ typedef struct {
 #define NGX_HTTP_RATELIMIT_INHERIT_MERGE  2
 
 
+/* what the values of one dialect need, of one policy of "ietf" as well */
+
+#define NGX_HTTP_RATELIMIT_ROOM  128
+
+
 /* one request's */
 
 typedef struct {
@@ -246,7 +251,7 @@ typedef struct {
                                                 response */
     unsigned                     error:1;
     unsigned                     rendered:1; /* values is in use */
-    u_char                       values[RL_VALUES_LEN];
+    u_char                       values[NGX_HTTP_RATELIMIT_ROOM];
 } ngx_http_ratelimit_record_t;
 
 

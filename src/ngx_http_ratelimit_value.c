@@ -53,6 +53,7 @@ ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
     value->name.len = 0;
     value->arg.len = 0;
     value->plain_arg.len = 0;
+    value->bearer = 0;
     value->index = NGX_ERROR;
     value->key = NULL;
 

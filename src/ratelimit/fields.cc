@@ -130,9 +130,15 @@ std::uint64_t add_saturated(std::uint64_t a, std::uint64_t b) {
   return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+// As rl_seconds_up; a division of 32 bits takes a third of the instructions.
+inline std::uint64_t seconds_up(std::uint64_t ms) {
+  return ms < UINT32_MAX - 999 ? (static_cast<std::uint32_t>(ms) + 999) / 1000
+                               : rl_seconds_up(ms);
+}
+
 // As Retry-After where refused, which is at least 1.
 std::uint64_t delta_seconds(std::uint64_t ms, bool refused) {
-  const std::uint64_t seconds = rl_seconds_up(ms);
+  const std::uint64_t seconds = seconds_up(ms);
   return seconds == 0 && refused ? 1 : seconds;
 }
 
@@ -148,6 +154,28 @@ std::uint64_t reset_value(rl_reset_e reset, const rl_item_t& item,
   }
   return delta_seconds(item.reset_ms, !item.admitted);
 }
+
+// As rl_render_values.
+[[gnu::noinline]] std::size_t render_any_values(
+    const rl_dialect_t& dialect, const rl_item_t& item, const rl_time_t& now,
+    Byte* buf, rl_str_t values[RL_DIALECT_FIELDS]) {
+  Writer out{buf};
+  if (dialect.kind == RL_DIALECT_PER_POLICY) {
+    values[0] = put_value(item.quota.window_ms, &out);
+    values[1] = put_limit(item, &out);
+    values[2] = put_value(item.remaining_units, &out);
+  } else {
+    const rl_reset_e reset =
+        dialect.kind == RL_DIALECT_X ? dialect.reset : RL_RESET_DELTA;
+    values[0] = put_limit(item, &out);
+    values[1] = put_value(item.remaining_units, &out);
+    values[2] = put_value(reset_value(reset, item, now), &out);
+  }
+  return static_cast<std::size_t>(out.at - buf);
+}
+
+// Rounded up to seconds it is less than kShortEnd.
+constexpr std::uint64_t kShortResetMs = (kShortEnd - 1) * 1000;
 
 // ---- ietf: structured fields of RFC 9651 (draft -11, sections 3 and 4)
 
@@ -219,6 +247,19 @@ void put_quota(const rl_item_t& item, Writer* out) {
   if (window_s != 0) {
     out->put(kWindowParameter);
     out->put_number(window_s);
+  }
+}
+
+// An item of RateLimit.
+inline void put_rest(const rl_item_t& item, std::uint64_t retry_s,
+                     Writer* out) {
+  put_name(item, out);
+  out->put(kRestParameter);
+  out->put_number(item.remaining_units);
+  const std::uint64_t next_s = seconds_up(item.next_ms);
+  if (next_s != 0 && (retry_s == 0 || next_s <= retry_s)) {
+    out->put(kTimeParameter);
+    out->put_number(next_s);
   }
 }
 
@@ -306,20 +347,22 @@ std::size_t rl_render_values(const rl_dialect_t* dialect,
                              const rl_item_t* item, const rl_time_t* now,
                              unsigned char* buf,
                              rl_str_t values[RL_DIALECT_FIELDS]) noexcept {
-  Writer out{buf};
-  if (dialect->kind == RL_DIALECT_PER_POLICY) {
-    values[0] = ratelimit::put_value(item->quota.window_ms, &out);
-    values[1] = ratelimit::put_limit(*item, &out);
-    values[2] = ratelimit::put_value(item->remaining_units, &out);
-  } else {
-    const rl_reset_e reset =
-        dialect->kind == RL_DIALECT_X ? dialect->reset : RL_RESET_DELTA;
-    values[0] = ratelimit::put_limit(*item, &out);
-    values[1] = ratelimit::put_value(item->remaining_units, &out);
-    values[2] =
-        ratelimit::put_value(ratelimit::reset_value(reset, *item, *now), &out);
+  const rl_policy_t& policy = *item->policy;
+  if (dialect->kind == RL_DIALECT_PER_POLICY ||
+      dialect->reset != RL_RESET_DELTA || !item->admitted ||
+      item->remaining_units >= ratelimit::kShortEnd ||
+      item->reset_ms > ratelimit::kShortResetMs ||
+      item->limit_units != policy.usual_limit_units ||
+      policy.usual_limit_text.len == 0) {
+    return ratelimit::render_any_values(*dialect, *item, *now, buf, values);
   }
-  return static_cast<std::size_t>(out.at - buf);
+  unsigned char* const reset = ratelimit::put_short(item->remaining_units, buf);
+  unsigned char* const end = ratelimit::put_short(
+      (static_cast<unsigned>(item->reset_ms) + 999) / 1000, reset);
+  values[0] = policy.usual_limit_text;
+  values[1] = ratelimit::slice(buf, reset);
+  values[2] = ratelimit::slice(reset, end);
+  return static_cast<std::size_t>(end - buf);
 }
 
 std::size_t rl_ietf_len(const rl_item_t* items, std::size_t n) noexcept {
@@ -333,23 +376,26 @@ std::size_t rl_ietf_len(const rl_item_t* items, std::size_t n) noexcept {
 std::size_t rl_render_ietf(const rl_item_t* items, std::size_t n,
                            const unsigned char* skip,
                            std::uint64_t retry_after_ms, unsigned char* buf,
-                           rl_str_t values[RL_DIALECT_FIELDS]) noexcept {
+                           rl_str_t values[RL_IETF_FIELDS]) noexcept {
   Writer out{buf};
-  if (n == 1 && ratelimit::is_usual(items[0]) &&
+  if (n == 1 && ratelimit::is_usual(items[0]) && retry_after_ms == 0 &&
       ratelimit::is_shown(items[0], skip, 0)) {
+    ratelimit::put_rest(items[0], 0, &out);
     values[0] = items[0].policy->usual_item_text;
-  } else {
-    for (std::size_t i = 0; i < n; i++) {
-      if (!ratelimit::is_shown(items[i], skip, i)) continue;
-      if (out.at != buf) out.put(ratelimit::kSeparator);
-      if (ratelimit::is_usual(items[i])) {
-        out.put(items[i].policy->usual_item_text);
-      } else {
-        ratelimit::put_quota(items[i], &out);
-      }
-    }
-    values[0] = ratelimit::slice(buf, out.at);
+    values[1] = ratelimit::slice(buf, out.at);
+    return values[1].len;
   }
+
+  for (std::size_t i = 0; i < n; i++) {
+    if (!ratelimit::is_shown(items[i], skip, i)) continue;
+    if (out.at != buf) out.put(ratelimit::kSeparator);
+    if (ratelimit::is_usual(items[i])) {
+      out.put(items[i].policy->usual_item_text);
+    } else {
+      ratelimit::put_quota(items[i], &out);
+    }
+  }
+  values[0] = ratelimit::slice(buf, out.at);
 
   unsigned char* const limits = out.at;
   const std::uint64_t retry_s =
@@ -357,14 +403,7 @@ std::size_t rl_render_ietf(const rl_item_t* items, std::size_t n,
   for (std::size_t i = 0; i < n; i++) {
     if (!ratelimit::is_shown(items[i], skip, i)) continue;
     if (out.at != limits) out.put(ratelimit::kSeparator);
-    ratelimit::put_name(items[i], &out);
-    out.put(ratelimit::kRestParameter);
-    out.put_number(items[i].remaining_units);
-    const std::uint64_t next_s = rl_seconds_up(items[i].next_ms);
-    if (next_s != 0 && (retry_s == 0 || next_s <= retry_s)) {
-      out.put(ratelimit::kTimeParameter);
-      out.put_number(next_s);
-    }
+    ratelimit::put_rest(items[i], retry_s, &out);
   }
   values[1] = ratelimit::slice(limits, out.at);
   return static_cast<std::size_t>(out.at - buf);

@@ -165,6 +165,20 @@ inline bool is_plain_bearer(rl_str_t field) {
   return ((first | kCase) & kSevenBytes) == 0x20726572616562;  // "bearer "
 }
 
+// As rl_key_bearer, in all cases.
+[[gnu::noinline]] int odd_bearer(rl_str_t authorization, rl_str_t* out) {
+  const rl_str_t text = credential(authorization, "bearer");
+  const Byte* const end = text.data + text.len;
+  const Byte* begin = text.data;
+  while (begin != end && TokenEnds::has(*begin)) {
+    begin++;
+  }
+  const Byte* const stop = find_any(begin, end, TokenEnds());
+  // A credential with no such byte is no token of RFC 6750, but a credential.
+  if (begin == stop) return yield(text, out);
+  return yield(slice(begin, stop), out);
+}
+
 // Decodes what may be an escape at *at and moves behind it; an escape that is
 // none is its own bytes, one by one.
 Byte take_decoded(const Byte** at, const Byte* end) {
@@ -333,17 +347,7 @@ int rl_key_bearer(rl_str_t authorization, rl_str_t* out) noexcept {
         token, ratelimit::find_any(token, end, ratelimit::TokenEnds()));
     return 1;
   }
-  const rl_str_t text = ratelimit::credential(authorization, "bearer");
-  const Byte* const end = text.data + text.len;
-  const Byte* begin = text.data;
-  while (begin != end && ratelimit::TokenEnds::has(*begin)) {
-    begin++;
-  }
-  const Byte* const stop =
-      ratelimit::find_any(begin, end, ratelimit::TokenEnds());
-  // A credential with no such byte is no token of RFC 6750, but a credential.
-  if (begin == stop) return ratelimit::yield(text, out);
-  return ratelimit::yield(ratelimit::slice(begin, stop), out);
+  return ratelimit::odd_bearer(authorization, out);
 }
 
 int rl_key_basic(rl_str_t authorization, unsigned char* buf,

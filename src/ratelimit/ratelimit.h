@@ -746,7 +746,8 @@ typedef struct {
  */
 #define RL_DIALECT_NAMES_LEN(prefix_len, policy_name_len) \
   (6 * ((prefix_len) + (policy_name_len)) + 52)
-#define RL_DIALECT_FIELDS 3
+#define RL_DIALECT_FIELDS 3  /* of all dialects but ietf */
+#define RL_IETF_FIELDS 2
 size_t rl_dialect_names(const rl_dialect_t *dialect, rl_str_t policy_name,
                         unsigned char *buf, size_t buf_len,
                         rl_field_t out[RL_DIALECT_FIELDS]) RL_NOEXCEPT;
@@ -766,7 +767,7 @@ size_t rl_ietf_len(const rl_item_t *items, size_t n) RL_NOEXCEPT;
 size_t rl_render_ietf(const rl_item_t *items, size_t n,
                       const unsigned char *skip, uint64_t retry_after_ms,
                       unsigned char *buf,
-                      rl_str_t values[RL_DIALECT_FIELDS]) RL_NOEXCEPT;
+                      rl_str_t values[RL_IETF_FIELDS]) RL_NOEXCEPT;
 
 /* Milliseconds as whole seconds, rounded up; Retry-After is at least 1. */
 uint64_t rl_seconds_up(uint64_t ms) RL_NOEXCEPT;

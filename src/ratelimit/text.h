@@ -96,7 +96,9 @@ inline void put_two(unsigned value, Byte* to) {
   std::memcpy(to, &kTwoDigits.text[std::size_t{2} * value], 2);
 }
 
-// A value below 10000, as nearly all limits and seconds are; returns the end.
+// A value below this, as nearly all limits and seconds are; returns the end.
+constexpr unsigned kShortEnd = 10000;
+
 inline Byte* put_short(unsigned value, Byte* to) {
   const unsigned high = value / 100;
   const unsigned low = value % 100;
@@ -127,7 +129,7 @@ struct Writer {
   void put(std::string_view text) { put(text.data(), text.size()); }
   void put(rl_str_t text) { put(text.data, text.len); }
   void put_number(std::uint64_t value) {
-    at = value < 10000 ? put_short(static_cast<unsigned>(value), at)
+    at = value < kShortEnd ? put_short(static_cast<unsigned>(value), at)
                        : at + rl_render_u64(value, at);
   }
 };
