@@ -24,21 +24,17 @@ uint64_t used_units(const Bucket& bucket, uint64_t now_ms) {
 }  // namespace
 
 void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
-  const uint64_t key = bucket->key;
-  std::memset(bucket, 0, sizeof(*bucket));
-  bucket->key = key;
-  bucket->algorithm = static_cast<unsigned>(shape.algorithm) & 3;
-  bucket->limit_code = encode_limit(shape.capacity_units) & 1023;
-  bucket->set_window_ms(shape.window_ms);
-  switch (shape.algorithm) {
-    case RL_SLIDING:
-      sliding_open(bucket, shape, now);
-      break;
-    case RL_GCRA:
-      gcra_open(bucket, shape, now);
-      break;
-    default:
-      window_open(bucket, shape);
+  const unsigned code = encode_limit(shape.capacity_units);
+  if (shape.algorithm == RL_SLIDING) {
+    sliding_open(bucket, bucket->key, shape.units, shape.window_ms, code,
+                 now.mono_ms);
+    return;
+  }
+  start(bucket, bucket->key, shape.algorithm, shape.window_ms, 0, code);
+  if (shape.algorithm == RL_GCRA) {
+    gcra_open(bucket, shape, now);
+  } else {
+    window_open(bucket, shape);
   }
 }
 

@@ -130,6 +130,25 @@ struct Bucket : Meta {
 static_assert(sizeof(Bucket) == 64, "one cache line");
 static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "fits window_hi, _lo");
 
+// A bucket that holds nothing, for a stamp below 2^48; the first word is put
+// together as in charged_word().
+inline void start(Bucket* bucket, uint64_t key, rl_algorithm_e algorithm,
+                  uint64_t window_ms, uint64_t stamp, unsigned code) noexcept {
+  std::memset(static_cast<void*>(bucket), 0, sizeof(*bucket));
+  bucket->key = key;
+  bucket->sliding.window_lo = static_cast<uint32_t>(window_ms);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  const uint64_t word = stamp | uint64_t{algorithm} << 48 |
+                        window_ms >> 32 << 50 | uint64_t{code} << 54;
+  std::memcpy(static_cast<void*>(bucket), &word, sizeof(word));
+#else
+  bucket->set_stamp(stamp);
+  bucket->algorithm = static_cast<unsigned>(algorithm) & 3;
+  bucket->window_hi = (window_ms >> 32) & 7;
+  bucket->note_charge(code);
+#endif
+}
+
 // In the pieces that are written: a load of what several stores have written
 // waits until all of them are in the cache.
 inline void copy(const Bucket& from, Bucket* to) noexcept {

@@ -10,6 +10,16 @@
 
 namespace ratelimit {
 
+// open(), of that algorithm.
+inline void sliding_open(Bucket* bucket, uint64_t key, uint32_t quota_units,
+                         uint64_t window_ms, unsigned limit_code,
+                         uint64_t now_ms) noexcept {
+  start(bucket, key, RL_SLIDING, window_ms,
+        static_cast<uint64_t>(tick_of(now_ms, window_ms)), limit_code);
+  bucket->sliding.carry =
+      static_cast<uint16_t>(1u << exponent_for(quota_units));
+}
+
 // Whether the oldest slot holds anything whose tick is more than a window
 // before now_tick, which is in the newest one.
 inline bool oldest_expires(const SlidingState& s, int64_t now_tick) {

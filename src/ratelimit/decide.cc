@@ -142,7 +142,12 @@ inline void open_new(const rl_item_t& item, const Shape& shape,
                                         const rl_time_t& now, Set* set) {
   if (item.cost_units > item.capacity_units) return nullptr;
   Bucket* place = free_place(set);
-  open_new(item, shape_of(item), now, place);
+  if (item.policy->algorithm == RL_SLIDING) {
+    sliding_open(place, item.bucket.lo, item.quota.units, item.quota.window_ms,
+                 0, now.mono_ms);
+  } else {
+    open_new(item, shape_of(item), now, place);
+  }
   return place;
 }
 

@@ -356,7 +356,8 @@ std::size_t rl_render_values(const rl_dialect_t* dialect,
       policy.usual_limit_text.len == 0) {
     return ratelimit::render_any_values(*dialect, *item, *now, buf, values);
   }
-  unsigned char* const reset = ratelimit::put_short(item->remaining_units, buf);
+  unsigned char* const reset =
+      ratelimit::put_short(item->remaining_units, buf);
   unsigned char* const end = ratelimit::put_short(
       (static_cast<unsigned>(item->reset_ms) + 999) / 1000, reset);
   values[0] = policy.usual_limit_text;

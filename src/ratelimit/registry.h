@@ -88,8 +88,9 @@ constexpr uint32_t kHeadAlone = 1u << 8;
 
 inline Target target_of(const rl_zone_t* zone, const Bucket* bucket,
                         uint32_t tag) {
-  const auto offset = reinterpret_cast<const unsigned char*>(bucket) -
-                      static_cast<const unsigned char*>(zone->memory);
+  const auto offset = static_cast<size_t>(
+      reinterpret_cast<const unsigned char*>(bucket) -
+      static_cast<const unsigned char*>(zone->memory));
   return {zone->id, static_cast<uint32_t>(offset / 64), tag};
 }
 

@@ -188,11 +188,6 @@ uint64_t all_left_ms(const Bucket& bucket) {
 
 }  // namespace
 
-void sliding_open(Bucket* bucket, const Shape& shape,
-                  const rl_time_t& now) noexcept {
-  clear(bucket, shape.units, tick_of(now.mono_ms, shape.window_ms));
-}
-
 bool sliding_adapt(Bucket* bucket, const Shape& shape,
                    const rl_time_t& now) noexcept {
   const int64_t now_tick = tick_of(now.mono_ms, shape.window_ms);

@@ -46,9 +46,6 @@
 
 namespace ratelimit {
 
-void sliding_open(Bucket* bucket, const Shape& shape,
-                  const rl_time_t& now) noexcept;
-
 // What has not left by a changed window stays in use: each sub-window's units
 // become ones charged when the last of them was, to within a 256th of the old
 // window.  None leaves before the new window lets it; each leaves at most
