@@ -103,8 +103,8 @@ struct Store {
                   const rl_time_t& now) const {
     Bucket copy = bucket;
     Taken taken;
-    copy.note_charge(encode_limit(shape.capacity_units));
-    const Took took = take(&copy, shape, cost_units, now, &taken);
+    const Took took = take(&copy, shape, encode_limit(shape.capacity_units),
+                           cost_units, now, &taken);
     if (took == Took::kUnusual) {
       takes_declined++;
       return;
@@ -156,7 +156,7 @@ struct Store {
     if (charge_head(bucket, shape, 0, cost_units, now, &head, &taken)) {
       std::abort();
     }
-    const Took took = take(&copy, shape, cost_units, now, &taken);
+    const Took took = take(&copy, shape, 0, cost_units, now, &taken);
     if (took == Took::kUnusual) {
       refusals_declined++;
       return;
