@@ -87,11 +87,13 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   }
 }
 
-Took take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
-          const rl_time_t& now, Taken* taken) noexcept {
+Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+          uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept {
+  if (shape.algorithm == RL_SLIDING) {
+    return sliding_take(bucket, shape, limit_code, cost_units, now, taken);
+  }
+  bucket->note_charge(limit_code);
   switch (shape.algorithm) {
-    case RL_SLIDING:
-      return sliding_take(bucket, shape, cost_units, now, taken);
     case RL_GCRA:
       return gcra_take(bucket, shape, cost_units, now, taken);
     default:

@@ -262,10 +262,10 @@ struct Taken {
 
 // What adapt(), stand() without next_ms, charge() and reset_ms() do, in one go
 // and in half of their instructions, for the usual request: the bucket is of
-// the current shape and clock, and the cost is at least 1.  note_charge() is
-// the caller's.
-Took take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
-          const rl_time_t& now, Taken* taken) noexcept;
+// the current shape and clock, and the cost is at least 1.  limit_code is that
+// of capacity_units.
+Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+          uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept;
 
 // The next_ms of stand() alone, of a bucket that has just been charged and is
 // not in debt.

@@ -28,6 +28,25 @@ inline bool oldest_expires(const SlidingState& s, int64_t now_tick) {
          (s.counts[kOlder] | offset) != 0;
 }
 
+// Makes the slots those of now_tick, which is not before the last charge's;
+// the stamp is the caller's.
+inline void renew_slots(Bucket* bucket, uint32_t quota_units,
+                        int64_t now_tick) noexcept {
+  const int64_t stamp = stamp_of(*bucket);
+  const auto newer = static_cast<unsigned>((now_tick >> 4) - (stamp >> 4));
+  if (now_tick - stamp > kTicks) {
+    return clear(bucket, quota_units, now_tick);
+  }
+  if (newer != 0) {
+    // What is more than 17 sub-windows old falls off.
+    shift(&bucket->sliding, newer, static_cast<uint64_t>(stamp & 15));
+  }
+  if (oldest_expires(bucket->sliding, now_tick)) {
+    bucket->sliding.counts[kOlder] = 0;
+    bucket->sliding.offsets &= (uint64_t{1} << (4 * (kOlder - 1))) - 1;
+  }
+}
+
 // The first eight bytes of a SlidingState, the second word of a Head.
 struct SlidingFront {
   uint32_t window_lo;
@@ -56,10 +75,36 @@ RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
   return blocks <= kMaxCount;
 }
 
-// What take() and note_charge() would make of a stored bucket, as its head
-// alone.  False: it refuses, or more would change, or it is not known.  Each
-// word is put together in a register: what is written in parts and read as a
-// whole has to go through the cache first.
+// The head of `from`, which is of this tick but for its stamp, once it is
+// charged.  Each word is put together in a register: what is written in parts
+// and read as a whole has to go through the cache first.  False: it refuses,
+// or the newest slot's count would overflow.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE bool sliding_charge_at(
+    const Bucket& from, int64_t tick, uint32_t quota_units, uint64_t window_ms,
+    unsigned limit_code, uint32_t cost_units, uint64_t now_ms, Head* head,
+    Taken* taken) noexcept {
+  const uint64_t held =
+      kBlocks ? used_of(from.sliding) : blocks_of(from.sliding);
+  const uint64_t used = held + cost_units;
+  if (__builtin_expect(used > quota_units, 0)) {
+    return false;
+  }
+  SlidingFront front;
+  std::memcpy(&front, &from.sliding, sizeof(front));
+  if (!add_units<kBlocks>(&front, cost_units)) {
+    return false;
+  }
+  head->words[0] = charged_word(from, static_cast<uint64_t>(tick), limit_code);
+  std::memcpy(&head->words[1], &front, sizeof(front));
+  taken->remaining_units = quota_units - static_cast<uint32_t>(used);
+  taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
+  taken->receipt = now_ms;
+  return true;
+}
+
+// What take() would make of a stored bucket, as its head alone.  False: it
+// refuses, or more would change, or it is not known.
 template <bool kBlocks>
 RATELIMIT_ALWAYS_INLINE bool sliding_head(const Bucket& stored,
                                           uint32_t quota_units,
@@ -69,28 +114,36 @@ RATELIMIT_ALWAYS_INLINE bool sliding_head(const Bucket& stored,
                                           Head* head, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
   const int64_t stamp = stamp_of(stored);
-  if (stored.window_ms() != window_ms || tick < stamp ||
-      (tick >> 4) != (stamp >> 4) || oldest_expires(stored.sliding, tick)) {
-    return false;
+  return stored.window_ms() == window_ms && tick >= stamp &&
+         (tick >> 4) == (stamp >> 4) &&
+         !oldest_expires(stored.sliding, tick) &&
+         sliding_charge_at<kBlocks>(stored, tick, quota_units, window_ms,
+                                    limit_code, cost_units, now_ms, head,
+                                    taken);
+}
+
+// take() of a stored bucket into *image, which it may be itself.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE Took
+sliding_take_in(const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
+                unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
+                Bucket* image, Taken* taken) noexcept {
+  const int64_t tick = tick_of(now_ms, window_ms);
+  if (stored.window_ms() != window_ms || tick < stamp_of(stored)) {
+    return Took::kUnusual;
   }
-  const uint64_t held =
-      kBlocks ? used_of(stored.sliding) : blocks_of(stored.sliding);
-  const uint64_t used = held + cost_units;
-  if (__builtin_expect(used > quota_units, 0)) {
-    return false;
+  copy(stored, image);
+  renew_slots(image, quota_units, tick);
+  Head head;
+  if ((image->sliding.carry != 1) == kBlocks &&
+      sliding_charge_at<kBlocks>(*image, tick, quota_units, window_ms,
+                                 limit_code, cost_units, now_ms, &head,
+                                 taken)) {
+    set_head(head, image);
+    return Took::kAdmitted;
   }
-  SlidingFront front;
-  std::memcpy(&front, &stored.sliding, sizeof(front));
-  if (!add_units<kBlocks>(&front, cost_units)) {
-    return false;
-  }
-  head->words[0] =
-      charged_word(stored, static_cast<uint64_t>(tick), limit_code);
-  std::memcpy(&head->words[1], &front, sizeof(front));
-  taken->remaining_units = quota_units - static_cast<uint32_t>(used);
-  taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
-  taken->receipt = now_ms;
-  return true;
+  return used_of(image->sliding) + cost_units > quota_units ? Took::kRefused
+                                                            : Took::kUnusual;
 }
 
 // The same of any bucket.

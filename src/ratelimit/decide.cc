@@ -102,11 +102,32 @@ RATELIMIT_ALWAYS_INLINE bool take_head(const rl_item_t& item,
   return took;
 }
 
-// As take(), and note_charge().
-inline Took take_whole(const rl_item_t& item, const Shape& shape,
-                       const rl_time_t& now, Bucket* bucket, Taken* taken) {
-  bucket->note_charge(limit_code_of(item));
-  return take(bucket, shape, item.cost_units, now, taken);
+inline void open_new(const rl_item_t& item, const Shape& shape,
+                     const rl_time_t& now, Bucket* bucket) {
+  open(bucket, shape, now);
+  bucket->key = item.bucket.lo;
+}
+
+// take() of what is stored, into *image; of a new bucket where there is none.
+inline Took take_whole(const rl_item_t& item, const Bucket* stored,
+                       const rl_time_t& now, Bucket* image, Taken* taken) {
+  const unsigned code = limit_code_of(item);
+  if (stored != nullptr && item.policy->algorithm == RL_SLIDING &&
+      stored->sliding.carry == 1) {
+    Taken alone;  // its address does not go away
+    const Took took = sliding_take_in<false>(
+        *stored, item.quota.units, item.quota.window_ms, code, item.cost_units,
+        now.mono_ms, image, &alone);
+    *taken = alone;
+    return took;
+  }
+  const Shape shape = shape_of(item);
+  if (stored != nullptr) {
+    copy(*stored, image);
+  } else {
+    open_new(item, shape, now, image);
+  }
+  return take(image, shape, code, item.cost_units, now, taken);
 }
 
 inline void tell_admitted(const Taken& taken, rl_item_t* item) {
@@ -128,12 +149,6 @@ inline void tell_admitted(const Taken& taken, rl_item_t* item) {
 
 inline Bucket* free_place(Set* set) {
   return &set->buckets[__builtin_ctz(~set->occupied)];
-}
-
-inline void open_new(const rl_item_t& item, const Shape& shape,
-                     const rl_time_t& now, Bucket* bucket) {
-  open(bucket, shape, now);
-  bucket->key = item.bucket.lo;
 }
 
 // A new bucket alone needs no journal: before it is marked it is not there,
@@ -161,16 +176,10 @@ inline void mark_item(const rl_item_t& item, Set* set, const Bucket* bucket) {
 inline Took note_whole(const rl_process_t* process,
                                   const rl_time_t& now, size_t i,
                                   rl_item_t* item, Held* held) {
-  const Shape shape = shape_of(*item);
   Journal* journal = journal_of(process);
-  Bucket* image = &journal->images[i];
-  if (held->bucket == nullptr) {
-    open_new(*item, shape, now, image);
-  } else {
-    copy(*held->bucket, image);
-  }
   Taken taken;
-  const Took took = take_whole(*item, shape, now, image, &taken);
+  const Took took =
+      take_whole(*item, held->bucket, now, &journal->images[i], &taken);
   if (took == Took::kAdmitted) {
     if (held->bucket == nullptr) held->bucket = free_place(held->set);
     journal->targets[i] =

@@ -81,23 +81,6 @@ inline bool has_large_blocks(const SlidingState& s, uint32_t quota_units) {
   return s.carry != 1 && exponent_of(s) > exponent_for(quota_units);
 }
 
-// Makes the slots those of now_tick, which is not before the last charge's.
-inline void renew_slots(Bucket* bucket, uint32_t quota_units,
-                        int64_t now_tick) {
-  const int64_t stamp = stamp_of(*bucket);
-  const auto newer = static_cast<unsigned>((now_tick >> 4) - (stamp >> 4));
-  if (now_tick - stamp > kTicks) {
-    return clear(bucket, quota_units, now_tick);
-  }
-  if (newer != 0) {
-    // What is more than 17 sub-windows old falls off.
-    shift(&bucket->sliding, newer, static_cast<uint64_t>(stamp & 15));
-  }
-  if (oldest_expires(bucket->sliding, now_tick)) {
-    drop(&bucket->sliding, kOlder);
-  }
-}
-
 // When the oldest `units`, at least 1 and at most all, have left.
 uint64_t left_ms(const Bucket& bucket, uint64_t units) {
   const SlidingState& s = bucket.sliding;
@@ -246,24 +229,19 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
   return charged_ms;
 }
 
-Took sliding_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
-                  const rl_time_t& now, Taken* taken) noexcept {
-  const int64_t tick = tick_of(now.mono_ms, shape.window_ms);
-  if (bucket->window_ms() != shape.window_ms || tick < stamp_of(*bucket) ||
-      has_large_blocks(bucket->sliding, shape.units)) {
-    return Took::kUnusual;
+Took sliding_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+                  uint32_t cost_units, const rl_time_t& now,
+                  Taken* taken) noexcept {
+  if (bucket->sliding.carry == 1) {
+    return sliding_take_in<false>(*bucket, shape.units, shape.window_ms,
+                                  limit_code, cost_units, now.mono_ms, bucket,
+                                  taken);
   }
-  renew_slots(bucket, shape.units, tick);
-  const uint64_t used = used_of(bucket->sliding) + cost_units;
-  if (used > shape.units) {
-    return Took::kRefused;
-  }
-  bucket->set_stamp(static_cast<uint64_t>(tick));
-  add(&bucket->sliding, cost_units, shape.units);
-  taken->remaining_units = shape.units - static_cast<uint32_t>(used);
-  taken->reset_ms = leave_ms(tick, shape.window_ms) - now.mono_ms;
-  taken->receipt = now.mono_ms;
-  return Took::kAdmitted;
+  return has_large_blocks(bucket->sliding, shape.units)
+             ? Took::kUnusual
+             : sliding_take_in<true>(*bucket, shape.units, shape.window_ms,
+                                     limit_code, cost_units, now.mono_ms,
+                                     bucket, taken);
 }
 
 bool sliding_charge_head(const Bucket& stored, const Shape& shape,
