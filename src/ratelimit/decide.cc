@@ -2,15 +2,16 @@
 //
 // Most requests find their buckets where they should be, nobody at them and
 // units left.  Then all that has to be known of a bucket comes out of one pass
-// over it, take(), and locks need not be taken in any order, since none is
-// waited for.  Whatever else there is goes the long way, from the start:
-// nothing has been changed until everything is known.
+// over it, and mostly its head is all that changes.  Whatever else there is
+// goes the long way, from the start: nothing has been changed until everything
+// is known.
 
 #include "decide.h"
 
 #include "charge_head.h"
 #include "counters.h"
 #include "hash.h"
+#include "held.h"
 #include "seat.h"
 
 namespace ratelimit {
@@ -19,49 +20,6 @@ namespace {
 
 // Who has more policies than this has other worries than 300 instructions.
 constexpr size_t kShortItems = 8;
-
-// A bucket in a set that is locked.
-struct Held {
-  Set* set;        // nullptr: nothing is held
-  Bucket* bucket;  // nullptr: it is not there, but a free place for it is
-};
-
-inline Bucket* find_item(const rl_item_t& item, Set* set) {
-  return const_cast<Bucket*>(
-      find_bucket(*set, item.bucket.lo, tag_of(item.bucket)));
-}
-
-// Where the primary set, which is locked, is crowded and does not hold the
-// bucket: the secondary set, locked instead.  Nothing if it is not there, or
-// somebody has that lock.
-[[gnu::noinline]] Held hold_secondary(const rl_process_t* process,
-                                      const rl_item_t& item, Set* primary) {
-  Held held = {secondary_set(item), nullptr};
-  if (held.set != primary && try_lock(process, held.set)) {
-    held.bucket = find_item(item, held.set);
-    if (held.bucket == nullptr) unlock(held.set);
-  }
-  unlock(primary);
-  if (held.bucket == nullptr) held.set = nullptr;
-  return held;
-}
-
-// Nothing if there is no room for a new bucket without a choice, or somebody
-// has the lock: one that holds no other (`alone`) may wait a moment for it,
-// but several are only waited for in their order.
-RATELIMIT_ALWAYS_INLINE Held hold(const rl_process_t* process,
-                                  const rl_item_t& item, bool alone) {
-  Set* set = primary_set(item);
-  if (__builtin_expect(!try_lock(process, set), 0) &&
-      !(alone && spin_for_lock(process, set))) {
-    return {nullptr, nullptr};
-  }
-  Bucket* bucket = find_item(item, set);
-  if (__builtin_expect(bucket == nullptr, 0) && is_crowded(*set)) {
-    return hold_secondary(process, item, set);
-  }
-  return {set, bucket};
-}
 
 inline unsigned limit_code_of(const rl_item_t& item) {
   const rl_policy_t* policy = item.policy;
@@ -145,10 +103,6 @@ inline void tell_admitted(const Taken& taken, rl_item_t* item) {
 [[gnu::noinline]] void tell_next(const Bucket& bucket, const rl_time_t& now,
                                  rl_item_t* item) {
   item->next_ms = next_ms(bucket, shape_of(*item), now);
-}
-
-inline Bucket* free_place(Set* set) {
-  return &set->buckets[__builtin_ctz(~set->occupied)];
 }
 
 // A new bucket alone needs no journal: before it is marked it is not there,
