@@ -129,8 +129,14 @@ sliding_take_in(const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
                 unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
                 Bucket* image, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
-  if (stored.window_ms() != window_ms || tick < stamp_of(stored)) {
+  const int64_t stamp = stamp_of(stored);
+  if (stored.window_ms() != window_ms || tick < stamp) {
     return Took::kUnusual;
+  }
+  // A refusal needs no copy, mostly.
+  if ((tick >> 4) == (stamp >> 4) && !oldest_expires(stored.sliding, tick) &&
+      used_of(stored.sliding) + cost_units > quota_units) {
+    return Took::kRefused;
   }
   copy(stored, image);
   renew_slots(image, quota_units, tick);

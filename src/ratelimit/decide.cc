@@ -200,7 +200,7 @@ inline void finish_one(const rl_process_t* process, const Held& held,
 RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
                                               rl_item_t* item,
                                               const rl_time_t& now) {
-  if (item->cost_units == 0) {
+  if (process->registry == nullptr || item->cost_units == 0) {
     return RL_BUSY;
   }
   const Held held = hold(process, *item, true);
@@ -267,8 +267,12 @@ inline bool note_each(const rl_process_t* process, const rl_time_t& now,
   return true;
 }
 
-rl_verdict_e take_all(const rl_process_t* process, rl_item_t* items, size_t n,
-                      const rl_time_t& now) {
+[[gnu::noinline]] rl_verdict_e take_all(const rl_process_t* process,
+                                        rl_item_t* items, size_t n,
+                                        const rl_time_t& now) {
+  if (process->registry == nullptr || n > kShortItems) {
+    return RL_BUSY;
+  }
   Held places[kShortItems];
   const size_t held = hold_each(process, items, n, places);
   if (held < n || !note_each(process, now, items, n, places)) {
@@ -304,31 +308,22 @@ rl_verdict_e take_all(const rl_process_t* process, rl_item_t* items, size_t n,
 }
 
 // False: its zone has a lever, for whatever, or is moving.
-RATELIMIT_ALWAYS_INLINE bool name_bucket(rl_item_t* items,
-                                         const rl_part_t& part, size_t i) {
-  rl_item_t* item = &items[i];
+RATELIMIT_ALWAYS_INLINE bool name_bucket(const rl_hash_t& key,
+                                         rl_item_t* item) {
   const rl_policy_t* policy = item->policy;
-  rl_hash_t hash;
-  if (item->same_key_as == 0) {
-    hash = hash_of_key(part);
-  } else {
-    const rl_item_t& other = items[item->same_key_as - 1];
-    hash = {other.bucket.lo ^ other.policy->secret.lo,
-            other.bucket.hi ^ other.policy->secret.hi};
-  }
-  item->bucket = {hash.lo ^ policy->secret.lo, hash.hi ^ policy->secret.hi};
+  item->bucket = {key.lo ^ policy->secret.lo, key.hi ^ policy->secret.hi};
   item->capacity_units = item->quota.units;
   return !has_detours(policy->zone);
 }
 
-// Of zones that are not about to move, or that have not been a moment ago.
-inline rl_verdict_e decide_shortly(rl_process_t* process, rl_item_t* items,
-                                   size_t n, const rl_time_t& now) {
-  rl_verdict_e verdict = RL_BUSY;
-  if (process->registry != nullptr && n <= kShortItems) {
-    verdict = n == 1 ? take_one(process, items, now)
-                     : take_all(process, items, n, now);
-  }
+inline rl_hash_t key_of(const rl_item_t& named) {
+  const rl_hash_t& secret = named.policy->secret;
+  return {named.bucket.lo ^ secret.lo, named.bucket.hi ^ secret.hi};
+}
+
+inline rl_verdict_e or_in_full(rl_verdict_e verdict, rl_process_t* process,
+                               rl_item_t* items, size_t n,
+                               const rl_time_t& now) {
   return verdict != RL_BUSY ? verdict
                             : decide_and_count(process, items, n, now);
 }
@@ -340,18 +335,30 @@ bool any_is_moving(const rl_item_t* items, size_t n) {
   return false;
 }
 
-// Apart, so that one key's decision needs no registers for the loop.
+// Each apart, so that one key's decision needs no registers for the loop.
+[[gnu::noinline]] rl_verdict_e decide_key(rl_process_t* process,
+                                          rl_item_t* item,
+                                          const rl_part_t& part,
+                                          const rl_time_t& now) {
+  return name_bucket(hash_of_key(part), item)
+             ? or_in_full(take_one(process, item, now), process, item, 1, now)
+             : RL_LEVERED;
+}
+
 [[gnu::noinline]] rl_verdict_e decide_some_keys(rl_process_t* process,
                                                 rl_item_t* items,
                                                 const rl_part_t* parts,
                                                 size_t n,
                                                 const rl_time_t& now) {
   for (size_t i = 0; i < n; ++i) {
-    if (!name_bucket(items, parts[i], i)) {
+    const size_t same = items[i].same_key_as;
+    if (!name_bucket(same == 0 ? hash_of_key(parts[i])
+                               : key_of(items[same - 1]),
+                     &items[i])) {
       return RL_LEVERED;
     }
   }
-  return decide_shortly(process, items, n, now);
+  return or_in_full(take_all(process, items, n, now), process, items, n, now);
 }
 
 }  // namespace
@@ -360,26 +367,19 @@ bool any_is_moving(const rl_item_t* items, size_t n) {
 
 rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
                        const rl_time_t* now) noexcept {
-  return ratelimit::any_is_moving(items, n)
-             ? ratelimit::decide_and_count(process, items, n, *now)
-             : ratelimit::decide_shortly(process, items, n, *now);
+  // Zones that are not about to move, or that have not been a moment ago.
+  rl_verdict_e verdict = RL_BUSY;
+  if (!ratelimit::any_is_moving(items, n)) {
+    verdict = n == 1 ? ratelimit::take_one(process, items, *now)
+                     : ratelimit::take_all(process, items, n, *now);
+  }
+  return ratelimit::or_in_full(verdict, process, items, n, *now);
 }
 
 rl_verdict_e rl_decide_keys(rl_process_t* process, rl_item_t* items,
                             const rl_part_t* parts, size_t n,
                             const rl_time_t* now) noexcept {
-  if (n == 1) {
-    if (!ratelimit::name_bucket(items, parts[0], 0)) {
-      return RL_LEVERED;
-    }
-    // As rl_decide, of which a call is spared.
-    const rl_verdict_e verdict =
-        process->registry != nullptr
-            ? ratelimit::take_one(process, items, *now)
-            : RL_BUSY;
-    return verdict != RL_BUSY
-               ? verdict
-               : ratelimit::decide_and_count(process, items, n, *now);
-  }
-  return ratelimit::decide_some_keys(process, items, parts, n, *now);
+  return n == 1
+             ? ratelimit::decide_key(process, items, parts[0], *now)
+             : ratelimit::decide_some_keys(process, items, parts, n, *now);
 }

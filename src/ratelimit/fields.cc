@@ -349,7 +349,8 @@ std::size_t rl_render_values(const rl_dialect_t* dialect,
                              rl_str_t values[RL_DIALECT_FIELDS]) noexcept {
   const rl_policy_t& policy = *item->policy;
   if (dialect->kind == RL_DIALECT_PER_POLICY ||
-      dialect->reset != RL_RESET_DELTA || !item->admitted ||
+      dialect->reset != RL_RESET_DELTA ||
+      (item->reset_ms == 0 && !item->admitted) ||
       item->remaining_units >= ratelimit::kShortEnd ||
       item->reset_ms > ratelimit::kShortResetMs ||
       item->limit_units != policy.usual_limit_units ||
