@@ -89,15 +89,13 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
 
 Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
           uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept {
-  if (shape.algorithm == RL_SLIDING) {
-    return sliding_take(bucket, shape, limit_code, cost_units, now, taken);
-  }
-  bucket->note_charge(limit_code);
   switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_take(bucket, shape, limit_code, cost_units, now, taken);
     case RL_GCRA:
-      return gcra_take(bucket, shape, cost_units, now, taken);
+      return gcra_take(bucket, shape, limit_code, cost_units, now, taken);
     default:
-      return window_take(bucket, shape, cost_units, now, taken);
+      return window_take(bucket, shape, limit_code, cost_units, now, taken);
   }
 }
 
@@ -109,7 +107,8 @@ bool charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
       return sliding_charge_head(stored, shape, limit_code, cost_units, now,
                                  head, taken);
     case RL_GCRA:
-      return false;  // its debt is not in the head
+      return gcra_charge_head(stored, shape, limit_code, cost_units, now,
+                              head, taken);
     default:
       return window_charge_head(stored, shape, limit_code, cost_units, now,
                                 head, taken);

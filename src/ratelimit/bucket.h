@@ -38,8 +38,8 @@ struct Shape {
   int32_t tz_ms;  // calendar
 };
 
-// The algorithms' parts of a bucket.  window_lo is everywhere the first, so
-// that all fields are aligned (and it may be read through any of them).
+// The algorithms' parts of a bucket.  What most charges change is in the first
+// eight bytes.
 struct SlidingState {
   uint32_t window_lo;
   uint16_t carry;       // units below the block exponent, with a marker bit
@@ -60,11 +60,11 @@ struct WindowState {  // fixed, calendar
 };
 
 struct GcraState {
+  uint64_t debt_lo;  // debt in units times window_ms
   uint32_t window_lo;
   uint32_t units;  // the quota that debt drains by
   uint32_t capacity_units;
   uint32_t unused;
-  uint64_t debt_lo;  // debt in units times window_ms
   uint64_t debt_hi;
 };
 
@@ -120,11 +120,16 @@ struct Bucket : Meta {
   uint64_t key;  // rl_hash_t::lo
 
   uint64_t window_ms() const noexcept {
-    return uint64_t{window_hi} << 32 | sliding.window_lo;
+    return with_hi(algorithm == RL_GCRA ? gcra.window_lo : sliding.window_lo);
+  }
+  // Of an algorithm that is known.
+  uint64_t with_hi(uint32_t window_lo) const noexcept {
+    return uint64_t{window_hi} << 32 | window_lo;
   }
   void set_window_ms(uint64_t window_ms) noexcept {
     window_hi = (window_ms >> 32) & 7;
-    sliding.window_lo = static_cast<uint32_t>(window_ms);
+    (algorithm == RL_GCRA ? gcra.window_lo : sliding.window_lo) =
+        static_cast<uint32_t>(window_ms);
   }
 };
 static_assert(sizeof(Bucket) == 64, "one cache line");
@@ -136,7 +141,8 @@ inline void start(Bucket* bucket, uint64_t key, rl_algorithm_e algorithm,
                   uint64_t window_ms, uint64_t stamp, unsigned code) noexcept {
   std::memset(static_cast<void*>(bucket), 0, sizeof(*bucket));
   bucket->key = key;
-  bucket->sliding.window_lo = static_cast<uint32_t>(window_ms);
+  (algorithm == RL_GCRA ? bucket->gcra.window_lo : bucket->sliding.window_lo) =
+      static_cast<uint32_t>(window_ms);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
   const uint64_t word = stamp | uint64_t{algorithm} << 48 |
                         window_ms >> 32 << 50 | uint64_t{code} << 54;
@@ -170,13 +176,16 @@ inline void copy(const Bucket& from, Bucket* to) noexcept {
 }
 
 // What most charges change, and nothing else: the stamp and the newest count,
-// or the units used of a window.
+// or the units used of a window, or the debt.
 struct alignas(16) Head {
   uint64_t words[2];
 };
 static_assert(offsetof(SlidingState, counts) + sizeof(Meta) +
                       sizeof(uint16_t) == sizeof(Head) &&
-                  offsetof(WindowState, end_ms) + sizeof(Meta) == sizeof(Head),
+                  offsetof(WindowState, end_ms) + sizeof(Meta) ==
+                      sizeof(Head) &&
+                  offsetof(GcraState, window_lo) + sizeof(Meta) ==
+                      sizeof(Head),
               "as said");
 
 inline Head head_of(const Bucket& bucket) noexcept {

@@ -114,7 +114,8 @@ RATELIMIT_ALWAYS_INLINE bool sliding_head(const Bucket& stored,
                                           Head* head, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
   const int64_t stamp = stamp_of(stored);
-  return stored.window_ms() == window_ms && tick >= stamp &&
+  return stored.with_hi(stored.sliding.window_lo) == window_ms &&
+         tick >= stamp &&
          (tick >> 4) == (stamp >> 4) &&
          !oldest_expires(stored.sliding, tick) &&
          sliding_charge_at<kBlocks>(stored, tick, quota_units, window_ms,
@@ -130,7 +131,7 @@ sliding_take_in(const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
                 Bucket* image, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
   const int64_t stamp = stamp_of(stored);
-  if (stored.window_ms() != window_ms || tick < stamp) {
+  if (stored.with_hi(stored.sliding.window_lo) != window_ms || tick < stamp) {
     return Took::kUnusual;
   }
   // A refusal needs no copy, mostly.

@@ -61,7 +61,7 @@ void drain(Bucket* bucket, uint64_t now_ms) {
 }
 
 bool is_shape(const Bucket& bucket, const Shape& shape) {
-  return shape.window_ms == bucket.window_ms() &&
+  return shape.window_ms == bucket.with_hi(bucket.gcra.window_lo) &&
          shape.units == bucket.gcra.units &&
          shape.capacity_units == bucket.gcra.capacity_units;
 }
@@ -77,6 +77,38 @@ void change_shape(Bucket* bucket, const Shape& shape) {
   bucket->set_window_ms(shape.window_ms);
   bucket->gcra.units = shape.units;
   bucket->gcra.capacity_units = shape.capacity_units;
+}
+
+// Whether charge_usual() can tell.
+inline bool is_usual(const Bucket& bucket, const Shape& shape,
+                     uint32_t cost_units, const rl_time_t& now) {
+  return is_shape(bucket, shape) && bucket.stamp <= now.mono_ms &&
+         bucket.gcra.debt_hi == 0 &&
+         times(shape.capacity_units, shape.window_ms) >> 63 == 0 &&
+         shape.units != 0 && cost_units <= shape.capacity_units;
+}
+
+// As charge_head(); false: refused.
+inline bool charge_usual(const Bucket& stored, const Shape& shape,
+                         unsigned limit_code, uint32_t cost_units,
+                         const rl_time_t& now, Head* head, Taken* taken) {
+  const uint128_t drained =
+      times(now.mono_ms - stored.stamp, stored.gcra.units);
+  uint64_t debt = stored.gcra.debt_lo;
+  debt = debt > drained ? debt - static_cast<uint64_t>(drained) : 0;
+  const uint64_t room = shape.capacity_units * shape.window_ms;
+  const uint64_t cost = cost_units * shape.window_ms;  // not above room
+  if (debt > room - cost) {
+    return false;
+  }
+  debt += cost;
+  head->words[0] = charged_word(stored, now.mono_ms, limit_code);
+  head->words[1] = debt;
+  taken->remaining_units =
+      static_cast<uint32_t>((room - debt) / shape.window_ms);
+  taken->reset_ms = divide_up(debt, shape.units);
+  taken->receipt = now.mono_ms + taken->reset_ms;
+  return true;
 }
 
 }  // namespace
@@ -153,31 +185,27 @@ uint64_t gcra_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                           : now.mono_ms + drain_ms(*bucket, shape, debt, now);
 }
 
-Took gcra_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
-               const rl_time_t& now, Taken* taken) noexcept {
-  const uint128_t most = times(shape.capacity_units, shape.window_ms);
-  if (!is_shape(*bucket, shape) || bucket->stamp > now.mono_ms ||
-      bucket->gcra.debt_hi != 0 || most >> 63 != 0 || shape.units == 0 ||
-      cost_units > shape.capacity_units) {
+Took gcra_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+               uint32_t cost_units, const rl_time_t& now,
+               Taken* taken) noexcept {
+  if (!is_usual(*bucket, shape, cost_units, now)) {
     return Took::kUnusual;
   }
-  const uint128_t drained =
-      times(now.mono_ms - bucket->stamp, bucket->gcra.units);
-  uint64_t debt = bucket->gcra.debt_lo;
-  debt = debt > drained ? debt - static_cast<uint64_t>(drained) : 0;
-  const auto room = static_cast<uint64_t>(most);
-  const uint64_t cost = cost_units * shape.window_ms;  // not above room
-  if (debt > room - cost) {
+  Head head;
+  if (!charge_usual(*bucket, shape, limit_code, cost_units, now, &head,
+                    taken)) {
     return Took::kRefused;
   }
-  bucket->set_stamp(now.mono_ms);
-  debt += cost;
-  bucket->gcra.debt_lo = debt;
-  taken->remaining_units =
-      static_cast<uint32_t>((room - debt) / shape.window_ms);
-  taken->reset_ms = divide_up(debt, shape.units);
-  taken->receipt = now.mono_ms + taken->reset_ms;
+  set_head(head, bucket);
   return Took::kAdmitted;
+}
+
+bool gcra_charge_head(const Bucket& stored, const Shape& shape,
+                      unsigned limit_code, uint32_t cost_units,
+                      const rl_time_t& now, Head* head,
+                      Taken* taken) noexcept {
+  return is_usual(stored, shape, cost_units, now) &&
+         charge_usual(stored, shape, limit_code, cost_units, now, head, taken);
 }
 
 void gcra_refund(Bucket* bucket, const Shape& shape, uint32_t units,

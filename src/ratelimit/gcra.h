@@ -33,9 +33,14 @@ uint64_t gcra_reset_ms(const Bucket& bucket, const Shape& shape,
 uint64_t gcra_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                      const rl_time_t& now) noexcept;
 
-// As take().
-Took gcra_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
-               const rl_time_t& now, Taken* taken) noexcept;
+// As take() and charge_head().
+Took gcra_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+               uint32_t cost_units, const rl_time_t& now,
+               Taken* taken) noexcept;
+bool gcra_charge_head(const Bucket& stored, const Shape& shape,
+                      unsigned limit_code, uint32_t cost_units,
+                      const rl_time_t& now, Head* head,
+                      Taken* taken) noexcept;
 
 void gcra_refund(Bucket* bucket, const Shape& shape, uint32_t units,
                  uint64_t receipt, const rl_time_t& now) noexcept;

@@ -9,7 +9,9 @@ namespace {
 
 uint64_t end_of(const Bucket& bucket) {
   return bucket.algorithm == RL_CALENDAR ? bucket.window.end_ms
-                                         : bucket.stamp + bucket.window_ms();
+                                         : bucket.stamp +
+                                               bucket.with_hi(
+                                                   bucket.window.window_lo);
 }
 
 // How long the window is still open; 0: it is closed.  Calendar counts on the
@@ -29,7 +31,7 @@ uint64_t left_ms(const Bucket& bucket, const rl_time_t& now) {
 }
 
 bool is_shape(const Bucket& bucket, const Shape& shape) {
-  return bucket.window_ms() == shape.window_ms &&
+  return bucket.with_hi(bucket.window.window_lo) == shape.window_ms &&
          (bucket.algorithm != RL_CALENDAR ||
           (bucket.window.months == shape.window_months &&
            bucket.window.tz_ms == shape.tz_ms));
@@ -43,6 +45,17 @@ struct WindowFront {
 static_assert(offsetof(WindowState, used_units) ==
                   offsetof(WindowFront, used_units),
               "as there");
+
+// Whether it is of this shape and clock.
+bool is_current(const Bucket& bucket, const Shape& shape,
+                const rl_time_t& now) {
+  return is_shape(bucket, shape) &&
+         bucket.stamp <= now.mono_ms + kClockStepMs;
+}
+
+bool is_open(const Bucket& bucket, const rl_time_t& now) {
+  return bucket.window.used_units != 0 && left_ms(bucket, now) != 0;
+}
 
 void set_shape(Bucket* bucket, const Shape& shape) {
   bucket->set_window_ms(shape.window_ms);
@@ -135,36 +148,11 @@ uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   return bucket->stamp;
 }
 
-Took window_take(Bucket* bucket, const Shape& shape, uint32_t cost_units,
-                 const rl_time_t& now, Taken* taken) noexcept {
-  WindowState& w = bucket->window;
-  if (!is_shape(*bucket, shape) ||
-      bucket->stamp > now.mono_ms + kClockStepMs) {
-    return Took::kUnusual;
-  }
-  uint64_t left = w.used_units == 0 ? 0 : left_ms(*bucket, now);
-  if (left == 0) w.used_units = 0;
-  const uint64_t used = uint64_t{w.used_units} + cost_units;
-  if (used > shape.units) {
-    return Took::kRefused;
-  }
-  if (left == 0) {
-    bucket->set_stamp(now.mono_ms);
-    if (bucket->algorithm == RL_CALENDAR) open_calendar(&w, shape, now);
-    left = left_ms(*bucket, now);
-  }
-  w.used_units = static_cast<uint32_t>(used);
-  taken->remaining_units = shape.units - w.used_units;
-  taken->reset_ms = left;
-  taken->receipt = bucket->stamp;
-  return Took::kAdmitted;
-}
-
 bool window_charge_head(const Bucket& stored, const Shape& shape,
                         unsigned limit_code, uint32_t cost_units,
                         const rl_time_t& now, Head* head,
                         Taken* taken) noexcept {
-  if (!is_shape(stored, shape) || stored.stamp > now.mono_ms + kClockStepMs) {
+  if (!is_current(stored, shape, now)) {
     return false;
   }
   WindowFront front;
@@ -188,6 +176,31 @@ bool window_charge_head(const Bucket& stored, const Shape& shape,
   taken->reset_ms = left;
   taken->receipt = start;
   return true;
+}
+
+Took window_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+                 uint32_t cost_units, const rl_time_t& now,
+                 Taken* taken) noexcept {
+  Head head;
+  if (window_charge_head(*bucket, shape, limit_code, cost_units, now, &head,
+                         taken)) {
+    set_head(head, bucket);
+    return Took::kAdmitted;
+  }
+  if (!is_current(*bucket, shape, now)) {
+    return Took::kUnusual;
+  }
+  if (is_open(*bucket, now) || cost_units > shape.units) {
+    return Took::kRefused;
+  }
+  bucket->note_charge(limit_code);
+  bucket->set_stamp(now.mono_ms);
+  open_calendar(&bucket->window, shape, now);
+  bucket->window.used_units = cost_units;
+  taken->remaining_units = shape.units - cost_units;
+  taken->reset_ms = left_ms(*bucket, now);
+  taken->receipt = bucket->stamp;
+  return Took::kAdmitted;
 }
 
 void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept {

@@ -20,7 +20,7 @@
 namespace ratelimit {
 
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
-constexpr uint32_t kLayoutVersion = 3;
+constexpr uint32_t kLayoutVersion = 4;
 
 // Refusals are folded in sets of one cache line: see fold.cc.
 constexpr uint32_t kFoldSets = 15;

@@ -33,15 +33,18 @@ TEST(Bucket, IsPlainAndAligned) {
   EXPECT_LE(sizeof(GcraState), 48u);
   const Bucket bucket = {};
   EXPECT_EQ(static_cast<const void*>(&bucket.sliding.window_lo),
-            static_cast<const void*>(&bucket.gcra.window_lo));
+            static_cast<const void*>(&bucket.window.window_lo));
 }
 
 TEST(Bucket, WindowsFit) {
-  Bucket bucket = {};
-  for (const uint64_t window_ms :
-       {uint64_t{1}, uint64_t{1} << 32, uint64_t{RL_MAX_WINDOW_MS}}) {
-    bucket.set_window_ms(window_ms);
-    EXPECT_EQ(bucket.window_ms(), window_ms);
+  for (const rl_algorithm_e algorithm : kAlgorithms) {
+    Bucket bucket = {};
+    bucket.algorithm = static_cast<unsigned>(algorithm) & 3;
+    for (const uint64_t window_ms :
+         {uint64_t{1}, uint64_t{1} << 32, uint64_t{RL_MAX_WINDOW_MS}}) {
+      bucket.set_window_ms(window_ms);
+      EXPECT_EQ(bucket.window_ms(), window_ms);
+    }
   }
 }
 
@@ -269,11 +272,7 @@ TEST(Bucket, TheUsualRequestIsTakenInOneGo) {
     EXPECT_EQ(store.takes, admitted);
     EXPECT_GT(admitted, 30000u);
     EXPECT_EQ(store.takes_declined, 0u);
-    if (algorithm == RL_GCRA) {
-      EXPECT_EQ(store.heads, 0u);
-    } else {
-      EXPECT_GT(store.heads, admitted / 2);
-    }
+    EXPECT_GT(store.heads, admitted / 2);
   }
 }
 
