@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "bytes.h"
 #include "calendar.h"
 
 namespace ratelimit {
@@ -19,7 +20,8 @@ uint64_t end_of(const Bucket& bucket) {
 // agree but for a narrow step, the wall clock has the last word: each is
 // rounded to its own milliseconds, and the end told in Unix time must not
 // waver by one, nor a window be opened anew in its last millisecond.
-uint64_t left_ms(const Bucket& bucket, const rl_time_t& now) {
+RATELIMIT_ALWAYS_INLINE uint64_t left_ms(const Bucket& bucket,
+                                        const rl_time_t& now) {
   const uint64_t left = end_of(bucket) - now.mono_ms;  // below 0: wrapped
   if (bucket.algorithm == RL_CALENDAR) {
     const uint64_t wall_left = bucket.window.wall_end_ms - now.wall_ms;
