@@ -275,6 +275,7 @@ ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&rmcf->dialects, cf->pool, 2, sizeof(void *))
            != NGX_OK
+        || ngx_array_init(&rmcf->quick, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&rmcf->apis, cf->pool, 1, sizeof(void *)) != NGX_OK)
     {
         return NULL;
@@ -345,9 +346,7 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return rv;
     }
 
-    conf->quick = ngx_http_ratelimit_is_quick(conf);
-
-    return NGX_CONF_OK;
+    return ngx_http_ratelimit_find_quick(cf, conf);
 }
 
 
@@ -355,6 +354,7 @@ static ngx_int_t
 ngx_http_ratelimit_init(ngx_conf_t *cf)
 {
     if (ngx_http_ratelimit_init_policies(cf) != NGX_OK
+        || ngx_http_ratelimit_init_quick(cf) != NGX_OK
         || ngx_http_ratelimit_check_variables(cf) != NGX_OK
         || ngx_http_ratelimit_init_headers(cf) != NGX_OK
         || ngx_http_ratelimit_init_jwt(cf) != NGX_OK

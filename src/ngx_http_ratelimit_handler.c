@@ -51,7 +51,7 @@ ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    return (rlcf->quick && ngx_http_ratelimit_get_record(r) == NULL)
+    return (rlcf->items && ngx_http_ratelimit_get_record(r) == NULL)
            ? ngx_http_ratelimit_decide_quickly(r, rlcf)
            : ngx_http_ratelimit_preaccess(r, rlcf);
 }

@@ -189,6 +189,8 @@ typedef struct {
                                                 pointers */
     ngx_array_t                  dialects;   /* ngx_http_ratelimit_dialect_t
                                                 pointers */
+    ngx_array_t                  quick;      /* ngx_http_ratelimit_loc_conf_t
+                                                pointers */
     ngx_array_t                  apis;       /* ngx_http_ratelimit_api_t
                                                 pointers */
     ngx_shm_zone_t              *registry;
@@ -208,14 +210,14 @@ typedef struct {
 
     ngx_array_t                  preaccess;  /* ngx_http_ratelimit_entry_t, */
     ngx_array_t                  precontent; /* after inheritance */
+    rl_item_t                   *items;      /* of preaccess, but for the keys;
+                                                NULL: more than they varies */
     ngx_uint_t                   inherit;
 
     ngx_array_t                 *dialects;   /* ngx_http_ratelimit_dialect_t
                                                 pointers; NULL: inherit */
     unsigned                     headers_off:1;
     unsigned                     want_next:1; /* of dialects, next_ms */
-    unsigned                     quick:1;    /* preaccess is some policies in
-                                                lines that say no more */
     ngx_http_ratelimit_body_t   *body;
     ngx_array_t                 *jwt;        /* ngx_http_ratelimit_jwt_set_t;
                                                 NULL: inherit */
@@ -487,7 +489,9 @@ void ngx_http_ratelimit_busy(ngx_http_request_t *r,
 
 /* ngx_http_ratelimit_quick.c */
 
-ngx_uint_t ngx_http_ratelimit_is_quick(ngx_http_ratelimit_loc_conf_t *rlcf);
+char *ngx_http_ratelimit_find_quick(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *rlcf);
+ngx_int_t ngx_http_ratelimit_init_quick(ngx_conf_t *cf);
 ngx_int_t ngx_http_ratelimit_decide_quickly(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf);
 

@@ -18,6 +18,9 @@
 #define NGX_HTTP_RATELIMIT_QUICK_POLICIES  8
 
 
+static ngx_int_t ngx_http_ratelimit_init_items(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *rlcf);
+static uint32_t ngx_http_ratelimit_same_key(rl_item_t *items, ngx_uint_t n);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_decide_one(
     ngx_http_request_t *r, ngx_http_ratelimit_loc_conf_t *rlcf);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_decide_some(
@@ -28,23 +31,24 @@ static ngx_http_ratelimit_always_inline ngx_int_t ngx_http_ratelimit_decide_n(
     u_char (*scratch)[NGX_HTTP_RATELIMIT_SCRATCH]);
 static ngx_http_ratelimit_noinline void ngx_http_ratelimit_count_bypassed(
     ngx_http_ratelimit_entry_t *entry, ngx_uint_t bypassed);
-static ngx_inline ngx_int_t ngx_http_ratelimit_quick_key(
-    ngx_http_request_t *r, rl_item_t *items, ngx_uint_t n, u_char *scratch,
-    rl_part_t *part);
 
 
 /* what can be known of a location; of its policies, when they are defined */
 
-ngx_uint_t
-ngx_http_ratelimit_is_quick(ngx_http_ratelimit_loc_conf_t *rlcf)
+char *
+ngx_http_ratelimit_find_quick(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *rlcf)
 {
-    ngx_uint_t                   i, j;
-    ngx_http_ratelimit_entry_t  *entry;
+    ngx_uint_t                        i, j;
+    ngx_http_ratelimit_entry_t       *entry;
+    ngx_http_ratelimit_loc_conf_t   **pp;
+    ngx_http_ratelimit_main_conf_t   *rmcf;
 
     if (rlcf->dry_run
+        || rlcf->preaccess.nelts == 0
         || rlcf->preaccess.nelts > NGX_HTTP_RATELIMIT_QUICK_POLICIES)
     {
-        return 0;
+        return NGX_CONF_OK;
     }
 
     entry = rlcf->preaccess.elts;
@@ -52,17 +56,103 @@ ngx_http_ratelimit_is_quick(ngx_http_ratelimit_loc_conf_t *rlcf)
     for (i = 0; i < rlcf->preaccess.nelts; i++) {
 
         if (!entry[i].rule->plain || entry[i].rule->settle) {
-            return 0;
+            return NGX_CONF_OK;
         }
 
         for (j = 0; j < i; j++) {
             if (entry[j].policy == entry[i].policy) {
-                return 0;
+                return NGX_CONF_OK;
             }
         }
     }
 
-    return 1;
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    pp = ngx_array_push(&rmcf->quick);
+    if (pp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *pp = rlcf;
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_init_quick(ngx_conf_t *cf)
+{
+    ngx_uint_t                        i;
+    ngx_http_ratelimit_loc_conf_t   **rlcf;
+    ngx_http_ratelimit_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    rlcf = rmcf->quick.elts;
+
+    for (i = 0; i < rmcf->quick.nelts; i++) {
+        if (ngx_http_ratelimit_init_items(cf, rlcf[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_init_items(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *rlcf)
+{
+    rl_item_t                   *items;
+    ngx_uint_t                   i, n;
+    ngx_http_ratelimit_entry_t  *entry;
+
+    entry = rlcf->preaccess.elts;
+    n = rlcf->preaccess.nelts;
+
+    for (i = 0; i < n; i++) {
+        if (!entry[i].policy->quick) {
+            return NGX_OK;
+        }
+    }
+
+    items = ngx_pcalloc(cf->pool, n * sizeof(rl_item_t));
+    if (items == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        items[i] = entry[i].policy->item;
+        items[i].want_next = rlcf->want_next;
+        items[i].data = entry[i].rule;
+        items[i].same_key_as = ngx_http_ratelimit_same_key(items, i);
+    }
+
+    rlcf->items = items;
+
+    return NGX_OK;
+}
+
+
+/* a key that several policies have is evaluated, and hashed, once */
+
+static uint32_t
+ngx_http_ratelimit_same_key(rl_item_t *items, ngx_uint_t n)
+{
+    ngx_uint_t                       i;
+    ngx_http_ratelimit_partition_t  *partition;
+
+    partition = ngx_http_ratelimit_item_policy(&items[n])->partition;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_ratelimit_item_policy(&items[i])->partition == partition)
+        {
+            return i + 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -114,7 +204,7 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
     rl_part_t *parts, u_char (*scratch)[NGX_HTTP_RATELIMIT_SCRATCH])
 {
     ngx_int_t                        rc;
-    rl_item_t                       *item;
+    rl_item_t                       *item, *items;
     ngx_uint_t                       i, n, bypassed;
     rl_process_t                    *process;
     rl_verdict_e                     verdict;
@@ -131,26 +221,26 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
     ngx_http_ratelimit_now(&record->time);
 
     entry = rlcf->preaccess.elts;
-    item = record->items;
+    items = record->items;
     n = 0;
     bypassed = 0;
 
     for (i = 0; i < nentries; i++) {
 
-        if (!entry[i].policy->quick) {
-            return ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
+        item = &items[n];
+
+        ngx_memcpy(item, &rlcf->items[i], offsetof(rl_item_t, admitted));
+
+        if (bypassed) {
+            item->same_key_as = ngx_http_ratelimit_same_key(items, n);
         }
 
-        ngx_memcpy(item, &entry[i].policy->item,
-                   offsetof(rl_item_t, admitted));
-
-        item->want_next = rlcf->want_next;
-        item->data = entry[i].rule;
-
-        rc = ngx_http_ratelimit_quick_key(r, record->items, n, scratch[n],
-                                          &parts[n]);
+        rc = (nentries > 1 && item->same_key_as)
+             ? NGX_OK
+             : ngx_http_ratelimit_value_part(r,
+                                      entry[i].policy->partition->parts.elts,
+                                      scratch[n], &parts[n]);
         if (rc == NGX_OK) {
-            item++;
             n++;
 
         } else if (rc == NGX_DECLINED) {
@@ -170,8 +260,7 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
 
     process = ngx_http_ratelimit_process(rmcf);
 
-    verdict = process ? rl_decide_keys(process, record->items, parts, n,
-                                       &record->time)
+    verdict = process ? rl_decide_keys(process, items, parts, n, &record->time)
                       : RL_BUSY;
 
     if (verdict == RL_LEVERED) {
@@ -209,28 +298,4 @@ ngx_http_ratelimit_count_bypassed(ngx_http_ratelimit_entry_t *entry,
             ngx_http_ratelimit_count(entry->policy, RL_COUNT_BYPASSED);
         }
     }
-}
-
-
-/* of item n; one that several policies have is evaluated, and hashed, once */
-
-static ngx_inline ngx_int_t
-ngx_http_ratelimit_quick_key(ngx_http_request_t *r, rl_item_t *items,
-    ngx_uint_t n, u_char *scratch, rl_part_t *part)
-{
-    ngx_uint_t                       i;
-    ngx_http_ratelimit_partition_t  *partition;
-
-    partition = ngx_http_ratelimit_item_policy(&items[n])->partition;
-
-    for (i = 0; i < n; i++) {
-        if (ngx_http_ratelimit_item_policy(&items[i])->partition == partition)
-        {
-            items[n].same_key_as = i + 1;
-            return NGX_OK;
-        }
-    }
-
-    return ngx_http_ratelimit_value_part(r, partition->parts.elts, scratch,
-                                         part);
 }

@@ -252,11 +252,19 @@ inline bool note_each(const rl_process_t* process, const rl_time_t& now,
   Journal* journal = journal_of(process);
   for (size_t i = 0; i < n; ++i) {
     rl_item_t* item = &items[i];
+    Bucket* bucket = places[i].bucket;
+    if (__builtin_expect(bucket == nullptr, 0)) {
+      bucket = open_in_place(*item, now, places[i].set);
+    }
     Head head;
     Taken taken;
-    if (take_head(*item, places[i].bucket, now, &head, &taken)) {
+    if (take_head(*item, bucket, now, &head, &taken)) {
       journal->targets[i] =
-          target_of(item->policy->zone, places[i].bucket, kHeadAlone);
+          target_of(item->policy->zone, bucket, kHeadAlone);
+      if (__builtin_expect(bucket != places[i].bucket, 0)) {
+        journal->targets[i].tag |= kUnmarked | tag_of(item->bucket);
+        places[i].bucket = bucket;
+      }
       set_head(head, &journal->images[i]);
       tell_admitted(taken, item);
     } else if (note_other(process, now, i, item, &places[i]) !=

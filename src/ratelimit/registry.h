@@ -20,7 +20,8 @@
 //
 // A decision that changes one bucket, and that in one instruction, needs no
 // journal: see store_head(); nor does one that makes one new bucket, which is
-// not there before it is marked, see mark().
+// not there before it is marked, see mark().  Of several policies the journal
+// has heads and marks as well, rather than whole buckets, where these do.
 //
 // Only the compiler has to be kept from reordering these steps: a process that
 // the kernel has declared dead has left its processor, and with that all that
@@ -80,11 +81,13 @@ struct alignas(64) Slot {
 struct Target {
   uint32_t zone_id;
   uint32_t line;  // of 64 bytes, in the zone's memory; 0: nowhere
-  uint32_t tag;   // and kHeadAlone
+  uint32_t tag;   // and the bits below
 };
 
-// The image is but a head, of a bucket that has its place and tag already.
+// The image is but a head, of a bucket that is there but for it; and that is
+// still to be marked.
 constexpr uint32_t kHeadAlone = 1u << 8;
+constexpr uint32_t kUnmarked = 1u << 9;
 
 inline Target target_of(const rl_zone_t* zone, const Bucket* bucket,
                         uint32_t tag) {
@@ -100,9 +103,10 @@ inline void write(const Bucket& image, const Target& target, Set* set,
                   Bucket* bucket) {
   if ((target.tag & kHeadAlone) != 0) {
     store_head(head_of(image), bucket);
-    return;
+    if ((target.tag & kUnmarked) == 0) return;
+  } else {
+    copy(image, bucket);
   }
-  copy(image, bucket);
   mark(set, static_cast<uint32_t>(bucket - set->buckets),
        static_cast<uint8_t>(target.tag));
 }
