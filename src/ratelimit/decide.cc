@@ -106,10 +106,14 @@ inline void tell_admitted(const Taken& taken, rl_item_t* item) {
 }
 
 // A new bucket alone needs no journal: before it is marked it is not there,
-// and that is one store.  This one is not marked yet.  Nothing if it refuses.
+// and that is one store.  This one is not marked yet.  Nothing if it refuses,
+// or its first charge changes more than its head, as a calendar window's does.
 [[gnu::noinline]] Bucket* open_in_place(const rl_item_t& item,
                                         const rl_time_t& now, Set* set) {
-  if (item.cost_units > item.capacity_units) return nullptr;
+  if (item.cost_units > item.capacity_units ||
+      item.policy->algorithm == RL_CALENDAR) {
+    return nullptr;
+  }
   Bucket* place = free_place(set);
   if (item.policy->algorithm == RL_SLIDING) {
     sliding_open(place, item.bucket.lo, item.quota.units, item.quota.window_ms,
