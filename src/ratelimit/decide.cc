@@ -131,9 +131,8 @@ inline void mark_item(const rl_item_t& item, Set* set, const Bucket* bucket) {
 
 // The charged bucket becomes target and image i of the journal, *held tells
 // where it goes.  One that refuses leaves them alone.
-inline Took note_whole(const rl_process_t* process,
-                                  const rl_time_t& now, size_t i,
-                                  rl_item_t* item, Held* held) {
+inline Took note_whole(const rl_process_t* process, const rl_time_t& now,
+                       size_t i, rl_item_t* item, Held* held) {
   Journal* journal = journal_of(process);
   Taken taken;
   const Took took =
