@@ -123,19 +123,23 @@ inline void note_refusal(Bucket* stored) {
 void place_new(const rl_item_t* items, Seat* seats, size_t n, size_t i,
                uint64_t now_ms);
 
-// Makes the item's bucket, placed if it has to be, target i of the journal.
+inline void set_no_target(Journal* journal, size_t i) {
+  journal->targets[i].line = 0;
+}
+
+// Makes the item's bucket, placed if it has to be, target i of the journal;
+// nowhere if there is no room for it.
 inline void set_target(const rl_item_t* items, Seat* seats, size_t n, size_t i,
                        uint64_t now_ms, Journal* journal) {
-  const rl_zone_t* zone = items[i].policy->zone;
   if (!seats[i].exists()) {
     place_new(items, seats, n, i, now_ms);
   }
-  journal->targets[i] = target_of(
-      zone, &seats[i].set->buckets[seats[i].index], tag_of(items[i].bucket));
-}
-
-inline void set_no_target(Journal* journal, size_t i) {
-  journal->targets[i].line = 0;
+  if (seats[i].index == kNone) {
+    return set_no_target(journal, i);
+  }
+  journal->targets[i] = target_of(items[i].policy->zone,
+                                  &seats[i].set->buckets[seats[i].index],
+                                  tag_of(items[i].bucket));
 }
 
 // Writes the images of all targets into their seats: all of them or none,

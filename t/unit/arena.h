@@ -5,6 +5,7 @@
 #define RATELIMIT_T_UNIT_ARENA_H_
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -37,17 +38,22 @@ inline uint64_t times(uint64_t n) {
   return factor == nullptr ? n : n * std::max(1, std::atoi(factor));
 }
 
-// Pages shared with the processes forked later.
+// Pages shared with the processes forked later; nothing may be touched behind
+// the last of them.
 class SharedMemory {
  public:
   explicit SharedMemory(size_t size) : size_(size) {
-    memory_ = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t used = (size + page - 1) / page * page;
+    mapped_ = used + page;
+    memory_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory_ == MAP_FAILED) {
+    if (memory_ == MAP_FAILED ||
+        mprotect(static_cast<char*>(memory_) + used, page, PROT_NONE) != 0) {
       std::abort();
     }
   }
-  ~SharedMemory() { munmap(memory_, size_); }
+  ~SharedMemory() { munmap(memory_, mapped_); }
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
 
@@ -61,6 +67,7 @@ class SharedMemory {
  private:
   void* memory_;
   size_t size_;
+  size_t mapped_;
 };
 
 // A register and one or more zones, not yet joined.
