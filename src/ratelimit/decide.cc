@@ -154,7 +154,7 @@ bool refuse(const rl_process_t* process, const Held& held,
     const Shape shape = shape_of(*item);
     Bucket bucket;
     if (held.bucket == nullptr) {
-      open(&bucket, shape, now);
+      open_new(*item, shape, now, &bucket);
     } else {
       note_refusal(held.bucket);
       copy(*held.bucket, &bucket);

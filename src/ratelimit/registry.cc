@@ -96,7 +96,6 @@ bool is_over(const Life& life, bool thorough) {
          (life.start != 0 && life.start != stat.start);
 }
 
-constexpr uint32_t kLinesPerSet = sizeof(Set) / sizeof(Bucket);
 static_assert(sizeof(ZoneHeader) == sizeof(Set), "the header is as a set");
 
 const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
@@ -123,8 +122,8 @@ bool replay(const rl_process_t* process, Journal* journal, uint32_t n) {
   bool all = true;
   for (uint32_t i = 0; i < n; ++i) {
     const Target& target = journal->targets[i];
-    if (target.line % kLinesPerSet == 0) {
-      continue;  // nowhere
+    if (is_nowhere(target)) {
+      continue;
     }
     const rl_zone_t* zone = zone_of(process, target);
     if (zone == nullptr) {

@@ -89,6 +89,13 @@ struct Target {
 constexpr uint32_t kHeadAlone = 1u << 8;
 constexpr uint32_t kUnmarked = 1u << 9;
 
+constexpr uint32_t kLinesPerSet = sizeof(Set) / sizeof(Bucket);
+
+// Lines of sets' headers are nobody's, as is 0.
+inline bool is_nowhere(const Target& target) {
+  return target.line % kLinesPerSet == 0;
+}
+
 inline Target target_of(const rl_zone_t* zone, const Bucket* bucket,
                         uint32_t tag) {
   const auto offset = static_cast<size_t>(

@@ -150,7 +150,7 @@ inline void commit(const rl_process_t* process, const Seat* seats, size_t n) {
   begin_commit(slot, static_cast<uint32_t>(n));
   for (size_t i = 0; i < n; ++i) {
     const Target& target = journal->targets[i];
-    if (target.line != 0) {
+    if (!is_nowhere(target)) {
       Set* set = seats[i].set;
       write(journal->images[i], target, set, &set->buckets[seats[i].index]);
     }
