@@ -30,6 +30,12 @@ build_module() {
     module=$build/ngx_http_ratelimit_module.so
 }
 
+find_jemalloc() {
+    jemalloc=$(/sbin/ldconfig -p | sed -n 's/.*libjemalloc.so.2 .*=> //p' |
+        head -n 1)
+    [ -n "$jemalloc" ] || stop 'no libjemalloc.so.2 here'
+}
+
 wanted() {
     local pattern
     [ ${#patterns[@]} -gt 0 ] || return 0
@@ -111,8 +117,8 @@ send() { # PORT N LOAD.KIND FILE
 run_counted() {
     local n=$1 load=$2 file=$3 signal=$4 pid
     shift 4
-    valgrind --tool=callgrind --callgrind-out-file="$file.callgrind" "$@" \
-        > "$file.log" 2>&1 &
+    LD_PRELOAD=$jemalloc valgrind --tool=callgrind \
+        --callgrind-out-file="$file.callgrind" "$@" > "$file.log" 2>&1 &
     pid=$!
     wait_for "$port" "$pid" && send "$port" "$n" "$load" "$file" ||
         echo "$file: no answer" >&2
