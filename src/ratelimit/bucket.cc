@@ -99,7 +99,7 @@ Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
   }
 }
 
-bool charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
+Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
                  uint32_t cost_units, const rl_time_t& now, Head* head,
                  Taken* taken) noexcept {
   switch (shape.algorithm) {

@@ -77,10 +77,9 @@ RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
 
 // The head of `from`, which is of this tick but for its stamp, once it is
 // charged.  Each word is put together in a register: what is written in parts
-// and read as a whole has to go through the cache first.  False: it refuses,
-// or the newest slot's count would overflow.
+// and read as a whole has to go through the cache first.
 template <bool kBlocks>
-RATELIMIT_ALWAYS_INLINE bool sliding_charge_at(
+RATELIMIT_ALWAYS_INLINE Took sliding_charge_at(
     const Bucket& from, int64_t tick, uint32_t quota_units, uint64_t window_ms,
     unsigned limit_code, uint32_t cost_units, uint64_t now_ms, Head* head,
     Taken* taken) noexcept {
@@ -88,25 +87,25 @@ RATELIMIT_ALWAYS_INLINE bool sliding_charge_at(
       kBlocks ? used_of(from.sliding) : blocks_of(from.sliding);
   const uint64_t used = held + cost_units;
   if (__builtin_expect(used > quota_units, 0)) {
-    return false;
+    return Took::kRefused;
   }
   SlidingFront front;
   std::memcpy(&front, &from.sliding, sizeof(front));
   if (!add_units<kBlocks>(&front, cost_units)) {
-    return false;
+    return Took::kUnusual;
   }
   head->words[0] = charged_word(from, static_cast<uint64_t>(tick), limit_code);
   std::memcpy(&head->words[1], &front, sizeof(front));
   taken->remaining_units = quota_units - static_cast<uint32_t>(used);
   taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
   taken->receipt = now_ms;
-  return true;
+  return Took::kAdmitted;
 }
 
-// What take() would make of a stored bucket, as its head alone.  False: it
-// refuses, or more would change, or it is not known.
+// What take() would make of a stored bucket, as its head alone; kUnusual as
+// well if more than that would change.
 template <bool kBlocks>
-RATELIMIT_ALWAYS_INLINE bool sliding_head(const Bucket& stored,
+RATELIMIT_ALWAYS_INLINE Took sliding_head(const Bucket& stored,
                                           uint32_t quota_units,
                                           uint64_t window_ms,
                                           unsigned limit_code,
@@ -114,11 +113,11 @@ RATELIMIT_ALWAYS_INLINE bool sliding_head(const Bucket& stored,
                                           Head* head, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
   const int64_t stamp = stamp_of(stored);
-  return stored.with_hi(stored.sliding.window_lo) == window_ms &&
-         tick >= stamp &&
-         (tick >> 4) == (stamp >> 4) &&
-         !oldest_expires(stored.sliding, tick) &&
-         sliding_charge_at<kBlocks>(stored, tick, quota_units, window_ms,
+  if (stored.with_hi(stored.sliding.window_lo) != window_ms || tick < stamp ||
+      (tick >> 4) != (stamp >> 4) || oldest_expires(stored.sliding, tick)) {
+    return Took::kUnusual;
+  }
+  return sliding_charge_at<kBlocks>(stored, tick, quota_units, window_ms,
                                     limit_code, cost_units, now_ms, head,
                                     taken);
 }
@@ -130,31 +129,26 @@ sliding_take_in(const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
                 unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
                 Bucket* image, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
-  const int64_t stamp = stamp_of(stored);
-  if (stored.with_hi(stored.sliding.window_lo) != window_ms || tick < stamp) {
+  if (stored.with_hi(stored.sliding.window_lo) != window_ms ||
+      tick < stamp_of(stored)) {
     return Took::kUnusual;
-  }
-  // A refusal needs no copy, mostly.
-  if ((tick >> 4) == (stamp >> 4) && !oldest_expires(stored.sliding, tick) &&
-      used_of(stored.sliding) + cost_units > quota_units) {
-    return Took::kRefused;
   }
   copy(stored, image);
   renew_slots(image, quota_units, tick);
-  Head head;
-  if ((image->sliding.carry != 1) == kBlocks &&
-      sliding_charge_at<kBlocks>(*image, tick, quota_units, window_ms,
-                                 limit_code, cost_units, now_ms, &head,
-                                 taken)) {
-    set_head(head, image);
-    return Took::kAdmitted;
+  if ((image->sliding.carry != 1) != kBlocks) {
+    return Took::kUnusual;
   }
-  return used_of(image->sliding) + cost_units > quota_units ? Took::kRefused
-                                                            : Took::kUnusual;
+  Head head;
+  const Took took = sliding_charge_at<kBlocks>(*image, tick, quota_units,
+                                               window_ms, limit_code,
+                                               cost_units, now_ms, &head,
+                                               taken);
+  if (took == Took::kAdmitted) set_head(head, image);
+  return took;
 }
 
 // The same of any bucket.
-bool charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
+Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
                  uint32_t cost_units, const rl_time_t& now, Head* head,
                  Taken* taken) noexcept;
 

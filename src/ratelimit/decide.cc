@@ -28,7 +28,7 @@ inline unsigned limit_code_of(const rl_item_t& item) {
              : encode_limit(item.capacity_units);
 }
 
-[[gnu::noinline]] bool take_other_head(const rl_item_t& item,
+[[gnu::noinline]] Took take_other_head(const rl_item_t& item,
                                        const Bucket& stored,
                                        const rl_time_t& now, Head* head,
                                        Taken* taken) {
@@ -36,13 +36,13 @@ inline unsigned limit_code_of(const rl_item_t& item) {
                      item.cost_units, now, head, taken);
 }
 
-// What most requests do.  False: nothing is known.
-RATELIMIT_ALWAYS_INLINE bool take_head(const rl_item_t& item,
+// What most requests do.
+RATELIMIT_ALWAYS_INLINE Took take_head(const rl_item_t& item,
                                        const Bucket* stored,
                                        const rl_time_t& now, Head* head,
                                        Taken* taken) {
   if (stored == nullptr) {
-    return false;
+    return Took::kUnusual;
   }
   if (__builtin_expect(item.policy->algorithm == RL_SLIDING &&
                            stored->sliding.carry == 1,
@@ -54,7 +54,7 @@ RATELIMIT_ALWAYS_INLINE bool take_head(const rl_item_t& item,
   // Their addresses go away, and so they alone are in memory.
   Taken other;
   Head other_head;
-  const bool took = take_other_head(item, *stored, now, &other_head, &other);
+  const Took took = take_other_head(item, *stored, now, &other_head, &other);
   *taken = other;
   *head = other_head;
   return took;
@@ -146,9 +146,10 @@ inline Took note_whole(const rl_process_t* process, const rl_time_t& now,
   return took;
 }
 
-// A refusal that take() has found; false: the long way has to tell.
-bool refuse(const rl_process_t* process, const Held& held,
-            const rl_time_t& now, rl_item_t* item) {
+// A refusal that has been found; RL_BUSY, here and below: nothing was done,
+// the long way is left.
+[[gnu::noinline]] rl_verdict_e refuse(const rl_process_t* process, Held held,
+                                      const rl_time_t& now, rl_item_t* item) {
   const bool tells = !item->dry_run;
   if (tells) {
     const Shape shape = shape_of(*item);
@@ -167,7 +168,7 @@ bool refuse(const rl_process_t* process, const Held& held,
   if (tells) {
     count_refused(process, *item, now.mono_ms);
   }
-  return tells;
+  return tells ? RL_REFUSED : RL_BUSY;
 }
 
 inline void finish_one(const rl_process_t* process, const Held& held,
@@ -179,13 +180,12 @@ inline void finish_one(const rl_process_t* process, const Held& held,
   count_admitted(process, *item, now.mono_ms);
 }
 
-// RL_BUSY here and below: nothing was done, the long way is left.
 [[gnu::noinline]] rl_verdict_e take_one_whole(const rl_process_t* process,
                                               Held held, const rl_time_t& now,
                                               rl_item_t* item) {
   const Took took = note_whole(process, now, 0, item, &held);
   if (took == Took::kRefused) {
-    return refuse(process, held, now, item) ? RL_REFUSED : RL_BUSY;
+    return refuse(process, held, now, item);
   }
   if (took == Took::kUnusual) {
     unlock(held.set);
@@ -216,8 +216,12 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
   }
   Head head;
   Taken taken;
-  if (!kHeadIsOneStore || !take_head(*item, bucket, now, &head, &taken)) {
-    return take_one_whole(process, held, now, item);
+  const Took took = kHeadIsOneStore
+                        ? take_head(*item, bucket, now, &head, &taken)
+                        : Took::kUnusual;
+  if (__builtin_expect(took != Took::kAdmitted, 0)) {
+    return took == Took::kRefused ? refuse(process, held, now, item)
+                                  : take_one_whole(process, held, now, item);
   }
   store_head(head, bucket);
   if (__builtin_expect(held.bucket == nullptr, 0)) {
@@ -261,7 +265,8 @@ inline bool note_each(const rl_process_t* process, const rl_time_t& now,
     }
     Head head;
     Taken taken;
-    if (take_head(*item, bucket, now, &head, &taken)) {
+    const Took took = take_head(*item, bucket, now, &head, &taken);
+    if (took == Took::kAdmitted) {
       journal->targets[i] =
           target_of(item->policy->zone, bucket, kHeadAlone);
       if (__builtin_expect(bucket != places[i].bucket, 0)) {
@@ -270,8 +275,9 @@ inline bool note_each(const rl_process_t* process, const rl_time_t& now,
       }
       set_head(head, &journal->images[i]);
       tell_admitted(taken, item);
-    } else if (note_other(process, now, i, item, &places[i]) !=
-               Took::kAdmitted) {
+    } else if (took == Took::kRefused ||
+               note_other(process, now, i, item, &places[i]) !=
+                   Took::kAdmitted) {
       return false;
     }
   }

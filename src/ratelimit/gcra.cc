@@ -79,38 +79,6 @@ void change_shape(Bucket* bucket, const Shape& shape) {
   bucket->gcra.capacity_units = shape.capacity_units;
 }
 
-// Whether charge_usual() can tell.
-inline bool is_usual(const Bucket& bucket, const Shape& shape,
-                     uint32_t cost_units, const rl_time_t& now) {
-  return is_shape(bucket, shape) && bucket.stamp <= now.mono_ms &&
-         bucket.gcra.debt_hi == 0 &&
-         times(shape.capacity_units, shape.window_ms) >> 63 == 0 &&
-         shape.units != 0 && cost_units <= shape.capacity_units;
-}
-
-// As charge_head(); false: refused.
-inline bool charge_usual(const Bucket& stored, const Shape& shape,
-                         unsigned limit_code, uint32_t cost_units,
-                         const rl_time_t& now, Head* head, Taken* taken) {
-  const uint128_t drained =
-      times(now.mono_ms - stored.stamp, stored.gcra.units);
-  uint64_t debt = stored.gcra.debt_lo;
-  debt = debt > drained ? debt - static_cast<uint64_t>(drained) : 0;
-  const uint64_t room = shape.capacity_units * shape.window_ms;
-  const uint64_t cost = cost_units * shape.window_ms;  // not above room
-  if (debt > room - cost) {
-    return false;
-  }
-  debt += cost;
-  head->words[0] = charged_word(stored, now.mono_ms, limit_code);
-  head->words[1] = debt;
-  taken->remaining_units =
-      static_cast<uint32_t>((room - debt) / shape.window_ms);
-  taken->reset_ms = divide_up(debt, shape.units);
-  taken->receipt = now.mono_ms + taken->reset_ms;
-  return true;
-}
-
 }  // namespace
 
 void gcra_open(Bucket* bucket, const Shape& shape,
@@ -185,27 +153,43 @@ uint64_t gcra_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                           : now.mono_ms + drain_ms(*bucket, shape, debt, now);
 }
 
-Took gcra_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-               uint32_t cost_units, const rl_time_t& now,
-               Taken* taken) noexcept {
-  if (!is_usual(*bucket, shape, cost_units, now)) {
-    return Took::kUnusual;
-  }
-  Head head;
-  if (!charge_usual(*bucket, shape, limit_code, cost_units, now, &head,
-                    taken)) {
-    return Took::kRefused;
-  }
-  set_head(head, bucket);
-  return Took::kAdmitted;
-}
-
-bool gcra_charge_head(const Bucket& stored, const Shape& shape,
+Took gcra_charge_head(const Bucket& stored, const Shape& shape,
                       unsigned limit_code, uint32_t cost_units,
                       const rl_time_t& now, Head* head,
                       Taken* taken) noexcept {
-  return is_usual(stored, shape, cost_units, now) &&
-         charge_usual(stored, shape, limit_code, cost_units, now, head, taken);
+  if (!is_shape(stored, shape) || stored.stamp > now.mono_ms ||
+      stored.gcra.debt_hi != 0 ||
+      times(shape.capacity_units, shape.window_ms) >> 63 != 0 ||
+      shape.units == 0 || cost_units > shape.capacity_units) {
+    return Took::kUnusual;
+  }
+  const uint128_t drained =
+      times(now.mono_ms - stored.stamp, stored.gcra.units);
+  uint64_t debt = stored.gcra.debt_lo;
+  debt = debt > drained ? debt - static_cast<uint64_t>(drained) : 0;
+  const uint64_t room = shape.capacity_units * shape.window_ms;
+  const uint64_t cost = cost_units * shape.window_ms;  // not above room
+  if (debt > room - cost) {
+    return Took::kRefused;
+  }
+  debt += cost;
+  head->words[0] = charged_word(stored, now.mono_ms, limit_code);
+  head->words[1] = debt;
+  taken->remaining_units =
+      static_cast<uint32_t>((room - debt) / shape.window_ms);
+  taken->reset_ms = divide_up(debt, shape.units);
+  taken->receipt = now.mono_ms + taken->reset_ms;
+  return Took::kAdmitted;
+}
+
+Took gcra_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+               uint32_t cost_units, const rl_time_t& now,
+               Taken* taken) noexcept {
+  Head head;
+  const Took took = gcra_charge_head(*bucket, shape, limit_code, cost_units,
+                                     now, &head, taken);
+  if (took == Took::kAdmitted) set_head(head, bucket);
+  return took;
 }
 
 void gcra_refund(Bucket* bucket, const Shape& shape, uint32_t units,

@@ -37,7 +37,7 @@ uint64_t gcra_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
 Took gcra_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
                uint32_t cost_units, const rl_time_t& now,
                Taken* taken) noexcept;
-bool gcra_charge_head(const Bucket& stored, const Shape& shape,
+Took gcra_charge_head(const Bucket& stored, const Shape& shape,
                       unsigned limit_code, uint32_t cost_units,
                       const rl_time_t& now, Head* head,
                       Taken* taken) noexcept;

@@ -244,7 +244,7 @@ Took sliding_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
                                      bucket, taken);
 }
 
-bool sliding_charge_head(const Bucket& stored, const Shape& shape,
+Took sliding_charge_head(const Bucket& stored, const Shape& shape,
                          unsigned limit_code, uint32_t cost_units,
                          const rl_time_t& now, Head* head,
                          Taken* taken) noexcept {
@@ -253,9 +253,11 @@ bool sliding_charge_head(const Bucket& stored, const Shape& shape,
                                limit_code, cost_units, now.mono_ms, head,
                                taken);
   }
-  return !has_large_blocks(stored.sliding, shape.units) &&
-         sliding_head<true>(stored, shape.units, shape.window_ms, limit_code,
-                            cost_units, now.mono_ms, head, taken);
+  return has_large_blocks(stored.sliding, shape.units)
+             ? Took::kUnusual
+             : sliding_head<true>(stored, shape.units, shape.window_ms,
+                                  limit_code, cost_units, now.mono_ms, head,
+                                  taken);
 }
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,

@@ -70,7 +70,7 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
 Took sliding_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
                   uint32_t cost_units, const rl_time_t& now,
                   Taken* taken) noexcept;
-bool sliding_charge_head(const Bucket& stored, const Shape& shape,
+Took sliding_charge_head(const Bucket& stored, const Shape& shape,
                          unsigned limit_code, uint32_t cost_units,
                          const rl_time_t& now, Head* head,
                          Taken* taken) noexcept;

@@ -55,10 +55,6 @@ bool is_current(const Bucket& bucket, const Shape& shape,
          bucket.stamp <= now.mono_ms + kClockStepMs;
 }
 
-bool is_open(const Bucket& bucket, const rl_time_t& now) {
-  return bucket.window.used_units != 0 && left_ms(bucket, now) != 0;
-}
-
 void set_shape(Bucket* bucket, const Shape& shape) {
   bucket->set_window_ms(shape.window_ms);
   bucket->window.months = shape.window_months;
@@ -150,26 +146,26 @@ uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   return bucket->stamp;
 }
 
-bool window_charge_head(const Bucket& stored, const Shape& shape,
+Took window_charge_head(const Bucket& stored, const Shape& shape,
                         unsigned limit_code, uint32_t cost_units,
                         const rl_time_t& now, Head* head,
                         Taken* taken) noexcept {
   if (!is_current(stored, shape, now)) {
-    return false;
+    return Took::kUnusual;
   }
   WindowFront front;
   std::memcpy(&front, &stored.window, sizeof(front));
   uint64_t start = stored.stamp;
   uint64_t left = front.used_units == 0 ? 0 : left_ms(stored, now);
   if (left == 0) {
-    if (shape.algorithm == RL_CALENDAR) return false;
+    if (shape.algorithm == RL_CALENDAR) return Took::kUnusual;
     front.used_units = 0;
     start = now.mono_ms;
     left = shape.window_ms;
   }
   const uint64_t used = uint64_t{front.used_units} + cost_units;
   if (used > shape.units) {
-    return false;
+    return Took::kRefused;
   }
   front.used_units = static_cast<uint32_t>(used);
   head->words[0] = charged_word(stored, start, limit_code);
@@ -177,22 +173,20 @@ bool window_charge_head(const Bucket& stored, const Shape& shape,
   taken->remaining_units = shape.units - front.used_units;
   taken->reset_ms = left;
   taken->receipt = start;
-  return true;
+  return Took::kAdmitted;
 }
 
 Took window_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
                  uint32_t cost_units, const rl_time_t& now,
                  Taken* taken) noexcept {
   Head head;
-  if (window_charge_head(*bucket, shape, limit_code, cost_units, now, &head,
-                         taken)) {
-    set_head(head, bucket);
-    return Took::kAdmitted;
+  const Took took = window_charge_head(*bucket, shape, limit_code, cost_units,
+                                       now, &head, taken);
+  if (took == Took::kAdmitted) set_head(head, bucket);
+  if (took != Took::kUnusual || !is_current(*bucket, shape, now)) {
+    return took;
   }
-  if (!is_current(*bucket, shape, now)) {
-    return Took::kUnusual;
-  }
-  if (is_open(*bucket, now) || cost_units > shape.units) {
+  if (cost_units > shape.units) {
     return Took::kRefused;
   }
   bucket->note_charge(limit_code);

@@ -39,7 +39,7 @@ uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
 Took window_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
                  uint32_t cost_units, const rl_time_t& now,
                  Taken* taken) noexcept;
-bool window_charge_head(const Bucket& stored, const Shape& shape,
+Took window_charge_head(const Bucket& stored, const Shape& shape,
                         unsigned limit_code, uint32_t cost_units,
                         const rl_time_t& now, Head* head,
                         Taken* taken) noexcept;

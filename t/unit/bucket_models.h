@@ -124,14 +124,15 @@ struct Store {
                   const rl_time_t& now) const {
     Head head;
     Taken taken;
-    if (!charge_head(bucket, shape, encode_limit(shape.capacity_units),
-                     cost_units, now, &head, &taken)) {
-      return;
-    }
+    const Took took =
+        charge_head(bucket, shape, encode_limit(shape.capacity_units),
+                    cost_units, now, &head, &taken);
+    if (took == Took::kUnusual) return;
     heads++;
     Bucket copy = bucket;
     set_head(head, &copy);
-    if (!is_charged(copy, taken, before, after, receipt, cost_units, now)) {
+    if (took != Took::kAdmitted ||
+        !is_charged(copy, taken, before, after, receipt, cost_units, now)) {
       std::abort();
     }
   }
@@ -153,7 +154,10 @@ struct Store {
     Bucket copy = bucket;
     Head head;
     Taken taken;
-    if (charge_head(bucket, shape, 0, cost_units, now, &head, &taken)) {
+    const Took of_head =
+        charge_head(bucket, shape, 0, cost_units, now, &head, &taken);
+    if (of_head == Took::kAdmitted ||
+        (of_head == Took::kRefused && full.admitted)) {
       std::abort();
     }
     const Took took = take(&copy, shape, 0, cost_units, now, &taken);
