@@ -437,3 +437,46 @@ X-Status: []
 ["X-Partner: gold", "X-Partner: gold", "X-Partner: tin", "X-Partner: tin"]
 --- error_code eval
 [200, 200, 200, 429]
+
+
+
+=== TEST 26: policies of one key, behind one that has none, still share theirs
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $token arg=k;
+    ratelimit_key    $account arg=a;
+    ratelimit_policy token  key=$token quota=5/1h;
+    ratelimit_policy minute key=$account quota=7/1m;
+    ratelimit_policy hour   key=$account quota=9/1h;
+--- config
+    ratelimit_headers per-policy prefix=Quota-;
+    location /t { ratelimit token minute hour; empty_gif; }
+--- request eval
+["GET /t?a=x", "GET /t?k=x", "GET /t?k=x&a=x", "GET /t?k=x&a=x", "GET /t"]
+--- response_headers eval
+["Quota-token-remaining:\nQuota-minute-remaining: 6\nQuota-hour-remaining: 8",
+ "Quota-token-remaining: 4\nQuota-minute-remaining:\nQuota-hour-remaining:",
+ "Quota-token-remaining: 3\nQuota-minute-remaining: 5\nQuota-hour-remaining: 7",
+ "Quota-token-remaining: 2\nQuota-minute-remaining: 4\nQuota-hour-remaining: 6",
+ "Quota-token-remaining:\nQuota-minute-remaining:\nQuota-hour-remaining:"]
+--- error_code eval
+[(200) x 5]
+
+
+
+=== TEST 27: of two locations that inherit one line, each has its own fields
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=5/60s;
+--- config
+    ratelimit token;
+    location /x    { ratelimit_headers x-ratelimit; empty_gif; }
+    location /ietf { ratelimit_headers ietf; empty_gif; }
+--- request eval
+["GET /x?k=a", "GET /ietf?k=a", "GET /x?k=a"]
+--- response_headers_like eval
+["X-RateLimit-Remaining: 4",
+ "RateLimit: \"token\";r=3;t=6[01]",
+ "X-RateLimit-Remaining: 2"]
+--- error_code eval
+[(200) x 3]
