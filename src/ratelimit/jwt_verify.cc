@@ -196,6 +196,9 @@ bool verify_signature(const Algorithm& algorithm, const JwtKey& key,
   if (algorithm.family == Family::kEcdsa) {
     signature = {to_der(signature, algorithm.number_len, der), der};
     if (signature.len == 0) return false;
+  } else if (signature.len !=
+             static_cast<std::size_t>(EVP_PKEY_get_size(key.pkey))) {
+    return false;  // RFC 8017, 8.1.2: OpenSSL takes one without leading zeros
   }
   EVP_MD_CTX* const context = start_verifying(algorithm, key.pkey);
   const bool right = context != nullptr &&

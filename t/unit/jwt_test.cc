@@ -141,6 +141,27 @@ TEST(Jwt, EveryBitOfASignatureCounts) {
   }
 }
 
+// One in 256 signatures begins with a zero, which has to be there.
+TEST(Jwt, ALeadingZeroIsPartOfARsaSignature) {
+  for (const std::string alg : {"RS256", "PS256"}) {
+    Verifier verifier;
+    verifier.line(alg, key_file(alg));
+    std::string token;
+    std::size_t signature_at = 0;
+    std::string signature;
+    for (int i = 0; signature.empty() || signature[0] != 0; i++) {
+      token = issue(alg, R"({"sub":"alice","n":)" + std::to_string(i) + "}");
+      signature_at = token.rfind('.') + 1;
+      signature = unb64(token.substr(signature_at));
+    }
+    EXPECT_EQ(verifier(token), "alice") << alg;
+    EXPECT_EQ(verifier(token.substr(0, signature_at) +
+                       b64(signature.substr(1))),
+              "!has a wrong signature")
+        << alg;
+  }
+}
+
 // r and s of zero, of the group's order, as DER, and in other lengths.
 TEST(Jwt, EcdsaNumbers) {
   Verifier verifier;
