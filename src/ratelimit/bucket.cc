@@ -87,18 +87,6 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   }
 }
 
-Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-          uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept {
-  switch (shape.algorithm) {
-    case RL_SLIDING:
-      return sliding_take(bucket, shape, limit_code, cost_units, now, taken);
-    case RL_GCRA:
-      return gcra_take(bucket, shape, limit_code, cost_units, now, taken);
-    default:
-      return window_take(bucket, shape, limit_code, cost_units, now, taken);
-  }
-}
-
 Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
                  uint32_t cost_units, const rl_time_t& now, Head* head,
                  Taken* taken) noexcept {
@@ -112,6 +100,23 @@ Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
     default:
       return window_charge_head(stored, shape, limit_code, cost_units, now,
                                 head, taken);
+  }
+}
+
+Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+          uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept {
+  Head head;
+  const Took took =
+      charge_head(*bucket, shape, limit_code, cost_units, now, &head, taken);
+  if (took == Took::kAdmitted) set_head(head, bucket);
+  if (took != Took::kUnusual) return took;
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_take(bucket, shape, limit_code, cost_units, now, taken);
+    case RL_CALENDAR:
+      return calendar_take(bucket, shape, limit_code, cost_units, now, taken);
+    default:
+      return Took::kUnusual;
   }
 }
 

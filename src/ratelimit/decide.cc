@@ -124,11 +124,6 @@ inline void tell_admitted(const Taken& taken, rl_item_t* item) {
   return place;
 }
 
-inline void mark_item(const rl_item_t& item, Set* set, const Bucket* bucket) {
-  mark(set, static_cast<uint32_t>(bucket - set->buckets),
-       tag_of(item.bucket));
-}
-
 // The charged bucket becomes target and image i of the journal, *held tells
 // where it goes.  One that refuses leaves them alone.
 inline Took note_whole(const rl_process_t* process, const rl_time_t& now,
@@ -225,7 +220,8 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
   }
   store_head(head, bucket);
   if (__builtin_expect(held.bucket == nullptr, 0)) {
-    mark_item(*item, held.set, bucket);
+    mark(held.set, static_cast<uint32_t>(bucket - held.set->buckets),
+         tag_of(item->bucket));
   }
   tell_admitted(taken, item);
   finish_one(process, {held.set, bucket}, now, item);

@@ -182,16 +182,6 @@ Took gcra_charge_head(const Bucket& stored, const Shape& shape,
   return Took::kAdmitted;
 }
 
-Took gcra_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-               uint32_t cost_units, const rl_time_t& now,
-               Taken* taken) noexcept {
-  Head head;
-  const Took took = gcra_charge_head(*bucket, shape, limit_code, cost_units,
-                                     now, &head, taken);
-  if (took == Took::kAdmitted) set_head(head, bucket);
-  return took;
-}
-
 void gcra_refund(Bucket* bucket, const Shape& shape, uint32_t units,
                  uint64_t receipt, const rl_time_t& now) noexcept {
   if (receipt <= now.mono_ms) return;

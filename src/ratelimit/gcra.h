@@ -33,10 +33,7 @@ uint64_t gcra_reset_ms(const Bucket& bucket, const Shape& shape,
 uint64_t gcra_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                      const rl_time_t& now) noexcept;
 
-// As take() and charge_head().
-Took gcra_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-               uint32_t cost_units, const rl_time_t& now,
-               Taken* taken) noexcept;
+// As charge_head().
 Took gcra_charge_head(const Bucket& stored, const Shape& shape,
                       unsigned limit_code, uint32_t cost_units,
                       const rl_time_t& now, Head* head,

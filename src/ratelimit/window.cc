@@ -176,15 +176,11 @@ Took window_charge_head(const Bucket& stored, const Shape& shape,
   return Took::kAdmitted;
 }
 
-Took window_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-                 uint32_t cost_units, const rl_time_t& now,
-                 Taken* taken) noexcept {
-  Head head;
-  const Took took = window_charge_head(*bucket, shape, limit_code, cost_units,
-                                       now, &head, taken);
-  if (took == Took::kAdmitted) set_head(head, bucket);
-  if (took != Took::kUnusual || !is_current(*bucket, shape, now)) {
-    return took;
+Took calendar_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+                   uint32_t cost_units, const rl_time_t& now,
+                   Taken* taken) noexcept {
+  if (!is_current(*bucket, shape, now)) {
+    return Took::kUnusual;
   }
   if (cost_units > shape.units) {
     return Took::kRefused;

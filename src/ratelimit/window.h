@@ -35,14 +35,16 @@ uint64_t window_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                        const rl_time_t& now) noexcept;
 
-// As take() and charge_head().
-Took window_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-                 uint32_t cost_units, const rl_time_t& now,
-                 Taken* taken) noexcept;
+// As charge_head().
 Took window_charge_head(const Bucket& stored, const Shape& shape,
                         unsigned limit_code, uint32_t cost_units,
                         const rl_time_t& now, Head* head,
                         Taken* taken) noexcept;
+
+// As take(), of a calendar window that is not open, which is more than a head.
+Took calendar_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+                   uint32_t cost_units, const rl_time_t& now,
+                   Taken* taken) noexcept;
 
 void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept;
 
