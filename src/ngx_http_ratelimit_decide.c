@@ -128,8 +128,9 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
 
         item = &record->items[nitems];
 
-        rc = ngx_http_ratelimit_item(r, entry[i].policy, item, record->items,
-                                     nitems, &record->time);
+        rc = ngx_http_ratelimit_item(r, entry[i].policy, item,
+                                     &record->items[record->nitems],
+                                     nitems - record->nitems, &record->time);
         if (rc == NGX_DECLINED) {
             ngx_http_ratelimit_count(entry[i].policy, RL_COUNT_BYPASSED);
             continue;

@@ -24,6 +24,8 @@ static ngx_int_t ngx_http_ratelimit_item_hash(ngx_http_request_t *r,
 
 /*
  * Fills what an item asks of the core; its cost is 1 and it is not in dry run.
+ * known are the items of this very decision: what a key was in an earlier one,
+ * before authentication or a redirect, says nothing of what it is now.
  * NGX_DECLINED: the policy does not apply to this request.
  */
 
@@ -146,7 +148,7 @@ ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
 }
 
 
-/* a key is evaluated and hashed once, however many policies it has */
+/* a decision evaluates and hashes a key once, however many policies have it */
 
 static ngx_int_t
 ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,

@@ -610,3 +610,43 @@ part
 --- response_headers
 X-token-remaining: 9
 X-extra-remaining: 19
+
+
+
+=== TEST 40: behind a redirect a key is evaluated anew
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy outer key=$arg_k quota=10/1h;
+    ratelimit_policy inner key=$arg_k quota=20/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit outer; error_page 404 =200 /inner?k=fixed; root $TEST_NGINX_HTML_DIR; }
+    location = /inner { ratelimit inner; empty_gif; }
+--- request eval
+["GET /t/none?k=a", "GET /t/none?k=b", "GET /t/none?k=a"]
+--- error_code eval
+[200, 200, 200]
+--- response_headers eval
+["X-outer-remaining: 9\nX-inner-remaining: 19", "X-outer-remaining: 9\nX-inner-remaining: 18",
+ "X-outer-remaining: 8\nX-inner-remaining: 17"]
+
+
+
+=== TEST 41: one decision's policies share the key, further policies' of a named location do not
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client $user arg=k;
+    ratelimit_policy one   key=$client quota=10/1h;
+    ratelimit_policy two   key=$client quota=20/1h;
+    ratelimit_policy three key=$client quota=30/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    set $user "";
+    location /t { ratelimit one; ratelimit two cost=2; try_files /nothing @named; }
+    location @named { set $user everybody; ratelimit one; ratelimit three; empty_gif; }
+--- request eval
+["GET /t?k=a", "GET /t?k=b"]
+--- error_code eval
+[200, 200]
+--- response_headers eval
+["X-one-remaining: 9\nX-two-remaining: 18\nX-three-remaining: 29", "X-one-remaining: 9\nX-two-remaining: 18\nX-three-remaining: 28"]

@@ -319,3 +319,35 @@ GET /t?k=a
 --- response_headers
 X-Address-Reset: 59
 X-User-Reset: 60
+
+
+
+=== TEST 15: a key that authentication changes is evaluated anew after it
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client $user header=X-API-Key addr;
+    ratelimit_policy burst key=$client quota=100/1h;
+    ratelimit_policy daily key=$client quota=3/24h;
+--- config
+    location /t {
+        auth_request      /auth;
+        auth_request_set  $user $upstream_http_x_user;
+        ratelimit         burst;
+        ratelimit         daily phase=precontent;
+        ratelimit_headers per-policy prefix=X-;
+        empty_gif;
+    }
+    location = /auth { internal; proxy_pass http://backend; }
+--- backend
+    location / { add_header X-User $http_x_token; return 204; }
+--- request eval
+[("GET /t") x 7]
+--- more_headers eval
+["X-Token: alice\nX-API-Key: 1", "X-Token: alice\nX-API-Key: 2", "X-Token: bob\nX-API-Key: 1",
+ "X-Token: alice\nX-API-Key: 3", "X-Token: alice\nX-API-Key: 4", "X-Token: alice", "X-Token: bob"]
+--- error_code eval
+[200, 200, 200, 200, 429, 429, 200]
+--- response_headers eval
+["X-burst-remaining: 99\nX-daily-remaining: 2", "X-burst-remaining: 99\nX-daily-remaining: 1",
+ "X-burst-remaining: 98\nX-daily-remaining: 2", "X-burst-remaining: 99\nX-daily-remaining: 0",
+ "X-daily-remaining: 0", "X-daily-remaining: 0", "X-daily-remaining: 1"]
