@@ -18,8 +18,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_http_ratelimit_api_handler(ngx_http_request_t *r);
-static ngx_int_t ngx_http_ratelimit_api_path(ngx_http_request_t *r,
-    ngx_str_t *path);
+static ngx_int_t ngx_http_ratelimit_api_path(
+    ngx_http_ratelimit_api_call_t *call, ngx_str_t *path);
 #if (NGX_PCRE)
 static ngx_uint_t ngx_http_ratelimit_api_is_path(ngx_str_t *path);
 #endif
@@ -129,6 +129,30 @@ ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/*
+ * "if" and "limit_except" blocks are locations of their own to nginx.  An "if"
+ * leaves the handler of the location around it in its place, "limit_except"
+ * does not.
+ */
+
+void
+ngx_http_ratelimit_merge_api(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && conf->api == NULL) {
+        conf->api = prev->api;
+    }
+
+    if (clcf->lmt_excpt && clcf->handler == NULL && conf->api) {
+        clcf->handler = ngx_http_ratelimit_api_handler;
+    }
+}
+
+
 static ngx_int_t
 ngx_http_ratelimit_api_handler(ngx_http_request_t *r)
 {
@@ -157,7 +181,7 @@ ngx_http_ratelimit_api_handler(ngx_http_request_t *r)
 
     ngx_http_ratelimit_now(&call->now);
 
-    if (ngx_http_ratelimit_api_path(r, &path) != NGX_OK) {
+    if (ngx_http_ratelimit_api_path(call, &path) != NGX_OK) {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
                                        "there is nothing here");
         return call->rc;
@@ -167,15 +191,22 @@ ngx_http_ratelimit_api_handler(ngx_http_request_t *r)
 }
 
 
-/* what follows the location's name; in a regex location the last segment */
+/*
+ * What follows the location's name; in a regex location the last segment.  The
+ * location is the one of the directive: a block in it does not know of what
+ * kind that is.
+ */
 
 static ngx_int_t
-ngx_http_ratelimit_api_path(ngx_http_request_t *r, ngx_str_t *path)
+ngx_http_ratelimit_api_path(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *path)
 {
     u_char                    *p, *last;
+    ngx_http_request_t        *r;
     ngx_http_core_loc_conf_t  *clcf;
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    r = call->request;
+    clcf = call->api->ctx->loc_conf[ngx_http_core_module.ctx_index];
 
     p = r->uri.data;
     last = p + r->uri.len;

@@ -332,6 +332,7 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_ERR);
 
     ngx_http_ratelimit_merge_headers(prev, conf);
+    ngx_http_ratelimit_merge_api(cf, prev, conf);
 
     if (conf->body == NULL) {
         conf->body = prev->body;

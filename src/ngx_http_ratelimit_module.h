@@ -224,7 +224,8 @@ typedef struct {
     ngx_http_complex_value_t    *dry_run;
     ngx_uint_t                   status;
     ngx_uint_t                   log_level;
-    ngx_http_ratelimit_api_t    *api;        /* this location's only */
+    ngx_http_ratelimit_api_t    *api;        /* of the location, which its
+                                                blocks share */
 } ngx_http_ratelimit_loc_conf_t;
 
 
@@ -274,6 +275,8 @@ char *ngx_http_ratelimit_parse_status(ngx_conf_t *cf, ngx_str_t *text,
 /* ngx_http_ratelimit_api.c, ngx_http_ratelimit_api_access.c */
 
 char *ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_ratelimit_merge_api(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
 void ngx_http_ratelimit_check_apis(ngx_conf_t *cf);
 
 /* ngx_http_ratelimit_zone.c */

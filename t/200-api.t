@@ -507,3 +507,42 @@ nginx_ratelimit_zone_used_buckets\{zone="api"\} 0
 ["GET /api", "GET /api", "GET /api/metrics?k=1", "GET /api/metrics?k=1"]
 --- error_code eval
 [200, 200, 400, 429]
+
+
+
+=== TEST 28: it holds in an if block as in its location, whatever kind that is of
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api        { if ($http_x_in) { set $a 1; } ratelimit_api write=on; allow all; }
+    location = /exact    { if ($http_x_in) { set $a 1; } ratelimit_api; allow all; }
+    location ~ ^/re(/|$) { if ($http_x_in) { set $a 1; } ratelimit_api; allow all; }
+    location /named      { return 418; error_page 418 = @api; }
+    location @api        { if ($http_x_in) { set $a 1; } ratelimit_api; allow all; }
+    location /other      { if ($http_x_in) { return 204; } ratelimit_api; allow all; }
+--- more_headers
+X-In: 1
+--- request eval
+["GET /api", "GET /api/metrics", "DELETE /api/keys?policy=token&key=a", "GET /exact", "GET /re/metrics", "GET /named", "GET /other"]
+--- error_code eval
+[200, 200, 200, 200, 200, 200, 204]
+--- response_body_like eval
+["zones", "# HELP", "stored", "zones", "# HELP", "zones", "^$"]
+
+
+
+=== TEST 29: who is allowed by limit_except writes, who is not does not
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; limit_except GET { allow 127.0.0.1; deny all; } }
+    location /no  { ratelimit_api write=on; allow all; limit_except GET { deny all; } }
+    location /re  { location ~ { ratelimit_api write=on; allow all; limit_except GET { allow all; } } }
+    location /off { ratelimit_api; allow all; limit_except GET { allow all; } }
+--- request eval
+["GET /api", "PUT /api/levers?zone=api&scale=50%", "DELETE /api/keys?policy=token&key=a", "POST /api/keys",
+ "GET /no/levers", "DELETE /no/levers?zone=api", "DELETE /re/levers?zone=api", "DELETE /off/levers?zone=api"]
+--- error_code eval
+[200, 200, 200, 405, 200, 403, 200, 405]
