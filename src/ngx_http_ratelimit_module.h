@@ -37,6 +37,7 @@ typedef struct {
     ngx_str_t                    name;
     ngx_str_t                    state;      /* the file's path, or empty */
     ngx_shm_zone_t              *registry;
+    ngx_core_conf_t             *core_conf;  /* tells the workers' user */
 
     /* of a zone whose size changes */
 

@@ -125,6 +125,8 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     zone->name = name;
     zone->state = state;
     zone->registry = rmcf->registry;
+    zone->core_conf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                                       ngx_core_module);
 
     shm_zone = ngx_shared_memory_add(cf, &name, size,
                                      &ngx_http_ratelimit_module);

@@ -4,6 +4,7 @@ use lib 't/lib';
 use RateLimit;
 use Test::Nginx::Socket 'no_plan';
 use File::Temp qw(tempdir);
+use POSIX ();
 
 # Each block starts nginx anew and stops it, by a signal, behind it.
 our $dir = tempdir(CLEANUP => 1);
@@ -127,7 +128,7 @@ GET /t
         alias $TEST_NGINX_HTML_DIR/../logs/error.log;
     }
 --- before_start
-    main::damage('damaged.state', sub { substr($_[0], 0, 1500) . 'x' . substr($_[0], 1501) });
+    main::damage('damaged.state', sub { substr($_[0], 0, 1100) . "x" . substr($_[0], 1101) });
 --- request eval
 ["GET /t?k=a", "GET /log"]
 --- raw_response_headers_like eval
@@ -161,7 +162,86 @@ GET /t
 
 
 
-=== TEST 7: a directory that does not exist is refused
+=== TEST 7: whatever else stands in a file's place is neither read, followed nor waited for
+--- http_config
+    ratelimit_zone zone=fifo:64k  state=STATEDIR/fifo.state;
+    ratelimit_zone zone=dir:64k   state=STATEDIR/dir.state;
+    ratelimit_zone zone=link:64k  state=STATEDIR/link.state;
+    ratelimit_zone zone=dev:64k   state=STATEDIR/dev.state;
+    ratelimit_zone zone=hard:64k  state=STATEDIR/hard.state;
+    ratelimit_zone zone=open:64k  state=STATEDIR/open.state;
+    ratelimit_zone zone=tail:64k  state=STATEDIR/tail.state;
+--- config
+    location /t {
+        empty_gif;
+    }
+--- before_start
+    main::damage($_, sub { $_[0] }) for qw(whole.state hard.state open.state);
+    main::damage('tail.state', sub { $_[0] . "\0" });
+    chmod 0600, map { "$main::dir/$_" } qw(whole.state hard.state tail.state);
+    chmod 0660, "$main::dir/open.state";
+    POSIX::mkfifo("$main::dir/fifo.state", 0600) or die "mkfifo: $!";
+    mkdir "$main::dir/dir.state" or die "mkdir: $!";
+    symlink "$main::dir/whole.state", "$main::dir/link.state" or die "symlink: $!";
+    symlink '/dev/zero', "$main::dir/dev.state" or die "symlink: $!";
+    link "$main::dir/hard.state", "$main::dir/other-name" or die "link: $!";
+--- request
+GET /t
+--- error_log
+fifo.state" is not a regular file, zone "fifo" starts empty
+dir.state" is not a regular file, zone "dir" starts empty
+link.state" is a symbolic link, zone "link" starts empty
+dev.state" is a symbolic link, zone "dev" starts empty
+hard.state" has other names (hard links), zone "hard" starts empty
+open.state" may be written to by others, zone "open" starts empty
+tail.state" is damaged, zone "tail" starts empty
+--- no_error_log
+carried over
+
+
+
+=== TEST 8: it is replaced, what it led to is left alone, and no other file stays
+--- http_config
+    ratelimit_zone zone=link:64k  state=STATEDIR/link.state;
+    ratelimit_zone zone=whole:64k state=STATEDIR/whole.state;
+--- config
+    location /t {
+        empty_gif;
+    }
+--- init
+    Test::More::ok(-f "$main::dir/$_.state" && !-l "$main::dir/$_.state", "$_.state is a file")
+        for qw(fifo link dev hard open tail);
+    Test::More::ok(-d "$main::dir/dir.state", 'a directory is not replaced');
+    Test::More::is(CORE::join(' ', grep { /\.state\./ } map { s/.*\///r } glob "$main::dir/*"), '',
+        'no temporary file is left');
+--- request
+GET /t
+--- error_log
+zone "link" of 65536 bytes holds 930 keys
+zone "whole" of 65536 bytes holds 930 keys, 2 carried over
+
+
+
+=== TEST 9: a file of somebody else is not read
+--- skip_eval: 4: $> != 0
+--- http_config
+    ratelimit_zone zone=api:64k state=STATEDIR/foreign.state;
+--- config
+    location /t {
+        empty_gif;
+    }
+--- before_start
+    main::damage('foreign.state', sub { $_[0] });
+    chmod 0600, "$main::dir/foreign.state";
+    chown 12345, 12345, "$main::dir/foreign.state";
+--- request
+GET /t
+--- error_log
+foreign.state" belongs to neither root nor the user of the workers, zone "api" starts empty
+
+
+
+=== TEST 10: a directory that does not exist is refused
 --- http_config
     ratelimit_zone zone=api:64k state=/nonexistent/dir/api.state;
 --- config
@@ -174,7 +254,7 @@ invalid state "/nonexistent/dir/api.state" in "ratelimit_zone", it must be a fil
 
 
 
-=== TEST 8: two zones cannot share a file
+=== TEST 11: two zones cannot share a file
 --- http_config
     ratelimit_zone zone=api:64k state=STATEDIR/x.state;
     ratelimit_zone zone=web:64k state=STATEDIR/x.state;

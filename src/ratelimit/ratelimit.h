@@ -229,12 +229,19 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
  * first + n - 1 (n at most RL_STATE_SETS) into buf of RL_STATE_BLOCK_LEN,
  * returns its bytes (0: no live bucket) and adds to *buckets.
  *
- * rl_state_load fills a zone just created from such bytes and makes the
- * secret of the file its own.  Monotonic times are those of another boot: they
- * are moved by the time that has gone by on the wall clock, or by the
- * monotonic clock where boot_id (16 bytes that the kernel makes at boot) is
- * the same.  NULL, or what is wrong as a phrase such as "is cut short"; then
- * the zone must be created anew.
+ * rl_state_load fills a zone just created from such bytes, as read() yields
+ * them, and makes the secret of the file its own.  Monotonic times are those
+ * of another boot: they are moved by the time that has gone by on the wall
+ * clock, or by the monotonic clock where boot_id (16 bytes that the kernel
+ * makes at boot) is the same.  NULL, or what is wrong as a phrase such as "is
+ * cut short"; then the zone must be created anew.
+ *
+ * What its processes need to know of the last copy stands in the zone's
+ * memory, as none of them need live as long as it takes until the next.
+ * rl_state_due: 0: a copy is due, and by this call the caller's; else how many
+ * milliseconds are left of the interval since the last was due.
+ * rl_state_written, rl_state_last: what names the file that was written last;
+ * 0: none was.
  */
 #define RL_STATE_HEADER_LEN 1056
 #define RL_STATE_END_LEN 32
@@ -248,9 +255,18 @@ size_t rl_state_sets(rl_process_t *process, const rl_zone_t *zone,
                      unsigned char *buf, uint64_t *buckets) RL_NOEXCEPT;
 void rl_state_end(const rl_zone_t *zone, uint64_t buckets,
                   unsigned char *buf) RL_NOEXCEPT;
-const char *rl_state_load(const rl_zone_t *zone, const unsigned char *data,
-                          size_t len, const unsigned char boot_id[16],
+
+/* Returns how many bytes it has put into buf; fewer than len: at the end. */
+typedef size_t (*rl_state_read_t)(void *data, unsigned char *buf, size_t len);
+
+const char *rl_state_load(const rl_zone_t *zone, rl_state_read_t read,
+                          void *data, const unsigned char boot_id[16],
                           const rl_time_t *now, uint64_t *buckets) RL_NOEXCEPT;
+
+uint64_t rl_state_due(const rl_zone_t *zone, uint64_t interval_ms,
+                      const rl_time_t *now) RL_NOEXCEPT;
+void rl_state_written(const rl_zone_t *zone, uint64_t file) RL_NOEXCEPT;
+uint64_t rl_state_last(const rl_zone_t *zone) RL_NOEXCEPT;
 
 /* ---------------------------------------------------------------- hashes */
 

@@ -2,8 +2,9 @@
 //
 // The bytes are those of this machine: the file goes back to the machine it
 // came from, and one of another byte order or layout has another magic number
-// or version.  Whatever a file holds, loading it reads within its length and
-// ends; what it says of a bucket is taken only after every checksum was right.
+// or version.  Whatever a file holds, however long it is and whoever changes
+// it meanwhile, loading it needs no more memory than a block and ends where
+// the file does; what a block says is taken only after its checksum was right.
 
 #include <cstring>
 
@@ -109,66 +110,13 @@ int64_t shift_ms(const StateHeader& header, const unsigned char* boot_id,
 }
 
 struct Reader {
-  const unsigned char* at;
-  size_t left;
+  rl_state_read_t read;
+  void* data;
 
-  template <class Part>
-  bool take(Part* part) {
-    if (left < sizeof(Part)) {
-      return false;
-    }
-    std::memcpy(static_cast<void*>(part), at, sizeof(Part));
-    at += sizeof(Part);
-    left -= sizeof(Part);
-    return true;
+  bool take(void* part, size_t len) const {
+    return read(data, static_cast<unsigned char*>(part), len) == len;
   }
 };
-
-// Calls `visit` for every bucket; NULL where every part is whole.
-template <class Visit>
-const char* read_blocks(Reader reader, const uint64_t seed[2], Visit visit) {
-  uint64_t buckets = 0;
-  uint64_t next_set = 0;
-  for (;;) {
-    uint32_t magic = 0;
-    if (reader.left < sizeof(magic)) {
-      return "is cut short";
-    }
-    std::memcpy(&magic, reader.at, sizeof(magic));
-    if (magic == kEndMagic) {
-      break;
-    }
-    StateBlock block;
-    if (!reader.take(&block)) {
-      return "is cut short";
-    }
-    const size_t len = size_t{block.n} * sizeof(StateBucket);
-    if (block.magic != kBlockMagic || block.first_set < next_set) {
-      return "is damaged";
-    }
-    if (len > reader.left) {
-      return "is cut short";
-    }
-    if (!is_sealed(seed, block, reader.at, len)) {
-      return "is damaged";
-    }
-    next_set = block.first_set + 1;
-    buckets += block.n;
-    for (uint32_t i = 0; i < block.n; ++i) {
-      StateBucket entry;
-      reader.take(&entry);
-      visit(entry);
-    }
-  }
-  StateEnd end;
-  if (!reader.take(&end)) {
-    return "is cut short";
-  }
-  if (!is_sealed(seed, end) || end.buckets != buckets || reader.left != 0) {
-    return "is damaged";
-  }
-  return nullptr;
-}
 
 // The kind is read as what it is stored as: no other enumerator must be made.
 bool is_sound(const rl_lever_t& lever) {
@@ -194,6 +142,66 @@ void load_levers(const rl_zone_t* zone, const StateHeader& header,
       }
     }
     rl_lever_set(nullptr, zone, &lever, &now);
+  }
+}
+
+uint64_t load_bucket(const rl_zone_t* zone, const StateBucket& entry,
+                     int64_t shift, const rl_time_t& now) {
+  Bucket bucket;
+  std::memcpy(static_cast<void*>(&bucket), entry.bucket, sizeof(bucket));
+  if (!is_sound(bucket)) {
+    return 0;
+  }
+  shift_clock(&bucket, shift);
+  if (idle_at_ms(bucket) <= now.mono_ms) {
+    return 0;
+  }
+  return insert(zone, bucket, static_cast<uint8_t>(entry.tag), now.mono_ms);
+}
+
+const char* check_end(const Reader& reader, const StateBlock& block,
+                      const uint64_t seed[2], uint64_t buckets) {
+  StateEnd end;
+  static_assert(sizeof(end) == sizeof(block), "told apart by their magic");
+  std::memcpy(&end, &block, sizeof(end));
+  unsigned char more;
+  return is_sealed(seed, end) && end.buckets == buckets &&
+                 !reader.take(&more, sizeof(more))
+             ? nullptr
+             : "is damaged";
+}
+
+// Adds to *loaded what was live.  NULL where every part was whole.
+const char* load_blocks(const rl_zone_t* zone, const Reader& reader,
+                        const StateHeader& header, int64_t shift,
+                        const rl_time_t& now, uint64_t* loaded) {
+  StateBucket entries[RL_STATE_SETS * kBucketsPerSet];
+  uint64_t buckets = 0;
+  uint64_t next_set = 0;
+  for (;;) {
+    StateBlock block;
+    if (!reader.take(&block, sizeof(block))) {
+      return "is cut short";
+    }
+    if (block.magic == kEndMagic) {
+      return check_end(reader, block, header.seed, buckets);
+    }
+    const size_t len = size_t{block.n} * sizeof(StateBucket);
+    if (block.magic != kBlockMagic || block.first_set < next_set ||
+        len > sizeof(entries)) {
+      return "is damaged";
+    }
+    if (!reader.take(entries, len)) {
+      return "is cut short";
+    }
+    if (!is_sealed(header.seed, block, entries, len)) {
+      return "is damaged";
+    }
+    next_set = block.first_set + 1;
+    buckets += block.n;
+    for (uint32_t i = 0; i < block.n; ++i) {
+      *loaded += load_bucket(zone, entries[i], shift, now);
+    }
   }
 }
 
@@ -262,12 +270,12 @@ void rl_state_end(const rl_zone_t* zone, uint64_t buckets,
   std::memcpy(buf, &end, sizeof(end));
 }
 
-const char* rl_state_load(const rl_zone_t* zone, const unsigned char* data,
-                          size_t len, const unsigned char boot_id[16],
+const char* rl_state_load(const rl_zone_t* zone, rl_state_read_t read,
+                          void* data, const unsigned char boot_id[16],
                           const rl_time_t* now, uint64_t* buckets) noexcept {
-  ratelimit::Reader reader = {data, len};
+  const ratelimit::Reader reader = {read, data};
   StateHeader header;
-  if (!reader.take(&header)) {
+  if (!reader.take(&header, sizeof(header))) {
     return "is cut short";
   }
   if (header.magic != ratelimit::kStateMagic) {
@@ -281,31 +289,33 @@ const char* rl_state_load(const rl_zone_t* zone, const unsigned char* data,
       header.mono_ms >= uint64_t{1} << 40) {
     return "is damaged";
   }
-  // Once to know that it is whole, once to take it.
-  const char* wrong = ratelimit::read_blocks(
-      reader, header.seed, [](const ratelimit::StateBucket&) {});
-  if (wrong != nullptr) {
-    return wrong;
-  }
   const int64_t shift = ratelimit::shift_ms(header, boot_id, *now);
   ratelimit::ZoneHeader* zone_header = header_of(zone);
   zone_header->seed[0] = header.seed[0];
   zone_header->seed[1] = header.seed[1];
   ratelimit::load_levers(zone, header, shift, *now);
-  *buckets = 0;
-  ratelimit::read_blocks(
-      reader, header.seed, [&](const ratelimit::StateBucket& entry) {
-        ratelimit::Bucket bucket;
-        std::memcpy(static_cast<void*>(&bucket), entry.bucket,
-                    sizeof(bucket));
-        if (!ratelimit::is_sound(bucket)) {
-          return;
-        }
-        ratelimit::shift_clock(&bucket, shift);
-        if (ratelimit::idle_at_ms(bucket) > now->mono_ms) {
-          *buckets += ratelimit::insert(
-              zone, bucket, static_cast<uint8_t>(entry.tag), now->mono_ms);
-        }
-      });
-  return nullptr;
+  uint64_t loaded = 0;
+  const char* wrong =
+      ratelimit::load_blocks(zone, reader, header, shift, *now, &loaded);
+  *buckets = wrong == nullptr ? loaded : 0;
+  return wrong;
+}
+
+uint64_t rl_state_due(const rl_zone_t* zone, uint64_t interval_ms,
+                      const rl_time_t* now) noexcept {
+  std::atomic<uint64_t>* copied = &header_of(zone)->copied_at_ms;
+  uint64_t copied_at = copied->load(std::memory_order_relaxed);
+  if (copied_at != 0 && now->mono_ms < copied_at + interval_ms) {
+    return copied_at + interval_ms - now->mono_ms;
+  }
+  const uint64_t stamp = now->mono_ms == 0 ? 1 : now->mono_ms;
+  return copied->compare_exchange_strong(copied_at, stamp) ? 0 : interval_ms;
+}
+
+void rl_state_written(const rl_zone_t* zone, uint64_t file) noexcept {
+  header_of(zone)->copied_to.store(file, std::memory_order_relaxed);
+}
+
+uint64_t rl_state_last(const rl_zone_t* zone) noexcept {
+  return header_of(zone)->copied_to.load(std::memory_order_relaxed);
 }

@@ -20,7 +20,7 @@
 namespace ratelimit {
 
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
-constexpr uint32_t kLayoutVersion = 4;
+constexpr uint32_t kLayoutVersion = 5;
 
 // Refusals are folded in sets of one cache line: see fold.cc.
 constexpr uint32_t kFoldSets = 15;
@@ -56,6 +56,8 @@ struct ZoneHeader {
   std::atomic<uint64_t> lock_takeovers;
   std::atomic<uint64_t> warned_at_ms;  // 0: never
   std::atomic<uint64_t> warned_live;   // evicted_live when last warned
+  std::atomic<uint64_t> copied_at_ms;  // to a state file; 0: never
+  std::atomic<uint64_t> copied_to;     // what names it
 
   alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
 

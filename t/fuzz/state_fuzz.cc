@@ -11,11 +11,12 @@
 #include "ratelimit/bucket.h"
 #include "ratelimit/ratelimit.h"
 #include "ratelimit/siphash.h"
+#include "../unit/bytes_reader.h"
 
 namespace {
 
 using ratelimit::Bucket;
-using Bytes = std::vector<unsigned char>;
+using File = std::vector<unsigned char>;
 
 constexpr size_t kZoneSize = 64 * 1024;
 constexpr uint64_t kMagic = 0x6574617473746c72u;
@@ -82,13 +83,13 @@ void* registry() {
   return memory;
 }
 
-void put(Bytes* file, const void* part, size_t len) {
+void put(File* file, const void* part, size_t len) {
   const auto* bytes = static_cast<const unsigned char*>(part);
   file->insert(file->end(), bytes, bytes + len);
 }
 
 // The checksum is what a part of `len` bytes at `at` ends with.
-void seal(Bytes* file, size_t at, size_t len, const uint64_t seed[2]) {
+void seal(File* file, size_t at, size_t len, const uint64_t seed[2]) {
   std::memset(file->data() + at + len - 16, 0, 16);
   ratelimit::SipHash13 hash(seed[0] ^ kMagic, seed[1]);
   hash.add(file->data() + at, len);
@@ -97,15 +98,19 @@ void seal(Bytes* file, size_t at, size_t len, const uint64_t seed[2]) {
   std::memcpy(file->data() + at + len - 16, &sum, 16);
 }
 
+const char* load(const Zone& zone, const File& file, uint64_t* loaded) {
+  Bytes bytes = {file.data(), file.size()};
+  return rl_state_load(&zone.view, read_bytes, &bytes, kBoot, &kNow, loaded);
+}
+
 // As state.cc writes them, of contents that are not its own.
-Bytes sealed_file(Input* input, std::vector<Bucket>* buckets) {
-  Bytes file(RL_STATE_HEADER_LEN);
+File sealed_file(Input* input, std::vector<Bucket>* buckets) {
+  File file(RL_STATE_HEADER_LEN);
   uint64_t seed[2] = {0, 0};
-  const uint32_t versions[2] = {1, 1};
+  const Zone zone(kZoneSize);
+  rl_state_header(&zone.view, kBoot, &kNow, file.data());
   const size_t some = 64 + input->byte() % 4 * 24;  // levers are long
   input->bytes(file.data() + 16, some);
-  std::memcpy(file.data(), &kMagic, 8);
-  std::memcpy(file.data() + 8, versions, 8);
   std::memcpy(seed, file.data() + 16, 16);
   seal(&file, 0, RL_STATE_HEADER_LEN, seed);
 
@@ -181,8 +186,8 @@ void use(rl_process_t* process, const rl_zone_t* zone, const Bucket& bucket,
 }
 
 void save(rl_process_t* process, const rl_zone_t* zone) {
-  Bytes file(RL_STATE_HEADER_LEN);
-  Bytes block(RL_STATE_BLOCK_LEN);
+  File file(RL_STATE_HEADER_LEN);
+  File block(RL_STATE_BLOCK_LEN);
   rl_state_header(zone, kBoot, &kNow, file.data());
   uint64_t buckets = 0;
   for (uint32_t s = 0; s < zone->sets; s += RL_STATE_SETS) {
@@ -196,8 +201,7 @@ void save(rl_process_t* process, const rl_zone_t* zone) {
 
   const Zone again(kZoneSize);
   uint64_t loaded = 0;
-  require(rl_state_load(&again.view, file.data(), file.size(), kBoot, &kNow,
-                        &loaded) == nullptr);
+  require(load(again, file, &loaded) == nullptr);
   require(loaded <= buckets);
 }
 
@@ -211,17 +215,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   Zone zone(kZoneSize);
   uint64_t loaded = 0;
   if (kind % 4 == 0) {
-    // A copy of its own, so that reading beyond it is noticed.
-    const Bytes file(input.data(), input.data() + input.size());
-    require(rl_state_load(&zone.view, file.data(), file.size(), kBoot, &kNow,
-                          &loaded) != nullptr);
+    const File file(input.data(), input.data() + input.size());
+    require(load(zone, file, &loaded) != nullptr);
     return 0;
   }
 
   std::vector<Bucket> buckets;
-  const Bytes file = sealed_file(&input, &buckets);
-  if (rl_state_load(&zone.view, file.data(), file.size(), kBoot, &kNow,
-                    &loaded) != nullptr) {
+  const File file = sealed_file(&input, &buckets);
+  if (load(zone, file, &loaded) != nullptr) {
     return 0;
   }
   require(loaded <= buckets.size());

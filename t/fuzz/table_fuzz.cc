@@ -15,6 +15,7 @@
 #include "ratelimit/ratelimit.h"
 #include "ratelimit/table.h"
 #include "ratelimit/zone.h"
+#include "../unit/bytes_reader.h"
 
 namespace {
 
@@ -157,7 +158,8 @@ class World {
     file.insert(file.end(), end.begin(), end.end());
     auto to = std::make_unique<Zone>(size, 3);
     uint64_t loaded = 0;
-    require(rl_state_load(&to->view, file.data(), file.size(), kBoot, &now_,
+    Bytes bytes = {file.data(), file.size()};
+    require(rl_state_load(&to->view, read_bytes, &bytes, kBoot, &now_,
                           &loaded) == nullptr);
     require(loaded == buckets);
     rl_process_leave(&process_);

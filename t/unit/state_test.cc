@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "arena.h"
+#include "bytes_reader.h"
 #include "ratelimit/ratelimit.h"
 
 namespace {
@@ -76,8 +77,8 @@ struct World {
 
   const char* load(const std::vector<unsigned char>& file, rl_time_t now,
                    const unsigned char* boot = kBoot) {
-    return rl_state_load(&zone, file.data(), file.size(), boot, &now,
-                         &loaded);
+    Bytes bytes = {file.data(), file.size()};
+    return rl_state_load(&zone, read_bytes, &bytes, boot, &now, &loaded);
   }
 
   SharedMemory registry;
@@ -199,6 +200,11 @@ TEST(State, ADamagedFileIsKnownAsSuch) {
   World whole;
   ASSERT_EQ(nullptr, whole.load(file, then));
   EXPECT_EQ(40u, whole.loaded);
+  std::vector<unsigned char> last = file;
+  last.back() ^= 1;
+  World half;
+  EXPECT_STREQ("is damaged", half.load(last, then));
+  EXPECT_EQ(0u, half.loaded);
   std::mt19937 random(1);
   for (int i = 0; i < 3000; ++i) {
     std::vector<unsigned char> bad = file;
@@ -236,6 +242,28 @@ TEST(State, PartsOfTwoFilesMakeNone) {
   file.insert(file.begin() + RL_STATE_HEADER_LEN, block.begin(), block.end());
   World after;
   EXPECT_STREQ("is damaged", after.load(file, then));
+}
+
+// Whoever comes, the interval goes on, and one of several is told to write.
+TEST(State, TheLastCopyIsKnownToTheZone) {
+  World world;
+  rl_time_t now = {kBase, kWall};
+  EXPECT_EQ(0u, rl_state_due(&world.zone, 5000, &now));
+  EXPECT_EQ(5000u, rl_state_due(&world.zone, 5000, &now));
+  now.mono_ms += 1999;
+  rl_zone_t other;
+  ASSERT_EQ(RL_OK, rl_zone_attach(&other, world.memory.get(), kZoneSize));
+  EXPECT_EQ(3001u, rl_state_due(&other, 5000, &now));
+  // Another process's clock may be a little behind.
+  now.mono_ms = kBase - 10;
+  EXPECT_EQ(5010u, rl_state_due(&other, 5000, &now));
+  now.mono_ms = kBase + 5000;
+  EXPECT_EQ(0u, rl_state_due(&other, 5000, &now));
+  EXPECT_EQ(5000u, rl_state_due(&world.zone, 5000, &now));
+
+  EXPECT_EQ(0u, rl_state_last(&world.zone));
+  rl_state_written(&world.zone, 77);
+  EXPECT_EQ(77u, rl_state_last(&other));
 }
 
 }  // namespace
