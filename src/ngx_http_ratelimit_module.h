@@ -367,10 +367,24 @@ ngx_int_t ngx_http_ratelimit_load_state(ngx_shm_zone_t *shm_zone,
     uint64_t *buckets);
 void ngx_http_ratelimit_boot_id(u_char *id);
 
+/* ngx_http_ratelimit_state_tmp.c */
+
+#define NGX_HTTP_RATELIMIT_TMP_SUFFIX  (2 * (1 + 16))
+
+ngx_fd_t ngx_http_ratelimit_create_tmp(ngx_http_ratelimit_zone_t *zone,
+    u_char *path);
+void ngx_http_ratelimit_remove_stale(ngx_http_ratelimit_zone_t *zone,
+    u_char *path, ngx_log_t *log);
+
 /* ngx_http_ratelimit_state_write.c */
 
 ngx_int_t ngx_http_ratelimit_init_writer(ngx_cycle_t *cycle,
     ngx_shm_zone_t *shm_zone);
+ngx_int_t ngx_http_ratelimit_write_state(ngx_cycle_t *cycle,
+    ngx_shm_zone_t *shm_zone, rl_process_t *process);
+
+/* ngx_http_ratelimit_state_exit.c */
+
 void ngx_http_ratelimit_exit_master(ngx_cycle_t *cycle);
 
 /* ngx_http_ratelimit_policy_conf.c */

@@ -3,8 +3,7 @@
  * Copyright (C) ngx_http_ratelimit_module authors
  *
  * Writing a zone's state file: by the first worker every few seconds, a slice
- * at a turn of the event loop, and by the master process when all workers have
- * gone.
+ * at a turn of the event loop, and at once when all workers have gone.
  */
 
 
@@ -14,6 +13,10 @@
 /* what a crash of the machine may lose */
 
 #define NGX_HTTP_RATELIMIT_STATE_INTERVAL  5000
+
+/* while a zone moves */
+
+#define NGX_HTTP_RATELIMIT_STATE_RETRY     100
 
 /* of RL_STATE_SETS sets: some 250 kilobytes, below a millisecond */
 
@@ -27,17 +30,20 @@ typedef struct {
     ngx_fd_t                     fd;
     uint32_t                     set;        /* the next to write */
     uint64_t                     buckets;
-    ngx_file_uniq_t              written;    /* the file renamed last */
     ngx_err_t                    err;        /* that was logged last */
-    u_char                      *tmp;
+    u_char                      *tmp;        /* the path of what is open */
     unsigned                     open:1;
 } ngx_http_ratelimit_writer_t;
 
 
 static ngx_http_ratelimit_writer_t *ngx_http_ratelimit_make_writer(
     ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone);
-static void ngx_http_ratelimit_write_abandon(void *data);
+static void ngx_http_ratelimit_free_writer(void *data);
+static void ngx_http_ratelimit_write_abandon(
+    ngx_http_ratelimit_writer_t *writer);
 static void ngx_http_ratelimit_write_turn(ngx_event_t *ev);
+static ngx_msec_t ngx_http_ratelimit_write_slice(
+    ngx_http_ratelimit_writer_t *writer, ngx_log_t *log);
 static ngx_int_t ngx_http_ratelimit_write_begin(
     ngx_http_ratelimit_writer_t *writer, ngx_log_t *log);
 static ngx_int_t ngx_http_ratelimit_write_blocks(
@@ -52,6 +58,7 @@ static ngx_int_t ngx_http_ratelimit_write_failed(
     ngx_http_ratelimit_writer_t *writer, ngx_log_t *log, char *what);
 static ngx_uint_t ngx_http_ratelimit_written_by_other(
     ngx_http_ratelimit_writer_t *writer);
+static uint64_t ngx_http_ratelimit_modified(ngx_file_info_t *fi);
 
 
 /* the first worker writes; the others would only repeat it */
@@ -73,7 +80,11 @@ ngx_http_ratelimit_init_writer(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
         return NGX_ERROR;
     }
 
-    ngx_add_timer(&writer->event, NGX_HTTP_RATELIMIT_STATE_INTERVAL);
+    ngx_http_ratelimit_remove_stale(zone, writer->tmp, cycle->log);
+
+    /* when the next copy is due is known to the zone */
+
+    ngx_add_timer(&writer->event, 1);
 
     return NGX_OK;
 }
@@ -97,15 +108,12 @@ ngx_http_ratelimit_make_writer(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
     writer = cln->data;
     ngx_memzero(writer, sizeof(ngx_http_ratelimit_writer_t));
 
-    /* of the process's own: an old worker may be writing as well */
-
-    writer->tmp = ngx_pnalloc(cycle->pool,
-                              zone->state.len + NGX_INT64_LEN + 2);
+    writer->tmp = ngx_pnalloc(cycle->pool, zone->state.len
+                                           + NGX_HTTP_RATELIMIT_TMP_SUFFIX
+                                           + 1);
     if (writer->tmp == NULL) {
         return NULL;
     }
-
-    ngx_sprintf(writer->tmp, "%V.%P%Z", &zone->state, ngx_pid);
 
     writer->shm_zone = shm_zone;
     writer->event.handler = ngx_http_ratelimit_write_turn;
@@ -113,19 +121,28 @@ ngx_http_ratelimit_make_writer(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
     writer->event.log = cycle->log;
     writer->event.cancelable = 1;
 
-    cln->handler = ngx_http_ratelimit_write_abandon;
+    cln->handler = ngx_http_ratelimit_free_writer;
 
     return writer;
 }
 
 
-/* the process exits, and the event, being cancelable, may not come again */
-
 static void
-ngx_http_ratelimit_write_abandon(void *data)
+ngx_http_ratelimit_free_writer(void *data)
 {
     ngx_http_ratelimit_writer_t  *writer = data;
 
+    if (writer->event.timer_set) {
+        ngx_del_timer(&writer->event);
+    }
+
+    ngx_http_ratelimit_write_abandon(writer);
+}
+
+
+static void
+ngx_http_ratelimit_write_abandon(ngx_http_ratelimit_writer_t *writer)
+{
     if (writer->open) {
         ngx_close_file(writer->fd);
         ngx_delete_file(writer->tmp);
@@ -134,58 +151,87 @@ ngx_http_ratelimit_write_abandon(void *data)
 }
 
 
+/*
+ * A worker that is to leave writes to the end what it has begun, and nothing
+ * more: else reloads that follow each other closely would leave no time.
+ */
+
 static void
 ngx_http_ratelimit_write_turn(ngx_event_t *ev)
 {
-    ngx_int_t                        rc;
+    ngx_msec_t                    next;
+    ngx_http_ratelimit_writer_t  *writer;
+
+    writer = ev->data;
+
+    if ((ngx_exiting || ngx_quit) && !writer->open) {
+        return;
+    }
+
+    next = ngx_http_ratelimit_write_slice(writer, ev->log);
+
+    ev->cancelable = !writer->open;
+    ngx_add_timer(ev, next);
+}
+
+
+/* returns when the next one is to be written */
+
+static ngx_msec_t
+ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
+    ngx_log_t *log)
+{
+    uint64_t                         left;
     rl_time_t                        now;
     rl_process_t                    *process;
     ngx_http_ratelimit_zone_t       *zone;
-    ngx_http_ratelimit_writer_t     *writer;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
-    writer = ev->data;
     zone = writer->shm_zone->data;
-
-    if (ngx_exiting || ngx_quit || ngx_terminate) {
-        ngx_http_ratelimit_write_abandon(writer);
-        return;
-    }
 
     rmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                ngx_http_ratelimit_module);
     process = ngx_http_ratelimit_process(rmcf);
 
-    rc = NGX_OK;
-
-    ngx_http_ratelimit_now(&now);
-
-    if (process && rl_zone_move(process, &zone->zone, 0, &now) != 0) {
-        ngx_add_timer(ev, 100);
-        return;
+    if (process == NULL) {
+        ngx_http_ratelimit_write_abandon(writer);
+        return NGX_HTTP_RATELIMIT_STATE_INTERVAL;
     }
 
-    if (process && !writer->open) {
-        rc = ngx_http_ratelimit_written_by_other(writer)
-             ? NGX_DECLINED : ngx_http_ratelimit_write_begin(writer, ev->log);
+    if (!writer->open) {
+        ngx_http_ratelimit_now(&now);
+
+        if (rl_zone_move(process, &zone->zone, 0, &now) != 0) {
+            return NGX_HTTP_RATELIMIT_STATE_RETRY;
+        }
+
+        left = rl_state_due(&zone->zone, NGX_HTTP_RATELIMIT_STATE_INTERVAL,
+                            &now);
+        if (left) {
+            return left;
+        }
+
+        if (ngx_http_ratelimit_written_by_other(writer)
+            || ngx_http_ratelimit_write_begin(writer, log) != NGX_OK)
+        {
+            return NGX_HTTP_RATELIMIT_STATE_INTERVAL;
+        }
     }
 
-    if (process && rc == NGX_OK) {
-        rc = ngx_http_ratelimit_write_blocks(writer, process,
-                                             NGX_HTTP_RATELIMIT_STATE_BLOCKS,
-                                             ev->log);
+    if (ngx_http_ratelimit_write_blocks(writer, process,
+                                        NGX_HTTP_RATELIMIT_STATE_BLOCKS, log)
+        != NGX_OK)
+    {
+        return NGX_HTTP_RATELIMIT_STATE_INTERVAL;
     }
 
-    if (process && rc == NGX_OK && writer->set < writer->zone.sets) {
-        ngx_add_timer(ev, 1);
-        return;
+    if (writer->set < writer->zone.sets) {
+        return 1;
     }
 
-    if (process && rc == NGX_OK) {
-        (void) ngx_http_ratelimit_write_end(writer, ev->log);
-    }
+    (void) ngx_http_ratelimit_write_end(writer, log);
 
-    ngx_add_timer(ev, NGX_HTTP_RATELIMIT_STATE_INTERVAL);
+    return NGX_HTTP_RATELIMIT_STATE_INTERVAL;
 }
 
 
@@ -199,10 +245,7 @@ ngx_http_ratelimit_write_begin(ngx_http_ratelimit_writer_t *writer,
 
     zone = writer->shm_zone->data;
 
-    /* nobody else is to read a zone's secret */
-
-    writer->fd = ngx_open_file(writer->tmp, NGX_FILE_WRONLY, NGX_FILE_TRUNCATE,
-                               0600);
+    writer->fd = ngx_http_ratelimit_create_tmp(zone, writer->tmp);
 
     if (writer->fd == NGX_INVALID_FILE) {
         return ngx_http_ratelimit_write_failed(writer, log, "create");
@@ -267,17 +310,16 @@ ngx_http_ratelimit_write_end(ngx_http_ratelimit_writer_t *writer,
         return NGX_ERROR;
     }
 
-    if (ngx_fd_info(writer->fd, &fi) != NGX_FILE_ERROR) {
-        writer->written = ngx_file_uniq(&fi);
-    }
-
-    ngx_close_file(writer->fd);
-    writer->open = 0;
-
-    if (ngx_rename_file(writer->tmp, zone->state.data) == NGX_FILE_ERROR) {
+    if (ngx_fd_info(writer->fd, &fi) == NGX_FILE_ERROR
+        || ngx_rename_file(writer->tmp, zone->state.data) == NGX_FILE_ERROR)
+    {
         return ngx_http_ratelimit_write_failed(writer, log, "rename");
     }
 
+    rl_state_written(&writer->zone, ngx_http_ratelimit_modified(&fi));
+
+    ngx_close_file(writer->fd);
+    writer->open = 0;
     writer->err = 0;
 
     return NGX_OK;
@@ -323,12 +365,7 @@ ngx_http_ratelimit_write_failed(ngx_http_ratelimit_writer_t *writer,
 
     writer->err = err;
 
-    if (writer->open) {
-        ngx_close_file(writer->fd);
-        writer->open = 0;
-    }
-
-    ngx_delete_file(writer->tmp);
+    ngx_http_ratelimit_write_abandon(writer);
 
     return NGX_ERROR;
 }
@@ -342,65 +379,60 @@ ngx_http_ratelimit_write_failed(ngx_http_ratelimit_writer_t *writer,
 static ngx_uint_t
 ngx_http_ratelimit_written_by_other(ngx_http_ratelimit_writer_t *writer)
 {
+    uint64_t                    last;
     ngx_file_info_t             fi;
     ngx_http_ratelimit_zone_t  *zone;
 
     zone = writer->shm_zone->data;
 
-    return writer->written != 0
-           && ngx_file_info(zone->state.data, &fi) != NGX_FILE_ERROR
-           && ngx_file_uniq(&fi) != writer->written
+    last = rl_state_last(&zone->zone);
+
+    return last != 0
+           && ngx_link_info(zone->state.data, &fi) != NGX_FILE_ERROR
+           && ngx_is_file(&fi)
+           && ngx_http_ratelimit_modified(&fi) != last
            && ngx_time() - ngx_file_mtime(&fi)
               < 4 * NGX_HTTP_RATELIMIT_STATE_INTERVAL / 1000;
 }
 
 
-/* when all workers have gone, unless a new binary goes on */
+/* names a file better than its number, which the next one may be given */
 
-void
-ngx_http_ratelimit_exit_master(ngx_cycle_t *cycle)
+static uint64_t
+ngx_http_ratelimit_modified(ngx_file_info_t *fi)
 {
-    rl_time_t                         now;
-    ngx_uint_t                        i;
-    rl_process_t                     *process;
-    ngx_shm_zone_t                  **zones;
-    ngx_http_ratelimit_zone_t        *zone;
-    ngx_http_ratelimit_writer_t      *writer;
-    ngx_http_ratelimit_main_conf_t   *rmcf;
+    return (uint64_t) fi->st_mtim.tv_sec * 1000000000 + fi->st_mtim.tv_nsec;
+}
 
-    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                               ngx_http_ratelimit_module);
 
-    if (rmcf == NULL || ngx_new_binary) {
-        return;
+/* as a whole and at once */
+
+ngx_int_t
+ngx_http_ratelimit_write_state(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone,
+    rl_process_t *process)
+{
+    rl_time_t                     now;
+    ngx_http_ratelimit_zone_t    *zone;
+    ngx_http_ratelimit_writer_t  *writer;
+
+    zone = shm_zone->data;
+
+    writer = ngx_http_ratelimit_make_writer(cycle, shm_zone);
+    if (writer == NULL) {
+        return NGX_ERROR;
     }
 
-    zones = rmcf->zones.elts;
+    ngx_http_ratelimit_now(&now);
 
-    for (i = 0; i < rmcf->zones.nelts; i++) {
-        zone = zones[i]->data;
+    (void) rl_zone_move(process, &zone->zone, NGX_MAX_UINT32_VALUE, &now);
 
-        if (zone->state.len == 0) {
-            continue;
-        }
-
-        process = ngx_http_ratelimit_process(rmcf);
-        writer = ngx_http_ratelimit_make_writer(cycle, zones[i]);
-
-        if (process == NULL || writer == NULL) {
-            return;
-        }
-
-        ngx_http_ratelimit_now(&now);
-
-        (void) rl_zone_move(process, &zone->zone, NGX_MAX_UINT32_VALUE, &now);
-
-        if (ngx_http_ratelimit_write_begin(writer, cycle->log) == NGX_OK
-            && ngx_http_ratelimit_write_blocks(writer, process,
-                                               writer->zone.sets, cycle->log)
-               == NGX_OK)
-        {
-            (void) ngx_http_ratelimit_write_end(writer, cycle->log);
-        }
+    if (ngx_http_ratelimit_write_begin(writer, cycle->log) != NGX_OK
+        || ngx_http_ratelimit_write_blocks(writer, process, writer->zone.sets,
+                                           cycle->log)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
+
+    return ngx_http_ratelimit_write_end(writer, cycle->log);
 }

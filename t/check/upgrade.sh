@@ -1,7 +1,8 @@
 #!/bin/bash
 
 # A restart and an upgrade of nginx's binary with "state=": who was refused
-# still is, and what was used stays used.
+# still is, and what was used stays used.  The files are the workers' own, even
+# where root writes them last, and are written however often workers change.
 
 . t/tools/tap.sh
 . t/tools/load.sh
@@ -76,6 +77,14 @@ written() {
     [ -n "$(find "$dir/state/api.state" -newer "$dir/mark")" ]
 }
 
+owner() {
+    stat -c %U "$@"
+}
+
+workers_are() {
+    [ "$(workers | wc -l)" = "$1" ]
+}
+
 wait_for_state() {
     touch "$dir/mark"
     sleep 0.01
@@ -114,26 +123,68 @@ check 'nginx is killed and starts' test $? = 0
 check 'who was refused still is'        same 0 "$(use 2 a)"
 check 'what was used stays used'        same 7 "$(use 9 d)"
 
-# A worker that leaves while it writes, which takes a large zone a second; the
-# killed ones had no choice.
-rm -f "$dir"/state/*.state.*
-writing() {
-    [ "$(find "$dir/state" -name 'large.state.*')" ]
+# A worker that is killed while it writes, which takes a large zone a second.
+temporary() {
+    find "$dir/state" -name 'large.state.*' | grep .
 }
 
-wait_for writing > "$dir/waited"
-check 'a file is being written' writing
+none_of() {
+    ! ls "$@" 2> /dev/null | grep -q .
+}
+
+wait_for temporary > "$dir/waited"
+left=$(temporary)
+restart KILL
+check 'what a killed worker has left is removed' wait_for none_of $left
+
+# And one that leaves.
+wait_for temporary > "$dir/waited"
+left=$(temporary)
+touch "$dir/mark"
 old=$(workers)
 kill -HUP "$master"
 for pid in $old; do
     wait_for gone "$pid" > "$dir/waited"
 done
-check 'it is not left behind by who wrote' same '' \
-    "$(for pid in $old; do ls "$dir/state" | grep "\.$pid\$"; done)"
+check 'one that leaves writes to the end' \
+    test "$dir/state/large.state" -nt "$dir/mark"
+check '... and leaves nothing else' none_of $left
 
-stop_nginx
+# Reloads, and then deaths of the worker that writes, every second.
+restless() {
+    touch "$dir/mark"
+    for _ in $(seq 7); do
+        sleep 1
+        kill "-$1" "$(writer_or_master "$1")"
+    done
+    written
+}
+
+writer_or_master() {
+    if [ "$1" = HUP ]; then echo "$master"; else workers | sort -n | head -n 1; fi
+}
+
+check 'the file is written between reloads' restless HUP
+wait_for workers_are 2
+check 'and between deaths of workers' restless KILL
+
+# Links under names that could be foreseen, and a last copy made by who has no
+# rights of root.
+echo mine > "$dir/victim"
+for pid in "$master" $(workers); do
+    ln -s "$dir/victim" "$dir/state/api.state.$pid"
+done
+user=$(owner "/proc/$(workers | head -n 1)")
+kill -QUIT "$master"
 wait_for gone "$master"
-check 'and no temporary file is when nginx stops' \
+check 'nobody follows a link' same mine "$(cat "$dir/victim")"
+rm -f "$dir"/state/*.state.*[0-9]
+check 'the last copy is of the user of the workers' \
+    same "$user $user" "$(echo $(owner "$dir"/state/*.state))"
+check 'and no temporary file is left' \
     same 'api.state large.state' "$(echo $(ls "$dir/state"))"
+check 'it is taken by the next' nginx
+master=$(pid_in "$dir/nginx.pid")
+check '... which goes on with it' same 0 "$(use 2 a)"
 
 finish
