@@ -212,8 +212,9 @@ ngx_http_ratelimit_keep_older(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
     } else {
         zone->kept = old->shm;
 
-        /* a size that nginx does not take for the new memory's */
+        /* anywhere, of a size that nginx does not take for the new memory's */
 
+        old->shm.addr = NULL;
         old->shm.size = ngx_pagesize;
 
         if (old->shm.size == shm_zone->shm.size) {
