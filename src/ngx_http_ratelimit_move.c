@@ -27,7 +27,7 @@
 static ngx_int_t ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
     ngx_http_ratelimit_zone_t *old);
 static ngx_int_t ngx_http_ratelimit_join_for(rl_process_t *process,
-    ngx_http_ratelimit_zone_t *zone, rl_zone_t **zones);
+    ngx_http_ratelimit_zone_t *zone, rl_zone_t **zones, ngx_log_t *log);
 static void ngx_http_ratelimit_expect(ngx_http_ratelimit_zone_t *zone,
     ngx_http_ratelimit_zone_t *old);
 static void ngx_http_ratelimit_claim(ngx_cycle_t *cycle,
@@ -44,6 +44,8 @@ static ngx_uint_t ngx_http_ratelimit_have_gone(uint64_t *lives);
 ngx_int_t
 ngx_http_ratelimit_succeed_zone(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old)
 {
+    rl_zone_t                  *zones[1];
+    rl_process_t                process;
     ngx_http_ratelimit_zone_t  *zone;
 
     zone = shm_zone->data;
@@ -53,6 +55,17 @@ ngx_http_ratelimit_succeed_zone(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old)
     if (ngx_http_ratelimit_complete_move(shm_zone, old->data) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    /* what claim() will need: a size that can never change fails here */
+
+    if (ngx_http_ratelimit_join_for(&process, old->data, zones,
+                                    shm_zone->shm.log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rl_process_leave(&process);
 
     zone->next = zone->zone;
 
@@ -125,10 +138,9 @@ ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
         return NGX_OK;
     }
 
-    if (ngx_http_ratelimit_join_for(&process, old, zones) != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "ratelimit: zone \"%V\" cannot be moved, too many "
-                      "worker processes", &old->name);
+    if (ngx_http_ratelimit_join_for(&process, old, zones, shm_zone->shm.log)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -162,7 +174,7 @@ ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
 
 static ngx_int_t
 ngx_http_ratelimit_join_for(rl_process_t *process,
-    ngx_http_ratelimit_zone_t *zone, rl_zone_t **zones)
+    ngx_http_ratelimit_zone_t *zone, rl_zone_t **zones, ngx_log_t *log)
 {
     size_t  size;
 
@@ -170,10 +182,18 @@ ngx_http_ratelimit_join_for(rl_process_t *process,
 
     zones[0] = &zone->zone;
 
-    return rl_process_join(process,
-                           ngx_http_ratelimit_memory(zone->registry, &size),
-                           zones, 1)
-           == RL_OK ? NGX_OK : NGX_ERROR;
+    if (rl_process_join(process,
+                        ngx_http_ratelimit_memory(zone->registry, &size),
+                        zones, 1)
+        != RL_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "ratelimit: zone \"%V\" cannot be moved, too many "
+                      "worker processes", &zone->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -257,10 +277,9 @@ ngx_http_ratelimit_claim(ngx_cycle_t *cycle, ngx_http_ratelimit_zone_t *zone,
 
     for ( ;; ) {
 
-        if (ngx_http_ratelimit_join_for(&process, zone, zones) != NGX_OK) {
-            ngx_log_error(NGX_LOG_ALERT, cycle->log, 0,
-                          "ratelimit: zone \"%V\" keeps its size, too many "
-                          "worker processes", &zone->name);
+        if (ngx_http_ratelimit_join_for(&process, zone, zones, cycle->log)
+            != NGX_OK)
+        {
             return;
         }
 

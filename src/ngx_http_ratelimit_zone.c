@@ -174,6 +174,20 @@ ngx_http_ratelimit_parse_zone(ngx_conf_t *cf, ngx_str_t *value,
         goto invalid;
     }
 
+    if ((uint64_t) *size > RL_MAX_ZONE_LEN) {
+        ngx_http_ratelimit_invalid(cf, "zone", value,
+                                   "must not be larger than 262144m");
+        return NGX_ERROR;
+    }
+
+    /* memory of our own that is no zone has such names */
+
+    if (ngx_strncmp(name->data, "ngx_http_ratelimit_", 19) == 0) {
+        ngx_http_ratelimit_invalid(cf, "zone", value,
+                                   "must not begin with ngx_http_ratelimit_");
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 
 invalid:
@@ -293,7 +307,7 @@ ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *loaded)
 
     if (rl_zone_create(&zone->zone, memory, size, seed) != RL_OK) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "ratelimit: zone \"%V\" of %uz bytes is too small",
+                      "ratelimit: zone \"%V\" cannot be of %uz bytes",
                       &zone->name, shm_zone->shm.size);
         return NGX_ERROR;
     }

@@ -131,3 +131,29 @@ RateLimit::publish('answers', CORE::join '', map { "$_: $answers->{$_}\n" } sort
  [RateLimit::lines_like(qr/\[warn\] .*(zone "api" is full, )\d+ buckets with units in use evicted since the last such line/)]]
 --- response_body eval
 ["200: 3000\n", "", "zone \"api\" is full, \n"]
+
+
+
+=== TEST 10: a zone that the core could not number is refused, as its memory would not be used
+--- http_config
+    ratelimit_zone zone=api:262145m;
+--- config
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid zone "api:262145m" in "ratelimit_zone", it must not be larger than 262144m in
+--- no_error_log
+[alert]
+
+
+
+=== TEST 11: a zone cannot have the name of memory that is no zone
+--- http_config
+    ratelimit_zone zone=ngx_http_ratelimit_processes:1m;
+--- config
+--- must_die
+--- suppress_stderr
+--- error_log
+invalid zone "ngx_http_ratelimit_processes:1m" in "ratelimit_zone", it must not begin with ngx_http_ratelimit_ in
+--- no_error_log
+[alert]

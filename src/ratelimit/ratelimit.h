@@ -30,6 +30,7 @@ extern "C" {
 #define RL_MAX_UNITS 999999999u /* of a quota, a capacity, a cost */
 #define RL_MAX_WINDOW_MS (366ull * 86400 * 1000) /* 366 days */
 #define RL_MAX_MONTHS 12u                        /* of a calendar window */
+#define RL_MAX_ZONE_LEN (256ull << 30)           /* of a zone's memory */
 #define RL_MAX_ITEMS 128u /* policies that decide one request */
 
 /* Bytes that are not terminated and not owned. */
@@ -123,7 +124,8 @@ struct rl_zone_s {
 
 /*
  * rl_zone_create lays a new table out over memory of size bytes, whatever it
- * held; seed is 16 random bytes, the zone's secret.  RL_ERROR: too small.
+ * held; seed is 16 random bytes, the zone's secret.  RL_ERROR: too small, or
+ * larger than RL_MAX_ZONE_LEN.
  * rl_zone_attach checks the header of a table that is in use and leaves it
  * alone.  RL_ERROR: not a table of this layout and size.
  */

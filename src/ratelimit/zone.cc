@@ -13,17 +13,16 @@ constexpr uint64_t kIdDomain = 0x7a6f6e6569640001u;
 
 constexpr uint64_t kWarningEveryMs = 60 * 1000;
 
-bool holds_a_set(const void* memory, size_t size) {
-  return reinterpret_cast<uintptr_t>(memory) % alignof(Set) == 0 &&
-         size >= sizeof(ZoneHeader) + sizeof(Set);
+constexpr uint64_t sets_in(uint64_t size) {
+  return (size - sizeof(ZoneHeader)) / sizeof(Set);
 }
 
-// Journals name a bucket by its line of 64 bytes, in 32 bits: 256 GiB.
-constexpr size_t kMaxSets = UINT32_MAX / (sizeof(Set) / sizeof(Bucket)) - 1;
+static_assert(RL_MAX_ZONE_LEN / sizeof(Bucket) - 1 <= UINT32_MAX,
+              "journals name a bucket by its line of 64 bytes, in 32 bits");
 
-uint32_t sets_in(size_t size) {
-  const size_t sets = (size - sizeof(ZoneHeader)) / sizeof(Set);
-  return static_cast<uint32_t>(sets > kMaxSets ? kMaxSets : sets);
+bool is_usable(const void* memory, size_t size) {
+  return reinterpret_cast<uintptr_t>(memory) % alignof(Set) == 0 &&
+         size >= sizeof(ZoneHeader) + sizeof(Set) && size <= RL_MAX_ZONE_LEN;
 }
 
 }  // namespace
@@ -35,7 +34,7 @@ using ratelimit::ZoneHeader;
 
 int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
                    const unsigned char seed[16]) noexcept {
-  if (!ratelimit::holds_a_set(memory, size)) {
+  if (!ratelimit::is_usable(memory, size)) {
     return RL_ERROR;
   }
   // Everything is written, but for the buckets, which do not exist until their
@@ -47,7 +46,7 @@ int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
                             header->seed[1]);
   header->id = static_cast<uint32_t>(hash.finish().lo);
   header->size = size;
-  header->sets = ratelimit::sets_in(size);
+  header->sets = static_cast<uint32_t>(ratelimit::sets_in(size));
   header->version = ratelimit::kLayoutVersion;
 
   zone->memory = memory;
@@ -67,7 +66,7 @@ int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
 }
 
 int rl_zone_attach(rl_zone_t* zone, void* memory, size_t size) noexcept {
-  if (!ratelimit::holds_a_set(memory, size)) {
+  if (!ratelimit::is_usable(memory, size)) {
     return RL_ERROR;
   }
   const auto* header = static_cast<const ZoneHeader*>(memory);

@@ -7,6 +7,7 @@
 . t/tools/load.sh
 
 load_dir resize
+mkdir -m 0777 "$dir/state"
 
 # conf SIZE [LISTEN]
 conf() {
@@ -14,7 +15,7 @@ conf() {
     echo 'http {'
     http_conf
     cat << END
-    ratelimit_zone   zone=api:$1 state=$dir/api.state;
+    ratelimit_zone   zone=api:$1 state=$dir/state/api.state;
     ratelimit_policy minute key=\$arg_k quota=1000/1h zone=api;
 
     server {
