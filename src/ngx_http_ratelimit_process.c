@@ -10,6 +10,11 @@
 #include "ngx_http_ratelimit_module.h"
 
 
+#if (NGX_MAX_PROCESSES > RL_MAX_PROCESSES)
+#error a master of this nginx has more processes than the register has places
+#endif
+
+
 static ngx_int_t ngx_http_ratelimit_init_registry(ngx_shm_zone_t *shm_zone,
     void *data);
 
@@ -77,6 +82,7 @@ ngx_http_ratelimit_init_registry(ngx_shm_zone_t *shm_zone, void *data)
 /*
  * Joined at the first decision, since a process must join after it forked;
  * in single process mode a reload changes the zones under a joined process.
+ * One that finds no place has looked at all of them: not again this second.
  */
 
 rl_process_t *
@@ -85,10 +91,16 @@ ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf)
     size_t         size;
     rl_process_t  *process;
 
+    static time_t  failed;
+
     process = &ngx_http_ratelimit_this_process;
 
     if (process->registry != NULL) {
         rl_process_leave(process);
+    }
+
+    if (failed == ngx_time()) {
+        return NULL;
     }
 
     if (rl_process_join(process,
@@ -96,6 +108,7 @@ ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf)
                         rmcf->core_zones, rmcf->zones.nelts)
         != RL_OK)
     {
+        failed = ngx_time();
         return NULL;
     }
 

@@ -32,6 +32,7 @@ extern "C" {
 #define RL_MAX_MONTHS 12u                        /* of a calendar window */
 #define RL_MAX_ZONE_LEN (256ull << 30)           /* of a zone's memory */
 #define RL_MAX_ITEMS 128u /* policies that decide one request */
+#define RL_MAX_PROCESSES 4096u /* that may own a lock at one time */
 
 /* Bytes that are not terminated and not owned. */
 typedef struct {

@@ -12,7 +12,7 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kRegistryMagic = 0x7972747367657272u;  // "rregstry"
-constexpr uint32_t kRegistryVersion = 2;
+constexpr uint32_t kRegistryVersion = 3;
 
 constexpr uint32_t owner_word(uint32_t slot, uint32_t generation) {
   return generation << kProcessBits | slot;
@@ -28,9 +28,12 @@ uint32_t next_generation(uint32_t generation) {
   return next == 0 ? 1 : next;
 }
 
+Life life_of(const Slot& slot) {
+  return Life::of(slot.life.load(std::memory_order_acquire));
+}
+
 bool belongs_to(const Slot& slot, uint32_t owner) {
-  return Life::of(slot.life.load(std::memory_order_acquire)).generation ==
-         owner >> kProcessBits;
+  return life_of(slot).generation == owner >> kProcessBits;
 }
 
 struct Stat {
@@ -154,22 +157,35 @@ bool take_claim(const rl_process_t* process, Slot* slot) {
          slot->claim.compare_exchange_strong(holder, process->owner);
 }
 
-// Takes a slot that is free, or else one of a dead process that has nothing
-// left to be finished; always with a new generation.
-bool take_slot(Registry* registry, uint32_t index, uint32_t pid,
-               uint32_t start, bool of_dead) {
-  Slot& slot = registry->slots[index];
-  uint64_t word = slot.life.load(std::memory_order_acquire);
+// Takes a slot that is free, or one of a dead process that has nothing left to
+// be finished; always with a new generation.
+bool take_slot(Slot* slot, uint32_t pid, uint32_t start, bool thorough) {
+  uint64_t word = slot->life.load(std::memory_order_acquire);
   Life life = Life::of(word);
-  if ((life.pid != 0) != of_dead || (of_dead && !is_over(life, true))) {
+  if (!is_over(life, thorough)) {
     return false;
   }
   // A dead process's count does not rise, so this holds until the exchange.
-  if (slot.pending.load(std::memory_order_acquire) != 0) {
+  if (slot->pending.load(std::memory_order_acquire) != 0) {
     return false;
   }
   life = {next_generation(life.generation), start, pid};
-  return slot.life.compare_exchange_strong(word, life.word());
+  return slot->life.compare_exchange_strong(word, life.word());
+}
+
+// The lowest slot that is free; kProcesses: there is none.  /proc is asked for
+// dead processes that still look alive only where there is none without them.
+uint32_t find_slot(Registry* registry, uint32_t pid) {
+  Stat stat;
+  const uint32_t start = read_stat(pid, &stat) ? stat.start : 0;
+  for (int thorough = 0; thorough < 2; ++thorough) {
+    for (uint32_t i = 0; i < kProcesses; ++i) {
+      if (take_slot(&registry->slots[i], pid, start, thorough != 0)) {
+        return i;
+      }
+    }
+  }
+  return kProcesses;
 }
 
 // Whether this very process, and not the one it was forked from, has joined.
@@ -187,10 +203,13 @@ void finish_all_dead(const rl_process_t* process) {
   Registry* registry = registry_of(process);
   for (uint32_t i = 0; i < kProcesses; ++i) {
     const Slot& slot = registry->slots[i];
+    const Life life = life_of(slot);
+    if (life.generation == 0) {
+      return;
+    }
     if (slot.pending.load(std::memory_order_relaxed) == 0) {
       continue;
     }
-    const Life life = Life::of(slot.life.load(std::memory_order_acquire));
     const uint32_t owner = owner_word(i, life.generation);
     if (is_dead(registry, owner, true)) {
       finish_commit_of_dead(process, owner);
@@ -202,7 +221,7 @@ void finish_all_dead(const rl_process_t* process) {
 
 bool is_dead(const Registry* registry, uint32_t owner, bool thorough) {
   const Slot& slot = registry->slots[slot_index(owner)];
-  const Life life = Life::of(slot.life.load(std::memory_order_acquire));
+  const Life life = life_of(slot);
   // The slot is another's by now: its former owner was found dead, or left.
   return life.generation != owner >> kProcessBits || is_over(life, thorough);
 }
@@ -229,7 +248,6 @@ bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
 
 }  // namespace ratelimit
 
-using ratelimit::kProcesses;
 using ratelimit::Life;
 using ratelimit::Registry;
 
@@ -241,7 +259,7 @@ void rl_registry_create(void* memory) noexcept {
   auto* registry = static_cast<Registry*>(memory);
   registry->magic = 0;
   registry->version = ratelimit::kRegistryVersion;
-  // Not the journals, 5 MB that are only backed by memory when used.
+  // Not the journals: see kProcesses.
   for (ratelimit::Slot& slot : registry->slots) {
     slot.life.store(0, std::memory_order_relaxed);
     slot.pending.store(0, std::memory_order_relaxed);
@@ -267,26 +285,20 @@ int rl_process_join(rl_process_t* process, void* memory,
     return RL_OK;
   }
   auto* registry = static_cast<Registry*>(memory);
-  const auto pid = static_cast<uint32_t>(getpid());
-  ratelimit::Stat stat;
-  const uint32_t start = ratelimit::read_stat(pid, &stat) ? stat.start : 0;
-  for (int of_dead = 0; of_dead < 2; ++of_dead) {
-    for (uint32_t i = 0; i < kProcesses; ++i) {
-      if (!ratelimit::take_slot(registry, i, pid, start, of_dead != 0)) {
-        continue;
-      }
-      const Life life = Life::of(registry->slots[i].life.load());
-      process->registry = memory;
-      process->owner = ratelimit::owner_word(i, life.generation);
-      process->slot = i;
-      process->journal = &registry->journals[i];
-      process->zones = zones;
-      process->nzones = nzones;
-      ratelimit::finish_all_dead(process);
-      return RL_OK;
-    }
+  const uint32_t slot =
+      ratelimit::find_slot(registry, static_cast<uint32_t>(getpid()));
+  if (slot == ratelimit::kProcesses) {
+    return RL_ERROR;
   }
-  return RL_ERROR;
+  const Life life = ratelimit::life_of(registry->slots[slot]);
+  process->registry = memory;
+  process->owner = ratelimit::owner_word(slot, life.generation);
+  process->slot = slot;
+  process->journal = &registry->journals[slot];
+  process->zones = zones;
+  process->nzones = nzones;
+  ratelimit::finish_all_dead(process);
+  return RL_OK;
 }
 
 uint64_t rl_life_of(uint32_t pid) noexcept {

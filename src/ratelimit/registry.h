@@ -40,10 +40,13 @@
 
 namespace ratelimit {
 
-// nginx has at most 1,024 workers in theory, and one a core in practice; two
-// generations of them are alive during a reload.
-constexpr uint32_t kProcesses = 512;
-constexpr uint32_t kProcessBits = 9;
+// Workers that a reload has told to leave stay as long as a request of theirs
+// does, and there may be many reloads meanwhile: what bounds them is nginx's
+// limit on the processes of a master, 1,024.  Of the journals, 40 MB, memory
+// backs those that were used, since the lowest place is taken; an owner word
+// has 20 bits left, for a million processes in each place.
+constexpr uint32_t kProcesses = RL_MAX_PROCESSES;
+constexpr uint32_t kProcessBits = 12;
 static_assert(kProcesses == 1u << kProcessBits, "an owner word's lowest bits");
 
 // Who has the slot, in one word, so that there is no moment at which only half
@@ -51,11 +54,11 @@ static_assert(kProcesses == 1u << kProcessBits, "an owner word's lowest bits");
 // reused) and the pid, 0 where the slot is free.
 struct Life {
   static constexpr unsigned kPidBits = 22;  // Linux's greatest pid_max is 2^22
-  static constexpr unsigned kStartBits = 19;
+  static constexpr unsigned kStartBits = 22;
   static constexpr unsigned kGenerationBits = 32 - kProcessBits;
   static_assert(kPidBits + kStartBits + kGenerationBits == 64, "one word");
 
-  uint32_t generation;  // 1 at least, for a slot that was ever used
+  uint32_t generation;  // 0: neither this slot nor one behind was ever used
   uint32_t start;       // 0: not known
   uint32_t pid;
 

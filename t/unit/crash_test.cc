@@ -112,6 +112,15 @@ class Crash : public testing::TestWithParam<Scene> {
     slot->life = life;
   }
 
+  // Whoever joins now does not take the dead victim's place, which the states
+  // that are laid out later need.
+  void keep_victims_place() {
+    Slot* slot = &static_cast<Registry*>(arena_.registry())->slots[1];
+    Life life = Life::of(slot->life);
+    life.pid = static_cast<uint32_t>(getpid());
+    slot->life = life.word();
+  }
+
   // The victim: it has joined and decided something else before, so that what
   // the dynamic linker does at first calls is not stepped through.
   void warm_up(rl_process_t* process) {
@@ -222,6 +231,7 @@ TEST_P(Crash, AfterAnyInstructionTwoSurvivorsGoOn) {
     }
   };
   rl_process_t second = {};
+  keep_victims_place();
   const pid_t child = fork();
   if (child == 0) {
     second = arena_.join();
@@ -294,6 +304,7 @@ TEST_P(Crash, OnlyOneFinishesTheWorkOfTheDead) {
   const uint32_t before = GetParam() == Scene::kBucketsExist ? 1 : 0;
   for (const int meddle_at : {1, 3, 8}) {
     states[0].restore();  // the third slot is free
+    keep_victims_place();
     rl_process_t helper = {};
     Stepped recovering([&] { warm_up(&helper); },
                        [&] { decide(&helper, items()); });
@@ -333,6 +344,7 @@ TEST_P(Crash, AfterAnyInstructionOfTheRecoveryAnotherGoesOn) {
   const size_t stride = std::max<size_t>(1, states.size() / times(5));
   for (size_t i = stride / 2; i < states.size(); i += stride) {
     states[i].restore();  // the third slot is free
+    keep_victims_place();
     rl_process_t helper = {};
     Stepped recovering([&] { warm_up(&helper); },
                        [&] { decide(&helper, items()); });
