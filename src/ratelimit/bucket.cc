@@ -38,6 +38,17 @@ void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
   }
 }
 
+Shape kept_shape(const Bucket& bucket, const Shape& shape) noexcept {
+  Shape kept = shape;
+  kept.window_ms = bucket.window_ms();
+  if (shape.algorithm == RL_GCRA) kept.units = bucket.gcra.units;
+  if (shape.algorithm == RL_CALENDAR) {
+    kept.window_months = bucket.window.months;
+    kept.tz_ms = bucket.window.tz_ms;
+  }
+  return kept;
+}
+
 bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
   switch (shape.algorithm) {
     case RL_SLIDING:
@@ -67,7 +78,7 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
     case RL_SLIDING:
       return sliding_reset_ms(bucket, now);
     case RL_GCRA:
-      return gcra_reset_ms(bucket, shape, now);
+      return gcra_reset_ms(bucket, now);
     default:
       return window_reset_ms(bucket, now);
   }
@@ -81,7 +92,7 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
     case RL_SLIDING:
       return sliding_charge(bucket, shape, cost_units, now);
     case RL_GCRA:
-      return gcra_charge(bucket, shape, cost_units, now);
+      return gcra_charge(bucket, shape, cost_units);
     default:
       return window_charge(bucket, shape, cost_units, now);
   }
@@ -132,14 +143,14 @@ uint64_t next_ms(const Bucket& bucket, const Shape& shape,
   }
 }
 
-void refund(Bucket* bucket, const Shape& shape, uint32_t units,
-            uint64_t receipt, const rl_time_t& now) noexcept {
+void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
+            uint32_t units, uint64_t receipt) noexcept {
   if (units == 0) return;
   switch (shape.algorithm) {
     case RL_SLIDING:
       return sliding_refund(bucket, shape, units, receipt);
     case RL_GCRA:
-      return gcra_refund(bucket, shape, units, receipt, now);
+      return gcra_refund(bucket, charged_units, units, receipt);
     default:
       return window_refund(bucket, units, receipt);
   }

@@ -64,8 +64,10 @@ struct GcraState {
   uint32_t window_lo;
   uint32_t units;  // the quota that debt drains by
   uint32_t capacity_units;
-  uint32_t unused;
-  uint64_t debt_hi;
+  uint32_t debt_hi;
+  uint64_t origin;  // of receipts, see gcra.cc
+  uint64_t gap;     // given back out of the middle of the debt,
+  uint64_t gap_at;  // from there on
 };
 
 // What all algorithms have in common, in one word.
@@ -234,6 +236,11 @@ struct Standing {
 // needs no adapt().
 void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
 
+// The quota that `shape` says, and the window (gcra: the rate) by which the
+// bucket is kept: for a refund, which charges nothing and so must not rewrite
+// what others have made of the bucket since its decision.
+Shape kept_shape(const Bucket& bucket, const Shape& shape) noexcept;
+
 // Brings a bucket to now and to the current shape, units in use staying used.
 // True: what is stored no longer meant what it says (another window, quota or
 // clock), and the adapted bucket must be stored even if the request is
@@ -281,10 +288,11 @@ Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
 uint64_t next_ms(const Bucket& bucket, const Shape& shape,
                  const rl_time_t& now) noexcept;
 
-// Takes units back that were charged under `receipt`: at most what is still
-// there of that window.
-void refund(Bucket* bucket, const Shape& shape, uint32_t units,
-            uint64_t receipt, const rl_time_t& now) noexcept;
+// Takes units back of the charged_units that were charged under `receipt`: at
+// most what is still there of them (sliding, fixed and calendar: of what was
+// charged in the same window or a 16th of it).
+void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
+            uint32_t units, uint64_t receipt) noexcept;
 
 // When the bucket is as good as none, from what is stored alone.
 uint64_t idle_at_ms(const Bucket& bucket) noexcept;

@@ -19,12 +19,16 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
       !take_seats(item, 1, now.mono_ms, &locks, &seat)) {
     return false;
   }
-  const Shape shape = shape_of(*item);
+  const Shape asked = shape_of(*item);
+  const Shape shape =
+      more > 0 || !seat.exists()
+          ? asked
+          : kept_shape(seat.set->buckets[seat.index], asked);
   Journal* journal = journal_of(process);
   Bucket* image = &journal->images[0];
   prepare(*item, shape, now, &seat, image);
   if (back > 0) {
-    refund(image, shape, back, item->receipt, now);
+    refund(image, shape, item->cost_units, back, item->receipt);
   }
   if (more > 0) {
     const uint64_t receipt = charge(image, shape, more, now);

@@ -1,5 +1,6 @@
 #include "shift.h"
 
+#include "gcra.h"
 #include "slots.h"
 
 namespace ratelimit {
@@ -7,6 +8,10 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kMaxTimeMs = uint64_t{1} << 40;  // as rl_time_t promises
+
+// Of UINT32_MAX units times the longest window.
+constexpr uint32_t kMaxDebtHi = 8;
+static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "67 bits");
 
 uint64_t moved(uint64_t time_ms, int64_t shift_ms) {
   const int64_t time = static_cast<int64_t>(time_ms) + shift_ms;
@@ -34,7 +39,7 @@ bool is_sound(const Bucket& bucket) noexcept {
       return bucket.sliding.carry != 0 &&
              bucket.stamp <= (kMaxTimeMs * kTicks) / window_ms + kTicks;
     case RL_GCRA:
-      return bucket.stamp <= kMaxTimeMs && bucket.gcra.debt_hi < kMaxTimeMs &&
+      return bucket.stamp <= kMaxTimeMs && bucket.gcra.debt_hi < kMaxDebtHi &&
              bucket.gcra.units <= RL_MAX_UNITS &&
              bucket.gcra.capacity_units <= RL_MAX_UNITS;
     default:
@@ -49,6 +54,8 @@ void shift_clock(Bucket* bucket, int64_t shift_ms) noexcept {
   switch (bucket->algorithm) {
     case RL_SLIDING:
       return shift_sliding(bucket, shift_ms);
+    case RL_GCRA:
+      return gcra_set_stamp(bucket, moved(bucket->stamp, shift_ms));
     case RL_CALENDAR:
       bucket->window.end_ms = moved(bucket->window.end_ms, shift_ms);
       break;

@@ -177,9 +177,15 @@ struct Store {
     return charge(&bucket, shape, cost_units, now);
   }
 
+  // As rl_refund, and as rl_settle with less units than were reserved.
+  void give_back(const rl_time_t& now, uint32_t charged_units, uint32_t units,
+                 uint64_t receipt) {
+    const Shape kept = kept_shape(bucket, shape);
+    adapt(&bucket, kept, now);
+    refund(&bucket, kept, charged_units, units, receipt);
+  }
   void give_back(const rl_time_t& now, uint32_t units, uint64_t receipt) {
-    bucket = at(now);
-    refund(&bucket, shape, units, receipt, now);
+    give_back(now, units, units, receipt);
   }
 };
 
@@ -330,9 +336,9 @@ struct ExactWindow {
 struct ExactGcra {
   __extension__ typedef __int128 Wide;
 
-  uint32_t units;
-  uint32_t capacity_units;
+  uint32_t units;  // of the rate
   uint64_t window_ms;
+  uint32_t capacity_units;  // of this request
   Wide tat = 0;  // in ms times units
 
   Wide ahead(uint64_t now_ms) const {
@@ -345,12 +351,18 @@ struct ExactGcra {
   void charge(uint64_t now_ms, uint32_t cost) {
     tat = Wide{now_ms} * units + ahead(now_ms) + Wide{cost} * window_ms;
   }
-  // After a change of quota and window: debt in units stays, rounded up, but
-  // not above the capacity.
-  void rebase(uint64_t now_ms, Wide debt, uint64_t old_window_ms) {
-    debt = (debt * window_ms + old_window_ms - 1) / old_window_ms;
-    debt = std::min(debt, Wide{capacity_units} * window_ms);
+  // Debt in units stays, rounded up.
+  void adopt(uint64_t now_ms, const Shape& shape) {
+    Wide debt = ahead(now_ms);
+    debt = (debt * shape.window_ms + window_ms - 1) / window_ms;
+    units = shape.units;
+    window_ms = shape.window_ms;
     tat = Wide{now_ms} * units + debt;
+  }
+  // A larger rate holds for debt from the first request on, any other from
+  // the first one that is charged.
+  bool is_faster(const Shape& shape) const {
+    return Wide{shape.units} * window_ms > Wide{units} * shape.window_ms;
   }
 };
 
