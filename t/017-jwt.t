@@ -361,7 +361,7 @@ my ($h, $p, $s) = split /\./, $t;
 
 
 
-=== TEST 16: JSON that readers disagree about verifies nothing
+=== TEST 16: what is no JSON object verifies nothing
 --- http_config
     ratelimit_key $client jwt=sub untagged;
     ratelimit_jwt HS256 $TEST_NGINX_HTML_DIR/secret.txt;
@@ -371,11 +371,11 @@ my ($h, $p, $s) = split /\./, $t;
 [("GET /t") x 6]
 --- more_headers eval
 [map { main::bearer($_) }
- main::hs256('{"sub":"alice","sub":"bob"}'),
  main::hs256('{"sub":"alice"}{"sub":"bob"}'),
  main::hs256('{"sub":"' . "\xff" . '"}'),
  main::hs256('["alice"]'),
  main::hs256('{"x":' . ('[' x 2500) . (']' x 2500) . ',"sub":"alice"}'),
+ main::hs256('{"x":012345678901234567890,"sub":"alice"}'),
  main::hs256({sub => 'alice'}, crit => ['exp'])]
 --- response_body eval
 [("[]") x 6]
@@ -425,3 +425,39 @@ my ($start) = main::token('ES256', 'p256', {sub => 'alice'}) =~ /(.*\.)/;
  main::bearer(main::token('ES256', 'p256', {sub => 'alice'}))]
 --- error_code eval
 [(200) x 11, 429]
+
+
+
+=== TEST 20: a client is counted by its claim, whatever the other claims hold
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client jwt=sub;
+    ratelimit_jwt    HS256 $TEST_NGINX_HTML_DIR/secret.txt;
+    ratelimit_policy one key=$client quota=1/1h;
+--- config
+    location /t { ratelimit one; empty_gif; }
+--- request eval
+[("GET /t") x 10]
+--- more_headers eval
+[map { main::bearer(main::hs256("{$_,\"sub\":\"alice\"}")) }
+ '"name":"Alice"', '"name":"Alice \ud83d"', '"name":"\ude00\ud83d"', '"id":12345678901234567890',
+ '"rate":1e999', '"name":"a\u0000b"', '"a\u0000b":1', '"x":{"y":1,"y":2}', '"sub":"bob"',
+ '"exp":99999999999999999999']
+--- error_code eval
+[200, (429) x 9]
+
+
+
+=== TEST 21: an integer of more than 64 bits is its digits
+--- http_config
+    ratelimit_key $client jwt=sub untagged;
+    ratelimit_jwt HS256 $TEST_NGINX_HTML_DIR/secret.txt;
+--- config
+    location /t { return 200 "[$client]"; }
+--- request eval
+[("GET /t") x 3]
+--- more_headers eval
+[map { main::bearer(main::hs256("{\"sub\":$_}")) }
+ '9223372036854775808', '-12345678901234567890', '1e20']
+--- response_body eval
+['[9223372036854775808]', '[-12345678901234567890]', '[]']

@@ -169,7 +169,7 @@ __DATA__
  main::jwt('{"sub":"a%62"}'),
  main::jwt('{"SUB":"b","sub":"A"}')]
 --- response_body eval
-[("[]\n") x 5, "[jwt:a]\n", "[]\n", "[jwt:a\0b]\n", ("[jwt:caf\xc3\xa9]\n") x 2,
+[("[]\n") x 4, "[jwt:b]\n", "[jwt:a]\n", "[]\n", "[jwt:a\0b]\n", ("[jwt:caf\xc3\xa9]\n") x 2,
  "[jwt:a%62]\n", "[jwt:A]\n"]
 
 

@@ -3,9 +3,8 @@
 //
 // The algorithm comes from the configuration; a token merely may not name
 // another one.  So "none" does not exist here, and a public key is never taken
-// for a secret.  Cryptography is OpenSSL's, JSON jansson's, both in strict
-// ways: canonical base64url, no duplicate members.  Thread safety: keys are
-// read-only once made.
+// for a secret.  Cryptography is OpenSSL's, JSON jansson's.  Thread safety:
+// keys are read-only once made.
 
 #ifndef RATELIMIT_JWT_H_
 #define RATELIMIT_JWT_H_
@@ -104,7 +103,7 @@ rl_str_t claim_value(const json_t* claims, rl_str_t name,
                      Byte buf[kIntegerLen]);
 
 // A NumericDate of RFC 7519 in milliseconds, saturated; false if it is no
-// number.
+// number.  A string of digits beyond int64 is one, see parse_part.
 bool date_ms(const json_t* date, std::int64_t* out);
 
 // ------------------------------------------------------------------- tools
@@ -114,7 +113,16 @@ bool date_ms(const json_t* date, std::int64_t* out);
 bool base64url_decoded(rl_str_t text, Byte* buf, rl_str_t* out);
 
 // A JSON object without duplicate members; nullptr: text is none.
-json_t* parse_object(rl_str_t text);
+json_t* parse_key_set(rl_str_t text);
+
+// The JSON object that a part of a token holds; nullptr: text is none.  Of a
+// member twice the last one, as RFC 7515 and 7519 have it.  An integer beyond
+// int64 is a string of its digits.
+constexpr std::size_t kMaxDecodedLen = RL_JWT_MAX_TOKEN_LEN / 4 * 3;
+json_t* parse_part(rl_str_t text);
+
+// Whether text is an integer as JSON has it that is beyond int64.
+bool is_beyond_int64(rl_str_t text);
 
 inline rl_str_t to_str(const json_t* string) {
   return {json_string_length(string),

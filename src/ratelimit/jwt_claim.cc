@@ -1,4 +1,4 @@
-// What a token holds: base64url, JSON, JSON pointers, dates.
+// What a token holds: base64url, claims, JSON pointers, dates.
 
 #include <jansson.h>
 
@@ -114,16 +114,6 @@ bool base64url_decoded(rl_str_t text, Byte* buf, rl_str_t* out) {
   return true;
 }
 
-json_t* parse_object(rl_str_t text) {
-  json_error_t error;
-  json_t* const json =
-      json_loadb(reinterpret_cast<const char*>(text.data), text.len,
-                 JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-  if (json_is_object(json)) return json;
-  json_decref(json);
-  return nullptr;
-}
-
 rl_str_t claim_value(const json_t* claims, rl_str_t name,
                      Byte buf[kIntegerLen]) {
   const json_t* const value = find_claim(claims, name);
@@ -143,6 +133,11 @@ rl_str_t claim_value(const json_t* claims, rl_str_t name,
 bool date_ms(const json_t* date, std::int64_t* out) {
   // Some 140,000 years; a leeway may be added without overflow.
   constexpr std::int64_t kMaxSeconds = std::int64_t{1} << 42;
+  if (json_is_string(date) && is_beyond_int64(to_str(date))) {
+    const bool negative = json_string_value(date)[0] == '-';
+    *out = (negative ? -kMaxSeconds : kMaxSeconds) * 1000;
+    return true;
+  }
   if (json_is_integer(date)) {
     json_int_t seconds = json_integer_value(date);
     if (seconds > kMaxSeconds) seconds = kMaxSeconds;

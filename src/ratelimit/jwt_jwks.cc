@@ -226,7 +226,7 @@ const char* add_jwk(const json_t* jwk, rl_jwt_keys_t* keys) {
 }  // namespace
 
 const char* add_jwks(rl_str_t file, rl_jwt_keys_t* keys) {
-  const Json root(parse_object(file));
+  const Json root(parse_key_set(file));
   if (root.get() == nullptr) return kJsonPhrase;
   const json_t* const list = json_object_get(root.get(), "keys");
   if (!json_is_array(list)) return kSetPhrase;

@@ -12,8 +12,6 @@
 namespace ratelimit {
 namespace {
 
-constexpr std::size_t kMaxDecodedLen = RL_JWT_MAX_TOKEN_LEN / 4 * 3;
-
 constexpr std::size_t kMaxNumberLen = 48;
 // SEQUENCE of two INTEGERs, each with a zero byte before a high bit.
 constexpr std::size_t kMaxDerLen = 3 + 2 * (2 + 1 + kMaxNumberLen);
@@ -218,7 +216,7 @@ const char* verify_token(const rl_jwt_set_t& set, rl_str_t token,
   if (!base64url_decoded(parts.header, buf, &decoded)) {
     return "has a header that is not base64url";
   }
-  const Json json(parse_object(decoded));
+  const Json json(parse_part(decoded));
   if (json.get() == nullptr) return "has a header that is no JSON object";
   Header header;
   const char* error = read_header(json.get(), &header);
@@ -234,7 +232,7 @@ const char* verify_token(const rl_jwt_set_t& set, rl_str_t token,
   if (!base64url_decoded(parts.payload, buf, &decoded)) {
     return "has a payload that is not base64url";
   }
-  Json payload(parse_object(decoded));
+  Json payload(parse_part(decoded));
   if (payload.get() == nullptr) return "has a payload that is no JSON object";
   error = read_times(payload.get(), line->leeway_ms, out);
   if (error == nullptr) out->payload = payload.release();

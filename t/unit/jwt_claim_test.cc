@@ -123,17 +123,76 @@ TEST(JwtClaim, Parse) {
 TEST(JwtClaim, Payloads) {
   const std::string wrong = "!has a payload that is no JSON object";
   for (const char* payload :
-       {"", "null", "[]", "\"sub\"", "{\"sub\":\"a\",\"sub\":\"a\"}",
-        "{\"sub\":\"a\",\"x\":{\"y\":1,\"y\":2}}", "{\"sub\":\"a\"}{}",
+       {"", "null", "[]", "\"sub\"", "{\"sub\":\"a\"}{}",
         "{\"sub\":\"\xff\"}", "{\"sub\":\"\xed\xa0\x80\"}",
         "{\"sub\":\"\xc0\x80\"}", "{\"sub\":\"a", "{\"sub\":a}",
         "{\"sub\":NaN}", "{\"sub\":01}", "{\"sub\":0x1}", "{\"sub\":+1}",
-        "{\"sub\":9223372036854775808}", "{\"sub\":1e999}",
-        "{\"s\\u0000ub\":1}"}) {
+        "{\"sub\":012345678901234567890}", "{\"sub\":-}",
+        "{\"sub\":12345678901234567890", "{\"sub\":1e999",
+        "{\"sub\":12345678901234567890x}", "{\"sub\":1e999.}",
+        "{\"sub\":.1e999}", "{\"sub\":1.e999}", "{\"sub\":1e+}",
+        "{12345678901234567890:1}", "{1e999:1}", "12345678901234567890",
+        "{\"sub\":\"\\ud83\"}", "{\"sub\":\"\\ud83x\"}", "{\"sub\":\"\\u\"}",
+        "{\"sub\":\"\\ud83d", "{\"sub\":\"\\", "{\"sub\":\"\\ud83d\\"}) {
     EXPECT_EQ(claim("sub", payload), wrong) << payload;
   }
   EXPECT_EQ(claim("sub", std::string("{\"sub\":\"a\0b\"}", 13)), wrong);
   EXPECT_EQ(claim("sub", std::string("{\"sub\":\"a\"}\0", 12)), wrong);
+}
+
+// What other claims hold does not matter unless it breaks JSON's grammar.
+TEST(JwtClaim, OtherClaims) {
+  for (const char* other :
+       {R"("\ud83d")", R"("\udE00")", R"("\ud83d\ud83d\ude00")",
+        R"("\ude00\ud83d")", R"("\ud83d\n")", R"("\ud83d\\ude00")",
+        R"("\\ud83d")", R"("a\u0000b")", R"(12345678901234567890)",
+        R"(-9223372036854775809)", R"(1e999)", R"(-1e999)", R"(1E+999)",
+        R"(0e999)", R"(1e-999)", R"(0.1e400)", R"(1e99999999999999999999)",
+        R"([9223372036854775808,-1e309,"\udfff"])", R"({"\ud83d":1})",
+        R"({"\u0000":1,"\u0000":2})", R"({"y":1,"y":2})"}) {
+    const std::string x = std::string("\"x\" : ") + other;
+    EXPECT_EQ(claim("sub", "{\"sub\":\"alice\"," + x + "}"), "alice") << x;
+    EXPECT_EQ(claim("sub", "{" + x + " , \"sub\":\"alice\"}"), "alice") << x;
+  }
+  std::string many = R"({"sub":"alice","x":[1e999)";
+  while (many.size() < 12000) {
+    many += ",9223372036854775808";
+  }
+  EXPECT_EQ(claim("sub", many + "]}"), "alice");
+  const std::string deep = std::string(2500, '[') + std::string(2500, ']');
+  EXPECT_EQ(claim("sub", R"({"sub":"alice","x":)" + deep + "}"),
+            "!has a payload that is no JSON object");
+}
+
+TEST(JwtClaim, BeyondWhatJanssonHolds) {
+  const std::string none = "!has no such claim";
+  EXPECT_EQ(claim("c", R"({"c":9223372036854775808})"), "9223372036854775808");
+  EXPECT_EQ(claim("c", R"({"c":-9223372036854775809})"),
+            "-9223372036854775809");
+  EXPECT_EQ(claim("c", R"({"c":12345678901234567890})"),
+            "12345678901234567890");
+  EXPECT_EQ(claim("/a/1", R"({"a":[0,12345678901234567891]})"),
+            "12345678901234567891");
+  EXPECT_EQ(claim("c", R"({"c":1e999})"), none);
+  EXPECT_EQ(claim("c", R"({"c":12345678901234567890.0})"), none);
+  EXPECT_EQ(claim("c", R"({"c":12345678901234567890e0})"), none);
+  EXPECT_EQ(claim("c", R"({"c":"\ud83d"})"), "\xef\xbf\xbd");
+  EXPECT_EQ(claim("c", R"({"c":"a\udE00b\ud83d"})"),
+            "a\xef\xbf\xbd"
+            "b\xef\xbf\xbd");
+  EXPECT_EQ(claim("c", R"({"c":"\ud83d\ud83d\ude00"})"),
+            "\xef\xbf\xbd\xf0\x9f\x98\x80");
+  EXPECT_EQ(claim("c", R"({"c":"\\ud83d"})"), "\\ud83d");
+  EXPECT_EQ(claim("sub", R"({"s\u0000ub":1})"), none);
+  EXPECT_EQ(claim("s\xef\xbf\xbdub", R"({"s\u0000ub":1})"), "1");
+}
+
+// RFC 7519: the last one.
+TEST(JwtClaim, AMemberTwice) {
+  EXPECT_EQ(claim("sub", R"({"sub":"a","sub":"b"})"), "b");
+  EXPECT_EQ(claim("sub", R"({"sub":"a","s\u0075b":"b"})"), "b");
+  EXPECT_EQ(claim("/o/id", R"({"o":{"id":1},"o":{"id":2,"id":3}})"), "3");
+  EXPECT_EQ(claim("sub", R"({"sub":"a","sub":null})"), "!has no such claim");
 }
 
 std::string at(std::uint64_t now_ms, const std::string& members,
@@ -167,6 +226,21 @@ TEST(JwtClaim, Expiry) {
   EXPECT_EQ(at(kNow * 1000, "\"exp\":0", UINT64_MAX), "alice");
   EXPECT_EQ(at(kNow * 1000, "\"exp\":1.7e9"), expired);
   EXPECT_EQ(at(kNow * 1000, "\"exp\":1.8e9"), "alice");
+}
+
+TEST(JwtClaim, TimesBeyondInt64) {
+  const std::string expired = "!has expired";
+  const std::string early = "!is not valid yet";
+  EXPECT_EQ(at(kNow * 1000, "\"exp\":99999999999999999999"), "alice");
+  EXPECT_EQ(at(kNow * 1000, "\"exp\":-99999999999999999999"), expired);
+  EXPECT_EQ(at(kNow * 1000, "\"nbf\":99999999999999999999"), early);
+  EXPECT_EQ(at(kNow * 1000, "\"nbf\":-99999999999999999999"), "alice");
+  EXPECT_EQ(at(kNow * 1000, "\"exp\":1e999"), "alice");
+  EXPECT_EQ(at(kNow * 1000, "\"exp\":-1e999"), expired);
+  EXPECT_EQ(at(kNow * 1000, "\"exp\":0,\"exp\":1e999"), "alice");
+  EXPECT_EQ(at(kNow * 1000, "\"exp\":1e-999"), expired);
+  EXPECT_EQ(at(kNow * 1000, "\"exp\":\"1800000000\""),
+            "!has an invalid \"exp\"");
 }
 
 TEST(JwtClaim, NotBefore) {
