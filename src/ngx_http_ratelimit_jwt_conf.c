@@ -18,6 +18,8 @@ static char *ngx_http_ratelimit_jwt_keys(ngx_conf_t *cf, ngx_str_t *name,
 static char *ngx_http_ratelimit_jwt_read(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *content);
 static void ngx_http_ratelimit_jwt_cleanup(void *data);
+static char *ngx_http_ratelimit_jwt_check(ngx_conf_t *cf,
+    ngx_http_ratelimit_jwt_set_t *set);
 static ngx_http_ratelimit_jwt_set_t *ngx_http_ratelimit_jwt_get_set(
     ngx_conf_t *cf, ngx_http_ratelimit_loc_conf_t *rlcf, ngx_str_t *text);
 
@@ -64,7 +66,7 @@ ngx_http_ratelimit_jwt(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *added = line;
 
-    return NGX_CONF_OK;
+    return ngx_http_ratelimit_jwt_check(cf, set);
 }
 
 
@@ -243,6 +245,39 @@ static void
 ngx_http_ratelimit_jwt_cleanup(void *data)
 {
     rl_jwt_keys_destroy(data);
+}
+
+
+/* whoever forges tokens chooses how many keys each is tried with */
+
+static char *
+ngx_http_ratelimit_jwt_check(ngx_conf_t *cf, ngx_http_ratelimit_jwt_set_t *set)
+{
+    int            kid_needed;
+    ngx_str_t     *value;
+    const char    *allowed;
+    rl_jwt_set_t   core;
+
+    value = cf->args->elts;
+
+    core.id = 0;
+    core.lines = set->lines.elts;
+    core.nlines = set->lines.nelts;
+
+    allowed = rl_jwt_check(&core, &kid_needed);
+
+    if (allowed) {
+        return ngx_http_ratelimit_invalid(cf, "key file", &value[2], allowed);
+    }
+
+    if (kid_needed) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"ratelimit_jwt\" has more than %d keys for %V: "
+                           "those with a \"kid\" do not verify tokens "
+                           "without one", RL_JWT_MAX_TRIES, &value[1]);
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -461,3 +461,39 @@ my ($start) = main::token('ES256', 'p256', {sub => 'alice'}) =~ /(.*\.)/;
  '9223372036854775808', '-12345678901234567890', '1e20']
 --- response_body eval
 ['[9223372036854775808]', '[-12345678901234567890]', '[]']
+
+
+
+=== TEST 22: among many keys a token has to name its own
+--- http_config
+    ratelimit_key $client jwt=sub untagged;
+--- config
+    location /four { ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/four.json; return 200 "[$client]"; }
+    location /five { ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/five.json; return 200 "[$client]"; }
+--- user_files eval
+[['four.json' => main::jwks(map { main::jwk('p256', kid => $_) } 'a' .. 'd')],
+ ['five.json' => main::jwks(map { main::jwk('p256', kid => $_) } 'a' .. 'e')]]
+--- request eval
+["GET /four", "GET /four", "GET /five", "GET /five"]
+--- more_headers eval
+[map { (main::bearer(main::token('ES256', 'p256', {sub => 'a'})),
+        main::bearer(main::token('ES256', 'p256', {sub => 'b'}, kid => 'd'))) } 1 .. 2]
+--- response_body eval
+["[a]", "[b]", "[]", "[b]"]
+--- suppress_stderr
+
+
+
+=== TEST 23: which is told at start
+--- http_config
+    ratelimit_key $client jwt=sub untagged;
+    ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/five.json;
+--- user_files eval
+[['five.json' => main::jwks(map { main::jwk('p256', kid => $_) } 'a' .. 'e')]]
+--- more_headers eval
+main::bearer(main::token('ES256', 'p256', {sub => 'a'}))
+--- response_body
+[]
+--- suppress_stderr
+--- error_log
+"ratelimit_jwt" has more than 4 keys for ES256: those with a "kid" do not verify tokens without one

@@ -18,6 +18,8 @@ add_block_preprocessor(sub {
             ['empty' => ''], ['huge' => 'x' x 262145],
             ['private.pem' => private_pem('rsa')],
             (map { ["$_.pem" => pem($_)] } qw(rsa weak p256 p384 ed25519)),
+            ['five.pem' => pem('p256') x 5],
+            ['same.json' => jwks(map { jwk('p256', kid => 'a') } 1 .. 5)],
             ['rsa.json' => jwks(jwk('rsa'))],
             ['private.json' => jwks(jwk('rsa', d => 'AQAB'))],
             ['kty.json' => jwks(jwk('p256', alg => 'RS256'))],
@@ -238,3 +240,24 @@ invalid source "jwt=/org~id" in "ratelimit_key", it must name a claim, or be a J
 --- line: server { if ($arg_a) { ratelimit_jwt HS256 secret.txt; } }
 --- error_log
 "ratelimit_jwt" directive is not allowed here in
+
+
+
+=== TEST 31: five keys without a kid
+--- line: ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/five.pem;
+--- error_log
+in "ratelimit_jwt", it must not make more than 4 keys of an algorithm that one token is tried with: give each a "kid" of its own, in a JWKS in
+
+
+
+=== TEST 32: five keys of one kid
+--- line: ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/same.json;
+--- error_log
+in "ratelimit_jwt", it must not make more than 4 keys of an algorithm that one token is tried with: give each a "kid" of its own, in a JWKS in
+
+
+
+=== TEST 33: five lines of a key each
+--- line: ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/p256.pem; ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/p256.pem; ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/p256.pem; ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/p256.pem; ratelimit_jwt ES256 $TEST_NGINX_HTML_DIR/p256.pem;
+--- error_log
+in "ratelimit_jwt", it must not make more than 4 keys of an algorithm that one token is tried with: give each a "kid" of its own, in a JWKS in

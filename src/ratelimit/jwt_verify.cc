@@ -17,6 +17,11 @@ constexpr std::size_t kMaxNumberLen = 48;
 constexpr std::size_t kMaxDerLen = 3 + 2 * (2 + 1 + kMaxNumberLen);
 static_assert(kMaxDerLen < 3 + 128, "one byte of length will do");
 
+constexpr const char* kTriesPhrase =
+    "must not make more than 4 keys of an algorithm that one token is tried "
+    "with: give each a \"kid\" of its own, in a JWKS";
+static_assert(RL_JWT_MAX_TRIES == 4, "as the phrase says");
+
 struct Parts {
   rl_str_t header;
   rl_str_t payload;
@@ -60,17 +65,37 @@ const char* read_header(const json_t* json, Header* header) {
              : "has an invalid \"kid\"";
 }
 
-bool is_candidate(const JwtKey& key, const Header& header) {
-  if (header.kid == nullptr || key.kid == nullptr) return true;
-  const rl_str_t kid = {key.kid_len, key.kid};
-  return equals(kid, to_view(to_str(header.kid)));
+rl_str_t kid_of(const JwtKey& key) {
+  return {key.kid_len, key.kid};
 }
 
+std::size_t count_keys(const rl_jwt_set_t& set, const Algorithm* algorithm) {
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < set.nlines; i++) {
+    const rl_jwt_keys_t& keys = *set.lines[i].keys;
+    if (keys.algorithm == algorithm) n += keys.n;
+  }
+  return n;
+}
+
+// Which keys a token is tried with: those without a "kid", those of its own,
+// and, if it names none, all where they are few.
+struct Candidates {
+  const json_t* kid;  // nullptr: none
+  bool few;
+
+  bool has(const JwtKey& key) const {
+    if (key.kid == nullptr) return true;
+    if (kid == nullptr) return few;
+    return equals(kid_of(key), to_view(to_str(kid)));
+  }
+};
+
 // Which key verified is no secret: the first one ends it.
-bool verifies(const rl_jwt_keys_t& keys, const Header& header,
+bool verifies(const rl_jwt_keys_t& keys, const Candidates& candidates,
               const Parts& parts, rl_str_t signature, bool* tried) {
   for (std::size_t i = 0; i < keys.n; i++) {
-    if (!is_candidate(keys.keys[i], header)) continue;
+    if (!candidates.has(keys.keys[i])) continue;
     *tried = true;
     if (verify_signature(*keys.algorithm, keys.keys[i], parts.signed_text,
                          signature)) {
@@ -80,20 +105,51 @@ bool verifies(const rl_jwt_keys_t& keys, const Header& header,
   return false;
 }
 
+// Calls `visit` with each key for the algorithm.
+template <typename Visit>
+void for_each_key(const rl_jwt_set_t& set, const Algorithm* algorithm,
+                  Visit visit) {
+  for (std::size_t i = 0; i < set.nlines; i++) {
+    const rl_jwt_keys_t& keys = *set.lines[i].keys;
+    for (std::size_t j = 0; keys.algorithm == algorithm && j < keys.n; j++) {
+      visit(keys.keys[j]);
+    }
+  }
+}
+
+// The most keys that one token is tried with.
+std::size_t most_tries(const rl_jwt_set_t& set, const Algorithm* algorithm) {
+  std::size_t most = 0;
+  for_each_key(set, algorithm, [&](const JwtKey& named) {
+    std::size_t n = 0;
+    for_each_key(set, algorithm, [&](const JwtKey& key) {
+      const bool same = named.kid != nullptr && key.kid != nullptr &&
+                        equals(kid_of(key), to_view(kid_of(named)));
+      if (key.kid == nullptr || same) n++;
+    });
+    if (n > most) most = n;
+  });
+  return most;
+}
+
 // Of the lines by which the token verifies, the one with the widest leeway.
 const char* find_line(const rl_jwt_set_t& set, const Header& header,
                       const Parts& parts, rl_str_t signature,
                       const rl_jwt_line_t** found) {
   const char* error = "has another algorithm than is configured";
   bool tried = false;
+  const Candidates candidates = {
+      header.kid, count_keys(set, header.algorithm) <= RL_JWT_MAX_TRIES};
   for (std::size_t i = 0; i < set.nlines; i++) {
     const rl_jwt_line_t* const line = &set.lines[i];
     if (line->keys->algorithm != header.algorithm) continue;
     if (*found != nullptr && line->leeway_ms <= (*found)->leeway_ms) continue;
-    if (verifies(*line->keys, header, parts, signature, &tried)) {
+    if (verifies(*line->keys, candidates, parts, signature, &tried)) {
       *found = line;
     }
-    error = tried ? "has a wrong signature" : "has an unknown \"kid\"";
+    error = tried                   ? "has a wrong signature"
+            : header.kid == nullptr ? "has no \"kid\""
+                                    : "has an unknown \"kid\"";
   }
   return *found != nullptr ? nullptr : error;
 }
@@ -240,3 +296,12 @@ const char* verify_token(const rl_jwt_set_t& set, rl_str_t token,
 }
 
 }  // namespace ratelimit
+
+const char* rl_jwt_check(const rl_jwt_set_t* set, int* kid_needed) noexcept {
+  const ratelimit::Algorithm* const algorithm =
+      set->lines[set->nlines - 1].keys->algorithm;
+  *kid_needed = ratelimit::count_keys(*set, algorithm) > RL_JWT_MAX_TRIES;
+  return ratelimit::most_tries(*set, algorithm) > RL_JWT_MAX_TRIES
+             ? ratelimit::kTriesPhrase
+             : nullptr;
+}

@@ -654,8 +654,8 @@ int rl_key_addr(const unsigned char *address, size_t len,
                                        longest field that nginx takes unless
                                        told otherwise */
 #define RL_JWT_MAX_FILE_LEN 262144  /* of a key file */
-#define RL_JWT_MAX_KEYS 64          /* of a key file: a token without "kid" is
-                                       tried with each */
+#define RL_JWT_MAX_KEYS 64          /* of a key file */
+#define RL_JWT_MAX_TRIES 4          /* keys that a token is tried with */
 
 typedef enum {
   RL_HS256 = 0,
@@ -699,6 +699,14 @@ typedef struct {
   const rl_jwt_line_t *lines;
   size_t nlines;
 } rl_jwt_set_t;
+
+/*
+ * Whether the set is one that a forged token costs at most RL_JWT_MAX_TRIES
+ * checks; called at configuration whenever a line was added.  *kid_needed:
+ * there are more keys than that for the last line's algorithm, so that a token
+ * without "kid" is tried only with those that have none.
+ */
+const char *rl_jwt_check(const rl_jwt_set_t *set, int *kid_needed) RL_NOEXCEPT;
 
 /*
  * What a process remembers of tokens, in memory given by the caller (aligned

@@ -341,6 +341,75 @@ TEST(JwtKeys, KidAndKeysWithoutOne) {
   EXPECT_EQ(named(token), "!has an unknown \"kid\"");
 }
 
+// Keys of one pair, as many as there are kids; "-" has none.
+std::string jwks_of(const Pair& pair, const std::vector<std::string>& kids) {
+  std::string keys;
+  for (const std::string& kid : kids) {
+    if (!keys.empty()) keys += ",";
+    keys += pair.jwk(kid == "-" ? "" : R"(,"kid":")" + kid + '"');
+  }
+  return jwks(keys);
+}
+
+// A forged token costs no more than four checks.
+TEST(JwtKeys, AtMostFourTries) {
+  const std::string refused =
+      "must not make more than 4 keys of an algorithm that one token is tried "
+      "with: give each a \"kid\" of its own, in a JWKS";
+  const auto check = [](const std::vector<std::string>& files) {
+    Verifier verifier;
+    std::string answer;
+    for (const std::string& file : files) {
+      verifier.line("ES256", file);
+      answer = verifier.check();
+    }
+    return answer;
+  };
+  const std::string pem = p256().pem();
+  EXPECT_EQ(check({pem, pem, pem, pem}), "");
+  EXPECT_EQ(check({pem + pem + pem, pem, pem}), refused);
+  EXPECT_EQ(check({pem + pem + pem + pem + pem}), refused);
+  const std::string four = jwks_of(p256(), {"a", "b", "c", "d"});
+  EXPECT_EQ(check({four}), "");
+  EXPECT_EQ(check({jwks_of(p256(), {"a", "b", "c", "d", "e"})}),
+            "kid needed");
+  EXPECT_EQ(check({four, pem, pem, pem}), "kid needed");
+  EXPECT_EQ(check({four, pem, pem, pem, pem}), refused);
+  EXPECT_EQ(check({pem, pem, pem, pem, four}), refused);
+  EXPECT_EQ(check({four, four, four, four}), "kid needed");
+  EXPECT_EQ(check({four, four, four, four, four}), refused);
+  EXPECT_EQ(check({jwks_of(p256(), {"", "", "", "", "-"})}), refused);
+  // Keys for other algorithms are not tried.
+  Verifier mixed;
+  mixed.line("ES256", four).line("HS256", kSecret);
+  EXPECT_EQ(mixed.check(), "");
+  mixed.line("EdDSA", jwks_of(ed25519(), {"-", "-", "-", "-"}));
+  EXPECT_EQ(mixed.check(), "");
+}
+
+// Beyond four keys a token without "kid" is tried with those that have none.
+TEST(JwtKeys, KidIsNeededAmongMany) {
+  const Pair other(EVP_EC_gen("P-256"));
+  const std::string payload = R"({"sub":"alice"})";
+  const std::string bare = sign(R"({"alg":"ES256"})", payload, "ES256", p256());
+  const std::string named =
+      sign(R"({"alg":"ES256","kid":"e"})", payload, "ES256", p256());
+  Verifier few;
+  few.line("ES256", jwks_of(p256(), {"a", "b", "c", "e"}));
+  EXPECT_EQ(few(bare), "alice");
+  EXPECT_EQ(few(named), "alice");
+  Verifier many;
+  many.line("ES256", jwks_of(p256(), {"a", "b", "c", "d", "e"}));
+  EXPECT_EQ(many(bare), "!has no \"kid\"");
+  EXPECT_EQ(many(named), "alice");
+  many.line("ES256", other.pem());
+  EXPECT_EQ(many(sign(R"({"alg":"ES256"})", payload, "ES256", other)),
+            "alice");
+  many.line("ES256", p256().pem());
+  many.set_id = 2;
+  EXPECT_EQ(many(bare), "alice");
+}
+
 TEST(JwtKeys, LinesAddUp) {
   const Pair old_key(EVP_EC_gen("P-256"));
   Verifier verifier;

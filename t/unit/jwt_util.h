@@ -279,6 +279,14 @@ class Verifier {
     return *this;
   }
 
+  // What configuration says of the lines: "", "kid needed" or what is wrong.
+  std::string check() const {
+    const rl_jwt_set_t set = {set_id, lines_.data(), lines_.size()};
+    int kid_needed = 0;
+    const char* const error = rl_jwt_check(&set, &kid_needed);
+    return error != nullptr ? error : kid_needed != 0 ? "kid needed" : "";
+  }
+
   // From now on nothing but what is remembered verifies.
   void drop_lines() { lines_.clear(); }
 
