@@ -17,6 +17,8 @@ typedef struct {
 } ngx_http_ratelimit_api_route_t;
 
 
+static char *ngx_http_ratelimit_api_parameter(ngx_conf_t *cf,
+    ngx_http_ratelimit_api_t *api, ngx_str_t *value);
 static ngx_int_t ngx_http_ratelimit_api_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_api_path(
     ngx_http_ratelimit_api_call_t *call, ngx_str_t *path);
@@ -24,7 +26,7 @@ static ngx_int_t ngx_http_ratelimit_api_path(
 static ngx_uint_t ngx_http_ratelimit_api_is_path(ngx_str_t *path);
 #endif
 static ngx_int_t ngx_http_ratelimit_api_dispatch(
-    ngx_http_ratelimit_api_call_t *call, ngx_str_t *path);
+    ngx_http_ratelimit_api_call_t *call);
 static ngx_int_t ngx_http_ratelimit_api_not_allowed(
     ngx_http_ratelimit_api_call_t *call, ngx_uint_t methods);
 static ngx_int_t ngx_http_ratelimit_api_root(
@@ -82,7 +84,9 @@ ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ratelimit_loc_conf_t  *rlcf = conf;
 
+    char                             *rv;
     ngx_str_t                        *value;
+    ngx_uint_t                        i;
     ngx_http_core_loc_conf_t         *clcf;
     ngx_http_ratelimit_api_t         *api, **pp;
     ngx_http_ratelimit_main_conf_t   *rmcf;
@@ -100,15 +104,18 @@ ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     api->file = cf->conf_file->file.name.data;
     api->line = cf->conf_file->line;
 
+    if (ngx_array_init(&api->hosts, cf->pool, 1, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2) {
-        if (ngx_strcmp(value[1].data, "write=on") == 0) {
-            api->write = 1;
-
-        } else if (ngx_strcmp(value[1].data, "write=off") != 0) {
-            return ngx_http_ratelimit_invalid(cf, "parameter", &value[1],
-                                              "must be write=on or write=off");
+    for (i = 1; i < cf->args->nelts; i++) {
+        rv = ngx_http_ratelimit_api_parameter(cf, api, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
         }
     }
 
@@ -124,6 +131,33 @@ ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_ratelimit_api_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_api_parameter(ngx_conf_t *cf, ngx_http_ratelimit_api_t *api,
+    ngx_str_t *value)
+{
+    if (ngx_strncmp(value->data, "host=", 5) == 0) {
+        return ngx_http_ratelimit_api_host(cf, api, value);
+    }
+
+    if (ngx_strcmp(value->data, "write=on") != 0
+        && ngx_strcmp(value->data, "write=off") != 0)
+    {
+        return ngx_http_ratelimit_invalid(cf, "parameter", value,
+                                          "must be write=on, write=off or "
+                                          "host=NAME");
+    }
+
+    if (api->write_set) {
+        return ngx_http_ratelimit_duplicate(cf, value);
+    }
+
+    api->write_set = 1;
+    api->write = (ngx_strcmp(value->data, "write=on") == 0);
 
     return NGX_CONF_OK;
 }
@@ -157,7 +191,6 @@ static ngx_int_t
 ngx_http_ratelimit_api_handler(ngx_http_request_t *r)
 {
     ngx_int_t                       rc;
-    ngx_str_t                       path;
     ngx_http_ratelimit_loc_conf_t  *rlcf;
     ngx_http_ratelimit_api_call_t  *call;
 
@@ -181,13 +214,13 @@ ngx_http_ratelimit_api_handler(ngx_http_request_t *r)
 
     ngx_http_ratelimit_now(&call->now);
 
-    if (ngx_http_ratelimit_api_path(call, &path) != NGX_OK) {
+    if (ngx_http_ratelimit_api_path(call, &call->path) != NGX_OK) {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
                                        "there is nothing here");
         return call->rc;
     }
 
-    return ngx_http_ratelimit_api_dispatch(call, &path);
+    return ngx_http_ratelimit_api_dispatch(call);
 }
 
 
@@ -274,22 +307,30 @@ ngx_http_ratelimit_api_is_path(ngx_str_t *path)
 
 
 static ngx_int_t
-ngx_http_ratelimit_api_dispatch(ngx_http_ratelimit_api_call_t *call,
-    ngx_str_t *path)
+ngx_http_ratelimit_api_dispatch(ngx_http_ratelimit_api_call_t *call)
 {
+    ngx_str_t                       *path;
     ngx_uint_t                       methods;
     ngx_http_request_t              *r;
     ngx_http_ratelimit_api_route_t  *route;
 
     r = call->request;
+    path = &call->path;
     methods = 0;
 
     for (route = ngx_http_ratelimit_api_routes; route->handler; route++) {
 
         if (route->path.len != path->len
-            || ngx_strncmp(route->path.data, path->data, path->len) != 0
-            || (route->write && !call->api->write))
+            || ngx_strncmp(route->path.data, path->data, path->len) != 0)
         {
+            continue;
+        }
+
+        if (r->method & route->methods) {
+            call->write = route->write;
+        }
+
+        if (route->write && !call->api->write) {
             continue;
         }
 
@@ -299,14 +340,11 @@ ngx_http_ratelimit_api_dispatch(ngx_http_ratelimit_api_call_t *call,
             continue;
         }
 
-        if (route->write && !ngx_http_ratelimit_api_same_origin(r)) {
-            ngx_http_ratelimit_api_problem(call, NGX_HTTP_FORBIDDEN,
-                                           "the request comes from a page of "
-                                           "another origin");
-            return call->rc;
-        }
-
-        if (ngx_http_ratelimit_api_parse_args(call) != NGX_OK) {
+        if (ngx_http_ratelimit_api_check_host(call) != NGX_OK
+            || (route->write
+                && ngx_http_ratelimit_api_check_origin(call) != NGX_OK)
+            || ngx_http_ratelimit_api_parse_args(call) != NGX_OK)
+        {
             return call->rc;
         }
 

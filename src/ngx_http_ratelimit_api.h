@@ -21,7 +21,10 @@ struct ngx_http_ratelimit_api_s {
     ngx_http_conf_ctx_t         *ctx;        /* to see who may come in */
     u_char                      *file;
     ngx_uint_t                   line;
-    ngx_uint_t                   write;      /* unsigned  write:1; */
+    ngx_array_t                  hosts;      /* ngx_str_t; it answers to these
+                                                besides the server's names */
+    unsigned                     write:1;
+    unsigned                     write_set:1;
 };
 
 
@@ -50,6 +53,8 @@ typedef struct {
     rl_zone_stats_t             *zones;      /* conf->zones.nelts */
     rl_time_t                    now;
     ngx_http_ratelimit_api_args_t args;
+    ngx_str_t                    path;       /* below the location */
+    ngx_uint_t                   write;      /* unsigned  write:1; */
 } ngx_http_ratelimit_api_call_t;
 
 
@@ -77,6 +82,7 @@ ngx_int_t ngx_http_ratelimit_api_send_json(ngx_http_ratelimit_api_call_t *call,
     ngx_uint_t status, json_t *json);
 ngx_int_t ngx_http_ratelimit_api_problem(ngx_http_ratelimit_api_call_t *call,
     ngx_uint_t status, const char *format, ...);
+ngx_int_t ngx_http_ratelimit_api_no_place(ngx_http_ratelimit_api_call_t *call);
 ngx_int_t ngx_http_ratelimit_api_add_header(ngx_http_request_t *r, char *name,
     ngx_str_t *value);
 void ngx_http_ratelimit_api_log(ngx_http_ratelimit_api_call_t *call,
@@ -133,7 +139,12 @@ ngx_int_t ngx_http_ratelimit_api_page(ngx_http_ratelimit_api_call_t *call);
 
 /* ngx_http_ratelimit_api_access.c */
 
-ngx_int_t ngx_http_ratelimit_api_same_origin(ngx_http_request_t *r);
+char *ngx_http_ratelimit_api_host(ngx_conf_t *cf,
+    ngx_http_ratelimit_api_t *api, ngx_str_t *parameter);
+ngx_int_t ngx_http_ratelimit_api_check_host(
+    ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_check_origin(
+    ngx_http_ratelimit_api_call_t *call);
 ngx_str_t *ngx_http_ratelimit_api_header(ngx_http_request_t *r, char *name);
 
 

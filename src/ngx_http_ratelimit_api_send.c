@@ -9,6 +9,8 @@
 #include "ngx_http_ratelimit_api.h"
 
 
+static void ngx_http_ratelimit_api_printable(u_char *p, u_char *last,
+    u_char quote);
 static ngx_int_t ngx_http_ratelimit_api_fixed_headers(ngx_http_request_t *r);
 
 
@@ -198,6 +200,12 @@ ngx_http_ratelimit_api_problem(ngx_http_ratelimit_api_call_t *call,
                - detail;
     va_end(args);
 
+    if (call->write) {
+        ngx_http_ratelimit_api_log(call, "%V of \"%V\" refused with %ui (%V)",
+                                   &call->request->method_name, &call->path,
+                                   status, &text);
+    }
+
     switch (status) {
 
     case NGX_HTTP_BAD_REQUEST:
@@ -216,6 +224,14 @@ ngx_http_ratelimit_api_problem(ngx_http_ratelimit_api_call_t *call,
         title = "Method Not Allowed";
         break;
 
+    case NGX_HTTP_MISDIRECTED_REQUEST:
+        title = "Misdirected Request";
+        break;
+
+    case NGX_HTTP_INSUFFICIENT_STORAGE:
+        title = "Insufficient Storage";
+        break;
+
     default: /* NGX_HTTP_SERVICE_UNAVAILABLE */
         title = "Service Unavailable";
     }
@@ -231,24 +247,67 @@ ngx_http_ratelimit_api_problem(ngx_http_ratelimit_api_call_t *call,
 }
 
 
+/* to change something a process must be in the register */
+
+ngx_int_t
+ngx_http_ratelimit_api_no_place(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   "there are too many worker processes, this "
+                                   "one may change nothing");
+    return call->rc;
+}
+
+
 /*
- * What an operator did.  Not with the request's context, as nginx's other
- * lines: the request line holds the key.
+ * What was done, or refused, and to whom.  Not with the request's context, as
+ * nginx's other lines: the request line holds the key.  $remote_user is
+ * whatever the client said where no "auth_basic" checks it.
  */
 
 void
 ngx_http_ratelimit_api_log(ngx_http_ratelimit_api_call_t *call,
     const char *format, ...)
 {
-    size_t     len;
-    u_char     text[1024];
-    va_list    args;
+    u_char              *p, *last, text[1536];
+    va_list              args;
+    ngx_str_t            user;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+    last = text + sizeof(text);
 
     va_start(args, format);
-    len = ngx_vslprintf(text, text + sizeof(text), format, args) - text;
+    p = ngx_vslprintf(text, text + 1024, format, args);
     va_end(args);
 
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "ratelimit: %*s by \"ratelimit_api\", client: %V",
-                  len, text, &call->request->connection->addr_text);
+    ngx_http_ratelimit_api_printable(text, p, 0);
+
+    p = ngx_slprintf(p, last, " by \"ratelimit_api\"");
+
+    if (ngx_http_auth_basic_user(r) == NGX_OK) {
+        user = r->headers_in.user;
+        user.len = ngx_min(user.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
+
+        p = ngx_slprintf(p, last, ", user: \"%V\"", &user);
+
+        ngx_http_ratelimit_api_printable(p - user.len - 1, p - 1, '"');
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "ratelimit: %*s, client: %V", (size_t) (p - text), text,
+                  &r->connection->addr_text);
+}
+
+
+/* what could break a line, or end the quotes around it, becomes "?" */
+
+static void
+ngx_http_ratelimit_api_printable(u_char *p, u_char *last, u_char quote)
+{
+    for ( /* void */ ; p < last; p++) {
+        if (*p < 0x20 || *p >= 0x7f || *p == quote) {
+            *p = '?';
+        }
+    }
 }

@@ -123,7 +123,7 @@ static ngx_command_t  ngx_http_ratelimit_commands[] = {
       &ngx_http_ratelimit_log_levels },
 
     { ngx_string("ratelimit_api"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_ratelimit_api,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,

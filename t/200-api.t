@@ -339,12 +339,13 @@ _END_
 --- config
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-[("DELETE /api/keys?policy=token&key=a") x 8]
+[("DELETE /api/keys?policy=token&key=a") x 10]
 --- more_headers eval
 ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: null",
- "Origin: http://localhost\r\nSec-Fetch-Site: same-origin", "Origin: https://LOCALHOST", "Sec-Fetch-Site: none", "Origin: http://localhost:81"]
+ "Origin: http://localhost\r\nSec-Fetch-Site: same-origin", "Origin: https://LOCALHOST", "Sec-Fetch-Site: none", "Origin: http://localhost:81",
+ "Origin: http://localhost\r\nSec-Fetch-Site: cross-site", "X-None: 1"]
 --- error_code eval
-[403, 403, 403, 403, 200, 200, 200, 403]
+[403, 403, 403, 403, 200, 200, 200, 403, 403, 200]
 
 
 
@@ -427,7 +428,7 @@ is open to everybody
     location /api { ratelimit_api write=yes; }
 --- must_die
 --- error_log
-invalid parameter "write=yes" in "ratelimit_api", it must be write=on or write=off
+invalid parameter "write=yes" in "ratelimit_api", it must be write=on, write=off or host=NAME
 
 
 
@@ -521,14 +522,14 @@ nginx_ratelimit_zone_used_buckets\{zone="api"\} 0
     location /named      { return 418; error_page 418 = @api; }
     location @api        { if ($http_x_in) { set $a 1; } ratelimit_api; allow all; }
     location /other      { if ($http_x_in) { return 204; } ratelimit_api; allow all; }
---- more_headers
-X-In: 1
+--- more_headers eval
+[("X-In: 1") x 7]
 --- request eval
 ["GET /api", "GET /api/metrics", "DELETE /api/keys?policy=token&key=a", "GET /exact", "GET /re/metrics", "GET /named", "GET /other"]
 --- error_code eval
 [200, 200, 200, 200, 200, 200, 204]
 --- response_body_like eval
-["zones", "# HELP", "stored", "zones", "# HELP", "zones", "^$"]
+["zones", "# HELP", "stored", "zones", "# HELP", "zones", '^$']
 
 
 
@@ -546,3 +547,114 @@ X-In: 1
  "GET /no/levers", "DELETE /no/levers?zone=api", "DELETE /re/levers?zone=api", "DELETE /off/levers?zone=api"]
 --- error_code eval
 [200, 200, 200, 405, 200, 403, 200, 405]
+
+
+
+=== TEST 30: the page behind a proxy that renames the host can write
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+    upstream behind { server $TEST_NGINX_SERVER_PORT; }
+--- config
+    location /api/ { ratelimit_api write=on; allow all; }
+    location /ops/ { proxy_pass http://behind/api/; }
+    location /kept/ { proxy_pass http://behind/api/; proxy_set_header Host $http_host; }
+--- request eval
+[("DELETE /ops/keys?policy=token&key=a") x 3, "DELETE /kept/keys?policy=token&key=a"]
+--- more_headers eval
+["Origin: http://localhost\r\nSec-Fetch-Site: same-origin", "Origin: http://localhost\r\nSec-Fetch-Site: cross-site", "Origin: http://localhost",
+ "Origin: http://localhost"]
+--- error_code eval
+[200, 403, 403, 200]
+
+
+
+=== TEST 31: under a name that an attacker may have pointed here nothing is read or written
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    server_name ops.example *.inside.example .both.example www.end.* ~^re;
+    location /api  { ratelimit_api write=on; allow all; }
+    location /own  { ratelimit_api write=on host=Dash.example host=*.more.example; allow all; }
+    location /any  { ratelimit_api host=*; allow all; }
+--- raw_request eval
+[map { my ($path, $host) = @$_; "GET $path HTTP/1.1\r\nHost: $host\r\nConnection: close\r\n\r\n" }
+ ['/api', 'evil.example'], ['/api/metrics', 'evil.example:1984'], ['/api/keys?top=5', 'evil.example'], ['/api', 'xops.example'], ['/api', 'www.end.evil'], ['/api', 're.evil.example'],
+ ['/api', 'OPS.example:81'], ['/api', 'a.inside.example'], ['/api', 'inside.example'], ['/api', 'both.example'], ['/api', 'a.both.example'],
+ ['/api', '127.0.0.1:8080'], ['/api', '192.0.2.1'], ['/api', '[::1]:80'], ['/api', 'localhost:80'], ['/api', 'app.localhost'], ['/api', 'nginx'],
+ ['/own', 'dash.example'], ['/own', 'x.more.example'], ['/own', 'more.example'], ['/own', 'ops.example'], ['/own', 'evil.example'], ['/any', 'evil.example']]
+--- error_code eval
+[(421) x 6, 200, 200, 421, 200, 200, (200) x 6, 200, 200, 421, 200, 421, 200]
+--- response_body_like eval
+['"evil.example\\\\" is no name that \\\\"ratelimit_api\\\\" answers to, \\\\"host=\\\\" adds one', ('Misdirected Request') x 5, ('.') x 17]
+
+
+
+=== TEST 32: HTTP/1.0 need not name a host
+--- http_config
+    ratelimit_zone   zone=api:64k;
+--- config
+    location /api  { ratelimit_api; allow all; }
+--- raw_request eval
+"GET /api HTTP/1.0\r\n\r\n"
+--- response_body_like chop
+zones
+
+
+
+=== TEST 33: names that are none
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api host=ops.example:80; }
+--- must_die
+--- error_log
+invalid parameter "host=ops.example:80" in "ratelimit_api", it must be a name without a port, "*.NAME", or "*" for any
+
+
+
+=== TEST 34: said twice
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api write=on write=off; }
+--- must_die
+--- error_log
+duplicate parameter "write=off" in "ratelimit_api"
+
+
+
+=== TEST 35: writes are logged, done or refused, with who asked for them
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; auth_basic ops; auth_basic_user_file $TEST_NGINX_HTML_DIR/users; }
+    location /off { ratelimit_api; allow all; }
+    location /log { alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }
+--- user_files
+>>> users
+alice:{PLAIN}secret
+a"b:{PLAIN}secret
+--- request eval
+["DELETE /api/keys?policy=token&key=topsecret", "PUT /api/levers?zone=api&scale=50%", "DELETE /api/keys?policy=token&key=topsecret",
+ "DELETE /api/keys?policy=no%0apo&key=topsecret", "PUT /api/levers?zone=api&scale=x", "DELETE /off/keys?policy=token&key=topsecret", "GET /api/keys?policy=none&key=a", "GET /log"]
+--- more_headers eval
+["Authorization: Basic YWxpY2U6c2VjcmV0", "Authorization: Basic YSJiOnNlY3JldA==", "Authorization: Basic YWxpY2U6c2VjcmV0\r\nSec-Fetch-Site: cross-site",
+ ("Authorization: Basic YWxpY2U6c2VjcmV0") x 2, "X-None: 1", "Authorization: Basic YWxpY2U6c2VjcmV0", "X-None: 1"]
+--- error_code eval
+[200, 200, 403, 404, 400, 405, 404, 200]
+--- response_body_filters eval
+[(map { Api::any() } 1 .. 7), [RateLimit::lines_like(qr/\[warn\] .*ratelimit: (.*ratelimit_api.*)/), sub { $_[0] =~ s/[0-9a-f]{16}/ID/gr }]]
+--- response_body eval
+[("") x 7, <<'_END_']
+key ID of policy "token" reset (it was not stored) by "ratelimit_api", user: "alice", client: 127.0.0.1
+lever of zone "api" set to 50% by "ratelimit_api", user: "a?b", client: 127.0.0.1
+DELETE of "keys" refused with 403 (the request comes from a page of another origin) by "ratelimit_api", user: "alice", client: 127.0.0.1
+DELETE of "keys" refused with 404 (unknown policy "no?po") by "ratelimit_api", user: "alice", client: 127.0.0.1
+PUT of "levers" refused with 400 (invalid "scale=", it must be a percentage such as "50%" or "12.5%", of 0% to 10000% with at most three decimals) by "ratelimit_api", user: "alice", client: 127.0.0.1
+DELETE of "keys" refused with 405 (this cannot be done here, or needs "ratelimit_api write=on") by "ratelimit_api", client: 127.0.0.1
+_END_
+--- no_error_log
+topsecret

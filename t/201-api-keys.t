@@ -219,7 +219,7 @@ _END_
 --- request
 DELETE /api/keys?policy=token&key=topsecret
 --- error_log eval
-qr/\[notice\] .*ratelimit: key [0-9a-f]{16} of policy "token" reset \(it was not stored\) by "ratelimit_api", client: 127\.0\.0\.1/
+qr/\[warn\] .*ratelimit: key [0-9a-f]{16} of policy "token" reset \(it was not stored\) by "ratelimit_api", client: 127\.0\.0\.1/
 --- no_error_log
 topsecret
 
@@ -397,3 +397,80 @@ RateLimit::pipeline(3000, sub { "/r?k=" . ($_[0] % 10 ? $_[0] : 'often') });
 --- response_body eval
 ["refused.n: 64\n", "refused.count: 300\n"]
 --- timeout: 10
+
+
+
+=== TEST 17: an address is looked up as its source masks it
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client bearer addr=24/64;
+    ratelimit_policy token key=$client quota=10/60s;
+    ratelimit_policy pair  key=$client key=$arg_k quota=10/60s;
+    set_real_ip_from 127.0.0.1;
+    real_ip_header   X-From;
+--- config
+    location /t   { ratelimit token pair; empty_gif; }
+    location /api { ratelimit_api; allow all; real_ip_header X-None; }
+--- request eval
+["GET /t?k=1", "GET /t?k=1", (map { "GET /api/keys?policy=token&key=$_" } 'addr:2001:db8::1', 'addr:2001:DB8:0:0:ffff::', 'addr:2001:db8:0:1::', 'addr:192.0.2.200', 'addr:nonsense'),
+ "GET /api/keys?policy=pair&key=addr:192.0.2.200&key=1"]
+--- more_headers eval
+["X-From: 2001:db8::77", "X-From: 192.0.2.7", ("X-None: 1") x 6]
+--- error_code eval
+[(200) x 6, 400, 200]
+--- response_body_filters eval
+[Api::any(), Api::any(), (Api::at("remaining")) x 4, Api::at("detail"), Api::at("remaining")]
+--- response_body eval
+["", "", "remaining: 9\n", "remaining: 9\n", "remaining: 10\n", "remaining: 9\n", 'detail: no source of "$client" yields such a value' . "\n", "remaining: 9\n"]
+
+
+
+=== TEST 18: without a tag it is the key that a source could make of it, or all of these
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client bearer|header=X-API-Key basic addr;
+    ratelimit_key    $bare   bearer addr untagged;
+    ratelimit_policy token key=$client quota=10/60s;
+    ratelimit_policy one   key=$bare quota=10/60s;
+    ratelimit_policy pair  key=$client key=$client quota=10/60s;
+--- config
+    location /t   { ratelimit token one pair; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["GET /t", "GET /t", "GET /api/keys?policy=token&key=a:b", "GET /api/keys?policy=token&key=127.0.0.1", "GET /api/keys?policy=one&key=127.0.0.1",
+ "DELETE /api/keys?policy=token&key=127.0.0.1", "PUT /api/levers?policy=token&key=127.0.0.1&quota=1", "GET /api/keys?policy=pair&key=127.0.0.1&key=addr:127.0.0.1",
+ "DELETE /api/keys?policy=token&key=addr:127.0.0.1"]
+--- more_headers eval
+["Authorization: Bearer a:b", ("X-None: 1") x 8]
+--- error_code eval
+[(200) x 5, 400, 400, 200, 200]
+--- response_body_filters eval
+[Api::any(), Api::any(), Api::at("remaining"), Api::at("keys.n", map { ("keys.$_.tags", "keys.$_.remaining") } 0 .. 2), Api::at("remaining"),
+ Api::at("detail"), Api::at("detail"), Api::at("keys.n", "keys.0.tags", "keys.2.tags", "keys.2.remaining"), Api::at("remaining")]
+--- response_body eval
+["", "", "remaining: 9\n", "keys.n: 3\nkeys.0.tags: [\"bearer\"]\nkeys.0.remaining: 10\nkeys.1.tags: [\"basic\"]\nkeys.1.remaining: 10\nkeys.2.tags: [\"addr\"]\nkeys.2.remaining: 9\n",
+ "remaining: 9\n", ("detail: 3 keys could be meant, write the tag, as in \"bearer:\"\n") x 2,
+ "keys.n: 3\nkeys.0.tags: [\"bearer\",\"addr\"]\nkeys.2.tags: [\"addr\",\"addr\"]\nkeys.2.remaining: 9\n", "remaining: 10\n"]
+
+
+
+=== TEST 19: an id is one of its policy, under another it changes nothing
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy p key=$arg_k quota=10/60s;
+    ratelimit_policy q key=$arg_k quota=10/60s;
+--- config
+    location /q   { ratelimit q; return 200 "$ratelimit_key_id_q"; }
+    location /c   { ratelimit p q; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["GET /c?k=a", "GET /q?k=a"]
+--- response_body_filters eval
+[Api::any(), [sub {
+    my ($id) = @_;
+    my @answers = map { Api::ask(@$_) } ['DELETE', "/api/keys?policy=p&id=$id"], ['PUT', "/api/levers?policy=p&id=$id&quota=1"], ['GET', "/api/keys?policy=p&id=$id"],
+        ['GET', '/api/keys?policy=q&key=a'], ['DELETE', "/api/keys?policy=q&id=$id"], ['GET', '/api/keys?policy=p&key=a'];
+    return CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : /"stored": (\w+),.*"remaining": (\w+)/s ? "$1 $2\n" : "not: $_" } @answers;
+}]]
+--- response_body eval
+["", 'policy \"p\" knows no key of this id' . "\n" . 'policy \"p\" knows no key of this id' . "\nfalse 10\ntrue 9\ntrue 10\ntrue 9\n"]

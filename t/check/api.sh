@@ -16,7 +16,7 @@ cat > "$dir/nginx.conf" <<END
 load_module $MODULE;
 worker_processes 2;
 pid nginx.pid;
-error_log error.log warn;
+error_log error.log error;
 events { }
 http {
     ratelimit_zone   zone=api:1m;
