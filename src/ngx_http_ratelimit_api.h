@@ -58,6 +58,14 @@ typedef struct {
 } ngx_http_ratelimit_api_call_t;
 
 
+/* a key that a request may mean */
+
+typedef struct {
+    rl_hash_t                    bucket;
+    json_t                      *tags;       /* of its parts; NULL by an id */
+} ngx_http_ratelimit_api_meant_t;
+
+
 typedef ngx_int_t (*ngx_http_ratelimit_api_pt)(
     ngx_http_ratelimit_api_call_t *call);
 
@@ -104,6 +112,7 @@ json_t *ngx_http_ratelimit_api_list_levers(
     ngx_http_ratelimit_api_call_t *call);
 json_t *ngx_http_ratelimit_api_lever(ngx_http_ratelimit_api_call_t *call,
     ngx_str_t *zone, rl_lever_t *lever);
+ngx_str_t ngx_http_ratelimit_api_lever_policy(rl_lever_t *lever);
 
 /* ngx_http_ratelimit_api_metrics.c */
 
@@ -114,12 +123,20 @@ ngx_int_t ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call);
 ngx_int_t ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call);
 ngx_int_t ngx_http_ratelimit_api_delete_key(
     ngx_http_ratelimit_api_call_t *call);
+
+/* ngx_http_ratelimit_api_find.c */
+
 ngx_int_t ngx_http_ratelimit_api_find_policy(
     ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t **policy);
+ngx_int_t ngx_http_ratelimit_api_find_buckets(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    ngx_array_t *meant);
 ngx_int_t ngx_http_ratelimit_api_find_bucket(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     rl_hash_t *bucket);
+ngx_int_t ngx_http_ratelimit_api_parse_id(
+    ngx_http_ratelimit_api_call_t *call, uint64_t *id);
 
 /* ngx_http_ratelimit_api_bucket.c */
 

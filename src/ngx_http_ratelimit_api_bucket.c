@@ -17,6 +17,7 @@
 #define NGX_HTTP_RATELIMIT_FROM_CONF     1
 #define NGX_HTTP_RATELIMIT_FROM_REQUEST  2
 #define NGX_HTTP_RATELIMIT_FROM_BUCKET   3
+#define NGX_HTTP_RATELIMIT_FROM_LEVER    4
 
 
 /* all that is known of a key */
@@ -37,6 +38,8 @@ typedef struct {
 
 static void ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_known_t *known, rl_hash_t *bucket);
+static void ngx_http_ratelimit_api_lever_decides(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
 static ngx_int_t ngx_http_ratelimit_api_constant_quota(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
 static ngx_int_t ngx_http_ratelimit_api_is_constant(
@@ -53,7 +56,7 @@ static json_t *ngx_http_ratelimit_api_window(
 
 
 static char  *ngx_http_ratelimit_api_sources[] = {
-    "unknown", "configuration", "last_request", "bucket"
+    "unknown", "configuration", "last_request", "bucket", "lever"
 };
 
 
@@ -79,7 +82,8 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
                "policy", ngx_http_ratelimit_api_string(&policy->name),
                "zone", ngx_http_ratelimit_api_string(
                                              &policy->shm_zone->shm.name),
-               "key_id", ngx_http_ratelimit_api_key_id(bucket->lo),
+               "key_id", ngx_http_ratelimit_api_key_id(
+                                       rl_key_id(&policy->core, bucket->lo)),
                "stored", known.has_stored,
                "limit_from", ngx_http_ratelimit_api_sources[known.from],
                "unlimited", item->quota.unlimited);
@@ -165,12 +169,44 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
         item->capacity_units = known->stored.capacity_units;
         known->from = NGX_HTTP_RATELIMIT_FROM_BUCKET;
 
-    } else {
+    }
+
+    if (known->from != NGX_HTTP_RATELIMIT_FROM_CONF) {
+        ngx_http_ratelimit_api_lever_decides(call, known);
+    }
+
+    known->looked = process && item->quota.window_ms && !item->quota.unlimited
+                    && rl_look(process, item, 1, &call->now) != RL_BUSY;
+}
+
+
+/*
+ * A lever that gives the units, or lets all through, holds since it was set,
+ * for whatever the last request had.  A scale may be in that already.
+ */
+
+static void
+ngx_http_ratelimit_api_lever_decides(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_known_t *known)
+{
+    rl_item_t   *item;
+    rl_quota_t   quota;
+
+    item = &known->item;
+    quota = item->quota;
+
+    if (!rl_lever_apply(&known->policy->core, &item->bucket, &call->now,
+                        &quota))
+    {
         return;
     }
 
-    known->looked = process && !item->quota.unlimited
-                    && rl_look(process, item, 1, &call->now) != RL_BUSY;
+    item->quota = quota;
+    known->from = NGX_HTTP_RATELIMIT_FROM_LEVER;
+
+    if (known->policy->capacity == NULL || quota.units == 0) {
+        item->capacity_units = quota.units;
+    }
 }
 
 

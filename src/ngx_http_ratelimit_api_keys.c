@@ -2,8 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * Single keys: which one a request means, looking, listing, resetting.  What
- * is given as a key is hashed at once, and kept or shown nowhere.
+ * Single keys: looking, listing, resetting.
  */
 
 
@@ -18,8 +17,6 @@ typedef struct {
 } ngx_http_ratelimit_top_t;
 
 
-static ngx_int_t ngx_http_ratelimit_api_parse_id(
-    ngx_http_ratelimit_api_call_t *call, uint64_t *id);
 static ngx_int_t ngx_http_ratelimit_api_top(
     ngx_http_ratelimit_api_call_t *call);
 static json_t *ngx_http_ratelimit_api_list(
@@ -28,6 +25,9 @@ static json_t *ngx_http_ratelimit_api_list(
 static ngx_uint_t ngx_http_ratelimit_api_add_top(ngx_http_ratelimit_top_t *top,
     ngx_uint_t n, ngx_uint_t max, ngx_http_ratelimit_policy_t *policy,
     rl_watched_t *key);
+static ngx_int_t ngx_http_ratelimit_api_send_meant(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    ngx_array_t *meant);
 static ngx_int_t ngx_http_ratelimit_api_send_key(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     rl_hash_t *bucket);
@@ -36,20 +36,27 @@ static ngx_int_t ngx_http_ratelimit_api_send_key(
 ngx_int_t
 ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call)
 {
-    rl_hash_t                     bucket;
-    ngx_http_ratelimit_policy_t  *policy;
+    ngx_array_t                       meant;
+    ngx_http_ratelimit_policy_t      *policy;
+    ngx_http_ratelimit_api_meant_t   *key;
 
     if (call->args.top.data) {
         return ngx_http_ratelimit_api_top(call);
     }
 
     if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK
-        || ngx_http_ratelimit_api_find_bucket(call, policy, &bucket) != NGX_OK)
+        || ngx_http_ratelimit_api_find_buckets(call, policy, &meant) != NGX_OK)
     {
         return call->rc;
     }
 
-    return ngx_http_ratelimit_api_send_key(call, policy, &bucket);
+    if (meant.nelts > 1) {
+        return ngx_http_ratelimit_api_send_meant(call, policy, &meant);
+    }
+
+    key = meant.elts;
+
+    return ngx_http_ratelimit_api_send_key(call, policy, &key->bucket);
 }
 
 
@@ -70,8 +77,11 @@ ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call)
 
     process = ngx_http_ratelimit_process(call->conf);
 
-    rc = process ? rl_reset(process, policy->core.zone, bucket.lo, &call->now)
-                 : RL_ERROR;
+    if (process == NULL) {
+        return ngx_http_ratelimit_api_no_place(call);
+    }
+
+    rc = rl_reset(process, policy->core.zone, bucket.lo, &call->now);
 
     if (rc == RL_ERROR) {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -79,7 +89,7 @@ ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call)
         return call->rc;
     }
 
-    rl_render_key_id(bucket.lo, id);
+    rl_render_key_id(rl_key_id(&policy->core, bucket.lo), id);
 
     ngx_http_ratelimit_api_log(call, "key %*s of policy \"%V\" reset%s",
                                sizeof(id), id, &policy->name,
@@ -89,137 +99,36 @@ ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call)
 }
 
 
-ngx_int_t
-ngx_http_ratelimit_api_find_policy(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_policy_t **policy)
-{
-    ngx_str_t  name;
-
-    name = call->args.policy;
-
-    if (name.data == NULL) {
-        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                              "no \"policy=\"");
-    }
-
-    *policy = ngx_http_ratelimit_find_policy(call->conf, &name);
-
-    if (*policy == NULL) {
-        name.len = ngx_min(name.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
-
-        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
-                                              "unknown policy \"%V\"", &name);
-    }
-
-    return NGX_OK;
-}
-
-
-/* from "key=", repeated as in the policy, or from the "id=" that logs show */
-
-ngx_int_t
-ngx_http_ratelimit_api_find_bucket(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket)
-{
-    rl_str_t    *keys;
-    ngx_str_t    text;
-    rl_hash_t    hash;
-    rl_part_t    part;
-    ngx_uint_t   i, n;
-
-    n = call->args.keys.nelts;
-
-    if (call->args.id.data) {
-        if (n) {
-            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                                  "\"id=\" and \"key=\" "
-                                                  "exclude each other");
-        }
-
-        bucket->hi = 0;
-
-        return ngx_http_ratelimit_api_parse_id(call, &bucket->lo);
-    }
-
-    if (n != policy->partition->parts.nelts) {
-        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                              "policy \"%V\" needs \"id=\" or "
-                                              "%ui times \"key=\", not %ui",
-                                              &policy->name,
-                                              policy->partition->parts.nelts,
-                                              n);
-    }
-
-    keys = call->args.keys.elts;
-
-    for (i = 0; i < n; i++) {
-        if (keys[i].len == 0) {
-            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                                  "an empty key is never "
-                                                  "counted");
-        }
-    }
-
-    if (n == 1) {
-        text.data = (u_char *) keys[0].data;
-        text.len = keys[0].len;
-
-        ngx_http_ratelimit_written_part(policy->partition->parts.elts, &text,
-                                        &part);
-        rl_part_hash(&part, &hash);
-
-    } else {
-        rl_key_hash(policy->core.zone, keys, n, &hash);
-    }
-
-    bucket->lo = hash.lo ^ policy->core.secret.lo;
-    bucket->hi = hash.hi ^ policy->core.secret.hi;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_api_parse_id(ngx_http_ratelimit_api_call_t *call,
-    uint64_t *id)
-{
-    u_char      ch;
-    ngx_str_t  *text;
-    ngx_uint_t  i;
-
-    text = &call->args.id;
-    *id = 0;
-
-    for (i = 0; text->len == 16 && i < 16; i++) {
-        ch = ngx_tolower(text->data[i]);
-
-        if (ch >= '0' && ch <= '9') {
-            *id = *id << 4 | (ch - '0');
-
-        } else if (ch >= 'a' && ch <= 'f') {
-            *id = *id << 4 | (ch - 'a' + 10);
-
-        } else {
-            break;
-        }
-    }
-
-    if (i == 16) {
-        return NGX_OK;
-    }
-
-    return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                          "\"id=\" must be 16 hex digits, as "
-                                          "in $ratelimit_key_id");
-}
-
-
 static ngx_int_t
 ngx_http_ratelimit_api_send_key(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket)
 {
     return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
                        ngx_http_ratelimit_api_bucket(call, policy, bucket));
+}
+
+
+/* of several keys that may be meant, each with the tags of its parts */
+
+static ngx_int_t
+ngx_http_ratelimit_api_send_meant(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, ngx_array_t *meant)
+{
+    json_t                          *keys, *json;
+    ngx_uint_t                       i;
+    ngx_http_ratelimit_api_meant_t  *key;
+
+    keys = json_array();
+    key = meant->elts;
+
+    for (i = 0; i < meant->nelts; i++) {
+        json = ngx_http_ratelimit_api_bucket(call, policy, &key[i].bucket);
+        json_object_set_new(json, "tags", key[i].tags);
+        json_array_append_new(keys, json);
+    }
+
+    return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
+                                            json_pack("{s:o}", "keys", keys));
 }
 
 

@@ -18,6 +18,8 @@ static json_t *ngx_http_ratelimit_api_policy(
 static json_t *ngx_http_ratelimit_api_quota(
     ngx_http_ratelimit_policy_t *policy);
 static json_t *ngx_http_ratelimit_api_texts(ngx_array_t *values, size_t size);
+static int ngx_http_ratelimit_api_in_force(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *name, rl_lever_t *lever);
 
 
 ngx_int_t
@@ -202,32 +204,26 @@ ngx_http_ratelimit_api_list_levers(ngx_http_ratelimit_api_call_t *call)
 }
 
 
-/* a key's lever does not say whose policy's key it is */
+/* with whose it is, although that policy may be gone */
 
 json_t *
 ngx_http_ratelimit_api_lever(ngx_http_ratelimit_api_call_t *call,
     ngx_str_t *zone, rl_lever_t *lever)
 {
-    json_t                        *json, *policy;
-    ngx_uint_t                     i;
-    ngx_http_ratelimit_policy_t  **policies;
+    json_t     *json;
+    ngx_str_t   policy;
 
-    policies = call->conf->policies.elts;
-    policy = NULL;
+    policy = ngx_http_ratelimit_api_lever_policy(lever);
 
-    for (i = 0; i < call->conf->policies.nelts; i++) {
-        if (policies[i]->core.secret.lo == lever->id) {
-            policy = ngx_http_ratelimit_api_string(&policies[i]->name);
-            break;
-        }
-    }
-
-    json = json_pack("{s:o, s:o, s:o, s:o}",
+    json = json_pack("{s:o, s:o, s:o, s:b, s:o}",
                "zone", ngx_http_ratelimit_api_string(zone),
-               "policy", policy ? policy : json_null(),
-               "key_id", policy || lever->id == RL_LEVER_ZONE
-                         ? json_null()
-                         : ngx_http_ratelimit_api_key_id(lever->id),
+               "policy", policy.len ? ngx_http_ratelimit_api_string(&policy)
+                                    : json_null(),
+               "key_id", lever->key_id
+                         ? ngx_http_ratelimit_api_key_id(lever->key_id)
+                         : json_null(),
+               "in_force", ngx_http_ratelimit_api_in_force(call, &policy,
+                                                           lever),
                "until", lever->until_ms
                         ? ngx_http_ratelimit_api_time(&call->now,
                                                       lever->until_ms)
@@ -249,6 +245,39 @@ ngx_http_ratelimit_api_lever(ngx_http_ratelimit_api_call_t *call,
     }
 
     return json;
+}
+
+
+ngx_str_t
+ngx_http_ratelimit_api_lever_policy(rl_lever_t *lever)
+{
+    ngx_str_t  name;
+
+    name.data = (u_char *) lever->policy;
+    name.len = strnlen(lever->policy, sizeof(lever->policy));
+
+    return name;
+}
+
+
+/* not if its policy is gone, or has another algorithm or key now */
+
+static int
+ngx_http_ratelimit_api_in_force(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *name, rl_lever_t *lever)
+{
+    ngx_http_ratelimit_policy_t  *policy;
+
+    if (lever->id == RL_LEVER_ZONE) {
+        return 1;
+    }
+
+    policy = ngx_http_ratelimit_find_policy(call->conf, name);
+
+    return policy
+           && lever->id == (lever->key_id
+                            ? rl_key_id(&policy->core, lever->key_id)
+                            : policy->core.secret.lo);
 }
 
 

@@ -125,36 +125,6 @@ ngx_http_ratelimit_any_part(ngx_http_request_t *r,
 }
 
 
-/* the part that an operator writes as "tag:value" */
-
-void
-ngx_http_ratelimit_written_part(ngx_http_ratelimit_value_t *value,
-    ngx_str_t *text, rl_part_t *out)
-{
-    ngx_uint_t                    i;
-    ngx_http_ratelimit_source_t  *source;
-
-    out->start = value->starts;
-    out->text = ngx_http_ratelimit_str(text);
-
-    source = value->key ? value->key->sources.elts : NULL;
-
-    for (i = 0; source && i < value->key->sources.nelts; i++) {
-
-        if (text->len > source[i].prefix.len
-            && ngx_strncmp(text->data, source[i].prefix.data,
-                           source[i].prefix.len)
-               == 0)
-        {
-            out->start = &value->starts[i];
-            out->text.data += source[i].prefix.len;
-            out->text.len -= source[i].prefix.len;
-            return;
-        }
-    }
-}
-
-
 /* the first source that yields a value, and that; scratch may be NULL */
 
 static ngx_int_t

@@ -62,7 +62,7 @@ ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
 
     policy = (ngx_http_ratelimit_policy_t *) item->policy;
 
-    rl_render_key_id(item->bucket.lo, id);
+    rl_render_key_id(rl_key_id(item->policy, item->bucket.lo), id);
 
     p = repeats;
 

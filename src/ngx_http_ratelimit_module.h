@@ -451,8 +451,6 @@ ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out);
 ngx_int_t ngx_http_ratelimit_value_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
     ngx_http_ratelimit_value_t *value);
-void ngx_http_ratelimit_written_part(ngx_http_ratelimit_value_t *value,
-    ngx_str_t *text, rl_part_t *out);
 
 /* ngx_http_ratelimit_key_source.c */
 

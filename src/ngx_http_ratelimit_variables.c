@@ -580,7 +580,9 @@ static u_char *
 ngx_http_ratelimit_render_key_id(u_char *p,
     ngx_http_ratelimit_standing_t *standing)
 {
-    rl_render_key_id(standing->item->bucket.lo, p);
+    rl_render_key_id(rl_key_id(standing->item->policy,
+                               standing->item->bucket.lo),
+                     p);
 
     return p + 16;
 }

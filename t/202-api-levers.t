@@ -3,7 +3,7 @@ use RateLimit;
 use Api;
 use Test::Nginx::Socket 'no_plan';
 
-our $half = '[{"key_id":null,"policy":null,"scale_percent":50,"until":null,"zone":"one"}]';
+our $half = '[{"in_force":true,"key_id":null,"policy":null,"scale_percent":50,"until":null,"zone":"one"}]';
 
 run_tests();
 
@@ -123,7 +123,7 @@ __DATA__
 --- request eval
 [map { "PUT /api/levers?policy=token&key=$_&quota=5" } 1 .. 41]
 --- error_code eval
-[(200) x 40, 503]
+[(200) x 40, 507]
 --- timeout: 10
 
 
@@ -149,3 +149,50 @@ lever of key ID of policy "token" cleared by "ratelimit_api", client: 127.0.0.1
 _END_
 --- no_error_log
 topsecret
+
+
+
+=== TEST 8: a key's lever says whose it is, and its id clears it
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy a key=$arg_k quota=1/1h;
+    ratelimit_policy b key=$arg_k quota=1/1h;
+    ratelimit_policy a_policy_whose_name_is_longer_than_40_ch_ key=$arg_k quota=1/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["PUT /api/levers?policy=b&key=x&quota=5", "PUT /api/levers?policy=b&scale=10%", "GET /api/keys?policy=b&key=x", "PUT /api/levers?policy=a_policy_whose_name_is_longer_than_40_ch_&quota=5"]
+--- error_code eval
+[200, 200, 200, 507]
+--- response_body_filters eval
+[Api::at("levers.0.policy", "levers.0.in_force"), Api::at("levers.1.policy", "levers.1.key_id"), [sub {
+    my ($id) = $_[0] =~ /"key_id": "(\w+)"/ or return "no id: $_[0]";
+    my @answers = map { Api::ask(@$_) } ['DELETE', "/api/levers?policy=a&id=$id"], ['DELETE', "/api/levers?policy=b&id=$id"],
+        ['DELETE', "/api/levers?policy=b&id=$id"], ['DELETE', '/api/levers?policy=b'];
+    return CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : /"levers": \[(.)/s ? (/key_id": "/ ? "a key's\n" : /policy/ ? "a policy's\n" : "none\n") : "$_\n" } @answers;
+}], Api::at("detail")]
+--- response_body eval
+["levers.0.policy: b\nlevers.0.in_force: true\n", "levers.1.policy: b\nlevers.1.key_id: null\n",
+ "there is no lever\na policy's\nthere is no lever\nnone\n", "detail: a policy whose name is longer than 40 can have no lever\n"]
+
+
+
+=== TEST 9: a variable's quota: a key that is let through is not told as refused
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy tier key=$arg_k quota=$arg_q;
+--- config
+    location /t   { ratelimit tier; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["GET /t?k=a&q=1/1h", "GET /t?k=a&q=1/1h", "PUT /api/levers?policy=tier&key=a&quota=unlimited", "GET /t?k=a&q=1/1h", "GET /api/keys?policy=tier&key=a",
+ "PUT /api/levers?policy=tier&key=a&quota=5", "GET /api/keys?policy=tier&key=a", "DELETE /api/levers?policy=tier&key=a",
+ "PUT /api/levers?policy=tier&quota=unlimited", "GET /api/keys?policy=tier&key=a", "GET /api/keys?policy=tier&key=new"]
+--- error_code eval
+[200, 429, (200) x 9]
+--- response_body_filters eval
+[(map { Api::any() } 1 .. 4), Api::at(qw(unlimited limit retry_after_ms limit_from)), Api::any(), Api::at(qw(unlimited limit remaining retry_after_ms limit_from)),
+ Api::any(), Api::any(), (Api::at(qw(unlimited limit_from))) x 2]
+--- response_body eval
+[("") x 4, "unlimited: true\nlimit: null\nretry_after_ms: null\nlimit_from: lever\n", "",
+ "unlimited: false\nlimit: 5\nremaining: 4\nretry_after_ms: 0\nlimit_from: lever\n", "", "", ("unlimited: true\nlimit_from: lever\n") x 2]

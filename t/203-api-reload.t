@@ -70,3 +70,53 @@ __DATA__
 --- response_body eval
 ["", "admitted=1 refused=0 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n",
  "admitted=1 refused=0 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n", "busiest.n: 1\n"]
+
+
+
+=== TEST 4: overrides of two policies
+--- http_config
+    ratelimit_zone   zone=api:128k;
+    ratelimit_policy token key=$arg_k quota=2/1h;
+    ratelimit_policy going key=$arg_k quota=2/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["PUT /api/levers?policy=token&key=a&quota=7", "PUT /api/levers?policy=going&key=a&quota=8", "PUT /api/levers?policy=going&scale=50%"]
+--- error_code eval
+[200, 200, 200]
+--- response_body_filters eval
+[Api::any(), Api::any(), Api::at(map { "levers.$_.in_force" } 0 .. 2)]
+--- response_body eval
+["", "", "levers.0.in_force: true\nlevers.1.in_force: true\nlevers.2.in_force: true\n"]
+
+
+
+=== TEST 5: of a policy that has gone, or has another key now, they are listed and deleted
+--- http_config
+    ratelimit_zone   zone=api:128k;
+    ratelimit_policy token key=$arg_other quota=2/1h;
+--- config
+    location /api { ratelimit_api write=on; allow all; }
+--- request
+GET /api/levers
+--- response_body_filters eval
+[sub {
+    my ($body) = @_;
+    my $shown = Api::at(map { ("levers.$_.policy", "levers.$_.in_force") } 0 .. 2)->[0]->($body);
+    my ($token, $going) = $body =~ /"key_id": "(\w+)"/g;
+    my @answers = map { Api::ask('DELETE', "/api/levers?$_") } "policy=going&id=$token", "policy=going&id=$going", "policy=going", "policy=going", "policy=token&id=$token", "policy=token&id=$token";
+    return $shown . CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : (() = /"zone"/g) . " left\n" } @answers;
+}]
+--- response_body
+levers.0.policy: token
+levers.0.in_force: false
+levers.1.policy: going
+levers.1.in_force: false
+levers.2.policy: going
+levers.2.in_force: false
+there is no lever
+2 left
+1 left
+there is no lever
+0 left
+there is no lever

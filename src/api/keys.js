@@ -7,12 +7,14 @@ function describe(key) {
   const facts = [
     ["Key id", "The same in a log's $ratelimit_key_id", key.key_id],
     ["Policy", "", `${key.policy}, zone ${key.zone}`],
+    ["Taken as", "What the value may be: without a tag it may be several",
+      key.tags ? key.tags.map((tag) => tag ?? "a value").join(" and ") : ""],
     ["Limit", "Units of the quota, or of the bucket for gcra",
       key.unlimited ? "unlimited" : key.limit === null
         ? "depends on the request, and none was seen lately"
         : `${number(key.limit)} in ${key.window}`
           + ({ last_request: ", as at its last request",
-            bucket: ", about" }[key.limit_from] ?? "")],
+            bucket: ", about", lever: ", by a lever" }[key.limit_from] ?? "")],
     ["Remaining", "Units that are left now", key.remaining === null ? "unknown"
       : number(key.remaining)],
     ["Admitted again", "When a request of one unit is",
@@ -89,8 +91,8 @@ async function lookUp(event) {
     }
   }
   await attempt(async () => {
-    const key = await ask(`keys?${query.join("&")}`);
-    byId("found").replaceChildren(makeCard(key));
+    const answer = await ask(`keys?${query.join("&")}`);
+    byId("found").replaceChildren(...(answer.keys ?? [answer]).map(makeCard));
     tell("");
   });
 }
@@ -151,9 +153,7 @@ function giveQuota(key, quota, howLong) {
 }
 
 function removeLever(lever) {
-  const query = lever.key_id
-    ? target({ ...lever, policy: lever.policy ?? known.state.policies.find(
-      (policy) => policy.zone === lever.zone)?.name })
+  const query = lever.key_id ? target(lever)
     : lever.policy ? `policy=${lever.policy}`
       : `zone=${encodeURIComponent(lever.zone)}`;
   return write(["Remove this lever?", `For ${nameOf(lever)} all is as `

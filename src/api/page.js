@@ -127,11 +127,12 @@ const leverIs = (lever) => lever.unlimited ? "unlimited"
 function showLevers() {
   fillTable("levers", known.state.levers,
     (lever) => `${lever.zone}/${lever.policy}/${lever.key_id}`, [
-      textCell((lever) => lever.key_id ? `key ${lever.key_id}`
+      textCell((lever) => lever.key_id ? `key ${lever.key_id} of ${lever.policy}`
         : lever.policy ? `policy ${lever.policy}` : `zone ${lever.zone}`),
-      textCell(leverIs),
+      textCell((lever) => leverIs(lever)
+        + (lever.in_force ? "" : ", not in force: the policy has changed")),
       textCell((lever) => lever.until ? time(lever.until)
-        : "removed, or nginx restarts"),
+        : "removed, or nginx restarts without a state file"),
       actionsCell(["Remove", removeLever, true]),
     ]);
   byId("lever").hidden = !known.state.write;

@@ -59,3 +59,7 @@ void rl_policy_secret(const rl_zone_t* zone, rl_str_t name,
   add_part(&hash, key_text);
   *out = hash.finish();
 }
+
+uint64_t rl_key_id(const rl_policy_t* policy, uint64_t id) noexcept {
+  return id ^ policy->secret.lo ^ policy->secret.hi;
+}

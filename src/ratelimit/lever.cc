@@ -7,6 +7,8 @@
 // hold the lock of the zone's first set, since a zone that begins to move
 // takes its levers along.
 
+#include <cstring>
+
 #include "lock.h"
 #include "move.h"
 #include "zone.h"
@@ -32,15 +34,37 @@ bool in_force(const rl_lever_t& lever, const rl_time_t& now) {
   return lever.until_ms == 0 || lever.until_ms > now.mono_ms;
 }
 
+// What a request needs, which is not whose it is.
 rl_lever_t read(const Lever& lever) {
   const uint64_t what = lever.what.load(std::memory_order_relaxed);
-  return {lever.id.load(std::memory_order_relaxed),
-          lever.until_ms.load(std::memory_order_relaxed),
-          static_cast<rl_lever_kind_e>(what >> 32),
-          static_cast<uint32_t>(what)};
+  rl_lever_t out;
+  out.id = lever.id.load(std::memory_order_relaxed);
+  out.until_ms = lever.until_ms.load(std::memory_order_relaxed);
+  out.kind = static_cast<rl_lever_kind_e>(what >> 32);
+  out.value = static_cast<uint32_t>(what);
+  return out;
+}
+
+// False: the place has become another lever's meanwhile.
+bool read_all(const Lever& lever, rl_lever_t* out) {
+  const uint64_t id = lever.id.load(std::memory_order_acquire);
+  *out = read(lever);
+  out->key_id = lever.key_id.load(std::memory_order_relaxed);
+  for (size_t i = 0; i < sizeof(out->policy) / 8; ++i) {
+    const uint64_t word = lever.policy[i].load(std::memory_order_relaxed);
+    std::memcpy(out->policy + 8 * i, &word, sizeof(word));
+  }
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return out->id == id && lever.id.load(std::memory_order_relaxed) == id;
 }
 
 void write(const rl_lever_t& from, Lever* to) {
+  for (size_t i = 0; i < sizeof(from.policy) / 8; ++i) {
+    uint64_t word;
+    std::memcpy(&word, from.policy + 8 * i, sizeof(word));
+    to->policy[i].store(word, std::memory_order_relaxed);
+  }
+  to->key_id.store(from.key_id, std::memory_order_relaxed);
   to->what.store(uint64_t{from.kind} << 32 | from.value,
                  std::memory_order_relaxed);
   to->until_ms.store(from.until_ms, std::memory_order_relaxed);
@@ -135,9 +159,9 @@ size_t rl_levers(const rl_zone_t* zone, const rl_time_t* now,
   const uint32_t n = ratelimit::levers_used(header);
   size_t found = 0;
   for (uint32_t i = 0; i < n; ++i) {
-    const rl_lever_t lever = ratelimit::read(header->levers[i]);
-    if (lever.id != ratelimit::kFreeLever &&
-        lever.id != ratelimit::kClaimedLever &&
+    rl_lever_t lever;
+    if (ratelimit::read_all(header->levers[i], &lever) &&
+        lever.id != ratelimit::kFreeLever && lever.id != ratelimit::kClaimedLever &&
         ratelimit::in_force(lever, *now)) {
       out[found++] = lever;
     }
@@ -145,9 +169,10 @@ size_t rl_levers(const rl_zone_t* zone, const rl_time_t* now,
   return found;
 }
 
-void rl_lever_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
-                    const rl_time_t* now, rl_quota_t* quota) noexcept {
+int rl_lever_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
+                   const rl_time_t* now, rl_quota_t* quota) noexcept {
   const ZoneHeader* header = ratelimit::levers_of(policy->zone);
+  int decides = 0;
   const uint32_t n = ratelimit::levers_used(header);
   uint32_t scales[3];
   size_t nscales = 0;
@@ -161,6 +186,7 @@ void rl_lever_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
     if (lever.id != id || !ratelimit::in_force(lever, *now)) {
       continue;
     }
+    decides |= lever.kind != RL_LEVER_SCALE;
     switch (lever.kind) {
       case RL_LEVER_SCALE:
         if (nscales < sizeof(scales) / sizeof(scales[0])) {
@@ -176,10 +202,11 @@ void rl_lever_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
         break;
     }
     if (is_key && lever.kind != RL_LEVER_SCALE) {
-      return;
+      return decides;
     }
   }
   if (nscales != 0) {
     quota->units = rl_scale_units(quota->units, scales, nscales);
   }
+  return decides;
 }

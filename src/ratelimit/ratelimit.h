@@ -246,7 +246,7 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
  * rl_state_written, rl_state_last: what names the file that was written last;
  * 0: none was.
  */
-#define RL_STATE_HEADER_LEN 1056
+#define RL_STATE_HEADER_LEN 2976
 #define RL_STATE_END_LEN 32
 #define RL_STATE_SETS 8u
 #define RL_STATE_BLOCK_LEN (32 + RL_STATE_SETS * 31 * 72)
@@ -433,6 +433,7 @@ const rl_item_t *rl_speaker(const rl_item_t *items, size_t n,
  * RL_MAX_LEVERS of them, a lever for a zone, a policy or one key of a policy.
  */
 #define RL_MAX_LEVERS 40u
+#define RL_LEVER_POLICY_LEN 40 /* a policy of a longer name can have none */
 
 typedef enum {
   RL_LEVER_SCALE = 1,    /* value: thousandths of a percent */
@@ -445,6 +446,9 @@ typedef struct {
   uint64_t until_ms; /* monotonic; 0: until it is cleared */
   rl_lever_kind_e kind;
   uint32_t value;
+  uint64_t key_id;   /* rl_key_id of a key, else 0; with policy it says whose */
+  char policy[RL_LEVER_POLICY_LEN]; /* the lever is, also when that policy is
+                                       gone; zeros fill it up, all of a zone's */
 } rl_lever_t;
 
 #define RL_LEVER_ZONE 1u
@@ -465,10 +469,11 @@ size_t rl_levers(const rl_zone_t *zone, const rl_time_t *now,
 /*
  * The quota under the levers in force.  A key's units or unlimited are final;
  * else a policy's units stand for its own, and every scale is multiplied on,
- * as by rl_scale_units.
+ * as by rl_scale_units.  1: a lever has said the units, or unlimited, whatever
+ * the quota's own were; else 0.
  */
-void rl_lever_apply(const rl_policy_t *policy, const rl_hash_t *bucket,
-                    const rl_time_t *now, rl_quota_t *quota) RL_NOEXCEPT;
+int rl_lever_apply(const rl_policy_t *policy, const rl_hash_t *bucket,
+                   const rl_time_t *now, rl_quota_t *quota) RL_NOEXCEPT;
 
 /* --------------------------------------------------------------- counters */
 
@@ -631,6 +636,9 @@ rl_str_t rl_source_tag(rl_source_e kind) RL_NOEXCEPT;
  * quotes around it removed, escapes decoded.
  * rl_key_addr: of 4 or 16 network-order address bytes, masked; an IPv4-mapped
  * address counts as IPv4; buf holds RL_ADDR_TEXT_LEN bytes.
+ * rl_key_written: what the source makes of a value that an operator has
+ * written, as an address masked; 0 where it never yields such a value.  buf as
+ * for rl_key_addr.
  */
 #define RL_ADDR_TEXT_LEN 46
 int rl_key_bearer(rl_str_t authorization, rl_str_t *out) RL_NOEXCEPT;
@@ -647,6 +655,8 @@ int rl_key_cookie(rl_str_t cookie, rl_str_t name, unsigned char *buf,
 int rl_key_addr(const unsigned char *address, size_t len,
                 const rl_source_t *source, unsigned char *buf,
                 rl_str_t *out) RL_NOEXCEPT;
+int rl_key_written(rl_str_t text, const rl_source_t *source,
+                   unsigned char *buf, rl_str_t *out) RL_NOEXCEPT;
 
 /* -------------------------------------------------------- JSON Web Tokens */
 
@@ -803,6 +813,11 @@ uint64_t rl_unix_seconds(const rl_time_t *now, uint64_t delta_ms) RL_NOEXCEPT;
 
 /* Decimal digits of value into buf (20 bytes suffice); returns how many. */
 size_t rl_render_u64(uint64_t value, unsigned char *buf) RL_NOEXCEPT;
+/*
+ * The id by which people are told of a bucket (its lo), or the bucket of an
+ * id.  It is the policy's own: under another policy it is no bucket's.
+ */
+uint64_t rl_key_id(const rl_policy_t *policy, uint64_t id) RL_NOEXCEPT;
 /* The 16 hex digits of a key id. */
 void rl_render_key_id(uint64_t key_id, unsigned char buf[16]) RL_NOEXCEPT;
 

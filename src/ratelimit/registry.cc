@@ -99,10 +99,8 @@ bool is_over(const Life& life, bool thorough) {
          (life.start != 0 && life.start != stat.start);
 }
 
-static_assert(sizeof(ZoneHeader) == sizeof(Set), "the header is as a set");
-
 const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
-  const uint32_t set = target.line / kLinesPerSet - 1;
+  const uint32_t set = target.line / kLinesPerSet - kHeaderSets;
   for (size_t i = 0; i < process->nzones; ++i) {
     const rl_zone_t* zone = memory_of(process->zones[i], target.zone_id);
     if (zone != nullptr && set < zone->sets) {
@@ -114,7 +112,7 @@ const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
 
 void write_again(const Bucket& image, const Target& target,
                  const rl_zone_t* zone) {
-  Set* set = set_at(zone, target.line / kLinesPerSet - 1);
+  Set* set = set_at(zone, target.line / kLinesPerSet - kHeaderSets);
   write(image, target, set, &set->buckets[target.line % kLinesPerSet - 1]);
 }
 

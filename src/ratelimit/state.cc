@@ -18,7 +18,7 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kStateMagic = 0x6574617473746c72u;  // "rltstate"
-constexpr uint32_t kStateVersion = 2;
+constexpr uint32_t kStateVersion = 3;
 constexpr uint32_t kBlockMagic = 0x6b6c626cu;  // "lblk"
 constexpr uint32_t kEndMagic = 0x646e656cu;    // "lend"
 

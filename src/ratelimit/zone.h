@@ -1,8 +1,8 @@
 // A zone's memory: one header block, then the sets of the bucket table.
 //
-//   0     header block (2,048 bytes): what is fixed, counters, the refusal
+//   0     header block (4,096 bytes): what is fixed, counters, the refusal
 //         log, the operator's levers
-//   2048  set 0, set 1, ... (2,048 bytes each)
+//   4096  set 0, set 1, ... (2,048 bytes each)
 //
 // Indices, no pointers.  The layout version says what all of this, Set and
 // Bucket included, looks like: whoever changes one of them raises it.
@@ -34,6 +34,8 @@ struct Lever {
   std::atomic<uint64_t> id;  // kFreeLever, kClaimedLever or whom it is for
   std::atomic<uint64_t> until_ms;
   std::atomic<uint64_t> what;  // kind << 32 | value
+  std::atomic<uint64_t> key_id;
+  std::atomic<uint64_t> policy[RL_LEVER_POLICY_LEN / 8];  // zeros behind it
 };
 
 struct ZoneHeader {
@@ -62,8 +64,14 @@ struct ZoneHeader {
   alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
 
   alignas(64) Lever levers[RL_MAX_LEVERS];
+
+  alignas(64) unsigned char spare_end[128];
 };
-static_assert(sizeof(ZoneHeader) == 2048, "keeps the sets aligned");
+static_assert(sizeof(ZoneHeader) == 4096, "keeps the sets aligned");
+
+// As many sets would fit into the header: journals count in lines from there.
+constexpr uint32_t kHeaderSets = sizeof(ZoneHeader) / sizeof(Set);
+static_assert(sizeof(ZoneHeader) % sizeof(Set) == 0, "whole ones");
 
 inline ZoneHeader* header_of(const rl_zone_t* zone) {
   return static_cast<ZoneHeader*>(zone->memory);

@@ -33,7 +33,7 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kHour = 3600 * 1000;
-constexpr size_t kZoneSize = 4 * 2048;  // three sets
+constexpr size_t kZoneSize = 5 * 2048;  // three sets
 constexpr uint32_t kQuota = 1000;
 
 // More than one unit, so that these buckets are not those that have to go.

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "arena.h"
 #include "ratelimit/ratelimit.h"
 
@@ -23,7 +25,7 @@ class Lever : public ::testing::Test {
 
   int set(uint64_t id, rl_lever_kind_e kind, uint32_t value,
           uint64_t until_ms = 0) {
-    const rl_lever_t lever = {id, until_ms, kind, value};
+    const rl_lever_t lever = {id, until_ms, kind, value, 0, {}};
     return rl_lever_set(nullptr, &zone_, &lever, &now_);
   }
 
@@ -77,6 +79,35 @@ TEST_F(Lever, SuspendsAKey) {
   set(kKeyId, RL_LEVER_UNITS, 0);
   EXPECT_EQ(0, quota());
   EXPECT_EQ(600, quota(kKeyId + 1));
+}
+
+TEST_F(Lever, SaysWhoseItIs) {
+  rl_lever_t lever = {kKeyId, 0, RL_LEVER_UNITS, 5, 0x3333, {}};
+  const char name[] = "a_policy_whose_name_is_forty_bytes_long_";
+  static_assert(sizeof(name) - 1 == sizeof(lever.policy), "the longest");
+  std::memcpy(lever.policy, name, sizeof(lever.policy));
+  EXPECT_EQ(RL_OK, rl_lever_set(nullptr, &zone_, &lever, &now_));
+  rl_lever_t out[RL_MAX_LEVERS];
+  ASSERT_EQ(1u, rl_levers(&zone_, &now_, out));
+  EXPECT_EQ(0x3333u, out[0].key_id);
+  EXPECT_EQ(0, std::memcmp(name, out[0].policy, sizeof(out[0].policy)));
+  EXPECT_EQ(5, quota());
+}
+
+TEST_F(Lever, TellsWhetherItDecides) {
+  rl_quota_t quota{};
+  const rl_hash_t bucket = {kKeyId, 0};
+  const auto decides = [&] {
+    return rl_lever_apply(&policy_, &bucket, &now_, &quota);
+  };
+  EXPECT_EQ(0, decides());
+  set(RL_LEVER_ZONE, RL_LEVER_SCALE, kHalf);
+  EXPECT_EQ(0, decides()) << "of units that it does not know";
+  set(kPolicyId, RL_LEVER_UNITS, 0);
+  EXPECT_EQ(1, decides());
+  set(kKeyId, RL_LEVER_UNLIMITED, 0);
+  EXPECT_EQ(1, decides());
+  EXPECT_EQ(1, quota.unlimited);
 }
 
 TEST_F(Lever, EndsAtItsTime) {

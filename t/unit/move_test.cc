@@ -116,7 +116,7 @@ TEST(Move, TheOldMemoryDecidesUntilItBegins) {
   EXPECT_EQ(0, view.move(100));
   EXPECT_FALSE(view.is_new());
   EXPECT_EQ(100u, view.stats().live);
-  EXPECT_EQ(961u, view.stats().capacity);
+  EXPECT_EQ(930u, view.stats().capacity);
   view.begin();
   EXPECT_EQ(9u, view.remaining(policy.item("0")));
   EXPECT_TRUE(view.is_new());
@@ -191,7 +191,7 @@ TEST(Move, TakesTheLeversAlong) {
   View other(arena);
   View third(arena);
   const rl_time_t now = at(1000);
-  rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000};
+  rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000, 0, {}};
   ASSERT_EQ(RL_OK, rl_lever_set(view.process(), view.zone(), &lever, &now));
   view.begin();
   // One that has not gone on yet sets and sees those of the new memory.
@@ -263,7 +263,7 @@ Set* secondary_of(const rl_zone_t& zone, const rl_item_t& item) {
 // A set that was given up half-way, and a bucket that was cleared meanwhile by
 // one that had not gone on: what was written first is not what it is.
 TEST(Move, WhatBecameIdleAfterHalfAMoveStaysSo) {
-  const Arena arena = memories(4 * 2048, 64 * 2048);
+  const Arena arena = memories(5 * 2048, 65 * 2048);
   View view(arena);
   rl_zone_t old = *arena.zone(0);
   rl_zone_t* olds[] = {&old};
@@ -322,7 +322,7 @@ void begin_after_any_instruction(
   bool done = false;
   size_t steps = 0;
   for (; !done; steps += stride) {
-    const Arena arena = memories(4 * 2048, 8 * 2048);
+    const Arena arena = memories(5 * 2048, 9 * 2048);
     View view(arena);
     View actor(arena);
     ASSERT_EQ(RL_OK, view.claim());
@@ -377,7 +377,7 @@ TEST(Move, MayBeginAfterAnyInstructionThatSetsALever) {
   begin_after_any_instruction(
       [](View* actor) -> Act {
         return [=] {
-          const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000};
+          const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000, 0, {}};
           const rl_time_t now = at(1000);
           return rl_lever_set(actor->process(), actor->zone(), &lever, &now);
         };
@@ -608,7 +608,7 @@ TEST(Move, UnderLoadEveryQuotaIsUsedExactly) {
 // A process that is killed at any instruction of a decision that moves two
 // sets: the next one decides, and finds every bucket as it was.
 TEST(Move, AfterAnyInstructionSomebodyElseGoesOn) {
-  const Arena arena = memories(4 * 2048, 8 * 2048);
+  const Arena arena = memories(5 * 2048, 9 * 2048);
   View survivor(arena);
   const Policy policy(survivor.zone(), "p", 1000, kHour);
   constexpr int kKeys = 60;

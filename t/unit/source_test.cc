@@ -150,4 +150,40 @@ TEST(Source, RandomTextIsSafe) {
   }
 }
 
+// What rl_key_written makes of a value; "-": the source never yields it.
+std::string written(const std::string& source, const std::string& value) {
+  rl_source_t parsed{};
+  EXPECT_EQ(nullptr, rl_parse_source(str(source), &parsed)) << source;
+  unsigned char buf[RL_ADDR_TEXT_LEN];
+  rl_str_t out{};
+  if (!rl_key_written(str(value), &parsed, buf, &out)) return "-";
+  return {reinterpret_cast<const char*>(out.data), out.len};
+}
+
+TEST(Written, AnAddressIsMaskedAsTheSourceMasks) {
+  EXPECT_EQ("2001:db8:1:2::", written("addr", "2001:DB8:1:2:3:4:5:6"));
+  EXPECT_EQ("2001:db8:1:2::", written("addr", "2001:db8:1:2::"));
+  EXPECT_EQ("2001:db8::1", written("addr=24/128", "2001:db8::1"));
+  EXPECT_EQ("192.0.2.0", written("addr=24/128", "192.0.2.77"));
+  EXPECT_EQ("192.0.2.77", written("addr", "::ffff:192.0.2.77"));
+  for (const char* bad : {"", "acme", "192.0.2", "2001:db8::/64", "1.2.3.4 "}) {
+    EXPECT_EQ("-", written("addr", bad)) << bad;
+  }
+  EXPECT_EQ("-", written("addr", std::string(60, '1')));
+  EXPECT_EQ("-", written("addr", std::string("::1\0", 4)));
+}
+
+TEST(Written, OtherSourcesYieldAValueOrNeverDo) {
+  EXPECT_EQ("abc", written("bearer", "abc"));
+  EXPECT_EQ("-", written("bearer", "a b"));
+  EXPECT_EQ("-", written("bearer", "a,b"));
+  EXPECT_EQ("bob", written("basic", "bob"));
+  EXPECT_EQ(":", written("basic", ":"));
+  EXPECT_EQ("-", written("basic", "bob:x"));
+  EXPECT_EQ("a b", written("header=X", "a b"));
+  EXPECT_EQ("-", written("header=X", " a"));
+  EXPECT_EQ(" a", written("arg=x", " a"));
+  EXPECT_EQ("-", written("arg=x", ""));
+}
+
 }  // namespace

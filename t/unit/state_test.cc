@@ -172,9 +172,9 @@ TEST(State, LeversOutliveARestart) {
   World before;
   const rl_time_t then = {kBase, kWall};
   const rl_lever_t levers[] = {
-      {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000},
-      {77, kBase + kHour, RL_LEVER_UNITS, 3},
-      {78, kBase + 1000, RL_LEVER_UNITS, 4},
+      {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000, 0, {}},
+      {77, kBase + kHour, RL_LEVER_UNITS, 3, 66, "p"},
+      {78, kBase + 1000, RL_LEVER_UNITS, 4, 67, "p"},
   };
   for (const rl_lever_t& lever : levers) {
     rl_lever_set(nullptr, &before.zone, &lever, &then);
@@ -186,6 +186,8 @@ TEST(State, LeversOutliveARestart) {
   ASSERT_EQ(2u, rl_levers(&after.zone, &now, out));
   EXPECT_EQ(0u, out[0].until_ms);
   EXPECT_EQ(77u, out[1].id);
+  EXPECT_EQ(66u, out[1].key_id);
+  EXPECT_STREQ("p", out[1].policy);
   EXPECT_EQ(100 * kHour + kHour - 60000, out[1].until_ms);
 }
 
