@@ -14,8 +14,6 @@ static ngx_int_t ngx_http_ratelimit_collect(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t *n);
 static ngx_int_t ngx_http_ratelimit_admitted(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t first);
-static void ngx_http_ratelimit_return_charges(
-    ngx_http_ratelimit_record_t *record, rl_process_t *process, ngx_uint_t n);
 
 
 ngx_int_t
@@ -151,7 +149,7 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
         }
 
         item->want_next = rlcf->want_next;
-        item->data = entry[i].rule;
+        item->data = entry[i].rule->settle;
 
         if (entry[i].policy->response || entry[i].rule->settle) {
             record->responds = 1;
@@ -225,9 +223,7 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
     record->refused = 1;
     record->retry_after_ms = slowest->retry_after_ms;
 
-    /* a refused request is charged to none, earlier phases' included */
-
-    ngx_http_ratelimit_return_charges(record, process, first);
+    ngx_http_ratelimit_return_charges(r, record, process, first);
 
     ngx_http_ratelimit_log_refusal(r, slowest, record->conf->log_level,
                                    &record->time);
@@ -236,24 +232,6 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
     status = policy->status ? policy->status : record->conf->status;
 
     return ngx_http_ratelimit_refuse(r, record, status);
-}
-
-
-static void
-ngx_http_ratelimit_return_charges(ngx_http_ratelimit_record_t *record,
-    rl_process_t *process, ngx_uint_t n)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < n; i++) {
-        if (record->items[i].charged
-            && rl_refund(process, &record->items[i], 1, &record->time)
-               != RL_BUSY)
-        {
-            ngx_http_ratelimit_count_items(&record->items[i], 1,
-                                           RL_COUNT_REFUNDED);
-        }
-    }
 }
 
 

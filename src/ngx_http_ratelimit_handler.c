@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * The phases in which requests are decided.
+ * The phases in which requests are decided, and the one in which they end.
  */
 
 
@@ -10,11 +10,17 @@
 
 
 static ngx_int_t ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r);
+static ngx_http_ratelimit_noinline ngx_uint_t ngx_http_ratelimit_is_open(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
     ngx_http_phase_handler_t *ph);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_preaccess(
     ngx_http_request_t *r, ngx_http_ratelimit_loc_conf_t *rlcf);
 static ngx_int_t ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ratelimit_log_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ratelimit_add_handler(
+    ngx_http_core_main_conf_t *cmcf, ngx_http_phases phase,
+    ngx_http_handler_pt handler);
 
 
 static ngx_int_t
@@ -24,11 +30,32 @@ ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r)
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
 
-    if (rlcf->preaccess.nelts == 0 || r != r->main) {
+    if ((r->internal && !ngx_http_ratelimit_is_open(r))
+        || rlcf->preaccess.nelts == 0)
+    {
         return NGX_DECLINED;
     }
 
     return ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
+}
+
+
+/*
+ * Of a subrequest, or of a request that was redirected, which is told here in
+ * any location, for the last upstream's response is still known now.  False:
+ * nothing is to be decided, any more.
+ */
+
+static ngx_http_ratelimit_noinline ngx_uint_t
+ngx_http_ratelimit_is_open(ngx_http_request_t *r)
+{
+    if (r != r->main) {
+        return 0;
+    }
+
+    (void) ngx_http_ratelimit_get_record(r);
+
+    return !r->header_sent;
 }
 
 
@@ -46,7 +73,9 @@ ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
 
-    if (rlcf->preaccess.nelts == 0 || r != r->main) {
+    if ((r->internal && !ngx_http_ratelimit_is_open(r))
+        || rlcf->preaccess.nelts == 0)
+    {
         r->phase_handler++;
         return NGX_AGAIN;
     }
@@ -73,11 +102,26 @@ ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r)
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
 
-    if (rlcf->precontent.nelts == 0 || r != r->main) {
+    if (rlcf->precontent.nelts == 0 || r != r->main || r->header_sent) {
         return NGX_DECLINED;
     }
 
     return ngx_http_ratelimit_decide(r, rlcf, &rlcf->precontent);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_log_handler(ngx_http_request_t *r)
+{
+    ngx_http_ratelimit_record_t  *record;
+
+    record = (r == r->main) ? ngx_http_ratelimit_get_record(r) : NULL;
+
+    if (record) {
+        ngx_http_ratelimit_end_charges(r, record);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -117,16 +161,33 @@ ngx_http_ratelimit_init_handlers(ngx_conf_t *cf)
 
     h[0] = ngx_http_ratelimit_preaccess_handler;
 
-    if (!rmcf->precontent) {
-        return NGX_OK;
+    if (rmcf->precontent
+        && ngx_http_ratelimit_add_handler(cmcf, NGX_HTTP_PRECONTENT_PHASE,
+                                        ngx_http_ratelimit_precontent_handler)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_PRECONTENT_PHASE].handlers);
+    return rmcf->settles
+           ? ngx_http_ratelimit_add_handler(cmcf, NGX_HTTP_LOG_PHASE,
+                                            ngx_http_ratelimit_log_handler)
+           : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_handler(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_phases phase, ngx_http_handler_pt handler)
+{
+    ngx_http_handler_pt  *h;
+
+    h = ngx_array_push(&cmcf->phases[phase].handlers);
     if (h == NULL) {
         return NGX_ERROR;
     }
 
-    *h = ngx_http_ratelimit_precontent_handler;
+    *h = handler;
 
     return NGX_OK;
 }

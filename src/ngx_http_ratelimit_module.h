@@ -107,6 +107,8 @@ typedef struct {
     ngx_uint_t                   line;       /* undefined of the first use */
     ngx_str_t                    user;       /* the directive that used it */
     unsigned                     defined:1;
+    unsigned                     keep:1;     /* its charges, when a later
+                                                phase refuses */
     unsigned                     constant:1; /* item.quota is the quota */
     unsigned                     quick:1;    /* only the key varies, and that
                                                 is one value */
@@ -202,6 +204,7 @@ typedef struct {
     ngx_uint_t                   jwt_sets;
     unsigned                     used:1;     /* a "ratelimit" line exists */
     unsigned                     precontent:1; /* one of that phase */
+    unsigned                     settles:1;  /* one with "settle=" */
 } ngx_http_ratelimit_main_conf_t;
 
 
@@ -247,6 +250,8 @@ typedef struct {
     rl_item_t                   *items;
     ngx_uint_t                   nitems;
     ngx_uint_t                   size;       /* items has room for */
+    ngx_uint_t                   kept;       /* the first of items: a redirect
+                                                came after them */
     rl_time_t                    time;       /* of the last decision */
     uint64_t                     retry_after_ms;
     unsigned                     refused:1;
@@ -259,13 +264,13 @@ typedef struct {
 } ngx_http_ratelimit_record_t;
 
 
-/* the policy and the line that an item is of */
+/*
+ * An item's data is the "settle=" of its line, which is still to be read; NULL
+ * once it is done, or there is none.
+ */
 
 #define ngx_http_ratelimit_item_policy(item)                                  \
     ((ngx_http_ratelimit_policy_t *) (item)->policy)
-
-#define ngx_http_ratelimit_item_rule(item)                                    \
-    ((ngx_http_ratelimit_rule_t *) (item)->data)
 
 
 /* ngx_http_ratelimit_conf.c */
@@ -559,7 +564,18 @@ ngx_int_t ngx_http_ratelimit_check_variables(ngx_conf_t *cf);
 
 char *ngx_http_ratelimit_response_parameter(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_t *policy, char *name, ngx_str_t *value);
+ngx_int_t ngx_http_ratelimit_response_counts(ngx_http_request_t *r,
+    ngx_http_ratelimit_response_t *response);
+
+/* ngx_http_ratelimit_charge.c */
+
+void ngx_http_ratelimit_return_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process, ngx_uint_t n);
+void ngx_http_ratelimit_keep_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
 ngx_int_t ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
+void ngx_http_ratelimit_end_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 
 /* ngx_http_ratelimit_log.c */

@@ -125,7 +125,6 @@ ngx_http_ratelimit_init_items(ngx_conf_t *cf,
     for (i = 0; i < n; i++) {
         items[i] = entry[i].policy->item;
         items[i].want_next = rlcf->want_next;
-        items[i].data = entry[i].rule;
         items[i].same_key_as = ngx_http_ratelimit_same_key(items, i);
     }
 

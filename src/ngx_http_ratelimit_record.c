@@ -9,7 +9,7 @@
 #include "ngx_http_ratelimit_module.h"
 
 
-/* of a request whose contexts were zeroed, or that has none */
+/* of a request whose contexts a redirect has zeroed, or that has none */
 
 ngx_http_ratelimit_record_t *
 ngx_http_ratelimit_find_record(ngx_http_request_t *r)
@@ -21,6 +21,7 @@ ngx_http_ratelimit_find_record(ngx_http_request_t *r)
         if (cln->handler == ngx_http_ratelimit_record_cleanup) {
             record = cln->data;
             ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
+            ngx_http_ratelimit_keep_charges(r, record);
             return record;
         }
     }

@@ -2,11 +2,8 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * Charges that depend on the response: "skip_status=", "skip_if=",
- * "count_status=", "count_if=" of a policy and "settle=" of a line.  Units are
- * reserved at the decision and corrected here, before the fields are written,
- * so that parallel requests cannot pass a limit that only failures count
- * against.
+ * Which responses count: "skip_status=", "skip_if=", "count_status=" and
+ * "count_if=" of a policy.
  */
 
 
@@ -33,13 +30,8 @@ static char *ngx_http_ratelimit_parse_statuses(ngx_conf_t *cf, char *name,
     ngx_str_t *value, ngx_array_t **ranges);
 static ngx_int_t ngx_http_ratelimit_parse_range(ngx_str_t *text,
     ngx_http_ratelimit_status_range_t *range);
-static ngx_int_t ngx_http_ratelimit_response_counts(ngx_http_request_t *r,
-    ngx_http_ratelimit_response_t *response);
 static ngx_int_t ngx_http_ratelimit_response_matches(ngx_http_request_t *r,
     ngx_array_t *ranges, ngx_http_complex_value_t *condition);
-static ngx_int_t ngx_http_ratelimit_settle(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    rl_process_t *process);
 
 
 char *
@@ -150,69 +142,9 @@ ngx_http_ratelimit_parse_range(ngx_str_t *text,
 }
 
 
-/*
- * Called with the status that is about to be sent.  What is given back goes to
- * the window that it came from; a second call, for the error page that
- * replaces a response, finds it given back already.
- */
-
-ngx_int_t
-ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record)
-{
-    ngx_int_t                        counts;
-    rl_item_t                       *item;
-    ngx_uint_t                       i;
-    rl_process_t                    *process;
-    ngx_http_ratelimit_policy_t     *policy;
-    ngx_http_ratelimit_main_conf_t  *rmcf;
-
-    if (!record->responds || record->refused) {
-        return NGX_OK;
-    }
-
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
-
-    process = ngx_http_ratelimit_process(rmcf);
-    if (process == NULL) {
-        return NGX_OK;
-    }
-
-    for (i = 0; i < record->nitems; i++) {
-        item = &record->items[i];
-        policy = (ngx_http_ratelimit_policy_t *) item->policy;
-
-        counts = policy->response
-                 ? ngx_http_ratelimit_response_counts(r, policy->response) : 1;
-
-        if (counts == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-
-        if (counts) {
-            if (ngx_http_ratelimit_settle(r, record, item, process)
-                != NGX_OK)
-            {
-                return NGX_ERROR;
-            }
-
-        } else if (item->charged) {
-            if (rl_refund(process, item, 1, &record->time) == RL_BUSY) {
-                ngx_http_ratelimit_log_busy(r, "units are not given back");
-
-            } else {
-                ngx_http_ratelimit_count(policy, RL_COUNT_REFUNDED);
-            }
-        }
-    }
-
-    return NGX_OK;
-}
-
-
 /* 1: the units stay charged, 0: they go back */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_ratelimit_response_counts(ngx_http_request_t *r,
     ngx_http_ratelimit_response_t *response)
 {
@@ -261,47 +193,4 @@ ngx_http_ratelimit_response_matches(ngx_http_request_t *r, ngx_array_t *ranges,
     }
 
     return ngx_http_ratelimit_is_true(&value);
-}
-
-
-/* the final cost, once known; empty: what was reserved was right */
-
-static ngx_int_t
-ngx_http_ratelimit_settle(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    rl_process_t *process)
-{
-    uint32_t                      units;
-    ngx_str_t                     value;
-    const char                   *allowed;
-    ngx_http_complex_value_t     *settle;
-    ngx_http_ratelimit_policy_t  *policy;
-
-    settle = ngx_http_ratelimit_item_rule(item)->settle;
-
-    if (settle == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, settle, &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (value.len == 0) {
-        return NGX_OK;
-    }
-
-    allowed = rl_parse_units(ngx_http_ratelimit_str(&value), &units);
-    if (allowed) {
-        policy = (ngx_http_ratelimit_policy_t *) item->policy;
-        ngx_http_ratelimit_log_invalid(r, policy, "settle", &value, allowed,
-                                       "the reserved cost stays");
-        return NGX_OK;
-    }
-
-    if (rl_settle(process, item, units, &record->time) == RL_BUSY) {
-        ngx_http_ratelimit_log_busy(r, "the final cost is not charged");
-    }
-
-    return NGX_OK;
 }

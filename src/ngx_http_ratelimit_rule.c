@@ -9,6 +9,8 @@
 #include "ngx_http_ratelimit_module.h"
 
 
+static void ngx_http_ratelimit_warn_free(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule);
 static char *ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
     ngx_http_ratelimit_rule_t *rule, ngx_str_t *arg, ngx_uint_t *seen);
 static char *ngx_http_ratelimit_rule_methods(ngx_conf_t *cf,
@@ -120,6 +122,8 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         rule->plain = rule->methods == 0 && rule->unknown == NULL
                       && rule->condition == NULL && rule->cost == NULL
                       && rule->dry_run == NULL;
+
+        ngx_http_ratelimit_warn_free(cf, rule);
     }
 
     if (rlcf->off && rlcf->entries) {
@@ -133,14 +137,35 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* what reserves nothing admits any number at once, and costs nothing aborted */
+
+static void
+ngx_http_ratelimit_warn_free(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule)
+{
+    uint32_t  units;
+
+    if (rule->settle && rule->cost && rule->cost->lengths == NULL
+        && rl_parse_units(ngx_http_ratelimit_str(&rule->cost->value), &units)
+           == NULL
+        && units == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"cost=0\" reserves nothing for \"settle=\": "
+                           "requests are admitted whatever is left, and free "
+                           "when the client goes away; reserve an estimate");
+    }
+}
+
+
 static char *
 ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
     ngx_http_ratelimit_rule_t *rule, ngx_str_t *arg, ngx_uint_t *seen)
 {
-    u_char      *last;
-    ngx_str_t    value;
-    ngx_uint_t   i;
-    u_char       allowed[128];
+    u_char                          *last;
+    ngx_str_t                        value;
+    ngx_uint_t                       i;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+    u_char                           allowed[128];
 
     last = ngx_cpymem(allowed, "must be one of", 14);
 
@@ -181,6 +206,10 @@ ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
         return ngx_http_ratelimit_rule_units(cf, "cost", &value, &rule->cost);
 
     case 's':
+        rmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_ratelimit_module);
+        rmcf->settles = 1;
+
         return ngx_http_ratelimit_rule_units(cf, "settle", &value,
                                              &rule->settle);
 

@@ -608,3 +608,162 @@ invalid skip_status "6xx" in "ratelimit_policy", it must be codes of 200 to 599 
 --- must_die
 --- error_log
 invalid count_status "401," in "ratelimit_policy", it must be codes of 200 to 599 or classes such as 5xx, separated by "," in
+
+
+
+=== TEST 31: a client that goes away before the response pays what was reserved, or what is known by then
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy reserved key=everybody quota=100/1h skip_status=499,5xx;
+    ratelimit_policy known    key=everybody quota=100/1h;
+    ratelimit_policy less     key=everybody quota=100/1h;
+    ratelimit_policy nothing  key=everybody quota=100/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t {
+        ratelimit reserved cost=5 settle=$upstream_http_x_cost;
+        ratelimit known    cost=5 settle=$arg_cost;
+        ratelimit less     cost=5 settle=1;
+        ratelimit nothing  cost=$arg_none settle=$upstream_http_x_cost;
+        proxy_pass http://unix:$TEST_NGINX_HTML_DIR/mute.sock;
+    }
+    location /look { ratelimit reserved known less nothing cost=0; empty_gif; }
+--- init
+our $mute = IO::Socket::UNIX->new(Local => "$ENV{TEST_NGINX_HTML_DIR}/mute.sock", Listen => 5);
+for my $uri ('/t?cost=20&none=0') {
+    my $socket = RateLimit::connection();
+    print $socket "GET $uri HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    Time::HiRes::sleep(0.1);
+    close $socket;
+}
+Time::HiRes::sleep(0.1);
+--- request
+GET /look
+--- response_headers
+X-reserved-remaining: 95
+X-known-remaining: 80
+X-less-remaining: 99
+X-nothing-remaining: 100
+
+
+
+=== TEST 32: an X-Accel-Redirect into another proxy_pass does not lose the settled cost
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy units key=$arg_k quota=100/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit units cost=5 settle=$upstream_http_x_cost; proxy_pass http://backend/$arg_to; }
+    location = /files { internal; proxy_pass http://backend/file; }
+    location = /costly { internal; ratelimit units cost=50 settle=$upstream_http_x_cost; proxy_pass http://backend/30; }
+--- backend
+    location = /plain  { add_header X-Cost 40; add_header X-Accel-Redirect /files; return 200; }
+    location = /first  { add_header X-Cost 40; add_header X-Accel-Redirect /costly; return 200; }
+    location = /second { add_header X-Accel-Redirect /costly; return 200; }
+    location = /wrong  { add_header X-Cost lots; add_header X-Accel-Redirect /costly; return 200; }
+    location = /30     { add_header X-Cost 30; return 200; }
+    location = /file   { return 200; }
+--- request eval
+[map { "GET /t?k=$_&to=$_" } qw(plain first second wrong)]
+--- error_code eval
+[(200) x 4]
+--- response_headers eval
+[map { "X-units-remaining: $_" } 60, 60, 70, 70]
+
+
+
+=== TEST 33: nor does an intercepted error, while the status is the one that is sent
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy units key=$arg_k quota=100/1h skip_status=404;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    proxy_intercept_errors on;
+    location /sent { ratelimit units cost=5 settle=$upstream_http_x_cost; error_page 404 =200 /file; proxy_pass http://backend/none; }
+    location /skipped { ratelimit units cost=5 settle=$upstream_http_x_cost; error_page 404 /file; proxy_pass http://backend/none; }
+    location = /file { internal; proxy_pass http://backend; }
+--- backend
+    location = /none { add_header X-Cost 40 always; return 404; }
+    location = /file { return 200; }
+--- request eval
+["GET /sent?k=a", "GET /skipped?k=b"]
+--- error_code eval
+[200, 404]
+--- response_headers eval
+["X-units-remaining: 60", "X-units-remaining: 100"]
+
+
+
+=== TEST 34: a client that goes away behind such a redirect pays what the first upstream said
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy units key=everybody quota=100/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit units cost=5 settle=$upstream_http_x_cost; proxy_pass http://backend; }
+    location = /mute { internal; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/mute.sock; }
+    location /look { ratelimit units cost=0; empty_gif; }
+--- backend
+    location / { add_header X-Cost 40; add_header X-Accel-Redirect /mute; return 200; }
+--- init
+our $mute = IO::Socket::UNIX->new(Local => "$ENV{TEST_NGINX_HTML_DIR}/mute.sock", Listen => 5);
+for my $uri ('/t') {
+    my $socket = RateLimit::connection();
+    print $socket "GET $uri HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    Time::HiRes::sleep(0.1);
+    close $socket;
+}
+Time::HiRes::sleep(0.1);
+--- request
+GET /look
+--- response_headers
+X-units-remaining: 60
+
+
+
+=== TEST 35: a refusal behind the redirect leaves the settled cost alone
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy units key=everybody quota=100/1h;
+    ratelimit_policy never key=everybody quota=0/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit units cost=5 settle=$upstream_http_x_cost; proxy_pass http://backend; }
+    location = /inner { internal; ratelimit never; empty_gif; }
+--- backend
+    location / { add_header X-Cost 40; add_header X-Accel-Redirect /inner; return 200; }
+--- error_code: 429
+--- response_headers
+X-units-remaining: 60
+X-never-remaining: 0
+
+
+
+=== TEST 36: values of several upstreams are no cost: logged, and the reserved one stays
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy units key=everybody quota=100/1h;
+    ratelimit_headers per-policy prefix=X-;
+    upstream two {
+        server unix:$TEST_NGINX_HTML_DIR/none.sock;
+        server unix:$TEST_NGINX_HTML_DIR/backend.sock backup;
+    }
+--- config
+    location /t { ratelimit units cost=5 settle=$upstream_header_time; proxy_pass http://two; }
+--- backend
+    location / { return 200; }
+--- response_headers
+X-units-remaining: 95
+--- error_log eval
+qr/ratelimit: policy "units" has invalid settle "-, 0\.\d{3}".*; the reserved cost stays/
+
+
+
+=== TEST 37: cost=0 beside settle= reserves nothing: nginx -t warns
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy units key=everybody quota=100/1h;
+--- config
+    location /t { ratelimit units cost=0 settle=$upstream_http_x_cost; empty_gif; }
+--- error_log eval
+qr/\[warn\].*"cost=0" reserves nothing for "settle=": requests are admitted whatever is left, and free when the client goes away; reserve an estimate in .*nginx.conf:\d+/

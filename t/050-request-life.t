@@ -46,7 +46,7 @@ __DATA__
 
 
 
-=== TEST 3: a redirect may be refused where it goes, and then is charged to none
+=== TEST 3: a redirect may be refused where it goes: what was charged before it stays charged
 --- config
     location /t { ratelimit token; error_page 403 = /page; deny all; }
     location = /page { ratelimit never; empty_gif; }
@@ -56,7 +56,7 @@ __DATA__
 --- error_code eval
 [429, 200]
 --- response_headers eval
-["X-never-remaining: 0\nRetry-After: 60", "X-token-remaining: 10"]
+["X-token-remaining: 9\nX-never-remaining: 0\nRetry-After: 60", "X-token-remaining: 9"]
 
 
 
@@ -650,3 +650,167 @@ X-extra-remaining: 19
 [200, 200]
 --- response_headers eval
 ["X-one-remaining: 9\nX-two-remaining: 18\nX-three-remaining: 29", "X-one-remaining: 9\nX-two-remaining: 18\nX-three-remaining: 28"]
+
+
+
+=== TEST 42: a refusal behind an X-Accel-Redirect does not give back what a backend has worked for
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy work  key=everybody quota=3/1h;
+    ratelimit_policy never key=everybody quota=0/60s;
+    ratelimit_headers per-policy prefix=X-;
+    log_format one x;
+--- config
+    location /t { ratelimit work; proxy_pass http://backend; }
+    location /inner { internal; ratelimit never; empty_gif; }
+    location /seen { alias $TEST_NGINX_HTML_DIR/seen; }
+--- backend
+    access_log $TEST_NGINX_HTML_DIR/seen one;
+    location / { add_header X-Accel-Redirect /inner; return 200; }
+--- request eval
+[("GET /t") x 5, "GET /seen"]
+--- error_code eval
+[(429) x 5, 200]
+--- response_headers eval
+["X-work-remaining: 2\nX-never-remaining: 0", "X-work-remaining: 1", "X-work-remaining: 0", "X-work-remaining: 0\n! X-never-remaining", "X-work-remaining: 0", ""]
+--- response_body_filters eval
+[([sub { "" }]) x 5, [sub { $_[0] }]]
+--- response_body eval
+[("") x 5, "x\nx\nx\n"]
+
+
+
+=== TEST 43: the same of an upstream's error that is intercepted, and a named location
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy work  key=everybody quota=3/1h;
+    ratelimit_policy never key=everybody quota=0/60s;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit work; proxy_pass http://backend; proxy_intercept_errors on; error_page 404 = @fallback; }
+    location @fallback { ratelimit never; empty_gif; }
+--- backend
+    location / { return 404; }
+--- request eval
+[("GET /t") x 4]
+--- error_code eval
+[(429) x 4]
+--- response_headers eval
+["X-work-remaining: 2\nX-never-remaining: 0", "X-work-remaining: 1", "X-work-remaining: 0", "X-work-remaining: 0\n! X-never-remaining"]
+
+
+
+=== TEST 44: the same behind try_files, index and auth_request's 401
+--- config
+    location /try { ratelimit token; try_files /nothing /inner; }
+    location = /named { ratelimit token; try_files /nothing @inner; }
+    location /index/ { ratelimit token; index /inner; root $TEST_NGINX_HTML_DIR; }
+    location /auth { ratelimit token; auth_request /who; error_page 401 = @inner; empty_gif; }
+    location = /inner { ratelimit never; empty_gif; }
+    location @inner { ratelimit never; empty_gif; }
+    location = /who { internal; proxy_pass http://backend; }
+--- user_files
+>>> inner
+text
+--- backend
+    location / { return 401; }
+--- request eval
+["GET /try", "GET /named", "GET /index/", "GET /auth"]
+--- error_code eval
+[(429) x 4]
+--- response_headers eval
+[map { "X-token-remaining: $_\nX-never-remaining: 0" } 9, 8, 7, 6]
+
+
+
+=== TEST 45: behind a redirect a refusal in precontent returns what was charged since that
+--- config
+    location /t { ratelimit token; error_page 403 = @named; deny all; }
+    location @named { ratelimit extra; ratelimit never phase=precontent; empty_gif; }
+--- error_code: 429
+--- response_headers
+X-token-remaining: 9
+X-extra-remaining: 20
+X-never-remaining: 0
+
+
+
+=== TEST 46: post_action: once the answer is sent nothing is decided or given back
+--- config
+    location /t { ratelimit token; empty_gif; post_action @never; }
+    location = /phase { ratelimit token; empty_gif; post_action @phase; }
+    location = /free { empty_gif; post_action /extra; }
+    location = /refused { ratelimit never; empty_gif; post_action /extra; }
+    location @never { ratelimit never; empty_gif; }
+    location @phase { ratelimit extra; ratelimit never phase=precontent; empty_gif; }
+    location = /extra { ratelimit extra; empty_gif; }
+    location /look { ratelimit token cost=0; ratelimit extra cost=0; empty_gif; }
+--- request eval
+["GET /t", "GET /phase", "GET /free", "GET /refused", "GET /look"]
+--- error_code eval
+[200, 200, 200, 429, 200]
+--- response_headers eval
+["X-token-remaining: 9", "X-token-remaining: 8", "! X-extra-remaining", "X-never-remaining: 0", "X-token-remaining: 8\nX-extra-remaining: 20"]
+
+
+
+=== TEST 47: a named location's own status, body, fields, dry run and log level
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=everybody quota=10/1h;
+    ratelimit_policy never key=everybody quota=0/60s;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit token; error_page 403 = @named; deny all; }
+    location /dry { ratelimit token; error_page 403 = @dry; deny all; }
+    location @named {
+        ratelimit never;
+        ratelimit_status 503;
+        ratelimit_body text/plain "named $ratelimit_policy\n";
+        ratelimit_headers per-policy prefix=Y-;
+        empty_gif;
+    }
+    location @dry {
+        ratelimit never;
+        ratelimit_dry_run on;
+        ratelimit_log_level warn;
+        return 200 unseen;
+    }
+--- request eval
+["GET /t", "GET /dry"]
+--- error_code eval
+[503, 200]
+--- response_headers eval
+["Y-token-remaining: 9\nY-never-remaining: 0\n! X-token-remaining\nRetry-After: 60", "X-token-remaining: 8\n! X-never-remaining"]
+--- response_body eval
+["named never\n", "unseen"]
+
+
+
+=== TEST 48: an internal location is decided, and what it refuses has its own body
+--- config
+    location /t { try_files /nothing /inner; }
+    location = /inner { internal; ratelimit never; ratelimit_body text/plain inner; ratelimit_status 420; empty_gif; }
+--- request eval
+["GET /t", "GET /inner"]
+--- error_code eval
+[420, 404]
+--- response_body eval
+["inner", qr/404/]
+
+
+
+=== TEST 49: mirror and auth_request of a redirected request are not decided either
+--- config
+    location /t { error_page 403 = @named; deny all; }
+    location @named { ratelimit token; auth_request /who; mirror /copy; empty_gif; }
+    location = /who { internal; ratelimit token; ratelimit never; proxy_pass http://backend; }
+    location = /copy { internal; ratelimit never; proxy_pass http://backend; }
+--- backend
+    location / { return 204; }
+--- request eval
+["GET /t", "GET /t"]
+--- error_code eval
+[200, 200]
+--- response_headers eval
+["X-token-remaining: 9\n! X-never-remaining", "X-token-remaining: 8"]
