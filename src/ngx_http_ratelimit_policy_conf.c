@@ -50,6 +50,8 @@ static char *ngx_http_ratelimit_policy_status(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_keep(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_parameter(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *arg);
 static char *ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
@@ -72,6 +74,7 @@ static ngx_http_ratelimit_policy_parameter_t
     { "zone=",         ngx_http_ratelimit_policy_zone,         0 },
     { "status=",       ngx_http_ratelimit_policy_status,       0 },
     { "hidden",        ngx_http_ratelimit_policy_hidden,       0 },
+    { "keep",          ngx_http_ratelimit_policy_keep,         0 },
     { "skip_status=",  NULL,                                   0 },
     { "skip_if=",      NULL,                                   0 },
     { "count_status=", NULL,                                   0 },
@@ -322,6 +325,16 @@ ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
 {
     line->policy->core.hidden = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_policy_keep(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+{
+    line->policy->keep = 1;
 
     return NGX_CONF_OK;
 }

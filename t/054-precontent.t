@@ -351,3 +351,74 @@ X-User-Reset: 60
 ["X-burst-remaining: 99\nX-daily-remaining: 2", "X-burst-remaining: 99\nX-daily-remaining: 1",
  "X-burst-remaining: 98\nX-daily-remaining: 2", "X-burst-remaining: 99\nX-daily-remaining: 0",
  "X-daily-remaining: 0", "X-daily-remaining: 0", "X-daily-remaining: 1"]
+
+
+
+=== TEST 16: keep: its charge stays when a later phase refuses
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy address key=$remote_addr quota=3/1h keep;
+    ratelimit_policy total   key=everybody    quota=9/1h;
+    ratelimit_policy user    key=$user        quota=1/1h;
+    ratelimit_headers per-policy prefix=X-;
+    log_format one x;
+--- config
+    location /t {
+        ratelimit         address;
+        ratelimit         total;
+        auth_request      /auth;
+        auth_request_set  $user $upstream_http_x_user;
+        ratelimit         user phase=precontent;
+        empty_gif;
+    }
+    location = /auth { internal; proxy_pass http://backend; }
+    location /seen { alias $TEST_NGINX_HTML_DIR/seen; }
+--- backend
+    access_log $TEST_NGINX_HTML_DIR/seen one;
+    location / { add_header X-User alice; return 204; }
+--- request eval
+[("GET /t") x 5, "GET /seen"]
+--- error_code eval
+[200, (429) x 4, 200]
+--- response_headers eval
+["X-address-remaining: 2\nX-total-remaining: 8\nX-user-remaining: 0", "X-address-remaining: 1\nX-total-remaining: 8\nX-user-remaining: 0",
+ "X-address-remaining: 0\nX-total-remaining: 8", "X-address-remaining: 0\nX-total-remaining: 8\n! X-user-remaining", "X-address-remaining: 0", ""]
+--- response_body_filters eval
+[([sub { "" }]) x 5, [sub { $_[0] }]]
+--- response_body eval
+[("") x 5, "x\nx\nx\n"]
+
+
+
+=== TEST 17: keep: within one phase a refused request is charged to none
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy address key=$remote_addr quota=3/1h keep;
+    ratelimit_policy never   key=everybody    quota=0/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit address never; empty_gif; }
+--- request eval
+["GET /t", "GET /t"]
+--- error_code eval
+[429, 429]
+--- response_headers eval
+["X-address-remaining: 3", "X-address-remaining: 3"]
+
+
+
+=== TEST 18: keep: the response's status has the last word, of a refusal too
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy guesses key=$remote_addr quota=9/1h keep count_status=401;
+    ratelimit_policy address key=$remote_addr quota=9/1h keep skip_status=403;
+    ratelimit_policy never   key=everybody    quota=0/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit guesses; ratelimit address cost=2 settle=5; ratelimit never phase=precontent; empty_gif; }
+--- request
+GET /t
+--- error_code: 429
+--- response_headers
+X-guesses-remaining: 9
+X-address-remaining: 7

@@ -2238,3 +2238,21 @@ CORE::join('', map { "ratelimit p$_;\n" } 1 .. 100)
 . "location /t {" . CORE::join('', map { "ratelimit p$_;\n" } 101 .. 129) . "}"
 --- error_log
 more than 128 policies decide one request in
+
+
+
+=== TEST 265: keep with a value
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h keep=1;
+--- error_log
+invalid parameter "keep=1" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, tz=, zone=, status=, hidden, keep, skip_status=, 
+
+
+
+=== TEST 266: keep twice
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h keep keep;
+--- error_log
+duplicate parameter "keep" in "ratelimit_policy"
