@@ -149,7 +149,8 @@ ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
     }
 
     if (rl_refund(process, item, 1, &record->time) == RL_BUSY) {
-        ngx_http_ratelimit_log_busy(r, "units are not given back");
+        ngx_http_ratelimit_log_busy(r, item->policy, RL_UNCORRECTED,
+                                    "units are not given back");
         return;
     }
 
@@ -219,13 +220,14 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
     allowed = rl_parse_units(ngx_http_ratelimit_str(&value), &units);
     if (allowed) {
         ngx_http_ratelimit_log_invalid(r, ngx_http_ratelimit_item_policy(item),
-                                       "settle", &value, allowed,
+                                       RL_BAD_SETTLE, &value, allowed,
                                        "the reserved cost stays");
         return NGX_OK;
     }
 
     if (rl_settle(process, item, units, &record->time) == RL_BUSY) {
-        ngx_http_ratelimit_log_busy(r, "the final cost is not charged");
+        ngx_http_ratelimit_log_busy(r, item->policy, RL_UNCORRECTED,
+                                    "the final cost is not charged");
         return NGX_OK;
     }
 

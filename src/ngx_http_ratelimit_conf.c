@@ -39,6 +39,13 @@ static ngx_conf_enum_t  ngx_http_ratelimit_inherits[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_ratelimit_on_errors[] = {
+    { ngx_string("pass"), NGX_HTTP_RATELIMIT_PASS },
+    { ngx_string("refuse"), NGX_HTTP_RATELIMIT_REFUSE },
+    { ngx_null_string, 0 }
+};
+
+
 #define NGX_HTTP_RATELIMIT_CONF                                               \
     (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
 
@@ -121,6 +128,13 @@ static ngx_command_t  ngx_http_ratelimit_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ratelimit_loc_conf_t, log_level),
       &ngx_http_ratelimit_log_levels },
+
+    { ngx_string("ratelimit_on_error"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_TAKE1,
+      ngx_http_ratelimit_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ratelimit_loc_conf_t, on_error),
+      &ngx_http_ratelimit_on_errors },
 
     { ngx_string("ratelimit_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
@@ -311,6 +325,7 @@ ngx_http_ratelimit_create_loc_conf(ngx_conf_t *cf)
     rlcf->dry_run = NGX_CONF_UNSET_PTR;
     rlcf->status = NGX_CONF_UNSET_UINT;
     rlcf->log_level = NGX_CONF_UNSET_UINT;
+    rlcf->on_error = NGX_CONF_UNSET_UINT;
 
     return rlcf;
 }
@@ -330,6 +345,8 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->status, prev->status,
                               NGX_HTTP_TOO_MANY_REQUESTS);
     ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_ERR);
+    ngx_conf_merge_uint_value(conf->on_error, prev->on_error,
+                              NGX_HTTP_RATELIMIT_PASS);
 
     ngx_http_ratelimit_merge_headers(prev, conf);
     ngx_http_ratelimit_merge_api(cf, prev, conf);

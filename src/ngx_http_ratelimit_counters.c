@@ -69,8 +69,7 @@ ngx_http_ratelimit_init_counter_zone(ngx_shm_zone_t *shm_zone, void *data)
 /* known policies go on counting before new ones are given the rows left */
 
 void
-ngx_http_ratelimit_init_counters(ngx_cycle_t *cycle,
-    ngx_http_ratelimit_main_conf_t *rmcf)
+ngx_http_ratelimit_init_counters(ngx_http_ratelimit_main_conf_t *rmcf)
 {
     void                          *memory;
     size_t                         size;
@@ -89,13 +88,6 @@ ngx_http_ratelimit_init_counters(ngx_cycle_t *cycle,
             if (policy->core.counters == NULL) {
                 policy->core.counters = ngx_http_ratelimit_find_counters(
                                                         policy, memory, make);
-            }
-
-            if (make && policy->core.counters == NULL) {
-                ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                              "ratelimit: too many policies, \"%V\" decides "
-                              "but is not counted in \"ratelimit_api\"",
-                              &policy->name);
             }
         }
     }

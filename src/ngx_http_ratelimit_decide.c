@@ -12,6 +12,10 @@
 static ngx_int_t ngx_http_ratelimit_collect(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *entries,
     ngx_http_ratelimit_record_t *record, ngx_uint_t *n);
+static void ngx_http_ratelimit_undecided(ngx_http_ratelimit_loc_conf_t *rlcf,
+    ngx_http_ratelimit_record_t *record, rl_item_t *item);
+static ngx_int_t ngx_http_ratelimit_fail(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record);
 static ngx_int_t ngx_http_ratelimit_admitted(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t first);
 
@@ -48,6 +52,10 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (record->failed) {
+        return ngx_http_ratelimit_fail(r, rlcf, record);
+    }
+
     if (n == 0) {
         return NGX_DECLINED;
     }
@@ -64,8 +72,7 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
     }
 
     if (verdict == RL_BUSY) {
-        ngx_http_ratelimit_busy(r, record, n);
-        return NGX_DECLINED;
+        return ngx_http_ratelimit_busy(r, rlcf, record, n);
     }
 
     record->conf = rlcf;
@@ -120,7 +127,7 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
             }
 
             if (rc != NGX_OK) {
-                return NGX_ERROR;
+                goto failed;
             }
         }
 
@@ -134,8 +141,8 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
             continue;
         }
 
-        if (rc != NGX_OK) {
-            return NGX_ERROR;
+        if (rc == NGX_ERROR) {
+            goto failed;
         }
 
         if (!entry[i].rule->plain || rlcf->dry_run) {
@@ -144,8 +151,18 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
                                                    item)
                    != NGX_OK)
             {
-                return NGX_ERROR;
+                goto failed;
             }
+        }
+
+        if (rc == NGX_ABORT) {
+            ngx_http_ratelimit_undecided(rlcf, record, item);
+
+            if (!record->failed) {
+                ngx_http_ratelimit_count(entry[i].policy, RL_COUNT_BYPASSED);
+            }
+
+            continue;
         }
 
         item->want_next = rlcf->want_next;
@@ -161,6 +178,65 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
     *n = nitems - record->nitems;
 
     return NGX_OK;
+
+failed:
+
+    ngx_http_ratelimit_not_evaluated(record, entry[i].policy);
+
+    return NGX_ERROR;
+}
+
+
+/* no memory, or nginx could not evaluate a variable; logged by it */
+
+void
+ngx_http_ratelimit_not_evaluated(ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    record->error = 1;
+
+    ngx_http_ratelimit_count(policy, RL_COUNT_ERRORS);
+}
+
+
+/* "ratelimit_on_error"; a line that refuses nothing does not refuse this */
+
+static void
+ngx_http_ratelimit_undecided(ngx_http_ratelimit_loc_conf_t *rlcf,
+    ngx_http_ratelimit_record_t *record, rl_item_t *item)
+{
+    record->error = 1;
+
+    if (rlcf->on_error == NGX_HTTP_RATELIMIT_REFUSE
+        && item->cost_units && !item->dry_run)
+    {
+        record->failed = 1;
+    }
+}
+
+
+/* it is no client's fault, so "ratelimit_body" does not speak of it */
+
+static ngx_int_t
+ngx_http_ratelimit_fail(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record)
+{
+    rl_process_t                    *process;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+
+    if (process) {
+        ngx_http_ratelimit_return_charges(record, process, record->nitems);
+    }
+
+    record->conf = rlcf;
+    record->refused = 1;
+    record->retry_after_ms = 1000;
+
+    return NGX_HTTP_SERVICE_UNAVAILABLE;
 }
 
 
@@ -235,15 +311,33 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
 }
 
 
-/* a lock's owner is stopped, or this process has no place in the register */
+/*
+ * A lock's owner is stopped, or this process has no place in the register, and
+ * the n items behind record->nitems are not decided.
+ */
 
-void
+ngx_int_t
 ngx_http_ratelimit_busy(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, ngx_uint_t n)
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
+    ngx_uint_t n)
 {
-    record->error = 1;
+    rl_item_t   *items;
+    ngx_uint_t   i;
 
-    ngx_http_ratelimit_log_busy(r, "the request is not counted");
-    ngx_http_ratelimit_count_items(&record->items[record->nitems], n,
-                                   RL_COUNT_ERRORS);
+    items = &record->items[record->nitems];
+
+    for (i = 0; i < n; i++) {
+        ngx_http_ratelimit_undecided(rlcf, record, &items[i]);
+    }
+
+    ngx_http_ratelimit_count_items(items, n, RL_COUNT_ERRORS);
+    ngx_http_ratelimit_log_busy(r, items->policy,
+                                ngx_http_ratelimit_this_process.registry
+                                ? RL_LOCKED : RL_NO_PLACE,
+                                record->failed
+                                ? "the request is refused"
+                                : "the request is not counted");
+
+    return record->failed ? ngx_http_ratelimit_fail(r, rlcf, record)
+                          : NGX_DECLINED;
 }

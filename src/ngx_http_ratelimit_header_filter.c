@@ -61,8 +61,10 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
     if (r == r->main) {
         record = ngx_http_ratelimit_get_record(r);
 
-        if (record && record->nitems
-            && (record->conf->dialects || record->refused || record->responds))
+        if (record
+            && (record->refused
+                || (record->nitems
+                    && (record->conf->dialects || record->responds))))
         {
             return ngx_http_ratelimit_tell(r, record);
         }

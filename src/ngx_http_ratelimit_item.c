@@ -15,6 +15,9 @@ static ngx_int_t ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
 static ngx_int_t ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
+static ngx_int_t ngx_http_ratelimit_item_invalid(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_complaint_e what, ngx_str_t *value,
+    const char *allowed);
 static ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
     ngx_uint_t nknown);
@@ -26,7 +29,8 @@ static ngx_int_t ngx_http_ratelimit_item_hash(ngx_http_request_t *r,
  * Fills what an item asks of the core; its cost is 1 and it is not in dry run.
  * known are the items of this very decision: what a key was in an earlier one,
  * before authentication or a redirect, says nothing of what it is now.
- * NGX_DECLINED: the policy does not apply to this request.
+ * NGX_DECLINED: the policy does not apply to this request.  NGX_ABORT: nobody
+ * can tell what it allows.
  */
 
 ngx_int_t
@@ -86,9 +90,8 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
                                  policy->core.algorithm == RL_CALENDAR,
                                  &item->quota);
         if (allowed) {
-            ngx_http_ratelimit_log_invalid(r, policy, "quota", &value, allowed,
-                                           "the policy does not apply");
-            return NGX_DECLINED;
+            return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_QUOTA,
+                                                   &value, allowed);
         }
     }
 
@@ -110,9 +113,8 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
 
         allowed = rl_parse_scale(ngx_http_ratelimit_str(&value), &scales[i]);
         if (allowed) {
-            ngx_http_ratelimit_log_invalid(r, policy, "scale", &value, allowed,
-                                           "the policy does not apply");
-            return NGX_DECLINED;
+            return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_SCALE,
+                                                   &value, allowed);
         }
     }
 
@@ -139,12 +141,28 @@ ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
 
     allowed = ngx_http_ratelimit_parse_capacity(&value, &item->capacity_units);
     if (allowed) {
-        ngx_http_ratelimit_log_invalid(r, policy, "capacity", &value, allowed,
-                                       "the policy does not apply");
-        return NGX_DECLINED;
+        return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_CAPACITY,
+                                               &value, allowed);
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_item_invalid(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_complaint_e what, ngx_str_t *value,
+    const char *allowed)
+{
+    ngx_http_ratelimit_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
+
+    ngx_http_ratelimit_log_invalid(r, policy, what, value, allowed,
+                                   rlcf->on_error == NGX_HTTP_RATELIMIT_PASS
+                                   ? "the policy does not apply"
+                                   : "the policy cannot decide");
+    return NGX_ABORT;
 }
 
 
@@ -304,7 +322,7 @@ ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
                              &item->cost_units);
     if (allowed) {
         item->cost_units = 1;
-        ngx_http_ratelimit_log_invalid(r, entry->policy, "cost", &value,
+        ngx_http_ratelimit_log_invalid(r, entry->policy, RL_BAD_COST, &value,
                                        allowed, "counted as 1");
     }
 

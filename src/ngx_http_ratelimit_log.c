@@ -10,6 +10,14 @@
 #include "ngx_http_ratelimit_module.h"
 
 
+static u_char *ngx_http_ratelimit_repeats(u_char *p, uint32_t folded);
+
+
+/* ", N more since the last such line", or nothing */
+
+#define NGX_HTTP_RATELIMIT_REPEATS_LEN  64
+
+
 char *
 ngx_http_ratelimit_invalid(ngx_conf_t *cf, char *what, ngx_str_t *value,
     const char *allowed)
@@ -50,7 +58,8 @@ void
 ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
     ngx_uint_t level, rl_time_t *now)
 {
-    u_char                        *p, id[16], repeats[64];
+    u_char                        *p, id[16];
+    u_char                         repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
     uint32_t                       folded;
     ngx_http_ratelimit_policy_t   *policy;
 
@@ -64,11 +73,7 @@ ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
 
     rl_render_key_id(rl_key_id(item->policy, item->bucket.lo), id);
 
-    p = repeats;
-
-    if (folded) {
-        p = ngx_sprintf(p, ", %uD more since the last such line", folded);
-    }
+    p = ngx_http_ratelimit_repeats(repeats, folded);
 
     ngx_log_error(level, r->connection->log, 0,
                   "ratelimit: %s by policy \"%V\", key %*s, "
@@ -80,37 +85,66 @@ ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
 }
 
 
-/* a worker was stopped while it held a lock, or every place is taken */
-
-void
-ngx_http_ratelimit_log_busy(ngx_http_request_t *r, char *consequence)
+static u_char *
+ngx_http_ratelimit_repeats(u_char *p, uint32_t folded)
 {
-    ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                  "ratelimit: another worker process holds a lock and does "
-                  "not move, or there are too many; %s", consequence);
+    return folded
+           ? ngx_sprintf(p, ", %uD more since the last such line", folded) : p;
 }
 
 
-/* a variable's nonsense, folded by policy: an attacker may have sent it */
+/* a worker was stopped while it held a lock, or every place is taken */
+
+void
+ngx_http_ratelimit_log_busy(ngx_http_request_t *r,
+    const rl_policy_t *policy, rl_complaint_e what, char *consequence)
+{
+    u_char     *p, repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
+    uint32_t    folded;
+    rl_time_t   now;
+
+    ngx_http_ratelimit_now(&now);
+
+    if (!rl_complaint_due(policy, what, &now, &folded)) {
+        return;
+    }
+
+    p = ngx_http_ratelimit_repeats(repeats, folded);
+
+    ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                  "ratelimit: policy \"%*s\": %s; %s%*s",
+                  policy->name.len, policy->name.data,
+                  what == RL_NO_PLACE
+                  ? "this worker process found no place in the register"
+                  : "another worker process holds a lock and does not move",
+                  consequence, (size_t) (p - repeats), repeats);
+}
+
+
+/* a variable's nonsense, folded: an attacker may have sent it */
 
 void
 ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy, char *what, ngx_str_t *value,
+    ngx_http_ratelimit_policy_t *policy, rl_complaint_e what, ngx_str_t *value,
     const char *allowed, char *consequence)
 {
-    u_char     shown[NGX_HTTP_RATELIMIT_MAX_SHOWN];
-    size_t     i, len;
-    uint32_t   folded;
-    rl_time_t  now;
+    u_char     *p, shown[NGX_HTTP_RATELIMIT_MAX_SHOWN];
+    u_char      repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
+    size_t      i, len;
+    uint32_t    folded;
+    rl_time_t   now;
+
+    static char  *names[] = { "quota", "scale", "capacity", "cost", "settle" };
 
     ngx_http_ratelimit_count(policy, RL_COUNT_ERRORS);
 
     ngx_http_ratelimit_now(&now);
 
-    if (!rl_log_due(policy->core.zone, policy->core.secret.lo, &now, &folded))
-    {
+    if (!rl_complaint_due(&policy->core, what, &now, &folded)) {
         return;
     }
+
+    p = ngx_http_ratelimit_repeats(repeats, folded);
 
     len = ngx_min(value->len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
 
@@ -121,6 +155,7 @@ ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "ratelimit: policy \"%V\" has invalid %s \"%*s\", it %s; "
-                  "%s",
-                  &policy->name, what, len, shown, allowed, consequence);
+                  "%s%*s",
+                  &policy->name, names[what], len, shown, allowed, consequence,
+                  (size_t) (p - repeats), repeats);
 }

@@ -228,6 +228,7 @@ typedef struct {
     ngx_http_complex_value_t    *dry_run;
     ngx_uint_t                   status;
     ngx_uint_t                   log_level;
+    ngx_uint_t                   on_error;
     ngx_http_ratelimit_api_t    *api;        /* of the location, which its
                                                 blocks share */
 } ngx_http_ratelimit_loc_conf_t;
@@ -236,6 +237,9 @@ typedef struct {
 #define NGX_HTTP_RATELIMIT_INHERIT_OFF    0
 #define NGX_HTTP_RATELIMIT_INHERIT_ON     1
 #define NGX_HTTP_RATELIMIT_INHERIT_MERGE  2
+
+#define NGX_HTTP_RATELIMIT_PASS    0
+#define NGX_HTTP_RATELIMIT_REFUSE  1
 
 
 /* what the values of one dialect need, of one policy of "ietf" as well */
@@ -258,7 +262,8 @@ typedef struct {
     unsigned                     dry_run:1;  /* would have been refused */
     unsigned                     responds:1; /* a charge depends on the
                                                 response */
-    unsigned                     error:1;
+    unsigned                     error:1;    /* a policy was not decided, */
+    unsigned                     failed:1;   /* and so the request refused */
     unsigned                     rendered:1; /* values is in use */
     u_char                       values[NGX_HTTP_RATELIMIT_ROOM];
 } ngx_http_ratelimit_record_t;
@@ -403,8 +408,7 @@ const char *ngx_http_ratelimit_parse_capacity(ngx_str_t *text,
 
 ngx_int_t ngx_http_ratelimit_add_counters(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf);
-void ngx_http_ratelimit_init_counters(ngx_cycle_t *cycle,
-    ngx_http_ratelimit_main_conf_t *rmcf);
+void ngx_http_ratelimit_init_counters(ngx_http_ratelimit_main_conf_t *rmcf);
 
 /* ngx_http_ratelimit_policy.c */
 
@@ -505,8 +509,11 @@ ngx_int_t ngx_http_ratelimit_decide(ngx_http_request_t *r,
 ngx_int_t ngx_http_ratelimit_refused(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_process_t *process,
     ngx_uint_t first);
-void ngx_http_ratelimit_busy(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, ngx_uint_t n);
+ngx_int_t ngx_http_ratelimit_busy(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
+    ngx_uint_t n);
+void ngx_http_ratelimit_not_evaluated(ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_policy_t *policy);
 
 /* ngx_http_ratelimit_quick.c */
 
@@ -586,9 +593,10 @@ void ngx_http_ratelimit_end_charges(ngx_http_request_t *r,
 
 void ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
     ngx_uint_t level, rl_time_t *now);
-void ngx_http_ratelimit_log_busy(ngx_http_request_t *r, char *consequence);
+void ngx_http_ratelimit_log_busy(ngx_http_request_t *r,
+    const rl_policy_t *policy, rl_complaint_e what, char *consequence);
 void ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy, char *what, ngx_str_t *value,
+    ngx_http_ratelimit_policy_t *policy, rl_complaint_e what, ngx_str_t *value,
     const char *allowed, char *consequence);
 char *ngx_http_ratelimit_invalid(ngx_conf_t *cf, char *what, ngx_str_t *value,
     const char *allowed);

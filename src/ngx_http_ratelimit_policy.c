@@ -89,6 +89,13 @@ ngx_http_ratelimit_add_policy(ngx_conf_t *cf, ngx_str_t *name)
         return policy;
     }
 
+    if (rmcf->policies.nelts == RL_MAX_POLICIES) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "policy \"%V\" is one too many, there may be %ui",
+                           name, (ngx_uint_t) RL_MAX_POLICIES);
+        return NULL;
+    }
+
     policy = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_policy_t));
     if (policy == NULL) {
         return NULL;
@@ -380,7 +387,7 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
                          &policy->core.secret);
     }
 
-    ngx_http_ratelimit_init_counters(cycle, rmcf);
+    ngx_http_ratelimit_init_counters(rmcf);
     ngx_http_ratelimit_init_phases(cycle);
 
     return NGX_OK;

@@ -246,6 +246,8 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
             bypassed |= 1 << i;
 
         } else {
+            ngx_http_ratelimit_not_evaluated(record, entry[i].policy);
+
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }
@@ -271,8 +273,7 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
     }
 
     if (verdict == RL_BUSY) {
-        ngx_http_ratelimit_busy(r, record, n);
-        return NGX_DECLINED;
+        return ngx_http_ratelimit_busy(r, rlcf, record, n);
     }
 
     record->conf = rlcf;

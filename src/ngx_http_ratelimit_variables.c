@@ -323,7 +323,9 @@ ngx_http_ratelimit_status_variable(ngx_http_request_t *r,
 
     item = policy ? ngx_http_ratelimit_find_item(record, policy) : NULL;
 
-    if (record->error && item == NULL) {
+    if (policy ? item == NULL && record->error
+               : record->failed || (record->error && !record->refused))
+    {
         ngx_str_set(&status, "ERROR");
 
     } else if (policy ? item == NULL : record->nitems == 0) {
@@ -414,7 +416,7 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
 
     rc = ngx_http_ratelimit_item(r, policy, item, NULL, 0, &standing->time);
     if (rc != NGX_OK) {
-        return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
+        return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
     }
 
     item->cost_units = 1;

@@ -180,7 +180,7 @@ ratelimit: policy "token" has invalid quota "nonsense", it must be
  "GET /t?k=a&q=1.5/1s", "GET /t?k=a&q=1/1s1", "GET /t?k=a&q=1/1M", "GET /t?k=a&q=99999999999999999999/1s",
  "GET /t?k=a&q=999999999/366d"]
 --- response_headers eval
-[("X-Status: BYPASSED") x 8, "X-Status: PASSED"]
+[("X-Status: ERROR") x 8, "X-Status: PASSED"]
 
 
 

@@ -192,3 +192,78 @@ ratelimit: refused by policy "secret", key
 [[sub { '' }], [sub { '' }], [sub { $_[0] }]]
 --- response_body eval
 ["", "", "PASSED token 1 0 []\n" x 2]
+
+
+
+=== TEST 12: a flood of one kind of nonsense does not hide another, nor another policy's
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$arg_k quota=$arg_q scale=$arg_s algorithm=gcra capacity=$arg_c;
+    ratelimit_policy two key=$arg_k quota=$arg_q;
+--- config
+    location /one { ratelimit one cost=$arg_cost settle=$arg_settle; empty_gif; }
+    location /two { ratelimit two; empty_gif; }
+    location /log { alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }
+--- init
+RateLimit::pipeline(60, sub { "/one?k=a&q=9/1h&s=&c=9&cost=bad" });
+RateLimit::pipeline(5, sub {
+    ("/one?k=a&q=bad", "/one?k=a&q=9/1h&s=bad", "/one?k=a&q=9/1h&c=bad",
+     "/one?k=b&q=9/1h&c=9&cost=1&settle=bad", "/two?k=a&q=bad")[$_[0]]
+});
+--- request
+GET /log
+--- response_body_filters eval
+[RateLimit::lines_like(qr/ratelimit: (policy "\w+" has invalid \w+ "bad")/),
+ sub { my %seen; CORE::join '', sort grep { !$seen{$_}++ } split /^/, $_[0] }]
+--- response_body
+policy "one" has invalid capacity "bad"
+policy "one" has invalid cost "bad"
+policy "one" has invalid quota "bad"
+policy "one" has invalid scale "bad"
+policy "one" has invalid settle "bad"
+policy "two" has invalid quota "bad"
+
+
+
+=== TEST 13: nor does a flood of refused keys, of which 120 a second are told of
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy none key=$arg_k quota=0/1h;
+    ratelimit_policy bad  key=$arg_k quota=$arg_q;
+--- config
+    location /none { ratelimit none; empty_gif; }
+    location /bad  { ratelimit bad; empty_gif; }
+    location /log { alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }
+--- init
+RateLimit::pipeline(900, sub { "/none?k=$_[0]" });
+RateLimit::pipeline(1, sub { "/bad?k=a&q=bad" });
+--- request
+GET /log
+--- response_body_filters eval
+sub {
+    my $refused = () = $_[0] =~ /ratelimit: refused/g;
+    my $bad = () = $_[0] =~ /has invalid quota/g;
+    ($refused <= 120 * 4 ? "a bounded number" : "$refused") . " and $bad\n";
+}
+--- response_body
+a bounded number and 1
+
+
+
+=== TEST 14: a complaint that repeats says how often
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=$arg_q;
+--- config
+    location /t   { ratelimit token; empty_gif; }
+    location /log { alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }
+--- init
+RateLimit::pipeline(18, sub { "/t?k=a&q=bad" });
+--- request eval
+["GET /log", "GET /t?k=a&q=bad", "GET /log"]
+--- wait: 1.05
+--- response_body_filters eval
+[map { [$_] } RateLimit::lines_like(qr/does not apply(?:, \d+ more since the last such line)?/), sub { '' },
+ RateLimit::lines_like(qr/does not apply(?:, \d+ more since the last such line)?/)]
+--- response_body eval
+["does not apply\n", "", "does not apply\ndoes not apply, 17 more since the last such line\n"]

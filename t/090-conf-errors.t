@@ -2256,3 +2256,54 @@ invalid parameter "keep=1" in "ratelimit_policy", it must be one of key=, quota=
     ratelimit_policy token key=$arg_k quota=1/1h keep keep;
 --- error_log
 duplicate parameter "keep" in "ratelimit_policy"
+
+
+
+=== TEST 267: more policies than there are counters for
+--- http_config eval
+"ratelimit_zone zone=api:64k;\n"
+. CORE::join('', map { "ratelimit_policy p$_ key=\$arg_k quota=1/1h;\n" } 1 .. 1025)
+--- config
+--- error_log
+policy "p1025" is one too many, there may be 1024 in
+
+
+
+=== TEST 268: ratelimit_on_error needs a value
+--- directive
+    ratelimit_on_error;
+--- error_log
+invalid number of arguments in "ratelimit_on_error" directive in
+
+
+
+=== TEST 269: ratelimit_on_error on
+--- directive
+    ratelimit_on_error on;
+--- error_log
+invalid value "on" in "ratelimit_on_error", it must be one of pass, refuse in
+
+
+
+=== TEST 270: ratelimit_on_error twice
+--- directive
+    ratelimit_on_error pass;
+    ratelimit_on_error refuse;
+--- error_log
+"ratelimit_on_error" directive is duplicate in
+
+
+
+=== TEST 271: ratelimit_on_error inside if
+--- directive
+    location /t { if ($arg_x) { ratelimit_on_error refuse; } }
+--- error_log
+"ratelimit_on_error" directive is not allowed here in
+
+
+
+=== TEST 272: ratelimit_on_error inside limit_except
+--- directive
+    location /t { limit_except GET { ratelimit_on_error refuse; } }
+--- error_log
+"ratelimit_on_error" directive is not allowed here in

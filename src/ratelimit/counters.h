@@ -2,10 +2,10 @@
 // reload.
 //
 // A row belongs to a policy, found by its name and its zone's, so that the
-// same policy goes on counting where it left off.  Rows are made once, for
-// more policies than a configuration has; the memory of one that is never used
-// is never touched, and so never backed by any.  A row of a policy that is
-// configured no more keeps its counts until its place is needed.
+// same policy goes on counting where it left off.  Rows are made once, for as
+// many policies as a configuration may have; the memory of one that is never
+// used is never touched, and so never backed by any.  A row of a policy that
+// is configured no more keeps its counts until its place is needed.
 //
 // A row counts in 16 shards of one cache line each, by the process's slot in
 // the register: no line is shared by two workers of a machine with up to 16
@@ -23,7 +23,7 @@
 
 namespace ratelimit {
 
-constexpr uint32_t kCounterRows = 1024;
+constexpr uint32_t kCounterRows = RL_MAX_POLICIES;
 constexpr uint32_t kShards = 16;
 
 // The admitted go by so fast that only one in 64 of them, on average, is
@@ -39,6 +39,7 @@ static_assert(sizeof(Shard) == 64, "one cache line");
 
 struct CounterRow {
   Shard shards[kShards];
+  alignas(64) std::atomic<uint64_t> complaints[RL_COMPLAINTS];  // see fold.cc
   WatchList refused;
   WatchList busiest;
 };

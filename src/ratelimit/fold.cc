@@ -1,9 +1,14 @@
-// Folding repeats of the same refusal: see rl_log_due in ratelimit.h.
+// Folding repeats of the same line: see rl_log_due and rl_complaint_due in
+// ratelimit.h.
 //
-// One word for each key that was logged lately: 24 bits of the key's id, the
+// One word for each key that was refused lately: 24 bits of the key's id, the
 // second of its last line, and how many were swallowed since.  Words are only
 // changed by compare-and-exchange; a set of eight is one cache line.
+//
+// Complaints have a word each in the policy's row, so that no flood of refused
+// keys keeps one of them from being heard.
 
+#include "counters.h"
 #include "zone.h"
 
 namespace ratelimit {
@@ -27,6 +32,10 @@ struct Fold {
     return {static_cast<uint32_t>(word >> (kSecondBits + kCountBits)),
             static_cast<uint32_t>(word >> kCountBits) & kMaxSecond,
             static_cast<uint32_t>(word) & kMaxCount};
+  }
+
+  static uint32_t second_of(const rl_time_t* now) {
+    return static_cast<uint32_t>(now->mono_ms / 1000) & kMaxSecond;
   }
 
   uint64_t word() const {
@@ -66,6 +75,22 @@ Choice choose(std::atomic<uint64_t>* ways, uint32_t tag, uint32_t now_s) {
   return choice;
 }
 
+// Counts one more in the word that was seen, the tag's own if `found`.  True:
+// it is `due` or has been swallowed; false: the word was another by then.
+bool fold_into(std::atomic<uint64_t>* word, uint64_t seen, bool found,
+               uint32_t tag, uint32_t now_s, bool* due, uint32_t* folded) {
+  Fold fold = Fold::of(seen);
+  *due = !found || !fold.is_of(now_s);
+  *folded = found && *due ? fold.count : 0;
+  if (*due) {
+    fold = {tag, now_s, 0};
+  } else if (fold.count < kMaxCount) {
+    ++fold.count;
+  }
+  return word->compare_exchange_weak(seen, fold.word(),
+                                     std::memory_order_relaxed);
+}
+
 }  // namespace
 
 }  // namespace ratelimit
@@ -74,30 +99,35 @@ using ratelimit::Fold;
 
 int rl_log_due(const rl_zone_t* zone, uint64_t key_id, const rl_time_t* now,
                uint32_t* folded) noexcept {
-  const auto now_s =
-      static_cast<uint32_t>(now->mono_ms / 1000) & ratelimit::kMaxSecond;
+  const uint32_t now_s = Fold::second_of(now);
   const uint32_t tag = (static_cast<uint32_t>(key_id) & 0xffffff) | 1;
   const auto set = static_cast<uint32_t>((key_id >> 32) *
                                          ratelimit::kFoldSets >> 32);
   std::atomic<uint64_t>* ways = ratelimit::header_of(zone)->folds[set];
   for (;;) {
-    ratelimit::Choice choice = ratelimit::choose(ways, tag, now_s);
+    const ratelimit::Choice choice = ratelimit::choose(ways, tag, now_s);
     if (choice.word == nullptr) {
       // More keys are refused in this second than there is room for: theirs
       // would be the lines that nobody can count.
       return 0;
     }
-    Fold fold = Fold::of(choice.seen);
-    const bool due = !choice.found || !fold.is_of(now_s);
-    *folded = choice.found && due ? fold.count : 0;
-    if (due) {
-      fold = {tag, now_s, 0};
-    } else if (fold.count < ratelimit::kMaxCount) {
-      ++fold.count;
-    }
-    if (choice.word->compare_exchange_weak(choice.seen, fold.word(),
-                                           std::memory_order_relaxed)) {
+    bool due;
+    if (ratelimit::fold_into(choice.word, choice.seen, choice.found, tag,
+                             now_s, &due, folded)) {
       return due;
     }
   }
+}
+
+int rl_complaint_due(const rl_policy_t* policy, rl_complaint_e what,
+                     const rl_time_t* now, uint32_t* folded) noexcept {
+  constexpr uint32_t kTag = 1;
+  std::atomic<uint64_t>* word = &ratelimit::row_of(policy)->complaints[what];
+  bool due;
+  uint64_t seen;
+  do {
+    seen = word->load(std::memory_order_relaxed);
+  } while (!ratelimit::fold_into(word, seen, seen != 0, kTag,
+                                 Fold::second_of(now), &due, folded));
+  return due;
 }

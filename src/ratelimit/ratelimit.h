@@ -33,6 +33,7 @@ extern "C" {
 #define RL_MAX_ZONE_LEN (256ull << 30)           /* of a zone's memory */
 #define RL_MAX_ITEMS 128u /* policies that decide one request */
 #define RL_MAX_PROCESSES 4096u /* that may own a lock at one time */
+#define RL_MAX_POLICIES 1024u  /* of a configuration */
 
 /* Bytes that are not terminated and not owned. */
 typedef struct {
@@ -498,7 +499,8 @@ int rl_counters_attach(void *memory) RL_NOEXCEPT;
 /*
  * rl_counters_renew begins a configuration.  rl_counters_find is the row of
  * a policy, for rl_policy_t's counters; one that counts already is found
- * again.  NULL: there is none, or where `make` is true, there is no room.
+ * again.  NULL: there is none, or where `make` is true, there are more than
+ * RL_MAX_POLICIES.
  * Those that are known must be found before any is made: a row that was not
  * found since renewal may be given to another policy.
  */
@@ -575,16 +577,37 @@ int rl_inspect(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
 int rl_reset(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
              const rl_time_t *now) RL_NOEXCEPT;
 
-/* ------------------------------------------------------------ refusal log */
+/* ------------------------------------------------------------ folded logs */
 
 /*
- * Folds repeats: true if a line is due for this key (none was written in this
- * second); then *folded is how many were swallowed since the last one.
+ * Folds repeats of a refusal: true if a line is due for this key (none was
+ * written in this second); then *folded is how many were swallowed since the
+ * last one.
  * Shared by all processes of the zone, bounded memory: where more keys than it
  * holds are refused within a second, the others get no line.
  */
 int rl_log_due(const rl_zone_t *zone, uint64_t key_id, const rl_time_t *now,
                uint32_t *folded) RL_NOEXCEPT;
+
+/*
+ * What is wrong with a policy rather than with a client.  rl_complaint_due is
+ * as rl_log_due, for each policy that has counters and each kind apart, so
+ * that none of them hides another, nor do refusals.
+ */
+typedef enum {
+  RL_BAD_QUOTA = 0, /* nonsense from a variable */
+  RL_BAD_SCALE,
+  RL_BAD_CAPACITY,
+  RL_BAD_COST,
+  RL_BAD_SETTLE,
+  RL_NO_PLACE,      /* rl_process_join found none: undecided */
+  RL_LOCKED,        /* RL_BUSY: undecided */
+  RL_UNCORRECTED,   /* RL_BUSY, of a refund or a final cost */
+  RL_COMPLAINTS
+} rl_complaint_e;
+
+int rl_complaint_due(const rl_policy_t *policy, rl_complaint_e what,
+                     const rl_time_t *now, uint32_t *folded) RL_NOEXCEPT;
 
 /* ------------------------------------------------------------ key sources */
 

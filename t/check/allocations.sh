@@ -14,17 +14,7 @@ fi
 
 load_dir allocations
 
-# The module as it was linked, with t/fault/alloc.c in front of nginx.
-build_faulty() {
-    local link wraps
-    cc -O1 -g -fPIC -Wall -Wextra -Werror -c t/fault/alloc.c -o "$dir/alloc.o" &&
-        link=$(cat "$BUILD/CMakeFiles/ngx_http_ratelimit_module.dir/link.txt") &&
-        wraps=$(sed -n 's/^WRAP(\(\w*\),.*/-Wl,--wrap=\1/p' t/fault/alloc.c) &&
-        (cd "$BUILD" && eval "${link/ -o ngx_http_ratelimit_module.so/ -o \
-            $dir/faulty.so} $dir/alloc.o" $wraps -Wl,--wrap=ngx_http_complex_value)
-}
-
-build_faulty || exit 1
+link_faulty alloc || exit 1
 head -c 16 /dev/zero > "$dir/fault"
 chmod 0666 "$dir/fault"
 

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
+#include "ratelimit/counters.h"
 #include "ratelimit/zone.h"
 
 namespace ratelimit {
@@ -79,6 +80,56 @@ TEST_F(Fold, AFloodOfKeysGivesABoundedNumberOfLinesAndNoKeyTwo) {
     EXPECT_GE(kRoom, lines.size());
     const std::set<uint64_t> keys(lines.begin(), lines.end());
     EXPECT_EQ(keys.size(), lines.size());
+  }
+}
+
+// Of two policies that count in memory of their own.
+class Complaints : public Fold {
+ protected:
+  Complaints() : memory_(rl_counters_size()) {
+    rl_counters_create(memory_.get());
+    rl_counters_renew(memory_.get());
+    for (Policy* policy : {&one_, &two_}) {
+      policy->get()->counters = rl_counters_find(
+          memory_.get(), policy->get()->name, str("zone"), 1);
+    }
+  }
+
+  int due_of(Policy* policy, rl_complaint_e what, uint64_t now_ms) {
+    const rl_time_t now = at(now_ms);
+    uint32_t folded = 0;
+    return rl_complaint_due(policy->get(), what, &now, &folded)
+               ? static_cast<int>(folded)
+               : -1;
+  }
+
+  SharedMemory memory_;
+  Policy one_{arena_.zone(), "one", 1, 60000};
+  Policy two_{arena_.zone(), "two", 1, 60000};
+};
+
+TEST_F(Complaints, AreFoldedByPolicyAndKind) {
+  for (Policy* policy : {&one_, &two_}) {
+    for (int what = 0; what < RL_COMPLAINTS; ++what) {
+      const auto kind = static_cast<rl_complaint_e>(what);
+      EXPECT_EQ(0, due_of(policy, kind, 10000)) << what;
+      EXPECT_EQ(-1, due_of(policy, kind, 10001)) << what;
+      EXPECT_EQ(-1, due_of(policy, kind, 10999)) << what;
+    }
+  }
+  EXPECT_EQ(2, due_of(&one_, RL_BAD_QUOTA, 11000));
+  EXPECT_EQ(-1, due_of(&one_, RL_BAD_QUOTA, 11001));
+  EXPECT_EQ(2, due_of(&one_, RL_BAD_COST, 20000));
+}
+
+TEST_F(Complaints, AreHeardInAFloodOfRefusals) {
+  std::mt19937_64 random(1);
+  for (uint64_t second = 10; second < 20; ++second) {
+    for (int i = 0; i < 5000; ++i) {
+      due(random(), second * 1000);
+    }
+    EXPECT_EQ(-1, due(random(), second * 1000)) << "there is no more room";
+    EXPECT_EQ(0, due_of(&one_, RL_NO_PLACE, second * 1000 + 1));
   }
 }
 

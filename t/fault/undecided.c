@@ -1,0 +1,70 @@
+/*
+ * Linked into the module in front of its core and of nginx (ld's --wrap): what
+ * keeps a worker from deciding, as the first byte of the file named by
+ * FAULT_FILE says: "p", it finds no place in the register; "l", a lock's owner
+ * does not move; "v", nginx fails to evaluate a variable.  The second byte
+ * counts how often a place was looked for in vain.
+ */
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ratelimit/ratelimit.h"
+
+static volatile unsigned char *control;
+
+/* While the module is loaded, before nginx clears its environment. */
+__attribute__((constructor)) static void map_control(void) {
+  const int fd = open(getenv("FAULT_FILE"), O_RDWR | O_CLOEXEC);
+
+  control = mmap(NULL, 2, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (control == MAP_FAILED) abort();
+  close(fd);
+}
+
+int __real_rl_process_join(rl_process_t *process, void *registry,
+                           rl_zone_t *const *zones, size_t n);
+int __wrap_rl_process_join(rl_process_t *process, void *registry,
+                           rl_zone_t *const *zones, size_t n);
+int __wrap_rl_process_join(rl_process_t *process, void *registry,
+                           rl_zone_t *const *zones, size_t n) {
+  if (control[0] != 'p') {
+    return __real_rl_process_join(process, registry, zones, n);
+  }
+  control[1]++;
+  return RL_ERROR;
+}
+
+rl_verdict_e __real_rl_decide(rl_process_t *process, rl_item_t *items,
+                              size_t n, const rl_time_t *now);
+rl_verdict_e __wrap_rl_decide(rl_process_t *process, rl_item_t *items,
+                              size_t n, const rl_time_t *now);
+rl_verdict_e __wrap_rl_decide(rl_process_t *process, rl_item_t *items,
+                              size_t n, const rl_time_t *now) {
+  return control[0] == 'l' ? RL_BUSY
+                             : __real_rl_decide(process, items, n, now);
+}
+
+rl_verdict_e __real_rl_decide_keys(rl_process_t *process, rl_item_t *items,
+                                   const rl_part_t *parts, size_t n,
+                                   const rl_time_t *now);
+rl_verdict_e __wrap_rl_decide_keys(rl_process_t *process, rl_item_t *items,
+                                   const rl_part_t *parts, size_t n,
+                                   const rl_time_t *now);
+rl_verdict_e __wrap_rl_decide_keys(rl_process_t *process, rl_item_t *items,
+                                   const rl_part_t *parts, size_t n,
+                                   const rl_time_t *now) {
+  return control[0] == 'l'
+             ? RL_BUSY
+             : __real_rl_decide_keys(process, items, parts, n, now);
+}
+
+void *__real_ngx_http_get_flushed_variable(void *request, uintptr_t index);
+void *__wrap_ngx_http_get_flushed_variable(void *request, uintptr_t index);
+void *__wrap_ngx_http_get_flushed_variable(void *request, uintptr_t index) {
+  return control[0] == 'v'
+             ? NULL
+             : __real_ngx_http_get_flushed_variable(request, index);
+}
