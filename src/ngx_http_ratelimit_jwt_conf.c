@@ -191,6 +191,8 @@ ngx_http_ratelimit_jwt_read(ngx_conf_t *cf, ngx_str_t *name,
     ngx_file_t       file;
     ngx_file_info_t  fi;
 
+    ngx_str_null(content);
+
     ngx_memzero(&file, sizeof(ngx_file_t));
 
     file.name = *name;
@@ -209,8 +211,6 @@ ngx_http_ratelimit_jwt_read(ngx_conf_t *cf, ngx_str_t *name,
                            &file.name);
         return NGX_CONF_ERROR;
     }
-
-    content->data = NULL;
 
     if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR
         || !ngx_is_file(&fi)
