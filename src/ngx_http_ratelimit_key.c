@@ -13,6 +13,8 @@
 static ngx_int_t ngx_http_ratelimit_key_first(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_uint_t *i,
     rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_lower(ngx_http_request_t *r,
+    rl_str_t *text);
 
 
 /* "tag:value" of the first source that yields a value, empty if none does */
@@ -76,13 +78,16 @@ ngx_http_ratelimit_value_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
         return NGX_ERROR;
     }
 
-    if (source && source->core.kind == RL_SOURCE_ARG
-        && rl_is_plain_arg(source->core.name))
-    {
-        value->plain_arg = source->core.name;
-    }
+    if (source && !value->key->cgi && !value->key->lower) {
 
-    value->bearer = source && source->core.kind == RL_SOURCE_BEARER;
+        if (source->core.kind == RL_SOURCE_ARG
+            && rl_is_plain_arg(source->core.name))
+        {
+            value->plain_arg = source->core.name;
+        }
+
+        value->bearer = (source->core.kind == RL_SOURCE_BEARER);
+    }
 
     for (i = 0; i < n; i++) {
         rl_hash_start(zone,
@@ -140,12 +145,34 @@ ngx_http_ratelimit_key_first(ngx_http_request_t *r,
 
     for (*i = 0; *i < key->sources.nelts; (*i)++) {
 
-        rc = ngx_http_ratelimit_key_value(r, &source[*i], scratch, out);
+        rc = key->cgi
+             ? ngx_http_ratelimit_cgi_value(r, &source[*i], scratch, out)
+             : ngx_http_ratelimit_key_value(r, &source[*i], scratch, out);
 
         if (rc != NGX_DECLINED) {
             break;
         }
     }
 
+    if (rc == NGX_OK && key->lower) {
+        return ngx_http_ratelimit_key_lower(r, out);
+    }
+
     return rc;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_lower(ngx_http_request_t *r, rl_str_t *text)
+{
+    u_char  *buf;
+
+    buf = ngx_pnalloc(r->pool, text->len);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    *text = rl_key_lower(*text, buf);
+
+    return NGX_OK;
 }

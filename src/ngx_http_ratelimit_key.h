@@ -23,7 +23,9 @@ typedef struct {
 
 struct ngx_http_ratelimit_key_s {
     ngx_array_t                  sources;    /* ngx_http_ratelimit_source_t */
-    ngx_uint_t                   untagged;   /* unsigned  untagged:1; */
+    unsigned                     untagged:1;
+    unsigned                     cgi:1;      /* "names=cgi" */
+    unsigned                     lower:1;
 };
 
 
@@ -78,6 +80,13 @@ ngx_http_ratelimit_value_part(ngx_http_request_t *r,
  */
 
 ngx_int_t ngx_http_ratelimit_key_value(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
+
+/* ngx_http_ratelimit_key_cgi.c */
+
+char *ngx_http_ratelimit_cgi_source(ngx_conf_t *cf,
+    ngx_http_ratelimit_source_t *source);
+ngx_int_t ngx_http_ratelimit_cgi_value(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
 
 

@@ -10,6 +10,10 @@
 #include "ngx_http_ratelimit_key.h"
 
 
+static char *ngx_http_ratelimit_key_sources(ngx_conf_t *cf,
+    ngx_http_ratelimit_key_t *key);
+static ngx_int_t ngx_http_ratelimit_key_flag(ngx_str_t *text,
+    const char *name);
 static char *ngx_http_ratelimit_key_chain(ngx_conf_t *cf,
     ngx_http_ratelimit_key_t *key, ngx_str_t *chain);
 static char *ngx_http_ratelimit_key_source(ngx_conf_t *cf,
@@ -25,7 +29,6 @@ ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char                      *rv;
     ngx_str_t                 *value, name;
-    ngx_uint_t                 i;
     ngx_http_variable_t       *var;
     ngx_http_ratelimit_key_t  *key;
 
@@ -51,27 +54,9 @@ ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (value[i].len == 8
-            && ngx_strncmp(value[i].data, "untagged", 8) == 0)
-        {
-            if (key->untagged) {
-                return ngx_http_ratelimit_duplicate(cf, &value[i]);
-            }
-
-            key->untagged = 1;
-            continue;
-        }
-
-        rv = ngx_http_ratelimit_key_chain(cf, key, &value[i]);
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-    }
-
-    if (key->sources.nelts == 0) {
-        return "needs a source";
+    rv = ngx_http_ratelimit_key_sources(cf, key);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     if (ngx_http_ratelimit_key_prefixes(cf, key) != NGX_OK) {
@@ -87,6 +72,82 @@ ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     var->data = (uintptr_t) key;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_key_sources(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key)
+{
+    char                         *rv;
+    ngx_str_t                    *value, text;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_source_t  *source;
+
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_http_ratelimit_key_flag(&value[i], "untagged")) {
+
+            if (key->untagged) {
+                return ngx_http_ratelimit_duplicate(cf, &value[i]);
+            }
+
+            key->untagged = 1;
+
+        } else if (ngx_http_ratelimit_key_flag(&value[i], "lower")) {
+
+            if (key->lower) {
+                return ngx_http_ratelimit_duplicate(cf, &value[i]);
+            }
+
+            key->lower = 1;
+
+        } else if (ngx_http_ratelimit_parameter(&value[i], "names=", &text)) {
+
+            if (key->cgi) {
+                return ngx_http_ratelimit_duplicate(cf, &value[i]);
+            }
+
+            if (!ngx_http_ratelimit_key_flag(&text, "cgi")) {
+                return ngx_http_ratelimit_invalid(cf, "names", &text,
+                                                  "must be \"cgi\"");
+            }
+
+            key->cgi = 1;
+
+        } else {
+
+            rv = ngx_http_ratelimit_key_chain(cf, key, &value[i]);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+        }
+    }
+
+    if (key->sources.nelts == 0) {
+        return "needs a source";
+    }
+
+    source = key->sources.elts;
+
+    for (i = 0; key->cgi && i < key->sources.nelts; i++) {
+
+        rv = ngx_http_ratelimit_cgi_source(cf, &source[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_flag(ngx_str_t *text, const char *name)
+{
+    return text->len == ngx_strlen(name)
+           && ngx_strncmp(text->data, name, text->len) == 0;
 }
 
 

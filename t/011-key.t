@@ -335,3 +335,73 @@ Authorization: Basic YWxpY2U6c2VjcmV0
 ["X-API-Key: gold", "X-API-Key: lead"]
 --- response_body eval
 ["paid\n", "free\n"]
+
+
+
+=== TEST 26: names=cgi takes names of arguments as PHP does
+--- http_config
+    ratelimit_key $client arg=api_key names=cgi;
+--- request eval
+[map { "GET /t?$_" }
+ 'api_key=a', '%20api.key=a', 'api[key=a', 'api%5Bkey=a', 'api+key=a', 'api_key%00x=a',
+ 'api_key[]=a', 'api_key=a&api.key=a', 'api_key=a+b', 'api_key=a&api.key=b', 'api_key=&api.key=b',
+ 'api-key=a', 'API_KEY=a', 'api_key']
+--- response_body eval
+[("[arg:a]\n") x 8, "[arg:a b]\n", ("[arg::]\n") x 2, ("[]\n") x 3]
+
+
+
+=== TEST 27: names=cgi takes names of cookies and fields as PHP does
+--- http_config
+    ratelimit_key $client cookie=my_sid header=X-API-Key names=cgi;
+    underscores_in_headers on;
+--- request eval
+[("GET /t") x 11]
+--- more_headers eval
+["Cookie: my_sid=a", "Cookie: x=y; my.sid=a", "Cookie: my[sid=\"a\"",
+ "Cookie: my_sid=a\nCookie: my.sid=a", "Cookie: my_sid=a; my.sid=b", "Cookie: my%5fsid=a",
+ "X-API-Key: a", "X_API_Key: a", "x-api_key: a\nX-API-KEY: a", "X-API-Key: a\nX_API_Key: b",
+ "X-API-Key:\nX_API_Key: b"]
+--- response_body eval
+[("[cookie:a]\n") x 4, "[cookie::]\n", "[]\n", ("[header:a]\n") x 3, ("[header::]\n") x 2]
+
+
+
+=== TEST 28: names=cgi leaves sources without a name as they are
+--- http_config
+    ratelimit_key $client bearer basic $http_x_user addr names=cgi untagged;
+--- request eval
+[("GET /t") x 4]
+--- more_headers eval
+["Authorization: Bearer a", "Authorization: Basic YWxpY2U6eA==", "X-User: u", ""]
+--- response_body eval
+["[a]\n", "[alice]\n", "[u]\n", "[127.0.0.1]\n"]
+
+
+
+=== TEST 29: lower makes one key of letters in any case
+--- http_config
+    ratelimit_key $client bearer|arg=api_key header=X-Name lower;
+--- request eval
+["GET /t", "GET /t", "GET /t?api_key=AB%43", "GET /t?api_key=ABC", "GET /t", "GET /t"]
+--- more_headers eval
+["Authorization: Bearer aBC-9", "Authorization: Bearer ABC-9", "", "", "X-Name: \xc3\x84 Z", ""]
+--- response_body eval
+[("[bearer:abc-9]\n") x 2, ("[bearer:abc]\n") x 2, "[header:\xc3\x84 z]\n", "[]\n"]
+
+
+
+=== TEST 30: names=cgi and lower count as they are shown
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client arg=api_key names=cgi lower;
+    ratelimit_policy one key=$client quota=1/1h;
+--- config
+    location /t { ratelimit one; empty_gif; }
+--- request eval
+[map { "GET /t?$_" }
+ 'api_key=Valid', 'api_key=VALID', 'api.key=valid', '+api[key=valid', 'api_key%00=vali%64',
+ 'api_key=valid&api_key=1', 'api_key=2&api.key=valid', 'api_key[]=3&api_key=valid',
+ 'api_key=other', 'x=1']
+--- error_code eval
+[200, 429, 429, 429, 429, 200, 429, 429, 200, 200]

@@ -382,3 +382,32 @@ path with a blank: refused by nginx
 line break in a field: refused by nginx
 method with a line: refused by nginx
 upper case: refused by nginx
+
+
+
+=== TEST 10: names=cgi: a credential under all names that PHP takes for its own
+--- http_config
+    ratelimit_key    $client arg=api_key header=X-API-Key cookie=my_sid names=cgi;
+    ratelimit_policy one key=$client quota=1/1h;
+    underscores_in_headers on;
+--- config
+    location /t { ratelimit one; empty_gif; }
+--- init
+my $ask = sub { main::statuses(main::get('GET /t' . shift() . ' HTTP/1.1', @_)) };
+RateLimit::publish('answers', CORE::join "\n",
+    'arg: ' . CORE::join(' ', map { $ask->("?$_") }
+        'api_key=mine', '%20api_key=mine', 'api.key=mine', 'api[key=mine', 'api_key%00x=mine', '+api%2Ekey=mine'),
+    'repeated: ' . CORE::join(' ', map { $ask->("?api_key=$_&%20api.key=mine&api_key=") } 1 .. 5),
+    'field: ' . CORE::join(' ', map { $ask->('', "$_: mine") } 'X-API-Key', 'X_API_Key', 'X-API_KEY'),
+    'fields: ' . CORE::join(' ', map { $ask->('', "X-API-Key: $_", 'X_API_Key: mine') } 1 .. 3),
+    'cookie: ' . CORE::join(' ', map { $ask->('', "Cookie: $_=mine") } 'my_sid', 'my.sid', 'my[sid', 'my sid'),
+    'cookies: ' . CORE::join(' ', map { $ask->('', "Cookie: my.sid=$_; my_sid=mine") } 1 .. 3));
+--- request
+GET /answers
+--- response_body chomp
+arg: 200 429 429 429 429 429
+repeated: 200 429 429 429 429
+field: 200 429 429
+fields: 200 429 429
+cookie: 200 429 429 429
+cookies: 200 429 429

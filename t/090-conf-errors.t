@@ -2307,3 +2307,51 @@ invalid value "on" in "ratelimit_on_error", it must be one of pass, refuse in
     location /t { limit_except GET { ratelimit_on_error refuse; } }
 --- error_log
 "ratelimit_on_error" directive is not allowed here in
+
+
+
+=== TEST 273: ratelimit_key, names= of another name
+--- http_config
+    ratelimit_key $client addr names=php;
+--- error_log
+invalid names "php" in "ratelimit_key", it must be "cgi" in
+
+
+
+=== TEST 274: ratelimit_key, names= with nothing behind it
+--- http_config
+    ratelimit_key $client addr names=;
+--- error_log
+invalid names "" in "ratelimit_key", it must be "cgi" in
+
+
+
+=== TEST 275: ratelimit_key, names= twice
+--- http_config
+    ratelimit_key $client addr names=cgi names=cgi;
+--- error_log
+duplicate parameter "names=cgi" in "ratelimit_key" in
+
+
+
+=== TEST 276: ratelimit_key, lower twice
+--- http_config
+    ratelimit_key $client addr lower lower;
+--- error_log
+duplicate parameter "lower" in "ratelimit_key" in
+
+
+
+=== TEST 277: ratelimit_key, lower alone
+--- http_config
+    ratelimit_key $client lower names=cgi;
+--- error_log
+"ratelimit_key" directive needs a source in
+
+
+
+=== TEST 278: ratelimit_key, a name that names=cgi leaves nothing of
+--- http_config
+    ratelimit_key $client names=cgi arg=[key];
+--- error_log
+invalid name "[key]" in "ratelimit_key", it must not be empty as "names=cgi" reads it in

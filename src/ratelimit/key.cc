@@ -13,23 +13,13 @@
 #include <string_view>
 
 #include "bytes.h"
+#include "key.h"
 #include "ratelimit.h"
 #include "simd.h"
 #include "text.h"
 
 namespace ratelimit {
 namespace {
-
-const Byte* find(const Byte* begin, const Byte* end, char c) {
-  if (begin == end) return nullptr;
-  return static_cast<const Byte*>(
-      std::memchr(begin, c, static_cast<std::size_t>(end - begin)));
-}
-
-const Byte* find_or_end(const Byte* begin, const Byte* end, char c) {
-  const Byte* const found = find(begin, end, c);
-  return found == nullptr ? end : found;
-}
 
 #ifdef RATELIMIT_SSE2
 // Bit i: `set` holds at[i].
@@ -97,16 +87,6 @@ bool equals_in_lower_case(const Byte* at, rl_str_t lower) {
     if (to_lower(at[i]) != lower.data[i]) return false;
   }
   return true;
-}
-
-rl_str_t trim(const Byte* begin, const Byte* end) {
-  while (begin != end && is_blank(*begin)) {
-    begin++;
-  }
-  while (begin != end && is_blank(end[-1])) {
-    end--;
-  }
-  return slice(begin, end);
 }
 
 int yield(rl_str_t value, rl_str_t* out) {
@@ -177,22 +157,6 @@ inline bool is_plain_bearer(rl_str_t field) {
   // A credential with no such byte is no token of RFC 6750, but a credential.
   if (begin == stop) return yield(text, out);
   return yield(slice(begin, stop), out);
-}
-
-// Decodes what may be an escape at *at and moves behind it; an escape that is
-// none is its own bytes, one by one.
-Byte take_decoded(const Byte** at, const Byte* end) {
-  const Byte* const c = *at;
-  if (*c == '%' && end - c > 2) {
-    const int high = hex_value(c[1]);
-    const int low = hex_value(c[2]);
-    if (high >= 0 && low >= 0) {
-      *at += 3;
-      return static_cast<Byte>(high << 4 | low);
-    }
-  }
-  (*at)++;
-  return *c;
 }
 
 // A text without "%" is its own decoding and is not copied.
@@ -335,6 +299,17 @@ int escaped_arg(rl_str_t query, rl_str_t name, Byte* buf, rl_str_t* out) {
 }
 
 }  // namespace
+
+rl_str_t cookie_value(const Byte* begin, const Byte* end, Byte* buf) {
+  rl_str_t value = trim(begin, end);
+  if (value.len > 1 && value.data[0] == '"' &&
+      value.data[value.len - 1] == '"') {
+    value = unquoted({value.len - 2, value.data + 1}, buf);
+  }
+  // PHP and Express decode a cookie's value, others keep it.
+  return percent_decoded(value, buf);
+}
+
 }  // namespace ratelimit
 
 using ratelimit::Byte;
@@ -434,14 +409,10 @@ int rl_key_cookie(rl_str_t cookie, rl_str_t name, unsigned char* buf,
       const rl_str_t found = ratelimit::trim(at, equal);
       if (found.len == name.len &&
           std::memcmp(found.data, name.data, name.len) == 0) {
-        rl_str_t value = ratelimit::trim(equal + 1, stop);
-        if (value.len > 1 && value.data[0] == '"' &&
-            value.data[value.len - 1] == '"') {
-          value = ratelimit::unquoted({value.len - 2, value.data + 1}, buf);
+        if (ratelimit::yield(ratelimit::cookie_value(equal + 1, stop, buf),
+                             out)) {
+          return 1;
         }
-        // PHP and Express decode a cookie's value, others keep it.
-        value = ratelimit::percent_decoded(value, buf);
-        if (ratelimit::yield(value, out)) return 1;
       }
     }
     at = stop == end ? end : stop + 1;

@@ -681,6 +681,35 @@ int rl_key_addr(const unsigned char *address, size_t len,
 int rl_key_written(rl_str_t text, const rl_source_t *source,
                    unsigned char *buf, rl_str_t *out) RL_NOEXCEPT;
 
+/*
+ * names=cgi: what PHP, and other back ends in the manner of CGI, take for a
+ * source's name, and all values of a request that have it.
+ *
+ * rl_cgi_source folds the name of a source as written, into buf, as long as
+ * that; returns NULL or what is allowed.  rl_cgi_is_field: whether a field has
+ * a folded name.  rl_cgi_field adds what one field says, rl_cgi_args what a
+ * query string does, empty ones too, to values that are zero at first; buf is
+ * as long as the input and must live as long as the values.  rl_cgi_value
+ * yields the one value of them, or ":" where there are two that differ.
+ */
+typedef struct {
+  rl_str_t value; /* the first */
+  int any;
+  int differ;
+} rl_values_t;
+
+const char *rl_cgi_source(rl_source_t *source,
+                          unsigned char *buf) RL_NOEXCEPT;
+int rl_cgi_is_field(rl_str_t field, rl_str_t name) RL_NOEXCEPT;
+void rl_cgi_field(const rl_source_t *source, rl_str_t field,
+                  unsigned char *buf, rl_values_t *values) RL_NOEXCEPT;
+void rl_cgi_args(rl_str_t query, rl_str_t name, unsigned char *buf,
+                 rl_values_t *values) RL_NOEXCEPT;
+int rl_cgi_value(const rl_values_t *values, rl_str_t *out) RL_NOEXCEPT;
+
+/* ASCII letters in lower case, into buf, as long as text. */
+rl_str_t rl_key_lower(rl_str_t text, unsigned char *buf) RL_NOEXCEPT;
+
 /* -------------------------------------------------------- JSON Web Tokens */
 
 #define RL_JWT_MAX_TOKEN_LEN 16384  /* a longer one does not verify; twice the

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../unit/cgi_model.h"
 #include "ratelimit/ratelimit.h"
 
 namespace {
@@ -72,6 +73,39 @@ Value cookie(const std::string& input, const std::string& name) {
   });
 }
 
+// Of names=cgi; a name that folds to nothing is none that can be configured.
+void cgi(const std::string& input, const std::string& name) {
+  std::vector<unsigned char> folded(name.size());
+  rl_source_t source;
+  std::memset(&source, 0, sizeof(source));
+  source.kind = RL_SOURCE_ARG;
+  source.name = str(name);
+  const std::string variable = cgi_model::variable(name);
+  require((rl_cgi_source(&source, folded.data()) == nullptr) ==
+          !variable.empty());
+  if (variable.empty()) return;
+  const auto read = [&](bool args) {
+    return run(input, [&](rl_str_t in, unsigned char* buf, rl_str_t* out) {
+      rl_values_t values;
+      std::memset(&values, 0, sizeof(values));
+      if (args) {
+        rl_cgi_args(in, source.name, buf, &values);
+      } else {
+        source.kind = RL_SOURCE_COOKIE;
+        rl_cgi_field(&source, in, buf, &values);
+      }
+      require(values.any != 0 || values.differ == 0);
+      return rl_cgi_value(&values, out);
+    });
+  };
+  const std::string key = cgi_model::key_of(cgi_model::args(input, variable));
+  require(read(true) == Value{!key.empty(), key});
+  // Of a cookie's value the model knows only whether there is one.
+  const std::vector<std::string> cookies =
+      cgi_model::cookies(input, variable);
+  require(!read(false).found || !cookies.empty());
+}
+
 // Every byte as an escape.
 std::string escaped(const std::string& text) {
   static const char hex[] = "0123456789aBcDeF";
@@ -114,6 +148,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   }
   cookie(text, name);
   cookie(text, "k");
+  cgi(text, name);
+  cgi(text, "a_b");
 
   if (size >= 18) {
     rl_source_t source;
