@@ -229,7 +229,8 @@ ngx_http_ratelimit_fail(ngx_http_request_t *r,
     process = ngx_http_ratelimit_process(rmcf);
 
     if (process) {
-        ngx_http_ratelimit_return_charges(record, process, record->nitems);
+        ngx_http_ratelimit_return_charges(r, record, process,
+                                          record->nitems);
     }
 
     record->conf = rlcf;
