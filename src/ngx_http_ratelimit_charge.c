@@ -217,7 +217,7 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    allowed = rl_parse_units(ngx_http_ratelimit_str(&value), &units);
+    allowed = rl_read_units(ngx_http_ratelimit_str(&value), &units);
     if (allowed) {
         ngx_http_ratelimit_log_invalid(r, ngx_http_ratelimit_item_policy(item),
                                        RL_BAD_SETTLE, &value, allowed,

@@ -86,9 +86,9 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        allowed = rl_parse_quota(ngx_http_ratelimit_str(&value),
-                                 policy->core.algorithm == RL_CALENDAR,
-                                 &item->quota);
+        allowed = rl_read_quota(ngx_http_ratelimit_str(&value),
+                                policy->core.algorithm == RL_CALENDAR,
+                                &item->quota);
         if (allowed) {
             return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_QUOTA,
                                                    &value, allowed);
@@ -111,7 +111,7 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        allowed = rl_parse_scale(ngx_http_ratelimit_str(&value), &scales[i]);
+        allowed = rl_read_scale(ngx_http_ratelimit_str(&value), &scales[i]);
         if (allowed) {
             return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_SCALE,
                                                    &value, allowed);
@@ -139,7 +139,12 @@ ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    allowed = ngx_http_ratelimit_parse_capacity(&value, &item->capacity_units);
+    allowed = rl_read_units(ngx_http_ratelimit_str(&value),
+                            &item->capacity_units);
+    if (allowed || item->capacity_units == 0) {
+        allowed = NGX_HTTP_RATELIMIT_CAPACITY;
+    }
+
     if (allowed) {
         return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_CAPACITY,
                                                &value, allowed);
@@ -318,8 +323,7 @@ ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    allowed = rl_parse_units(ngx_http_ratelimit_str(&value),
-                             &item->cost_units);
+    allowed = rl_read_units(ngx_http_ratelimit_str(&value), &item->cost_units);
     if (allowed) {
         item->cost_units = 1;
         ngx_http_ratelimit_log_invalid(r, entry->policy, RL_BAD_COST, &value,

@@ -479,7 +479,7 @@ ngx_http_ratelimit_parse_capacity(ngx_str_t *text, uint32_t *units)
     if (rl_parse_units(ngx_http_ratelimit_str(text), units) != NULL
         || *units == 0)
     {
-        return "must be an integer of 1 to 999999999";
+        return NGX_HTTP_RATELIMIT_CAPACITY;
     }
 
     return NULL;

@@ -165,7 +165,7 @@ ratelimit: policy "token" has invalid quota "nonsense", it must be
 
 
 
-=== TEST 9: nonsense from variables that is out of bounds
+=== TEST 9: nonsense from variables; units out of bounds are the maximum
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=$arg_q;
@@ -176,11 +176,11 @@ ratelimit: policy "token" has invalid quota "nonsense", it must be
         empty_gif;
     }
 --- request eval
-["GET /t?k=a&q=1000000000/1s", "GET /t?k=a&q=1/367d", "GET /t?k=a&q=1/0s", "GET /t?k=a&q=-1/1s",
- "GET /t?k=a&q=1.5/1s", "GET /t?k=a&q=1/1s1", "GET /t?k=a&q=1/1M", "GET /t?k=a&q=99999999999999999999/1s",
- "GET /t?k=a&q=999999999/366d"]
+["GET /t?k=a&q=1/367d", "GET /t?k=a&q=1/0s", "GET /t?k=a&q=-1/1s",
+ "GET /t?k=a&q=1.5/1s", "GET /t?k=a&q=1/1s1", "GET /t?k=a&q=1/1M", "GET /t?k=a&q=1e9/1s",
+ "GET /t?k=a&q=999999999/366d", "GET /t?k=a&q=1000000000/1s", "GET /t?k=a&q=99999999999999999999/1s"]
 --- response_headers eval
-[("X-Status: ERROR") x 8, "X-Status: PASSED"]
+[("X-Status: ERROR") x 7, ("X-Status: PASSED") x 3]
 
 
 

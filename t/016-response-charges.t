@@ -767,3 +767,20 @@ qr/ratelimit: policy "units" has invalid settle "-, 0\.\d{3}".*; the reserved co
     location /t { ratelimit units cost=0 settle=$upstream_http_x_cost; empty_gif; }
 --- error_log eval
 qr/\[warn\].*"cost=0" reserves nothing for "settle=": requests are admitted whatever is left, and free when the client goes away; reserve an estimate in .*nginx.conf:\d+/
+
+
+
+=== TEST 38: a settle= beyond the maximum is the maximum, a decimal is rounded up
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy units key=$arg_k quota=100/1h;
+--- config
+    location /t { ratelimit units cost=5 settle=$upstream_http_x_cost; ratelimit_headers x-ratelimit; proxy_pass http://backend; }
+--- backend
+    location / { add_header X-Cost $arg_c; return 200; }
+--- request eval
+["GET /t?k=a&c=0.123", "GET /t?k=a&c=12.5", "GET /t?k=a&c=4294967297", "GET /t?k=a&c=1"]
+--- response_headers eval
+["X-RateLimit-Remaining: 99", "X-RateLimit-Remaining: 86", "X-RateLimit-Remaining: 0", "X-RateLimit-Remaining: 0"]
+--- error_code eval
+[(200) x 3, 429]

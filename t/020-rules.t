@@ -187,7 +187,7 @@ GET /t?k=a
         empty_gif;
     }
 --- request eval
-["GET /t?k=a", "GET /t?k=a&c=", "GET /t?k=a&c=-5", "GET /t?k=a&c=many", "GET /t?k=a&c=1.5", "GET /t?k=a&c=1000000000", "GET /t?k=a&c=2"]
+["GET /t?k=a", "GET /t?k=a&c=", "GET /t?k=a&c=-5", "GET /t?k=a&c=many", "GET /t?k=a&c=1e9", "GET /t?k=a&c=0x10", "GET /t?k=a&c=1.5"]
 --- response_headers eval
 ["X-RateLimit-Remaining: 9", "X-RateLimit-Remaining: 8", "X-RateLimit-Remaining: 7", "X-RateLimit-Remaining: 6",
  "X-RateLimit-Remaining: 5", "X-RateLimit-Remaining: 4", "X-RateLimit-Remaining: 2"]
@@ -480,3 +480,38 @@ X-Status: []
  "X-RateLimit-Remaining: 2"]
 --- error_code eval
 [(200) x 3]
+
+
+
+=== TEST 28: a cost beyond the maximum is the maximum, a decimal is rounded up
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy bytes key=$arg_k quota=10/1h;
+--- config
+    location /t {
+        ratelimit bytes cost=$arg_c;
+        ratelimit_headers x-ratelimit;
+        empty_gif;
+    }
+--- request eval
+["GET /t?k=a&c=1000000000", "GET /t?k=a&c=5000000000", "GET /t?k=a&c=" . "9" x 300, "GET /t?k=a&c=0.123",
+ "GET /t?k=a&c=007.0", "GET /t?k=a&c=1.01"]
+--- response_headers eval
+[("X-RateLimit-Remaining: 10") x 3, "X-RateLimit-Remaining: 9", "X-RateLimit-Remaining: 2", "X-RateLimit-Remaining: 0"]
+--- error_code eval
+[(429) x 3, (200) x 3]
+--- no_error_log
+[error]
+
+
+
+=== TEST 29: a constant beyond the maximum is an error all the same
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy bytes key=$arg_k quota=10/1h;
+--- config
+    location /t { ratelimit bytes cost=5000000000; empty_gif; }
+--- must_die
+--- error_log
+[emerg]
+invalid cost "5000000000" in "ratelimit", it must be an integer of 0 to 999999999 in

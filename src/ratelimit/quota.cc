@@ -97,6 +97,17 @@ WindowError take_window(Reader in, bool months, rl_quota_t* out) {
   return WindowError::kInvalid;
 }
 
+// Who a number comes from.  A configuration's constant beyond a bound is a
+// mistake to be told.  A variable's is a number all the same, and the greatest
+// that there is: taken for none, it would switch a limit off.
+enum class Origin { kConstant, kVariable };
+
+bool take_number(Reader* in, std::uint64_t max, Origin origin,
+                 std::uint64_t* out) {
+  return origin == Origin::kConstant ? in->take_number(max, out)
+                                     : in->take_at_most(max, out);
+}
+
 // Thousandths of a percent; 100 % is 100000.
 constexpr std::uint32_t kScaleOne = 100000;
 constexpr std::uint32_t kScaleMaxPercent = 10000;
@@ -133,9 +144,76 @@ std::uint32_t scale_exactly(std::uint32_t units, const std::uint32_t* scales,
   return limbs[0] == 0 ? 1 : limbs[0];
 }
 
+// The digits behind a point, as thousandths.  Of a variable's, the result of a
+// division perhaps, those behind the third are dropped, but nothing becomes 0.
+bool take_thousandths(Reader* in, Origin origin, std::uint64_t* value) {
+  const unsigned char* const start = in->at;
+  std::uint64_t worth = 100;
+  bool rest = false;
+  for (; !in->done() && is_digit(*in->at); in->at++) {
+    if (worth == 0 && origin == Origin::kConstant) return false;
+    *value += worth * static_cast<std::uint64_t>(*in->at - '0');
+    rest = rest || *in->at != '0';
+    worth /= 10;
+  }
+  if (*value == 0 && rest) *value = 1;
+  return in->at != start;
+}
+
+const char* parse_scale(rl_str_t text, Origin origin, std::uint32_t* out) {
+  constexpr std::uint64_t kMost = kScaleMaxPercent * std::uint64_t{1000};
+  if (text.len == 0) {
+    *out = kScaleOne;
+    return nullptr;
+  }
+  Reader in(text);
+  std::uint64_t value = 0;
+  if (!take_number(&in, kScaleMaxPercent, origin, &value)) {
+    return kScalePhrase;
+  }
+  value *= 1000;
+  if (in.take('.') && !take_thousandths(&in, origin, &value)) {
+    return kScalePhrase;
+  }
+  if (value > kMost && origin == Origin::kVariable) value = kMost;
+  if (!in.take('%') || !in.done() || value > kMost) {
+    return kScalePhrase;
+  }
+  *out = static_cast<std::uint32_t>(value);
+  return nullptr;
+}
+
+const char* parse_quota(rl_str_t text, bool months, Origin origin,
+                        rl_quota_t* out) {
+  if (text.len == 0 || equals(text, "unlimited")) {
+    *out = rl_quota_t{};
+    out->unlimited = 1;
+    return nullptr;
+  }
+  const char* const phrase = months ? kQuotaOrMonthPhrase : kQuotaPhrase;
+  Reader in(text);
+  std::uint64_t units = 0;
+  if (!take_number(&in, RL_MAX_UNITS, origin, &units) || !in.take('/')) {
+    return phrase;
+  }
+  rl_quota_t quota{};
+  switch (take_window(in, months, &quota)) {
+    case WindowError::kNone:
+      break;
+    case WindowError::kMonths:
+      return kMonthPhrase;
+    case WindowError::kInvalid:
+      return phrase;
+  }
+  quota.units = static_cast<std::uint32_t>(units);
+  *out = quota;
+  return nullptr;
+}
+
 }  // namespace
 }  // namespace ratelimit
 
+using ratelimit::Origin;
 using ratelimit::Reader;
 using ratelimit::WindowError;
 
@@ -154,28 +232,12 @@ const char* rl_parse_window(rl_str_t text, int months,
 
 const char* rl_parse_quota(rl_str_t text, int months,
                            rl_quota_t* out) noexcept {
-  if (text.len == 0 || ratelimit::equals(text, "unlimited")) {
-    *out = rl_quota_t{};
-    out->unlimited = 1;
-    return nullptr;
-  }
-  const char* const phrase =
-      months ? ratelimit::kQuotaOrMonthPhrase : ratelimit::kQuotaPhrase;
-  Reader in(text);
-  std::uint64_t units = 0;
-  if (!in.take_number(RL_MAX_UNITS, &units) || !in.take('/')) return phrase;
-  rl_quota_t quota{};
-  switch (ratelimit::take_window(in, months != 0, &quota)) {
-    case WindowError::kNone:
-      break;
-    case WindowError::kMonths:
-      return ratelimit::kMonthPhrase;
-    case WindowError::kInvalid:
-      return phrase;
-  }
-  quota.units = static_cast<std::uint32_t>(units);
-  *out = quota;
-  return nullptr;
+  return ratelimit::parse_quota(text, months != 0, Origin::kConstant, out);
+}
+
+const char* rl_read_quota(rl_str_t text, int months,
+                          rl_quota_t* out) noexcept {
+  return ratelimit::parse_quota(text, months != 0, Origin::kVariable, out);
 }
 
 const char* rl_parse_units(rl_str_t text, std::uint32_t* out) noexcept {
@@ -188,33 +250,30 @@ const char* rl_parse_units(rl_str_t text, std::uint32_t* out) noexcept {
   return nullptr;
 }
 
-const char* rl_parse_scale(rl_str_t text, std::uint32_t* out) noexcept {
-  if (text.len == 0) {
-    *out = ratelimit::kScaleOne;
-    return nullptr;
-  }
+const char* rl_read_units(rl_str_t text, std::uint32_t* out) noexcept {
   Reader in(text);
-  std::uint64_t value = 0;
-  if (!in.take_number(ratelimit::kScaleMaxPercent, &value)) {
-    return ratelimit::kScalePhrase;
-  }
-  value *= 1000;
+  std::uint64_t units = 0;
+  if (!in.take_at_most(RL_MAX_UNITS, &units)) return ratelimit::kUnitsPhrase;
   if (in.take('.')) {
     const unsigned char* const start = in.at;
-    std::uint64_t worth = 100;
+    bool rest = false;
     for (; !in.done() && ratelimit::is_digit(*in.at); in.at++) {
-      if (worth == 0) return ratelimit::kScalePhrase;
-      value += worth * static_cast<std::uint64_t>(*in.at - '0');
-      worth /= 10;
+      rest = rest || *in.at != '0';
     }
-    if (in.at == start) return ratelimit::kScalePhrase;
+    if (in.at == start) return ratelimit::kUnitsPhrase;
+    if (rest && units < RL_MAX_UNITS) units++;
   }
-  if (!in.take('%') || !in.done() ||
-      value > ratelimit::kScaleMaxPercent * std::uint64_t{1000}) {
-    return ratelimit::kScalePhrase;
-  }
-  *out = static_cast<std::uint32_t>(value);
+  if (!in.done()) return ratelimit::kUnitsPhrase;
+  *out = static_cast<std::uint32_t>(units);
   return nullptr;
+}
+
+const char* rl_parse_scale(rl_str_t text, std::uint32_t* out) noexcept {
+  return ratelimit::parse_scale(text, Origin::kConstant, out);
+}
+
+const char* rl_read_scale(rl_str_t text, std::uint32_t* out) noexcept {
+  return ratelimit::parse_scale(text, Origin::kVariable, out);
 }
 
 std::uint32_t rl_scale_units(std::uint32_t units, const std::uint32_t* scales,

@@ -84,6 +84,10 @@ typedef struct {
  * rl_parse_scale: "50%", "12.5%" (up to three decimals), "" is 100 %; at most
  * 10000 %; out is in thousandths of a percent, 100000 being 100 %.
  * rl_parse_units: a decimal integer of 0 to RL_MAX_UNITS.
+ * rl_read_quota, rl_read_scale, rl_read_units: the same of what a variable
+ * yields.  Units, and a scale, beyond their maximum are the maximum, however
+ * many digits they have.  Units may have decimals ("0.123") and are rounded up;
+ * a scale's decimals behind the third are dropped, but it does not become 0.
  * rl_parse_algorithm: one of the four names.
  * rl_parse_tz: "Z", "+09:00", "-03:30" as milliseconds east of UTC.
  */
@@ -93,6 +97,10 @@ const char *rl_parse_window(rl_str_t text, int months,
                             rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_parse_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_parse_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_read_quota(rl_str_t text, int months,
+                          rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_read_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_read_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_parse_algorithm(rl_str_t text, rl_algorithm_e *out) RL_NOEXCEPT;
 const char *rl_parse_tz(rl_str_t text, int32_t *out_ms) RL_NOEXCEPT;
 const char *rl_algorithm_name(rl_algorithm_e algorithm) RL_NOEXCEPT;

@@ -73,6 +73,9 @@ struct Reader {
   // Decimal digits up to a value of max (at most 2^60), leading zeros allowed
   // as in nginx's own numbers; false without a digit or beyond max.
   bool take_number(std::uint64_t max, std::uint64_t* out);
+
+  // The same of however many digits; beyond max it is max.
+  bool take_at_most(std::uint64_t max, std::uint64_t* out);
 };
 
 struct TwoDigits {

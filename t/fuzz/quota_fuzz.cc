@@ -42,6 +42,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     require(number <= RL_MAX_UNITS);
   }
   number = 7;
+  if (rl_read_units(text, &number) == nullptr) {
+    require(number <= RL_MAX_UNITS);
+  }
+  number = 7;
+  if (rl_read_scale(text, &number) == nullptr) {
+    require(number <= 10000000);
+  }
+  number = 7;
   if (rl_parse_scale(text, &number) == nullptr) {
     require(number <= 10000000);
   }

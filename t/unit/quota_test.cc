@@ -226,6 +226,74 @@ TEST(Units, ValidAndInvalid) {
   }
 }
 
+TEST(Units, AVariablesAreTheMaximumBeyondItAndRoundedUp) {
+  const struct {
+    std::string text;
+    std::uint32_t units;
+  } cases[] = {{"0", 0},
+               {"007", 7},
+               {"999999999", RL_MAX_UNITS},
+               {"1000000000", RL_MAX_UNITS},
+               {"18446744073709551617", RL_MAX_UNITS},
+               {std::string(400, '9'), RL_MAX_UNITS},
+               {std::string(400, '0') + "12", 12},
+               {"0.123", 1},
+               {"12.5", 13},
+               {"12.000", 12},
+               {"0.0", 0},
+               {"999999999.1", RL_MAX_UNITS},
+               {"3." + std::string(400, '0') + "1", 4}};
+  for (const auto& c : cases) {
+    std::uint32_t units = 77;
+    EXPECT_EQ(rl_read_units(Exact(c.text), &units), nullptr) << c.text;
+    EXPECT_EQ(units, c.units) << c.text;
+  }
+  for (const std::string& text :
+       {std::string(""), std::string("+1"), std::string("-1"),
+        std::string("1 "), std::string(" 1"), std::string("1e9"),
+        std::string("0x10"), std::string("1."), std::string(".5"),
+        std::string("1.5.5"), std::string("1,5"), std::string("1\0", 2),
+        std::string("9999999999x"), std::string("\xd9\xa1")}) {
+    std::uint32_t units = 77;
+    EXPECT_NE(rl_read_units(Exact(text), &units), nullptr) << text;
+    EXPECT_EQ(units, 77u);
+  }
+}
+
+TEST(Quota, AVariablesUnitsAreTheMaximumBeyondIt) {
+  rl_quota_t quota{};
+  for (const std::string& units :
+       {std::string("1000000000"), std::string(400, '9')}) {
+    const std::string text = units + "/60s";
+    EXPECT_NE(rl_parse_quota(str(text), 0, &quota), nullptr);
+    EXPECT_EQ(rl_read_quota(str(text), 0, &quota), nullptr);
+    EXPECT_EQ(quota.units, RL_MAX_UNITS);
+    EXPECT_EQ(quota.window_ms, 60000u);
+  }
+  for (const char* text : {"1/367d", "1/0s", "-1/1s", "1.5/1s", "1/1M"}) {
+    EXPECT_NE(rl_read_quota(str(text), 0, &quota), nullptr) << text;
+  }
+}
+
+TEST(Scale, AVariablesMayHaveMoreDigits) {
+  const struct {
+    const char* text;
+    std::uint32_t value;
+  } cases[] = {{"50%", 50000},          {"10001%", 10000000},
+               {"10000.5%", 10000000},  {"99999999999999999999%", 10000000},
+               {"33.33333333%", 33333}, {"0.0000001%", 1},
+               {"0.0000%", 0},          {"", 100000}};
+  for (const auto& c : cases) {
+    std::uint32_t value = 7;
+    EXPECT_EQ(rl_read_scale(str(c.text), &value), nullptr) << c.text;
+    EXPECT_EQ(value, c.value) << c.text;
+  }
+  std::uint32_t value = 7;
+  for (const char* text : {"-1%", "50", "1.%", "1e2%", "%"}) {
+    EXPECT_NE(rl_read_scale(str(text), &value), nullptr) << text;
+  }
+}
+
 TEST(Scale, ValidAndInvalid) {
   const struct {
     const char* text;
