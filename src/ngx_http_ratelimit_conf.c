@@ -285,6 +285,7 @@ ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
         != NGX_OK
         || ngx_array_init(&rmcf->partitions, cf->pool, 4, sizeof(void *))
            != NGX_OK
+        || ngx_array_init(&rmcf->keys, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&rmcf->policies, cf->pool, 4, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->dialects, cf->pool, 2, sizeof(void *))
@@ -374,6 +375,7 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
     if (ngx_http_ratelimit_init_policies(cf) != NGX_OK
         || ngx_http_ratelimit_init_quick(cf) != NGX_OK
         || ngx_http_ratelimit_check_variables(cf) != NGX_OK
+        || ngx_http_ratelimit_check_cycles(cf) != NGX_OK
         || ngx_http_ratelimit_init_headers(cf) != NGX_OK
         || ngx_http_ratelimit_init_jwt(cf) != NGX_OK
         || ngx_http_ratelimit_init_filter(cf) != NGX_OK

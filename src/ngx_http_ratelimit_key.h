@@ -23,9 +23,13 @@ typedef struct {
 
 struct ngx_http_ratelimit_key_s {
     ngx_array_t                  sources;    /* ngx_http_ratelimit_source_t */
+    ngx_str_t                    name;       /* of the variable */
+    u_char                      *file;
+    ngx_uint_t                   line;
     unsigned                     untagged:1;
     unsigned                     cgi:1;      /* "names=cgi" */
     unsigned                     lower:1;
+    unsigned                     visit:2;    /* of the search for cycles */
 };
 
 

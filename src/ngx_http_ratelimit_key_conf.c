@@ -27,10 +27,11 @@ static ngx_int_t ngx_http_ratelimit_key_prefixes(ngx_conf_t *cf,
 char *
 ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char                      *rv;
-    ngx_str_t                 *value, name;
-    ngx_http_variable_t       *var;
-    ngx_http_ratelimit_key_t  *key;
+    char                            *rv;
+    ngx_str_t                       *value, name;
+    ngx_http_variable_t             *var;
+    ngx_http_ratelimit_key_t        *key, **pp;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
 
     value = cf->args->elts;
 
@@ -70,6 +71,19 @@ ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     var->get_handler = ngx_http_ratelimit_key_variable;
     var->data = (uintptr_t) key;
+
+    key->name = name;
+    key->file = cf->conf_file->file.name.data;
+    key->line = cf->conf_file->line;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    pp = ngx_array_push(&rmcf->keys);
+    if (pp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *pp = key;
 
     return NGX_CONF_OK;
 }
@@ -297,11 +311,31 @@ ngx_http_ratelimit_key_variable(ngx_http_request_t *r,
 }
 
 
-/* the key behind a variable, or NULL */
+/* the key that defines the variable, or NULL */
 
 ngx_http_ratelimit_key_t *
-ngx_http_ratelimit_key_of(ngx_http_variable_t *variable)
+ngx_http_ratelimit_find_key(ngx_conf_t *cf, ngx_str_t *variable)
 {
-    return (variable->get_handler == ngx_http_ratelimit_key_variable)
-           ? (ngx_http_ratelimit_key_t *) variable->data : NULL;
+    ngx_uint_t                  i;
+    ngx_hash_key_t             *key;
+    ngx_http_variable_t        *v;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    key = cmcf->variables_keys->keys.elts;
+
+    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
+        v = key[i].value;
+
+        if (key[i].key.len == variable->len
+            && ngx_strncasecmp(key[i].key.data, variable->data, variable->len)
+               == 0)
+        {
+            return (v->get_handler == ngx_http_ratelimit_key_variable)
+                   ? (ngx_http_ratelimit_key_t *) v->data : NULL;
+        }
+    }
+
+    return NULL;
 }

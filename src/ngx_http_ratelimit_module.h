@@ -107,6 +107,7 @@ typedef struct {
     ngx_uint_t                   line;       /* undefined of the first use */
     ngx_str_t                    user;       /* the directive that used it */
     unsigned                     defined:1;
+    unsigned                     visit:2;    /* of the search for cycles */
     unsigned                     keep:1;     /* its charges, when a later
                                                 phase refuses */
     unsigned                     constant:1; /* item.quota is the quota */
@@ -187,6 +188,8 @@ typedef struct ngx_http_ratelimit_api_s  ngx_http_ratelimit_api_t;
 typedef struct {
     ngx_array_t                  zones;      /* ngx_shm_zone_t * */
     ngx_array_t                  partitions; /* ngx_http_ratelimit_partition_t
+                                                pointers */
+    ngx_array_t                  keys;       /* ngx_http_ratelimit_key_t
                                                 pointers */
     ngx_array_t                  policies;   /* ngx_http_ratelimit_policy_t
                                                 pointers */
@@ -452,8 +455,8 @@ ngx_int_t ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
 /* ngx_http_ratelimit_key_conf.c */
 
 char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-ngx_http_ratelimit_key_t *ngx_http_ratelimit_key_of(
-    ngx_http_variable_t *variable);
+ngx_http_ratelimit_key_t *ngx_http_ratelimit_find_key(ngx_conf_t *cf,
+    ngx_str_t *variable);
 
 /* ngx_http_ratelimit_key.c */
 
@@ -567,6 +570,12 @@ ngx_int_t ngx_http_ratelimit_jwt_value(ngx_http_request_t *r, ngx_int_t claim,
 
 ngx_int_t ngx_http_ratelimit_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_ratelimit_check_variables(ngx_conf_t *cf);
+ngx_http_ratelimit_policy_t *ngx_http_ratelimit_policy_of(ngx_conf_t *cf,
+    ngx_str_t *variable);
+
+/* ngx_http_ratelimit_cycle.c */
+
+ngx_int_t ngx_http_ratelimit_check_cycles(ngx_conf_t *cf);
 
 /* ngx_http_ratelimit_response.c */
 

@@ -137,7 +137,7 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* what reserves nothing admits any number at once, and costs nothing aborted */
+/* what reserves nothing admits any number at once, and is free if aborted */
 
 static void
 ngx_http_ratelimit_warn_free(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule)

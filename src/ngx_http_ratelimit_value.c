@@ -96,27 +96,8 @@ void
 ngx_http_ratelimit_bind_value(ngx_conf_t *cf,
     ngx_http_ratelimit_value_t *value)
 {
-    ngx_uint_t                  i;
-    ngx_hash_key_t             *key;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    if (value->name.len == 0) {
-        return;
-    }
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    key = cmcf->variables_keys->keys.elts;
-
-    for (i = 0; i < cmcf->variables_keys->keys.nelts; i++) {
-        if (key[i].key.len == value->name.len
-            && ngx_strncasecmp(key[i].key.data, value->name.data,
-                               value->name.len)
-               == 0)
-        {
-            value->key = ngx_http_ratelimit_key_of(key[i].value);
-            return;
-        }
+    if (value->name.len) {
+        value->key = ngx_http_ratelimit_find_key(cf, &value->name);
     }
 }
 

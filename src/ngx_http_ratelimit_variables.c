@@ -2,21 +2,13 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * $ratelimit_*: what was decided, or, before any decision, what a client's
- * standing is; each with _NAME for one policy.
+ * $ratelimit_*: a client's standing and a request's status as text; each with
+ * _NAME for one policy.
  */
 
 
 #include "ngx_http_ratelimit_module.h"
-
-
-/* who speaks, as it was decided or as it was found by looking */
-
-typedef struct {
-    rl_item_t                   *item;       /* NULL: none */
-    rl_time_t                    time;
-    uint64_t                     retry_after_ms; /* 0: not refused */
-} ngx_http_ratelimit_standing_t;
+#include "ngx_http_ratelimit_standing.h"
 
 
 typedef u_char *(*ngx_http_ratelimit_variable_pt)(u_char *p,
@@ -47,16 +39,6 @@ static ngx_http_ratelimit_variable_t *ngx_http_ratelimit_split_name(
     ngx_str_t *full, ngx_str_t *policy);
 static ngx_int_t ngx_http_ratelimit_status_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, ngx_http_ratelimit_policy_t *policy);
-static ngx_int_t ngx_http_ratelimit_stand(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy,
-    ngx_http_ratelimit_standing_t *standing);
-static ngx_int_t ngx_http_ratelimit_look(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy,
-    ngx_http_ratelimit_standing_t *standing);
-static ngx_int_t ngx_http_ratelimit_look_here(ngx_http_request_t *r,
-    ngx_http_ratelimit_standing_t *standing);
-static rl_item_t *ngx_http_ratelimit_find_item(
-    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_policy_t *policy);
 static u_char *ngx_http_ratelimit_render_policy(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_limit(u_char *p,
@@ -174,6 +156,31 @@ ngx_http_ratelimit_check_variables(ngx_conf_t *cf)
 }
 
 
+/* the policy that has to be looked at for a variable of that name, or NULL */
+
+ngx_http_ratelimit_policy_t *
+ngx_http_ratelimit_policy_of(ngx_conf_t *cf, ngx_str_t *variable)
+{
+    ngx_str_t                        name;
+    ngx_http_core_main_conf_t       *cmcf;
+    ngx_http_ratelimit_variable_t   *v;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    v = ngx_http_ratelimit_split_name(variable, &name);
+
+    if (v == NULL || v->render == NULL || name.data == NULL
+        || ngx_http_ratelimit_is_defined(cmcf, variable))
+    {
+        return NULL;
+    }
+
+    return ngx_http_ratelimit_find_policy(rmcf, &name);
+}
+
+
 static ngx_uint_t
 ngx_http_ratelimit_is_defined(ngx_http_core_main_conf_t *cmcf, ngx_str_t *name)
 {
@@ -269,16 +276,20 @@ ngx_http_ratelimit_render_variable(ngx_http_request_t *r,
     u_char                         *p, *last;
     ngx_http_ratelimit_standing_t   standing;
 
+    if (variable->render
+        && ngx_http_ratelimit_stand(r, policy, &standing) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* not before: a key that asks for its own standing comes here meanwhile */
+
     v->valid = 1;
     v->no_cacheable = 1;
     v->not_found = 0;
 
     if (variable->render == NULL) {
         return ngx_http_ratelimit_status_variable(r, v, policy);
-    }
-
-    if (ngx_http_ratelimit_stand(r, policy, &standing) != NGX_OK) {
-        return NGX_ERROR;
     }
 
     len = NGX_HTTP_RATELIMIT_VALUE_LEN;
@@ -345,170 +356,6 @@ ngx_http_ratelimit_status_variable(ngx_http_request_t *r,
     v->data = status.data;
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_stand(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    rl_item_t                    *item;
-    ngx_http_ratelimit_record_t  *record;
-
-    standing->item = NULL;
-    standing->retry_after_ms = 0;
-
-    record = ngx_http_ratelimit_get_record(r);
-
-    if (record == NULL) {
-        return policy ? ngx_http_ratelimit_look(r, policy, standing)
-                      : ngx_http_ratelimit_look_here(r, standing);
-    }
-
-    standing->time = record->time;
-
-    if (policy == NULL) {
-        standing->item = (rl_item_t *) rl_speaker(record->items,
-                                                  record->nitems, NULL);
-
-        /* what the client is told, though a hidden policy may have refused */
-
-        if (record->refused) {
-            standing->retry_after_ms = ngx_max(record->retry_after_ms, 1);
-        }
-
-        return NGX_OK;
-    }
-
-    item = ngx_http_ratelimit_find_item(record, policy);
-
-    if (item == NULL) {
-        return ngx_http_ratelimit_look(r, policy, standing);
-    }
-
-    standing->item = item;
-
-    if (!item->admitted && !item->dry_run) {
-        standing->retry_after_ms = ngx_max(item->retry_after_ms, 1);
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_look(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    ngx_int_t                        rc;
-    rl_item_t                       *item;
-    rl_process_t                    *process;
-    ngx_http_ratelimit_main_conf_t  *rmcf;
-
-    item = ngx_palloc(r->pool, sizeof(rl_item_t));
-    if (item == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_ratelimit_now(&standing->time);
-
-    rc = ngx_http_ratelimit_item(r, policy, item, NULL, 0, &standing->time);
-    if (rc != NGX_OK) {
-        return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
-    }
-
-    item->cost_units = 1;
-    item->dry_run = 0;
-
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
-    process = ngx_http_ratelimit_process(rmcf);
-
-    if (process
-        && rl_look(process, item, 1, &standing->time) != RL_BUSY)
-    {
-        standing->item = item;
-        standing->retry_after_ms = item->admitted
-                                   ? 0 : ngx_max(item->retry_after_ms, 1);
-    }
-
-    return NGX_OK;
-}
-
-
-/* the policies that will decide, should the request get that far */
-
-static ngx_int_t
-ngx_http_ratelimit_look_here(ngx_http_request_t *r,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    ngx_uint_t                      i, n;
-    rl_item_t                      *items;
-    ngx_array_t                    *entries;
-    ngx_http_ratelimit_entry_t     *entry;
-    ngx_http_ratelimit_standing_t   one;
-    ngx_http_ratelimit_loc_conf_t  *rlcf;
-
-    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
-
-    items = ngx_palloc(r->pool, (rlcf->preaccess.nelts
-                                 + rlcf->precontent.nelts)
-                                * sizeof(rl_item_t));
-    if (items == NULL) {
-        return NGX_ERROR;
-    }
-
-    n = 0;
-
-    for (entries = &rlcf->preaccess;
-         entries != NULL;
-         entries = (entries == &rlcf->preaccess) ? &rlcf->precontent : NULL)
-    {
-        entry = entries->elts;
-
-        for (i = 0; i < entries->nelts; i++) {
-
-            if (ngx_http_ratelimit_rule_applies(r, entry[i].rule) != NGX_OK) {
-                continue;
-            }
-
-            one.item = NULL;
-
-            if (ngx_http_ratelimit_look(r, entry[i].policy, &one) != NGX_OK) {
-                return NGX_ERROR;
-            }
-
-            if (one.item) {
-                items[n++] = *one.item;
-                standing->time = one.time;
-            }
-        }
-    }
-
-    standing->item = (rl_item_t *) rl_speaker(items, n, NULL);
-
-    if (standing->item && !standing->item->admitted) {
-        standing->retry_after_ms = ngx_max(standing->item->retry_after_ms, 1);
-    }
-
-    return NGX_OK;
-}
-
-
-static rl_item_t *
-ngx_http_ratelimit_find_item(ngx_http_ratelimit_record_t *record,
-    ngx_http_ratelimit_policy_t *policy)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < record->nitems; i++) {
-        if (record->items[i].policy == &policy->core) {
-            return &record->items[i];
-        }
-    }
-
-    return NULL;
 }
 
 

@@ -372,3 +372,102 @@ RateLimit::pipeline(100, sub { "/look?k=a" });
 [<!--# include virtual="/part" -->]
 --- response_body
 [..]
+
+
+
+=== TEST 21: a policy may depend on another one's standing, and a line on its own policy's
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$arg_k quota=5/1h;
+    ratelimit_policy two key=$arg_k key=$ratelimit_status_two.$ratelimit_policy_one quota=${ratelimit_remaining_one}0/1h;
+    ratelimit_policy three key=$arg_k quota=7/1h;
+--- config
+    location /look { return 200 "$ratelimit_limit_two\n"; }
+    location /t {
+        ratelimit one;
+        ratelimit two phase=precontent;
+        ratelimit three phase=precontent if=$ratelimit_remaining_three cost=$ratelimit_remaining_three;
+        ratelimit_headers per-policy prefix=X-;
+        empty_gif;
+    }
+--- request eval
+["GET /look?k=a", "GET /t?k=a", "GET /t?k=a"]
+--- error_code eval
+[200, 200, 200]
+--- response_headers eval
+["", "X-one-remaining: 4\nX-two-max: 40\nX-three-remaining: 0", "X-one-remaining: 3\nX-two-max: 30\n! X-three-remaining"]
+--- response_body_filters eval
+[[sub { $_[0] }], [sub { "" }], [sub { "" }]]
+--- response_body eval
+["50\n", "", ""]
+
+
+
+=== TEST 22: a look within a look yields nothing: what a map hides from nginx -t
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    map $arg_m       $own   { volatile; default "<$ratelimit_remaining_one$ratelimit_remaining_one>"; }
+    map $arg_m       $back  { volatile; default "[$ratelimit_remaining_two]"; }
+    map $arg_m       $forth { volatile; default "($ratelimit_remaining_three)"; }
+    ratelimit_policy one   key=$own   quota=1/1h;
+    ratelimit_policy two   key=$forth quota=2/1h;
+    ratelimit_policy three key=$back  quota=3/1h;
+    ratelimit_headers per-policy prefix=X-;
+--- config
+    location /t { ratelimit one; ratelimit two; ratelimit three; empty_gif; }
+    location /look { return 200 "$ratelimit_remaining_one $ratelimit_remaining_two $ratelimit_remaining_three\n"; }
+--- request eval
+["GET /look", "GET /t", "GET /look"]
+--- error_code eval
+[200, 200, 200]
+--- response_headers eval
+["", "X-one-remaining: 0\nX-two-remaining: 1\nX-three-remaining: 2", ""]
+--- response_body_filters eval
+[[sub { $_[0] }], [sub { "" }], [sub { $_[0] }]]
+--- response_body eval
+["1 2 3\n", "", qr/\A1 \d \d\n\z/]
+
+
+
+=== TEST 23: nor does a line whose condition asks who speaks
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$arg_k quota=1/1h;
+    ratelimit_policy two key=$arg_k quota=2/1h;
+--- config
+    location /t { ratelimit one if=$ratelimit_remaining; ratelimit two; set $x "$ratelimit_remaining $ratelimit_policy"; add_header X-Before $x; add_header X-After $ratelimit_policy; empty_gif; }
+--- request
+GET /t?k=a
+--- response_headers
+X-Before: 2 two
+X-After: two
+
+
+
+=== TEST 24: a look belongs to the key and the quota of its moment
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$k quota=$q;
+--- config
+    set $k everybody;
+    set $q 9/1m;
+    location /t { ratelimit one; empty_gif; }
+    location /look {
+        set $a "$ratelimit_remaining_one $ratelimit_window_one";
+        set $k nobody;
+        set $b "$ratelimit_remaining_one $ratelimit_window_one";
+        set $q 7/60s;
+        set $c "$ratelimit_remaining_one $ratelimit_window_one";
+        set $q 7/1m;
+        set $d "$ratelimit_remaining_one $ratelimit_window_one";
+        set $k "";
+        return 200 "$a, $b, $c, $d, $ratelimit_remaining_one\n";
+    }
+--- request eval
+["GET /t", "GET /look"]
+--- error_code eval
+[200, 200]
+--- response_body_filters eval
+[[sub { "" }], [sub { $_[0] }]]
+--- response_body eval
+["", "8 1m, 9 1m, 7 60s, 7 1m, \n"]

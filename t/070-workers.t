@@ -11,8 +11,9 @@ workers(2);
 worker_connections(1024);
 $Test::Nginx::Util::ReusePort = 1;
 
-# One second of 64 connections; how many answers were of 2xx.
-sub admitted {
+# One second of 64 connections; how many answers there were, and how many were
+# of 2xx.
+sub wrk {
     my ($uri) = @_;
     my $url = 'http://' . server_addr() . ':' . server_port_for_client() . $uri;
 
@@ -21,8 +22,12 @@ sub admitted {
 
     my ($all) = $out =~ /(\d+) requests in/;
     my ($others) = $out =~ /Non-2xx or 3xx responses: (\d+)/;
-    return "wrk says: $out" if !$all;
-    return $all - ($others // 0);
+    return ("wrk says: $out") x 2 if !$all;
+    return ($all, $all - ($others // 0));
+}
+
+sub admitted {
+    return (wrk(@_))[1];
 }
 
 add_block_preprocessor(sub {
@@ -261,3 +266,34 @@ right
 --- error_log
 [alert]
 exited on signal 9
+
+
+
+=== TEST 12: a text with a standing has one length, though the other worker decides meanwhile
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=everybody quota=10/1h skip_status=404;
+    keepalive_requests 1000000;
+    access_log off;
+    log_not_found off;
+    open_file_cache max=10;
+    open_file_cache_errors on;
+--- config eval
+"
+    location /t { ratelimit token; ratelimit_log_level info; root \$TEST_NGINX_HTML_DIR; }
+    location /text { set \$text '" . (' $ratelimit_remaining_token' x 140) . "'; return 204; }
+"
+--- init
+RateLimit::connection();
+my $pid = fork();
+if (!$pid) {
+    main::admitted('/t');
+    POSIX::_exit(0);
+}
+my ($all, $admitted) = main::wrk('/text');
+waitpid $pid, 0;
+RateLimit::publish('answers', $all == $admitted ? "all\n" : "$admitted of $all\n");
+--- request
+GET /answers
+--- response_body
+all

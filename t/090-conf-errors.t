@@ -2355,3 +2355,80 @@ duplicate parameter "lower" in "ratelimit_key" in
     ratelimit_key $client names=cgi arg=[key];
 --- error_log
 invalid name "[key]" in "ratelimit_key", it must not be empty as "names=cgi" reads it in
+
+
+
+=== TEST 279: a key of the policy's own standing
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=x$ratelimit_remaining_one quota=1/1h;
+--- error_log eval
+qr/\[emerg\].*"ratelimit_policy" "one" must not depend on its own standing, as it does by "\$ratelimit_remaining_one" in .*nginx.conf:\d+/
+
+
+
+=== TEST 280: a quota of it
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$arg_k quota=${ratelimit_limit_one}0/1h;
+--- error_log eval
+qr/\[emerg\].*"ratelimit_policy" "one" must not depend on its own standing, as it does by "\$ratelimit_limit_one" in .*nginx.conf:\d+/
+
+
+
+=== TEST 281: a scale of it
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$arg_k quota=1/1h scale=50% scale=$ratelimit_reset_one;
+--- error_log eval
+qr/\[emerg\].*"ratelimit_policy" "one" must not depend on its own standing, as it does by "\$ratelimit_reset_one" in .*nginx.conf:\d+/
+
+
+
+=== TEST 282: a capacity of it
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$arg_k quota=1/1h algorithm=gcra capacity=$ratelimit_reset_at_one;
+--- error_log eval
+qr/\[emerg\].*"ratelimit_policy" "one" must not depend on its own standing, as it does by "\$ratelimit_reset_at_one" in .*nginx.conf:\d+/
+
+
+
+=== TEST 283: two policies that name each other, in parts of keys
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy one key=$arg_k key=$ratelimit_key_id_two quota=1/1h;
+    ratelimit_policy two key=$arg_k key=a$ratelimit_window_one quota=1/1h;
+--- error_log eval
+qr/\[emerg\].*"ratelimit_policy" "one" must not depend on its own standing, as it does by "\$ratelimit_window_one" in .*nginx.conf:\d+/
+
+
+
+=== TEST 284: by way of a ratelimit_key
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client header=X-Key $other;
+    ratelimit_key    $other $ratelimit_retry_after_one;
+    ratelimit_policy one key=$client quota=1/1h;
+--- error_log eval
+qr/\[emerg\].*"ratelimit_policy" "one" must not depend on its own standing, as it does by "\$ratelimit_retry_after_one" in .*nginx.conf:\d+/
+
+
+
+=== TEST 285: a ratelimit_key that is its own source
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $client addr $client;
+--- error_log eval
+qr/\[emerg\].*"ratelimit_key" "\$client" must not depend on itself, as it does by "\$client" in .*nginx.conf:\d+/
+
+
+
+=== TEST 286: two that are each other's
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $one addr $two;
+    ratelimit_key    $two $ONE;
+    ratelimit_policy token key=$two quota=1/1h;
+--- error_log eval
+qr/\[emerg\].*"ratelimit_key" "\$two" must not depend on itself, as it does by "\$two" in .*nginx.conf:\d+/
