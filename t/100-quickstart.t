@@ -40,13 +40,13 @@ Content-Type: application/problem+json
 
 
 
-=== TEST 3: one API key is one client, wherever it is sent
+=== TEST 3: one API key is one client, whatever else is sent with it
 --- example: quickstart.conf
 --- request eval
-["GET /?api_key=alice", "GET /?api_key=a%6cice", "GET /", "GET /",
- "GET /?api_key=bob", "GET /"]
+["GET /", "GET /?api_key=x", "GET /", "GET /", "GET /", "GET /"]
 --- more_headers eval
-["", "", "X-API-Key: alice", "Authorization: Bearer alice", "", ""]
+["X-API-Key: alice", "X-API-Key: alice", "X-API-Key: alice\nAuthorization: Bearer x",
+ "x-api-key:  alice", "X-API-Key: bob", "Authorization: Bearer alice"]
 --- error_code eval
 [(200) x 6]
 --- response_headers eval

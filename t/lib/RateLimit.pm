@@ -178,10 +178,10 @@ sub pipeline {
         while ($heads < $last - $first) {
             sysread($socket, $got, 65536, length $got)
                 or die "connection closed after $heads answers of a batch";
-            $heads = () = $got =~ /^HTTP\/1\.1 \d+.*?\r\n\r\n/msg;
+            $heads = () = $got =~ /HTTP\/1\.1 \d+ .*?\r\n\r\n/sg;
         }
 
-        $answers{$_}++ for $got =~ /^HTTP\/1\.1 (\d+)/mg;
+        $answers{$_}++ for $got =~ /HTTP\/1\.1 (\d+) /g;
     }
 
     close $socket;
