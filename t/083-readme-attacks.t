@@ -49,7 +49,7 @@ add_block_preprocessor(sub {
     $block->set_value('http_config', <<"_END_" . http_block(example($part), $block->server));
     keepalive_requests 100000;
     server { listen unix:$Dir/8081.sock; return 200 "application\n"; }
-    server { listen unix:$Dir/8082.sock; add_header X-User alice; return 204; }
+    server { listen unix:$Dir/8082.sock; access_log $Dir/auth.log; add_header X-User alice; return 204; }
 _END_
     $block->set_value('user_files', [['issuer.pem' => pem('rsa')], ['session.key' => secret()], ['login' => '']]);
     $block->set_value('config', 'location /answers { }');
@@ -182,3 +182,16 @@ hosts: 100
 ('made up' => main::admitted(700, 'GET /?api_key=#', $main::bearer))
 --- response_body
 made up: 600
+
+
+
+=== TEST 7: authentication: no method gets to it but as its address may
+--- readme: auth_request_set $user $upstream_http_x_user;
+--- attack
+my $start = time;
+main::admitted(1000, 'OPTIONS /api/', $main::bearer);
+my $seconds = time - $start + 1;
+my $calls = () = do { local @ARGV = html_dir() . '/auth.log'; <> };
+('calls of the authentication' => $calls <= 100 * $seconds ? 'as the address may' : "$calls in $seconds s")
+--- response_body
+calls of the authentication: as the address may
