@@ -195,3 +195,18 @@ my $calls = () = do { local @ARGV = html_dir() . '/auth.log'; <> };
 ('calls of the authentication' => $calls <= 100 * $seconds ? 'as the address may' : "$calls in $seconds s")
 --- response_body
 calls of the authentication: as the address may
+
+
+
+=== TEST 8: authentication: who is over a quota behind it still pays before it
+--- readme: auth_request_set $user $upstream_http_x_user;
+--- attack
+my $start = time;
+my $exports = main::admitted(1000, 'GET /api/export', $main::bearer);
+my $seconds = time - $start + 1;
+my $calls = () = do { local @ARGV = html_dir() . '/auth.log'; <> };
+('exports' => $exports,
+ 'calls of the authentication' => $calls <= 100 * $seconds ? 'as the address may' : "$calls in $seconds s")
+--- response_body
+exports: 10
+calls of the authentication: as the address may
