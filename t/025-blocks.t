@@ -273,3 +273,34 @@ RateLimit-Remaining: 0
 ["X-RateLimit-Remaining: 0\nX-Seen: []\n! RateLimit-Limit", "X-RateLimit-Remaining: 0\n! RateLimit-Limit", "X-RateLimit-Remaining: 0\n! RateLimit-Limit"]
 --- no_error_log
 policy "shut"
+
+
+
+=== TEST 10: the API in if, limit_except, behind a redirect and in a subrequest
+--- config
+    location /api/ {
+        allow all;
+        ratelimit_api write=on;
+        if ($http_x_if) { set $x 1; }
+    }
+    location /own/ {
+        allow all;
+        ratelimit_api write=on;
+        limit_except GET { allow 127.0.0.1; deny all; }
+    }
+    location /shut/ {
+        allow all;
+        ratelimit_api write=on;
+        limit_except GET { deny all; }
+    }
+    location /to { error_page 403 = /api/metrics; deny all; }
+    location /t { auth_request /api/metrics; empty_gif; }
+--- request eval
+["GET /api/", "GET /api/metrics", "DELETE /api/keys?policy=token&key=a",
+ "GET /own/", "DELETE /own/keys?policy=token&key=a", "GET /shut/", "DELETE /shut/keys?policy=token&key=a",
+ "GET /to", "GET /t"]
+--- more_headers
+X-If: 1
+--- error_code_like eval
+my $done = qr/^20\d$|^404$/;
+[200, 200, $done, 200, $done, 200, 403, 200, 200]
