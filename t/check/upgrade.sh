@@ -133,7 +133,9 @@ none_of() {
 }
 
 wait_for temporary > "$dir/waited"
+kill -STOP $(workers)
 left=$(temporary)
+check 'a file is being written' test -n "$left"
 restart KILL
 check 'what a killed worker has left is removed' wait_for none_of $left
 
