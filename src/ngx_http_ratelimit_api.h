@@ -44,7 +44,13 @@ typedef struct {
 
 /* what an answer is made of */
 
-typedef struct {
+typedef struct ngx_http_ratelimit_api_call_s  ngx_http_ratelimit_api_call_t;
+
+typedef ngx_int_t (*ngx_http_ratelimit_api_pt)(
+    ngx_http_ratelimit_api_call_t *call);
+
+
+struct ngx_http_ratelimit_api_call_s {
     ngx_http_request_t          *request;
     ngx_int_t                    rc;         /* of what was sent; until then
                                                 an internal error */
@@ -55,7 +61,16 @@ typedef struct {
     ngx_http_ratelimit_api_args_t args;
     ngx_str_t                    path;       /* below the location */
     ngx_uint_t                   write;      /* unsigned  write:1; */
-} ngx_http_ratelimit_api_call_t;
+
+    /* of an answer that is made in several turns */
+
+    ngx_event_t                  event;
+    ngx_http_ratelimit_api_pt    turn;
+    ngx_uint_t                   next;       /* policy, metric, key */
+    ngx_chain_t                 *out;
+    ngx_chain_t                 *last;
+    void                        *data;
+};
 
 
 /* a key that a request may mean */
@@ -64,10 +79,6 @@ typedef struct {
     rl_hash_t                    bucket;
     json_t                      *tags;       /* of its parts; NULL by an id */
 } ngx_http_ratelimit_api_meant_t;
-
-
-typedef ngx_int_t (*ngx_http_ratelimit_api_pt)(
-    ngx_http_ratelimit_api_call_t *call);
 
 
 /* more keys than this are not listed, whatever "top=" asks for */
@@ -100,6 +111,17 @@ void ngx_http_ratelimit_api_log(ngx_http_ratelimit_api_call_t *call,
 
 ngx_int_t ngx_http_ratelimit_api_scan(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_api_pt handler);
+
+/* ngx_http_ratelimit_api_turns.c */
+
+ngx_int_t ngx_http_ratelimit_api_turns(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_api_pt handler);
+ngx_uint_t ngx_http_ratelimit_api_slice(ngx_uint_t *next, ngx_uint_t n,
+    ngx_uint_t max);
+ngx_int_t ngx_http_ratelimit_api_add_text(ngx_http_ratelimit_api_call_t *call,
+    const char *text);
+ngx_int_t ngx_http_ratelimit_api_add_json(ngx_http_ratelimit_api_call_t *call,
+    json_t *json, ngx_uint_t indent);
 
 /* ngx_http_ratelimit_api_status.c */
 

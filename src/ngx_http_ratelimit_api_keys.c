@@ -17,11 +17,31 @@ typedef struct {
 } ngx_http_ratelimit_top_t;
 
 
+/* both of them, by rl_watch_e */
+
+typedef struct {
+    ngx_http_ratelimit_policy_t *policy;     /* NULL: of all */
+    ngx_uint_t                   max;
+    ngx_uint_t                   list;       /* that is being written */
+    ngx_uint_t                   n[2];
+    ngx_http_ratelimit_top_t     top[2][NGX_HTTP_RATELIMIT_API_MAX_TOP];
+} ngx_http_ratelimit_lists_t;
+
+
+/* some 7 microseconds a policy, 30 a key */
+
+#define NGX_HTTP_RATELIMIT_API_POLICIES  64
+#define NGX_HTTP_RATELIMIT_API_KEYS      16
+
+
 static ngx_int_t ngx_http_ratelimit_api_top(
     ngx_http_ratelimit_api_call_t *call);
-static json_t *ngx_http_ratelimit_api_list(
-    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
-    rl_watch_e list, ngx_uint_t max);
+static ngx_int_t ngx_http_ratelimit_api_search_turn(
+    ngx_http_ratelimit_api_call_t *call);
+static void ngx_http_ratelimit_api_search(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_watch_e list);
+static ngx_int_t ngx_http_ratelimit_api_list_turn(
+    ngx_http_ratelimit_api_call_t *call);
 static ngx_uint_t ngx_http_ratelimit_api_add_top(ngx_http_ratelimit_top_t *top,
     ngx_uint_t n, ngx_uint_t max, ngx_http_ratelimit_policy_t *policy,
     rl_watched_t *key);
@@ -138,6 +158,7 @@ static ngx_int_t
 ngx_http_ratelimit_api_top(ngx_http_ratelimit_api_call_t *call)
 {
     ngx_int_t                     max;
+    ngx_http_ratelimit_lists_t   *lists;
     ngx_http_ratelimit_policy_t  *policy;
 
     policy = NULL;
@@ -156,56 +177,133 @@ ngx_http_ratelimit_api_top(ngx_http_ratelimit_api_call_t *call)
         return call->rc;
     }
 
-    return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
-               json_pack("{s:o, s:o}",
-                         "refused", ngx_http_ratelimit_api_list(call, policy,
-                                                     RL_REFUSED_MOST, max),
-                         "busiest", ngx_http_ratelimit_api_list(call, policy,
-                                                     RL_BUSIEST, max)));
+    lists = ngx_pcalloc(call->request->pool,
+                        sizeof(ngx_http_ratelimit_lists_t));
+    if (lists == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    lists->policy = policy;
+    lists->max = max;
+
+    call->data = lists;
+
+    return ngx_http_ratelimit_api_turns(call,
+                                        ngx_http_ratelimit_api_search_turn);
 }
 
 
-static json_t *
-ngx_http_ratelimit_api_list(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_policy_t *policy, rl_watch_e list, ngx_uint_t max)
+static ngx_int_t
+ngx_http_ratelimit_api_search_turn(ngx_http_ratelimit_api_call_t *call)
 {
-    json_t                        *json;
-    size_t                         nkeys, j;
-    rl_hash_t                      bucket;
-    ngx_uint_t                     i, n;
-    rl_watched_t                   keys[RL_MAX_WATCHED];
-    ngx_http_ratelimit_top_t       top[NGX_HTTP_RATELIMIT_API_MAX_TOP];
+    ngx_uint_t                     i, n, end;
+    ngx_http_ratelimit_lists_t    *lists;
     ngx_http_ratelimit_policy_t  **policies;
 
+    lists = call->data;
     policies = call->conf->policies.elts;
-    n = 0;
+    n = call->conf->policies.nelts;
+    i = call->next;
+    end = ngx_http_ratelimit_api_slice(&call->next, n,
+                                       NGX_HTTP_RATELIMIT_API_POLICIES);
 
-    for (i = 0; i < call->conf->policies.nelts; i++) {
-
-        if (policy && policies[i] != policy) {
-            continue;
-        }
-
-        nkeys = rl_watched(&policies[i]->core, list, &call->now, keys,
-                           ngx_min(max, RL_MAX_WATCHED));
-
-        for (j = 0; j < nkeys; j++) {
-            n = ngx_http_ratelimit_api_add_top(top, n, max, policies[i],
-                                               &keys[j]);
+    for ( /* void */ ; i < end; i++) {
+        if (lists->policy == NULL || policies[i] == lists->policy) {
+            ngx_http_ratelimit_api_search(call, policies[i], RL_REFUSED_MOST);
+            ngx_http_ratelimit_api_search(call, policies[i], RL_BUSIEST);
         }
     }
 
-    json = json_array();
+    if (end == n) {
+        call->next = 0;
+        call->turn = ngx_http_ratelimit_api_list_turn;
+    }
 
-    for (i = 0; i < n; i++) {
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_ratelimit_api_search(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_watch_e list)
+{
+    size_t                       nkeys, i;
+    rl_watched_t                 keys[RL_MAX_WATCHED];
+    ngx_http_ratelimit_lists_t  *lists;
+
+    lists = call->data;
+
+    nkeys = rl_watched(&policy->core, list, &call->now, keys,
+                       ngx_min(lists->max, RL_MAX_WATCHED));
+
+    for (i = 0; i < nkeys; i++) {
+        lists->n[list] = ngx_http_ratelimit_api_add_top(lists->top[list],
+                                                        lists->n[list],
+                                                        lists->max, policy,
+                                                        &keys[i]);
+    }
+}
+
+
+/* the keys that were found, of one list after the other */
+
+static ngx_int_t
+ngx_http_ratelimit_api_list_turn(ngx_http_ratelimit_api_call_t *call)
+{
+    json_t                      *json;
+    rl_hash_t                    bucket;
+    ngx_uint_t                   i, end, n;
+    ngx_http_ratelimit_top_t    *top;
+    ngx_http_ratelimit_lists_t  *lists;
+
+    static char  *names[] = { "{\n  \"refused\": [", ",\n  \"busiest\": [" };
+
+    lists = call->data;
+    top = lists->top[lists->list];
+    n = lists->n[lists->list];
+    i = call->next;
+    end = ngx_http_ratelimit_api_slice(&call->next, n,
+                                       NGX_HTTP_RATELIMIT_API_KEYS);
+
+    if (i == 0
+        && ngx_http_ratelimit_api_add_text(call, names[lists->list]) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for ( /* void */ ; i < end; i++) {
         bucket.lo = top[i].key.key_id;
         bucket.hi = 0;
 
-        json_array_append_new(json,
-            ngx_http_ratelimit_api_bucket(call, top[i].policy, &bucket));
+        json = ngx_http_ratelimit_api_bucket(call, top[i].policy, &bucket);
+
+        if (ngx_http_ratelimit_api_add_text(call, i ? ",\n    " : "\n    ")
+            != NGX_OK
+            || ngx_http_ratelimit_api_add_json(call, json, 4) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
 
-    return json;
+    if (end < n) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_ratelimit_api_add_text(call, n ? "\n  ]" : "]") != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (lists->list++ == 0) {
+        call->next = 0;
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_ratelimit_api_add_text(call, "\n}\n") != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ratelimit_api_send(call, NGX_HTTP_OK, "application/json",
+                                       call->out);
 }
 
 

@@ -26,6 +26,22 @@ typedef struct {
 } ngx_http_ratelimit_metric_t;
 
 
+/* as far as it is written */
+
+typedef struct {
+    u_char                      *start;
+    u_char                      *last;
+    ngx_http_ratelimit_metric_t *metric;     /* of policies, the next one */
+} ngx_http_ratelimit_api_text_t;
+
+
+/* a policy takes up to two microseconds */
+
+#define NGX_HTTP_RATELIMIT_API_POLICIES  256
+
+
+static ngx_int_t ngx_http_ratelimit_api_metrics_turn(
+    ngx_http_ratelimit_api_call_t *call);
 static size_t ngx_http_ratelimit_api_metrics_len(
     ngx_http_ratelimit_api_call_t *call);
 static u_char *ngx_http_ratelimit_api_head(u_char *p,
@@ -100,31 +116,62 @@ static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_zone_metrics[] = {
 ngx_int_t
 ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call)
 {
-    u_char                       *p;
-    ngx_str_t                     text;
-    ngx_http_ratelimit_metric_t  *metric;
+    ngx_http_ratelimit_api_text_t  *text;
 
-    text.data = ngx_pnalloc(call->request->pool,
-                            ngx_http_ratelimit_api_metrics_len(call));
-    if (text.data == NULL) {
+    text = ngx_palloc(call->request->pool,
+                      sizeof(ngx_http_ratelimit_api_text_t));
+    if (text == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    p = text.data;
+    text->start = ngx_pnalloc(call->request->pool,
+                              ngx_http_ratelimit_api_metrics_len(call));
+    if (text->start == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    for (metric = ngx_http_ratelimit_policy_metrics; metric->name; metric++) {
-        p = ngx_http_ratelimit_api_policy_metric(p, call, metric);
+    text->last = text->start;
+    text->metric = ngx_http_ratelimit_policy_metrics;
+
+    call->data = text;
+
+    return ngx_http_ratelimit_api_turns(call,
+                                        ngx_http_ratelimit_api_metrics_turn);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_metrics_turn(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_str_t                       out;
+    ngx_http_ratelimit_metric_t    *metric;
+    ngx_http_ratelimit_api_text_t  *text;
+
+    text = call->data;
+
+    if (text->metric->name) {
+        text->last = ngx_http_ratelimit_api_policy_metric(text->last, call,
+                                                          text->metric);
+
+        if (call->next == call->conf->policies.nelts) {
+            text->metric++;
+            call->next = 0;
+        }
+
+        return NGX_AGAIN;
     }
 
     for (metric = ngx_http_ratelimit_zone_metrics; metric->name; metric++) {
-        p = ngx_http_ratelimit_api_zone_metric(p, call, metric);
+        text->last = ngx_http_ratelimit_api_zone_metric(text->last, call,
+                                                        metric);
     }
 
-    text.len = p - text.data;
+    out.data = text->start;
+    out.len = text->last - text->start;
 
     return ngx_http_ratelimit_api_send_text(call,
                                             "text/plain; version=0.0.4; "
-                                            "charset=utf-8", &text);
+                                            "charset=utf-8", &out);
 }
 
 
@@ -172,20 +219,29 @@ ngx_http_ratelimit_api_head(u_char *p, ngx_http_ratelimit_metric_t *metric)
 }
 
 
+/* of a slice of the policies, from call->next on */
+
 static u_char *
 ngx_http_ratelimit_api_policy_metric(u_char *p,
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric)
 {
     uint64_t                       counts[RL_COUNTERS];
-    ngx_uint_t                     i, j;
+    ngx_uint_t                     i, j, end;
     ngx_http_ratelimit_series_t   *series;
     ngx_http_ratelimit_policy_t  **policies;
 
     policies = call->conf->policies.elts;
 
-    p = ngx_http_ratelimit_api_head(p, metric);
+    i = call->next;
 
-    for (i = 0; i < call->conf->policies.nelts; i++) {
+    if (i == 0) {
+        p = ngx_http_ratelimit_api_head(p, metric);
+    }
+
+    end = ngx_http_ratelimit_api_slice(&call->next, call->conf->policies.nelts,
+                                       NGX_HTTP_RATELIMIT_API_POLICIES);
+
+    for ( /* void */ ; i < end; i++) {
         rl_counts(&policies[i]->core, counts);
 
         for (j = 0; j < 4 && metric->series[j].labels.data; j++) {

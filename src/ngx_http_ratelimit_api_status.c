@@ -9,9 +9,14 @@
 #include "ngx_http_ratelimit_api.h"
 
 
-static json_t *ngx_http_ratelimit_api_zones(
+/* a policy takes some 17 microseconds */
+
+#define NGX_HTTP_RATELIMIT_API_POLICIES  32
+
+
+static ngx_int_t ngx_http_ratelimit_api_status_turn(
     ngx_http_ratelimit_api_call_t *call);
-static json_t *ngx_http_ratelimit_api_policies(
+static json_t *ngx_http_ratelimit_api_zones(
     ngx_http_ratelimit_api_call_t *call);
 static json_t *ngx_http_ratelimit_api_policy(
     ngx_http_ratelimit_policy_t *policy);
@@ -25,15 +30,76 @@ static int ngx_http_ratelimit_api_in_force(ngx_http_ratelimit_api_call_t *call,
 ngx_int_t
 ngx_http_ratelimit_api_status(ngx_http_ratelimit_api_call_t *call)
 {
-    return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
-               json_pack("{s:s, s:i, s:I, s:b, s:o, s:o, s:o}",
-                         "nginx", NGINX_VERSION,
-                         "worker", (int) ngx_pid,
-                         "now_ms", (json_int_t) call->now.wall_ms,
-                         "write", (int) call->api->write,
-                         "zones", ngx_http_ratelimit_api_zones(call),
-                         "policies", ngx_http_ratelimit_api_policies(call),
-                         "levers", ngx_http_ratelimit_api_list_levers(call)));
+    json_t  *json;
+
+    json = json_pack("{s:s, s:i, s:I, s:b, s:o}",
+               "nginx", NGINX_VERSION,
+               "worker", (int) ngx_pid,
+               "now_ms", (json_int_t) call->now.wall_ms,
+               "write", (int) call->api->write,
+               "zones", ngx_http_ratelimit_api_zones(call));
+
+    if (ngx_http_ratelimit_api_add_json(call, json, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* more members follow instead of the end */
+
+    call->last->buf->last -= sizeof("\n}") - 1;
+
+    if (ngx_http_ratelimit_api_add_text(call, ",\n  \"policies\": [")
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ratelimit_api_turns(call,
+                                        ngx_http_ratelimit_api_status_turn);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_status_turn(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_uint_t                     i, n, end;
+    ngx_http_ratelimit_policy_t  **policies;
+
+    policies = call->conf->policies.elts;
+    n = call->conf->policies.nelts;
+    i = call->next;
+    end = ngx_http_ratelimit_api_slice(&call->next, n,
+                                       NGX_HTTP_RATELIMIT_API_POLICIES);
+
+    for ( /* void */ ; i < end; i++) {
+        if (ngx_http_ratelimit_api_add_text(call, i ? ",\n    " : "\n    ")
+            != NGX_OK
+            || ngx_http_ratelimit_api_add_json(call,
+                                     ngx_http_ratelimit_api_policy(policies[i]),
+                                     4)
+               != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (end < n) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_ratelimit_api_add_text(call, n ? "\n  ],\n  \"levers\": "
+                                                : "],\n  \"levers\": ")
+        != NGX_OK
+        || ngx_http_ratelimit_api_add_json(call,
+                                      ngx_http_ratelimit_api_list_levers(call),
+                                      2)
+           != NGX_OK
+        || ngx_http_ratelimit_api_add_text(call, "\n}\n") != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ratelimit_api_send(call, NGX_HTTP_OK, "application/json",
+                                       call->out);
 }
 
 
@@ -61,25 +127,6 @@ ngx_http_ratelimit_api_zones(ngx_http_ratelimit_api_call_t *call)
                 "evicted_idle", (json_int_t) stats->evicted_idle,
                 "evicted_live", (json_int_t) stats->evicted_live,
                 "lock_takeovers", (json_int_t) stats->lock_takeovers));
-    }
-
-    return json;
-}
-
-
-static json_t *
-ngx_http_ratelimit_api_policies(ngx_http_ratelimit_api_call_t *call)
-{
-    json_t                       *json;
-    ngx_uint_t                    i;
-    ngx_http_ratelimit_policy_t **policies;
-
-    json = json_array();
-    policies = call->conf->policies.elts;
-
-    for (i = 0; i < call->conf->policies.nelts; i++) {
-        json_array_append_new(json,
-                              ngx_http_ratelimit_api_policy(policies[i]));
     }
 
     return json;

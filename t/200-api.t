@@ -658,3 +658,26 @@ DELETE of "keys" refused with 405 (this cannot be done here, or needs "ratelimit
 _END_
 --- no_error_log
 topsecret
+
+
+
+=== TEST 36: an answer that takes several turns of the event loop is whole
+--- http_config eval
+"ratelimit_zone zone=api:64k;" . CORE::join '', map { "ratelimit_policy p$_ key=\$arg_k quota=0/1h;" } 1 .. 300
+--- config
+    location /t/1 { ratelimit p1; empty_gif; }
+    location /t/300 { ratelimit p300; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- init
+RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
+--- request eval
+["GET /api", "GET /api/metrics", "GET /api/keys?top=50"]
+--- response_body_filters eval
+[Api::at("policies.n", "policies.0.name", "policies.32.name", "policies.299.name", "policies.299.requests.refused", "levers"),
+ [sub { my %n; $n{$_}++ for $_[0] =~ /^(nginx_ratelimit_\w+)\{.*policy="p\d+"/mg; return CORE::join '', map { "$_ $n{$_}\n" } sort keys %n }],
+ Api::at("refused.n", "busiest.n")]
+--- response_body eval
+["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\nlevers: []\n",
+ "nginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\n",
+ "refused.n: 50\nbusiest.n: 0\n"]
+--- timeout: 10
