@@ -136,8 +136,7 @@ class Sliding:
                         Span(*retry))
 
     def adopt(self, shape, now_ms):
-        """An admitted request's window is stored, and what is older than that
-        is forgotten."""
+        """The window is kept, and what is older than that is forgotten."""
         slack_ms = self.known_ms(shape)
         kept = []
         for charge, surely in self.live(shape, now_ms):
@@ -158,7 +157,9 @@ class Sliding:
         return charge
 
     def touch(self, shape, now_ms):
-        pass
+        """A longer window holds from whoever comes with it."""
+        if self.window_ms is not None and shape.window_ms > self.window_ms:
+            self.adopt(shape, now_ms)
 
     def give_back(self, charge, units, now_ms):
         charge.units -= min(units, charge.units)
@@ -175,7 +176,8 @@ class Fixed:
         return start_ms + shape.window_ms
 
     def used(self, now_ms):
-        return sum(c.units for c in self.charges) if now_ms < self.end_ms else 0
+        return sum(c.units for c in self.charges
+                   if now_ms < self.end_ms)
 
     def stand(self, shape, cost, now_ms):
         used = self.used(now_ms)

@@ -2,7 +2,7 @@
 
 from math import ceil
 
-from buckets import Span, exactly
+from buckets import Span
 from conf import OVERALL, PER_POLICY
 from policy import line_applies
 
@@ -27,7 +27,8 @@ class Told:
 
 
 def expect(what, told, right):
-    if not (told in right if isinstance(right, (set, Span)) else told == right):
+    fits = told in right if isinstance(right, (set, Span)) else told == right
+    if not fits:
         raise Disagreement(f"{what}: told {told!r}, right is {right}")
 
 
@@ -89,7 +90,6 @@ class Comparison:
             expect(f"limit of {name}", told["limit"], "")
             return
         self.numbers(item, told)
-        refused = item.admitted
         if item.admitted is None:
             item.admitted = not told["retry_after"]
         expect(f"reset of {name}", int(told["reset"]),

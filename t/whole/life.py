@@ -42,8 +42,8 @@ class Location:
     try_files: str = ""     # a target
     content: str = "gif"    # or "backend"
     intercept: bool = False
-    error_pages: tuple = ()  # (status, overwrite, target): overwrite is "", "="
-                             # or "=200"
+    error_pages: tuple = ()  # of (status, overwrite, target), overwrite being
+                             # "", "=" or "=200"
     post_action: str = ""   # a target
     dry_run: str = ""       # ratelimit_dry_run
     status: int = 429       # ratelimit_status
@@ -176,6 +176,13 @@ class Life:
                 item.settled = True
                 self.counters.give_back(item)
             elif not self.record.refusing:
+                self.settle(item)
+
+    def abort(self):
+        """The request ends without a response: what was charged stays so, at
+        its final cost where that is known."""
+        for item in self.record.items if self.record else ():
+            if not self.record.refusing:
                 self.settle(item)
 
     def settle(self, item):

@@ -3,7 +3,6 @@ disagree.  See README.md."""
 
 import argparse
 import os
-import subprocess
 import sys
 from itertools import cycle
 
@@ -17,7 +16,7 @@ from server import Answered, Request, Server, reply
 from world import (Dice, make_auth_reply, make_override, make_reply,
                    make_request, make_world, pause_ms)
 
-MOST_HELD = 3
+MOST_HELD = 4
 BURST_WORKERS = 2
 
 
@@ -65,6 +64,16 @@ class Walk:
         reply(self.asked, answer.status, fields)
         self.asked = answer
 
+    def abort(self):
+        """The client goes away while the back end works."""
+        self.text += "\n    the client goes away"
+        self.request.client.close()
+        self.asked.socket.recv(1)
+        self.asked.socket.close()
+        told = self.told_in_log()
+        self.comparison(told, at_answer=False).run()
+        self.life.abort()
+
     def verdict(self):
         record = self.life.record
         if not record or not record.items:
@@ -72,28 +81,31 @@ class Walk:
         return "refused" if record.refusing else "admitted"
 
     def compare(self, event):
-        run = self.run
         answered = isinstance(event, Answered)
-        if answered:
-            step, pid, standing = run.server.log_lines()[-1].split(";")
-            expect("step in the log", step,
-                   self.life.client.header("X-Step"))
-            run.pids.add(pid)
-        else:
-            standing = event.fields["x-standing"]
-        told = Told(run.world, standing)
+        told = self.told_in_log() if answered \
+            else Told(self.run.world, event.fields["x-standing"])
         self.life.witness = told
         right = next(self.steps) if self.asked is None \
             else self.steps.send(self.asked)
         expect("what happens", self.describe(event),
                f"status {right.status}" if isinstance(right, Answer)
                else right.what)
-        comparison = Comparison(run.world, run.counters, self.life, told,
-                                run.key_ids, answered)
+        comparison = self.comparison(told, answered)
         comparison.run()
         if answered:
             comparison.fields(event.fields)
         return right
+
+    def told_in_log(self):
+        line = self.run.server.next_log_line()
+        step, pid, standing = line.split(";")
+        expect("step in the log", step, self.life.client.header("X-Step"))
+        self.run.pids.add(pid)
+        return Told(self.run.world, standing)
+
+    def comparison(self, told, at_answer):
+        return Comparison(self.run.world, self.run.counters, self.life, told,
+                          self.run.key_ids, at_answer)
 
     @staticmethod
     def describe(event):
@@ -124,7 +136,7 @@ class Run:
         self.seen = {"admitted": 0, "refused": 0, "undecided": 0}
 
     def lets_wait(self):
-        return len(self.held) < MOST_HELD and self.dice.one_in(5)
+        return len(self.held) < MOST_HELD and self.dice.one_in(3)
 
     def take_step(self):
         pause = pause_ms(self.dice)
@@ -134,6 +146,8 @@ class Run:
             self.override()
         elif self.held and self.dice.one_in(4):
             self.release()
+        elif self.held and self.dice.one_in(20):
+            self.abort()
         else:
             self.send()
 
@@ -149,6 +163,11 @@ class Run:
             walk.answer_content()
             walk.go_on(may_wait=False)
         self.follow(walk, go_on)
+
+    def abort(self):
+        walk = self.held.pop(self.dice.randrange(len(self.held)))
+        self.doing = walk
+        walk.abort()
 
     def follow(self, walk, go_on):
         self.doing = walk

@@ -171,6 +171,14 @@ class Server:
         """The new ones: a connection is closed after its request is logged."""
         return self.access_log.read().splitlines()
 
+    def next_log_line(self):
+        for _ in range(1000):
+            lines = self.log_lines()
+            if lines:
+                return lines[-1]
+            time.sleep(0.01)
+        raise TimeoutError("nothing in the access log")
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(TIMEOUT_S)

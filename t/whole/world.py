@@ -72,7 +72,7 @@ def make_policy(dice, name, calm):
         tz_ms=dice.choice([0, 9 * 3_600_000, -210 * 60_000])
         if algorithm == "calendar" else 0,
         skip_status=status["skip_status"] if dice.one_in(4) else (),
-        skip_if=dice.one_in(6),
+        skip_if=dice.one_in(4),
         count_status=status["count_status"] if dice.one_in(6) else (),
         count_if=dice.one_in(10),
         status=503 if dice.one_in(8) else 0,
