@@ -20,8 +20,19 @@ endif()
 file(STRINGS ${nginx_src}/src/core/nginx.h version REGEX "define NGINX_VERSION")
 string(REGEX MATCH "[0-9.]+" NGINX_VERSION "${version}")
 
-# A tree that was configured is taken as it is; else it is configured from a
-# folder of links, since nginx's configure writes where it is started.
+# nginx's configure writes where it is started: in a folder of links.
+set(links ${CMAKE_BINARY_DIR}/nginx-links)
+file(REMOVE_RECURSE ${links})
+file(MAKE_DIRECTORY ${links})
+file(GLOB entries ${nginx_src}/*)
+foreach(entry IN LISTS entries)
+  get_filename_component(name ${entry} NAME)
+  if(NOT name MATCHES "^(Makefile|objs)$")
+    file(CREATE_LINK ${entry} ${links}/${name} SYMBOLIC)
+  endif()
+endforeach()
+
+# A tree that was configured is taken as it is.
 if(EXISTS ${nginx_src}/objs/ngx_auto_config.h)
   set(nginx_objs ${nginx_src}/objs)
 else()
@@ -33,16 +44,7 @@ else()
   endif()
   if(NOT configured STREQUAL from)
     message(STATUS "Configuring nginx ${NGINX_VERSION} from ${nginx_src}")
-    set(links ${CMAKE_BINARY_DIR}/nginx-links)
-    file(REMOVE_RECURSE ${links} ${nginx_objs})
-    file(MAKE_DIRECTORY ${links})
-    file(GLOB entries ${nginx_src}/*)
-    foreach(entry IN LISTS entries)
-      get_filename_component(name ${entry} NAME)
-      if(NOT name MATCHES "^(Makefile|objs)$")
-        file(CREATE_LINK ${entry} ${links}/${name} SYMBOLIC)
-      endif()
-    endforeach()
+    file(REMOVE_RECURSE ${nginx_objs})
     # conf_flags is a bash array, how Debian's nginx was configured.
     execute_process(WORKING_DIRECTORY ${links}
       COMMAND bash -ec "NGX_CONF_FLAGS=(\"$@\")
@@ -60,13 +62,20 @@ else()
   endif()
 endif()
 
-set(NGINX_INCLUDES ${nginx_objs})
-foreach(folder core event event/modules event/quic os/unix
-    http http/modules http/v2 http/v3)
-  if(EXISTS ${nginx_src}/src/${folder})
-    list(APPEND NGINX_INCLUDES ${nginx_src}/src/${folder})
-  endif()
+# The folders of headers are those that nginx's own Makefile names, which differ
+# from one version, and one server of the family, to the next.
+file(READ ${nginx_objs}/Makefile makefile)
+string(REGEX MATCH "\nALL_INCS = ([^\n]*\\\\\n)*[^\n]*" all_incs "${makefile}")
+string(REGEX MATCHALL "-I[ \t]*[^ \t\n]+" all_incs "${all_incs}")
+set(NGINX_INCLUDES)
+foreach(folder IN LISTS all_incs)
+  string(REGEX REPLACE "^-I[ \t]*" "" folder ${folder})
+  get_filename_component(folder ${folder} ABSOLUTE BASE_DIR ${nginx_src})
+  list(APPEND NGINX_INCLUDES ${folder})
 endforeach()
+if(NOT NGINX_INCLUDES)
+  message(FATAL_ERROR "No ALL_INCS in ${nginx_objs}/Makefile")
+endif()
 
 set(NGINX_MODULES_PATH)
 file(STRINGS ${nginx_objs}/ngx_auto_config.h arguments REGEX NGX_CONFIGURE)
