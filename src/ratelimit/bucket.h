@@ -242,15 +242,23 @@ void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
 Shape kept_shape(const Bucket& bucket, const Shape& shape) noexcept;
 
 // Brings a bucket to now and to the current shape, units in use staying used.
-// True: what is stored no longer meant what it says (another window, quota or
-// clock), and the adapted bucket must be stored even if the request is
-// refused. Else the translation would start again at each retry, from that
-// retry's time, and the retry-after of a refused client would never come true.
+// True: what is stored no longer meant what it says (a longer window, a larger
+// rate or another clock), and the adapted bucket must be stored even if the
+// request is refused. Else the translation would start again at each retry,
+// from that retry's time, and the retry-after of a refused client would never
+// come true.  A shorter window is no such reason: it forgets what is older than
+// itself, and that must not be what a request does that is not admitted.
 bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
 
 // The bucket must have been adapted to the same shape and time.
 Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
                bool want_next, const rl_time_t& now) noexcept;
+
+// The retry_after_ms of a refusal that stand() tells by an adapted copy, where
+// that copy is not stored.
+uint64_t retry_ms(const Bucket& stored, const Shape& shape,
+                  uint32_t cost_units, uint64_t told_ms,
+                  const rl_time_t& now) noexcept;
 
 // The reset_ms of stand() alone: what a caller needs anew after a charge,
 // since remaining_units is then less by what was charged.

@@ -18,8 +18,13 @@ namespace {
 inline bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
                 Seat* seat, Bucket* image) {
   prepare(*item, shape, now, seat, image);
-  const Standing standing =
+  Standing standing =
       stand(*image, shape, item->cost_units, item->want_next != 0, now);
+  if (!standing.admitted && seat->exists() && !seat->rewritten) {
+    standing.retry_after_ms =
+        retry_ms(seat->set->buckets[seat->index], shape, item->cost_units,
+                 standing.retry_after_ms, now);
+  }
   tell(standing, item);
   return item->admitted != 0;
 }

@@ -138,7 +138,8 @@ uint64_t all_left_ms(const Bucket& bucket) {
   }
   if (window_ms != shape.window_ms) {
     change_window(bucket, shape, now.mono_ms);
-    rewritten = true;
+    // A shorter one forgets: that is for a charge to make true.
+    rewritten |= shape.window_ms > window_ms;
   }
   return rewritten;
 }
@@ -187,6 +188,22 @@ bool sliding_adapt(Bucket* bucket, const Shape& shape,
     }
   }
   return false;
+}
+
+uint64_t sliding_retry_ms(const Bucket& stored, const Shape& shape,
+                          uint32_t cost_units, uint64_t retry_ms,
+                          const rl_time_t& now) noexcept {
+  const auto ask = [&](uint64_t after_ms) {
+    const rl_time_t then = {now.mono_ms + after_ms, now.wall_ms + after_ms};
+    Bucket copy = stored;
+    sliding_adapt(&copy, shape, then);
+    return sliding_stand(copy, shape, cost_units, false, then);
+  };
+  if (ask(retry_ms).admitted) return retry_ms;
+  const uint64_t end_ms =
+      ((stored.stamp + 1) * stored.window_ms() + kTicks - 1) / kTicks;
+  const uint64_t after_ms = end_ms > now.mono_ms ? end_ms - now.mono_ms : 0;
+  return after_ms + ask(after_ms).retry_after_ms;
 }
 
 Standing sliding_stand(const Bucket& bucket, const Shape& shape,

@@ -53,6 +53,14 @@ namespace ratelimit {
 bool sliding_adapt(Bucket* bucket, const Shape& shape,
                    const rl_time_t& now) noexcept;
 
+// The retry_after_ms of a refusal by a copy that was adapted to a shorter
+// window and is not stored: as long as the tick of the last charge lasts, each
+// such copy is made with this charge at its own time, so it is looked at as it
+// will be.
+uint64_t sliding_retry_ms(const Bucket& stored, const Shape& shape,
+                          uint32_t cost_units, uint64_t retry_ms,
+                          const rl_time_t& now) noexcept;
+
 Standing sliding_stand(const Bucket& bucket, const Shape& shape,
                        uint32_t cost_units, bool want_next,
                        const rl_time_t& now) noexcept;

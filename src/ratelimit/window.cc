@@ -106,10 +106,13 @@ bool window_adapt(Bucket* bucket, const Shape& shape,
   }
   if (left_ms(*bucket, now) == 0) w.used_units = 0;
   if (__builtin_expect(!is_shape(*bucket, shape), 0)) {
+    const uint64_t old_left_ms = left_ms(*bucket, now);
     if (bucket->algorithm == RL_CALENDAR) move_end(&w, shape);
     set_shape(bucket, shape);
-    if (left_ms(*bucket, now) == 0) w.used_units = 0;
-    rewritten = true;
+    const uint64_t new_left_ms = left_ms(*bucket, now);
+    // One that ends sooner forgets: that is for a charge to make true.
+    rewritten |= w.used_units != 0 && new_left_ms > old_left_ms;
+    if (new_left_ms == 0) w.used_units = 0;
   }
   return rewritten;
 }

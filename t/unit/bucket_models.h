@@ -70,8 +70,12 @@ struct Store {
                   uint64_t* receipt = nullptr) {
     Bucket copy = bucket;
     const bool rewritten = adapt(&copy, shape, now);
-    const Standing standing = stand(copy, shape, cost_units, true, now);
+    Standing standing = stand(copy, shape, cost_units, true, now);
     check_quick(standing, copy, cost_units, now);
+    if (!standing.admitted && !rewritten) {
+      standing.retry_after_ms = retry_ms(bucket, shape, cost_units,
+                                         standing.retry_after_ms, now);
+    }
     if (standing.admitted && cost_units > 0) {
       const uint64_t charged = charge(&copy, shape, cost_units, now);
       if (receipt != nullptr) *receipt = charged;

@@ -322,5 +322,80 @@ TEST(Flips, ASmallerQuotaForOneRequestFreesNothing) {
   }
 }
 
+// sliding, fixed, calendar: a window that is not there for an admitted request
+// forgets nothing, and what is told comes true.
+TEST(Flips, WhatIsRefusedOrOnlyLooksForgetsNothing) {
+  constexpr uint64_t kWindowsMs[] = {1, 1000, 7000, 60000, 3600000, 86400000};
+  Random random(3);
+  uint64_t refused = 0;
+  for (uint64_t i = 0; i < 30000 * effort(); i++) {
+    const rl_algorithm_e algorithm = kAlgorithms[random.below(3)];
+    const uint64_t longest = random.of(kWindowsMs);
+    uint64_t now = 100000000 + random.below(1000000);
+    Store store({algorithm, 10, 10, 0, longest, 0}, at(now));
+    for (int j = 0; j < 10; j++) {
+      now += random.below(longest / 20 + 1);
+      store.decide(at(now), 1);
+    }
+    const Bucket before = store.bucket;
+    now += random.below(longest / 40 + 1);
+    store.shape.window_ms = random.of(kWindowsMs);
+    store.shape.units = store.shape.capacity_units =
+        static_cast<uint32_t>(random.below(12));
+    store.look(at(now), 1);
+    ASSERT_EQ(std::memcmp(&before, &store.bucket, sizeof(before)), 0);
+    const Standing s = store.decide(at(now), 3);
+    if (s.admitted) continue;
+    if (store.shape.window_ms <= longest) {
+      ASSERT_EQ(std::memcmp(&before, &store.bucket, sizeof(before)), 0);
+    }
+    if (store.shape.units < 3) continue;
+    refused++;
+    // Also where it is refused once more meanwhile.
+    store.decide(at(now + s.retry_after_ms / 2), 10);
+    if (std::memcmp(&before, &store.bucket, sizeof(before)) != 0) continue;
+    ASSERT_TRUE(store.look(at(now + s.retry_after_ms), 3).admitted)
+        << "of " << longest << " by " << store.shape.window_ms << " of "
+        << algorithm;
+  }
+  EXPECT_GT(refused, 5000u);
+}
+
+// What an admitted request forgets is what its own window does not count.
+TEST(Flips, SlidingCountsTheShortestWindowThatAdmitted) {
+  constexpr uint64_t kWindowsMs[] = {1000, 7000, 60000};
+  struct Charge {
+    uint64_t time_ms;
+    uint32_t units;
+  };
+  Random random(4);
+  for (uint64_t round = 0; round < 300 * effort(); round++) {
+    uint64_t now = 1000000;
+    Store store({RL_SLIDING, 10, 10, 0, 60000, 0}, at(now));
+    std::vector<Charge> charges;
+    uint64_t known_from_ms = 0;  // what is older may be forgotten
+    uint64_t kept_ms = 60000;    // the bucket's window
+    for (int i = 0; i < 300; i++) {
+      now += random.below(random.one_in(5) ? 8000 : 500);
+      store.shape.window_ms = random.of(kWindowsMs);
+      store.shape.units = static_cast<uint32_t>(5 + random.below(6));
+      store.shape.capacity_units = store.shape.units;
+      const uint64_t window_ms = store.shape.window_ms;
+      known_from_ms = std::max(known_from_ms, now - kept_ms);
+      const uint64_t from_ms = std::max(known_from_ms, now - window_ms);
+      uint32_t used = 0;
+      for (const Charge& charge : charges)
+        used += charge.time_ms >= from_ms ? charge.units : 0;
+      const auto cost = static_cast<uint32_t>(1 + random.below(4));
+      const bool admitted = store.decide(at(now), cost).admitted;
+      kept_ms = admitted ? window_ms : std::max(kept_ms, window_ms);
+      if (!admitted) continue;
+      ASSERT_LE(used + cost, store.shape.units);
+      charges.push_back({now, cost});
+      known_from_ms = from_ms;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ratelimit
