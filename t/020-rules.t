@@ -501,7 +501,7 @@ X-Status: []
 --- error_code eval
 [(429) x 3, (200) x 3]
 --- no_error_log
-[error]
+invalid cost
 
 
 

@@ -117,8 +117,8 @@ TEST(Bucket, ADecisionIsStoredOnlyWhereItMustBe) {
     EXPECT_FALSE(adapt(&copy, store.shape, at(100000 - kClockStepMs)));
     EXPECT_TRUE(adapt(&copy, store.shape, at(10)));  // a new clock
     EXPECT_FALSE(adapt(&copy, store.shape, at(10)));
-    store.shape.window_ms = 120000;
-    store.shape.units *= 3;  // gcra: a larger rate
+    store.shape.window_ms = 240000;
+    store.shape.units *= 5;  // gcra: a larger rate
     copy = store.bucket;
     EXPECT_TRUE(adapt(&copy, store.shape, at(100000)));
     EXPECT_FALSE(adapt(&copy, store.shape, at(100000)));
