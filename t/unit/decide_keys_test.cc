@@ -144,7 +144,7 @@ const std::string kKey = "key";
 TEST(DecideKeysAlone, LeaveLeversToOthers) {
   Side side(RL_SLIDING);
   const rl_time_t now = at(1000);
-  const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000};
+  const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000, 0, {}};
   ASSERT_EQ(RL_OK, rl_lever_set(&side.process, side.arena.zone(), &lever, &now));
   rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
   const rl_part_t parts[] = {{&side.start, str(kKey)},
