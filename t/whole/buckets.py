@@ -84,16 +84,18 @@ class Sliding:
 
     def live(self, shape, now_ms):
         """The charges that may count, as a request of this shape sees them:
-        what is too old for the window that is stored, or for its own, is
+        what is too old for the window that is kept, or for its own, is
         gone."""
-        windows = {self.window_ms, shape.window_ms} - {None}
         live = []
         for charge in self.charges:
-            if charge.units == 0 or any(
-                    now_ms >= self.left_ms(charge, w) for w in windows):
+            kept_ms = self.window_ms
+            if charge.units == 0 or now_ms >= min(
+                    self.left_ms(charge, kept_ms),
+                    self.left_ms(charge, shape.window_ms)
+                    + self.known_ms(shape)):
                 continue
-            surely = charge.surely and all(
-                now_ms < self.leaves_ms(charge, w) for w in windows)
+            surely = charge.surely and now_ms < self.leaves_ms(
+                charge, min(kept_ms, shape.window_ms))
             live.append((charge, surely))
         return live
 
@@ -166,59 +168,90 @@ class Sliding:
 
 
 class Fixed:
-    def __init__(self, tz_ms=0):
-        self.tz_ms = tz_ms
+    """A window that opens with a charge, or (Calendar) on the clock.  It begins
+    where it began, and ends as the request's quota says; a longer one is kept
+    from whoever comes with it, a shorter one from the next charge on."""
+
+    def __init__(self):
         self.charges = []
-        self.start_ms = 0
-        self.end_ms = 0
+        self.begin_ms = 0
+        self.window_ms = None    # that is kept,
+        self.months = 0          # calendar: and if it is of months, how many
 
-    def window_end(self, shape, start_ms):
-        return start_ms + shape.window_ms
+    def begin(self, shape, now_ms):
+        return now_ms
 
-    def used(self, now_ms):
-        return sum(c.units for c in self.charges
-                   if now_ms < self.end_ms)
+    def end(self, shape):
+        return self.begin_ms + shape.window_ms
+
+    def kept(self, shape):
+        return shape if self.window_ms is None else replace(
+            shape, window_ms=self.window_ms, months=self.months)
+
+    def keep(self, shape):
+        self.window_ms, self.months = shape.window_ms, shape.months
+
+    def used(self, shape, now_ms):
+        if self.window_ms is None:
+            return 0
+        end_ms = min(self.end(shape), self.end(self.kept(shape)))
+        # (A longer window does not bring back what has ended.)
+        if now_ms >= end_ms:
+            return 0
+        return sum(charge.units for charge in self.charges)
 
     def stand(self, shape, cost, now_ms):
-        used = self.used(now_ms)
+        used = self.used(shape, now_ms)
         remaining = left_of(shape.units, exactly(used))
-        reset_ms = self.end_ms - now_ms if used else 0
+        reset_ms = self.end(shape) - now_ms if used else 0
         retry_ms = shape.window_ms if cost > shape.units else reset_ms
         return Standing(admits(cost, remaining), remaining,
                         exactly(min(reset_ms, shape.window_ms)),
                         exactly(retry_ms))
 
-    def kept(self, shape):
-        return shape
-
     def charge(self, shape, cost, now_ms):
-        if self.used(now_ms) == 0:
+        if self.used(shape, now_ms) == 0:
             self.charges = []
-            self.start_ms = now_ms
-            self.end_ms = self.window_end(shape, now_ms)
+            self.begin_ms = self.begin(shape, now_ms)
+        self.keep(shape)
         charge = Charge(now_ms, cost, cost)
         self.charges.append(charge)
         return charge
 
     def touch(self, shape, now_ms):
-        pass
+        if self.used(shape, now_ms) and \
+                self.end(shape) > self.end(self.kept(shape)):
+            self.keep(shape)
 
     def give_back(self, charge, units, now_ms):
         charge.units -= min(units, charge.units)
 
 
 class Calendar(Fixed):
-    def window_end(self, shape, start_ms):
-        local_ms = start_ms + self.tz_ms
+    def __init__(self, tz_ms):
+        super().__init__()
+        self.tz_ms = tz_ms
+
+    def span(self, shape, time_ms):
+        """The window on the clock that holds this time: its begin and end."""
+        local_ms = time_ms + self.tz_ms
         if not shape.months:
             begin_ms = local_ms // shape.window_ms * shape.window_ms
-            return begin_ms + shape.window_ms - self.tz_ms
+            return (begin_ms - self.tz_ms,
+                    begin_ms + shape.window_ms - self.tz_ms)
         date = EPOCH + timedelta(milliseconds=local_ms)
         month = (date.year - 1970) * 12 + date.month - 1
-        month = (month // shape.months + 1) * shape.months
-        end = datetime(1970 + month // 12, month % 12 + 1, 1,
-                       tzinfo=timezone.utc)
-        return (end - EPOCH) // timedelta(milliseconds=1) - self.tz_ms
+        month = month // shape.months * shape.months
+        return tuple((datetime(1970 + m // 12, m % 12 + 1, 1,
+                               tzinfo=timezone.utc) - EPOCH)
+                     // timedelta(milliseconds=1) - self.tz_ms
+                     for m in (month, month + shape.months))
+
+    def begin(self, shape, now_ms):
+        return self.span(shape, now_ms)[0]
+
+    def end(self, shape):
+        return self.span(shape, self.begin_ms)[1]
 
 
 class Gcra:

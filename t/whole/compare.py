@@ -4,7 +4,7 @@ from math import ceil
 
 from buckets import Span
 from conf import OVERALL, PER_POLICY
-from policy import line_applies
+from policy import NONSENSE, line_applies
 
 
 class Disagreement(Exception):
@@ -83,10 +83,11 @@ class Comparison:
         for a request that costs 1."""
         name, told = policy.name, self.told.policies[policy.name]
         expect(f"status of {name}", told["status"],
-               "BYPASSED" if self.record else "")
+               "" if self.record is None
+               else "ERROR" if self.record.error else "BYPASSED")
         item = self.counters.ask(policy, None, self.life.location,
                                  self.life.client)
-        if item is None:
+        if item in (None, NONSENSE):
             expect(f"limit of {name}", told["limit"], "")
             return
         self.numbers(item, told)
@@ -129,15 +130,20 @@ class Comparison:
         if self.record:
             waits = [int(self.told.policies[i.policy.name]["retry_after"])
                      for i in self.record.refusing]
+            if self.record.failed:
+                waits = [1]
             expect("retry_after", told["retry_after"],
                    str(max(waits)) if waits else "")
 
     def overall_status(self):
         if self.record is None:
             return ""
+        if self.record.failed or (self.record.error
+                                  and not self.record.refused):
+            return "ERROR"
         if not self.record.items:
             return "BYPASSED"
-        if self.record.refusing:
+        if self.record.refused:
             return "REJECTED"
         return "REJECTED_DRY_RUN" if self.record.dry_run else "PASSED"
 
@@ -147,7 +153,7 @@ class Comparison:
                                    self.life.client)
                  for line in self.life.location.lines
                  if line_applies(line, self.life.client)]
-        items = [item for item in items if item]
+        items = [item for item in items if item not in (None, NONSENSE)]
         for item in items:
             told = self.told.policies[item.policy.name]
             item.admitted = not told["retry_after"]
@@ -191,4 +197,4 @@ class Comparison:
                    value if decided else "")
         expect("field Retry-After", fields.get("retry-after", ""),
                told["retry_after"]
-               if self.record and self.record.refusing else "")
+               if self.record and self.record.refused else "")

@@ -88,6 +88,8 @@ def location_block(location):
     lines = [line_directive(line) for line in location.own_lines]
     lines.append(f"ratelimit_inherit {location.inherit};")
     lines.append(f"ratelimit_status {location.status};")
+    if location.on_error != "pass":
+        lines.append(f"ratelimit_on_error {location.on_error};")
     if location.dry_run:
         lines.append(f"ratelimit_dry_run {dry_run(location.dry_run)};")
     if location.auth:

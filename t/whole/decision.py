@@ -4,7 +4,8 @@ request's record says of them."""
 from dataclasses import dataclass, field
 
 from buckets import Span, exactly, new_bucket
-from policy import cost_of, dry_run_of, key_of, line_applies, shape_of
+from policy import (NONSENSE, cost_of, dry_run_of, key_of, line_applies,
+                    quota_of, shape_of)
 
 
 @dataclass
@@ -39,6 +40,12 @@ class Record:
     items: list = field(default_factory=list)
     refusing: list = field(default_factory=list)
     dry_run: bool = False
+    error: bool = False           # a policy could not decide it,
+    failed: bool = False          # and so it is refused
+
+    @property
+    def refused(self):
+        return bool(self.refusing) or self.failed
 
     def item(self, policy):
         return next((i for i in self.items if i.policy is policy), None)
@@ -79,11 +86,15 @@ class Counters:
     # -------------------------------------------------------- deciding
 
     def ask(self, policy, line, location, client):
-        """The item of a policy and a request; None: it does not apply."""
+        """The item of a policy and a request; None: it does not apply;
+        NONSENSE: nobody can tell what it allows."""
+        quota = quota_of(policy, client)
+        if quota is NONSENSE:
+            return NONSENSE
         key = key_of(policy, client)
         if key is None:
             return None
-        shape = shape_of(policy, client, key, self.overrides)
+        shape = shape_of(policy, client, quota, key, self.overrides)
         if shape is None:
             return None
         cost = cost_of(line, client) if line else 1
@@ -101,17 +112,32 @@ class Counters:
         items = []
         for line in lines:
             known = any(i.policy is line.policy for i in record.items + items)
-            if not known and line_applies(line, client):
-                item = self.ask(line.policy, line, location, client)
-                if item:
-                    items.append(item)
+            if known or not line_applies(line, client):
+                continue
+            item = self.ask(line.policy, line, location, client)
+            if item is NONSENSE:
+                self.undecided(record, line, location, client)
+            elif item:
+                items.append(item)
         return items
+
+    @staticmethod
+    def undecided(record, line, location, client):
+        """`ratelimit_on_error`; a line that refuses nothing does not refuse
+        this."""
+        record.error = True
+        if location.on_error == "refuse" and cost_of(line, client) > 0 \
+                and not dry_run_of(line, location, client):
+            record.failed = True
 
     def decide(self, record, lines, location, client, witness):
         """All or none.  True: the request goes on."""
-        if record.refusing:
+        if record.refused:
             return True
         items = self.collect(record, lines, location, client)
+        if record.failed:
+            self.return_charges(record)
+            return False
         for item in items:
             if item.admitted is None:
                 item.admitted = not witness.refused(item.policy)
@@ -127,12 +153,13 @@ class Counters:
                 self.charge(item)
             else:
                 self.bucket(item).touch(item.shape, self.now_ms)
+        if not enforced:
+            self.return_charges(record)
+            record.refusing = [i for i in items
+                               if not i.admitted and not i.dry_run]
         record.items += items
         record.dry_run |= enforced and not everything
-        if enforced:
-            return True
-        self.refuse(record, items)
-        return False
+        return enforced
 
     def charge(self, item):
         item.charges = [self.kept_bucket(item).charge(item.shape, item.cost,
@@ -140,11 +167,10 @@ class Counters:
         item.returnable = not item.policy.keep
         self.tell_anew(item)
 
-    def refuse(self, record, items):
-        refusing = [i for i in items if not i.admitted and not i.dry_run]
-        record.refusing = refusing
+    def return_charges(self, record):
+        """A refusal: what was charged before, and is not kept, goes back."""
         for item in record.items:
-            if item not in items and item.returnable:
+            if item.returnable:
                 self.give_back(item)
                 item.settled = True
 

@@ -47,6 +47,7 @@ class Location:
     post_action: str = ""   # a target
     dry_run: str = ""       # ratelimit_dry_run
     status: int = 429       # ratelimit_status
+    on_error: str = "pass"  # ratelimit_on_error
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,8 @@ class Life:
                                     self.client, self.witness)
 
     def refusal_status(self):
+        if self.record.failed:
+            return 503
         slowest = self.record.slowest(self.witness)
         return slowest.policy.status or self.location.status
 
@@ -164,7 +167,7 @@ class Life:
         is settled that came with a back end's response."""
         for item in self.record.items:
             item.returnable = False
-            if self.had_upstream and not self.record.refusing:
+            if self.had_upstream and not self.record.refused:
                 self.settle(item)
 
     def respond(self):
@@ -175,14 +178,14 @@ class Life:
             if not self.stays_charged(item.policy):
                 item.settled = True
                 self.counters.give_back(item)
-            elif not self.record.refusing:
+            elif not self.record.refused:
                 self.settle(item)
 
     def abort(self):
         """The request ends without a response: what was charged stays so, at
         its final cost where that is known."""
         for item in self.record.items if self.record else ():
-            if not self.record.refusing:
+            if not self.record.refused:
                 self.settle(item)
 
     def settle(self, item):

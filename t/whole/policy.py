@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 MAX_UNITS = 999_999_999
+NONSENSE = object()          # what a variable must not yield
 WINDOW_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000,
                    "d": 86_400_000}
 MONTH_MS = 31 * 86_400_000          # a window of months is taken for so long
@@ -115,12 +116,12 @@ def parse_units(text):
 
 
 def parse_quota(text):
-    """(units, window_ms, months), "unlimited" or None: nonsense."""
+    """(units, window_ms, months), "unlimited" or NONSENSE."""
     if text in ("", "unlimited"):
         return "unlimited"
     match = re.fullmatch(r"([0-9]+)/([0-9]+)(ms|s|m|h|d|M)", text)
     if not match:
-        return None
+        return NONSENSE
     units, count = int(match[1]), int(match[2])
     if match[3] == "M":
         return units, min(count * MONTH_MS, MAX_WINDOW_MS), count
@@ -136,20 +137,24 @@ def scaled(units, percentages):
     return min(max(int(units), 1), MAX_UNITS)
 
 
-def shape_of(policy, client, key, overrides):
-    """The shape that a request gives its bucket.  None: the policy does not
-    apply, being unlimited or nonsense."""
+def quota_of(policy, client):
+    """(units, window_ms, months), scaled; "unlimited"; or NONSENSE."""
     text = client.header("X-Quota-" + policy.name) if policy.quota_varies \
         else ""
     quota = parse_quota(text or policy.quota)
-    if quota is None or quota == "unlimited":
+    if quota is NONSENSE or quota == "unlimited" or not policy.scale_varies:
+        return quota
+    scale = client.header("X-Scale-" + policy.name)
+    if scale == "nonsense":
+        return NONSENSE
+    return scaled(quota[0], [scale] if scale else []), *quota[1:]
+
+
+def shape_of(policy, client, quota, key, overrides):
+    """The shape that a request gives its bucket; None: unlimited."""
+    if quota == "unlimited":
         return None
     units, window_ms, months = quota
-    if policy.scale_varies:
-        text = client.header("X-Scale-" + policy.name)
-        if text == "nonsense":
-            return None
-        units = scaled(units, [text] if text else [])
     units = overrides.apply(policy, key, units)
     if units is None:
         return None

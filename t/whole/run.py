@@ -76,9 +76,9 @@ class Walk:
 
     def verdict(self):
         record = self.life.record
-        if not record or not record.items:
-            return "undecided"
-        return "refused" if record.refusing else "admitted"
+        if record and record.refused:
+            return "refused"
+        return "admitted" if record and record.items else "undecided"
 
     def compare(self, event):
         answered = isinstance(event, Answered)
@@ -139,9 +139,8 @@ class Run:
         return len(self.held) < MOST_HELD and self.dice.one_in(3)
 
     def take_step(self):
-        pause = pause_ms(self.dice)
-        if pause:
-            self.server.clock.advance(pause)
+        # (Looks of one request in one millisecond are one look.)
+        self.server.clock.advance(pause_ms(self.dice) or bool(self.held))
         if self.dice.one_in(12):
             self.override()
         elif self.held and self.dice.one_in(4):
@@ -179,7 +178,8 @@ class Run:
 
     def override(self):
         method, target, arguments, row = make_override(
-            self.dice, self.world, self.key_ids, self.overrides)
+            self.dice, self.world, self.key_ids, self.counters.buckets,
+            self.overrides)
         uri = "/ratelimit/levers?" + arguments
         self.doing = f"{method} {uri}"
         event = Request(self.server, method, uri, {}).next()

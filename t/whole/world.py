@@ -115,7 +115,8 @@ def make_location(dice, name, targets, policies, server_lines):
         auth=name == "/a" or dice.one_in(4),
         content="gif" if dice.one_in(3) else "backend",
         dry_run=dice.choice(["on", "varies"]) if dice.one_in(8) else "",
-        status=dice.choice([429, 429, 403]))
+        status=dice.choice([429, 429, 403]),
+        on_error=dice.choice(["pass", "pass", "refuse"]))
     if not targets:
         return location
     codes = dice.some(ERROR_CODES, 3) if dice.one_in(2) else ()
@@ -207,8 +208,9 @@ def pause_ms(dice):
     return int(10 ** dice.uniform(0, dice.choice([3, 3, 4, 4, 5, 6, 7, 9])))
 
 
-def make_override(dice, world, key_ids, overrides):
-    """(method, target, arguments of the API, row); a row of None removes."""
+def make_override(dice, world, key_ids, stored, overrides):
+    """(method, target, arguments of the API, row); a row of None removes.  Of
+    the keys those that have counters can be named by their ids."""
     def arguments_of(target):
         if target == overrides.ZONE:
             return "zone=all"
@@ -221,7 +223,7 @@ def make_override(dice, world, key_ids, overrides):
         target = dice.choice(there)
         return "DELETE", target, arguments_of(target), None
     targets = [overrides.ZONE] + [p.name for p in world.policies]
-    recent = list(key_ids)[-8:]
+    recent = list(stored)[-8:]
     target = dice.choice(recent if recent and dice.one_in(2) else targets)
     if target == overrides.ZONE or dice.one_in(2):
         what, value = "scale", dice.choice(["50%", "0%", "300%", "100%"])
