@@ -168,9 +168,9 @@ class Sliding:
 
 
 class Fixed:
-    """A window that opens with a charge, or (Calendar) on the clock.  It begins
-    where it began, and ends as the request's quota says; a longer one is kept
-    from whoever comes with it, a shorter one from the next charge on."""
+    """A window that opens with a charge, or on the clock (Calendar).  It
+    begins where it began, and ends as the request's quota says; a longer one
+    is kept from whoever comes with it, a shorter one from the next charge."""
 
     def __init__(self):
         self.charges = []
