@@ -134,8 +134,7 @@ class Sliding:
             retry = [window_ms, window_ms]
         # (What may or may not be gone can be the newest there is.)
         return Standing(admits(cost, remaining), remaining,
-                        Span(*(min(r, window_ms) for r in reset)),
-                        Span(*retry))
+                        Span(*reset), Span(*retry))
 
     def adopt(self, shape, now_ms):
         """The window is kept, and what is older than that is forgotten."""
@@ -164,7 +163,11 @@ class Sliding:
             self.adopt(shape, now_ms)
 
     def give_back(self, charge, units, now_ms):
-        charge.units -= min(units, charge.units)
+        """What has been seen through another window since may not be found."""
+        back = min(units, charge.units)
+        charge.units -= back
+        if charge.late_ms > charge.time_ms:
+            self.charges.append(replace(charge, units=back, surely=False))
 
 
 class Fixed:
@@ -206,8 +209,7 @@ class Fixed:
         reset_ms = self.end(shape) - now_ms if used else 0
         retry_ms = shape.window_ms if cost > shape.units else reset_ms
         return Standing(admits(cost, remaining), remaining,
-                        exactly(min(reset_ms, shape.window_ms)),
-                        exactly(retry_ms))
+                        exactly(reset_ms), exactly(retry_ms))
 
     def charge(self, shape, cost, now_ms):
         if self.used(shape, now_ms) == 0:

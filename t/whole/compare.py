@@ -25,6 +25,12 @@ class Told:
     def refused(self, policy):
         return self.policies[policy.name]["status"].startswith("REJECTED")
 
+    def retry_rank(self, policy):
+        """The greater, the longer it takes to admit again, as told."""
+        told = self.policies[policy.name]
+        return (int(told["retry_after"] or 0),
+                policy.name == self.overall["policy"])
+
 
 def expect(what, told, right):
     fits = told in right if isinstance(right, (set, Span)) else told == right

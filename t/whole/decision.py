@@ -31,6 +31,9 @@ class Item:
     def tell(self, standing, now_ms):
         self.remaining = standing.remaining
         self.reset_ms = standing.reset_ms
+        if self.policy.algorithm != "gcra":
+            self.reset_ms = self.reset_ms.map(
+                lambda ms: min(ms, self.shape.window_ms))
         self.told_at_ms = now_ms
 
 
@@ -54,11 +57,9 @@ class Record:
         """The refusal that takes longest to admit again; where spans leave
         that open, the one that nginx says."""
         longest = max(i.retry_after_ms.low for i in self.refusing)
-        possible = [i for i in self.refusing
-                    if i.retry_after_ms.high >= longest]
-        return next((i for i in possible
-                     if i.policy.name == witness.overall["policy"]),
-                    possible[0])
+        return max((i for i in self.refusing
+                    if i.retry_after_ms.high >= longest),
+                   key=lambda i: witness.retry_rank(i.policy))
 
 
 class Counters:
@@ -204,9 +205,5 @@ class Counters:
 
     def tell_anew(self, item):
         bucket = self.bucket(item)
-        shape = bucket.kept(item.shape)
-        standing = bucket.stand(shape, 0, self.now_ms)
-        item.tell(standing, self.now_ms)
-        if item.policy.algorithm != "gcra":
-            item.reset_ms = item.reset_ms.map(
-                lambda ms: min(ms, item.shape.window_ms))
+        item.tell(bucket.stand(bucket.kept(item.shape), 0, self.now_ms),
+                  self.now_ms)
