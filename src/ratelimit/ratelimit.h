@@ -255,7 +255,7 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
  * rl_state_written, rl_state_last: what names the file that was written last;
  * 0: none was.
  */
-#define RL_STATE_HEADER_LEN 2976
+#define RL_STATE_HEADER_LEN 2656
 #define RL_STATE_END_LEN 32
 #define RL_STATE_SETS 8u
 #define RL_STATE_BLOCK_LEN (32 + RL_STATE_SETS * 31 * 72)
@@ -442,7 +442,7 @@ const rl_item_t *rl_speaker(const rl_item_t *items, size_t n,
  * RL_MAX_LEVERS of them, a lever for a zone, a policy or one key of a policy.
  */
 #define RL_MAX_LEVERS 40u
-#define RL_LEVER_POLICY_LEN 40 /* a policy of a longer name can have none */
+#define RL_LEVER_POLICY_LEN 32 /* a policy of a longer name can have none */
 
 typedef enum {
   RL_LEVER_SCALE = 1,    /* value: thousandths of a percent */

@@ -100,7 +100,7 @@ bool is_over(const Life& life, bool thorough) {
 }
 
 const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
-  const uint32_t set = target.line / kLinesPerSet - kHeaderSets;
+  const uint32_t set = target.line / kLinesPerSet;
   for (size_t i = 0; i < process->nzones; ++i) {
     const rl_zone_t* zone = memory_of(process->zones[i], target.zone_id);
     if (zone != nullptr && set < zone->sets) {
@@ -112,7 +112,7 @@ const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
 
 void write_again(const Bucket& image, const Target& target,
                  const rl_zone_t* zone) {
-  Set* set = set_at(zone, target.line / kLinesPerSet - kHeaderSets);
+  Set* set = set_at(zone, target.line / kLinesPerSet);
   write(image, target, set, &set->buckets[target.line % kLinesPerSet - 1]);
 }
 

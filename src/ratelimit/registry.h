@@ -83,7 +83,7 @@ struct alignas(64) Slot {
 // Where an image goes.
 struct Target {
   uint32_t zone_id;
-  uint32_t line;  // of 64 bytes, in the zone's memory; 0: nowhere
+  uint32_t line;  // of 64 bytes, of the zone's sets; 0: nowhere
   uint32_t tag;   // and the bits below
 };
 
@@ -94,7 +94,7 @@ constexpr uint32_t kUnmarked = 1u << 9;
 
 constexpr uint32_t kLinesPerSet = sizeof(Set) / sizeof(Bucket);
 
-// Lines of sets' headers are nobody's, as is 0.
+// Lines of sets' headers are nobody's, the first of which is 0.
 inline bool is_nowhere(const Target& target) {
   return target.line % kLinesPerSet == 0;
 }
@@ -104,7 +104,8 @@ inline Target target_of(const rl_zone_t* zone, const Bucket* bucket,
   const auto offset = static_cast<size_t>(
       reinterpret_cast<const unsigned char*>(bucket) -
       static_cast<const unsigned char*>(zone->memory));
-  return {zone->id, static_cast<uint32_t>(offset / 64), tag};
+  return {zone->id,
+          static_cast<uint32_t>((offset - sizeof(ZoneHeader)) / 64), tag};
 }
 
 // Writes an image into its bucket, a place of the set; doing it twice does no

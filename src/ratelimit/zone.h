@@ -1,8 +1,8 @@
 // A zone's memory: one header block, then the sets of the bucket table.
 //
-//   0     header block (4,096 bytes): what is fixed, counters, the refusal
+//   0     header block (3,648 bytes): what is fixed, counters, the refusal
 //         log, the operator's levers
-//   4096  set 0, set 1, ... (2,048 bytes each)
+//   3648  set 0, set 1, ... (2,048 bytes each)
 //
 // Indices, no pointers.  The layout version says what all of this, Set and
 // Bucket included, looks like: whoever changes one of them raises it.
@@ -64,14 +64,9 @@ struct ZoneHeader {
   alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
 
   alignas(64) Lever levers[RL_MAX_LEVERS];
-
-  alignas(64) unsigned char spare_end[128];
 };
-static_assert(sizeof(ZoneHeader) == 4096, "keeps the sets aligned");
-
-// As many sets would fit into the header: journals count in lines from there.
-constexpr uint32_t kHeaderSets = sizeof(ZoneHeader) / sizeof(Set);
-static_assert(sizeof(ZoneHeader) % sizeof(Set) == 0, "whole ones");
+static_assert(sizeof(ZoneHeader) == 3648 && sizeof(ZoneHeader) % 64 == 0,
+              "keeps the sets aligned, and 15,800 keys in a MiB");
 
 inline ZoneHeader* header_of(const rl_zone_t* zone) {
   return static_cast<ZoneHeader*>(zone->memory);

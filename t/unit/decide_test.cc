@@ -14,6 +14,8 @@
 namespace {
 
 constexpr uint64_t kMinute = 60000;
+constexpr size_t kOneSet =
+    sizeof(ratelimit::ZoneHeader) + sizeof(ratelimit::Set);
 
 class Decide : public testing::Test {
  protected:
@@ -216,10 +218,11 @@ TEST_F(Decide, AClockThatIsBehindGivesNoCredit) {
 
 TEST_F(Decide, DecidesTheMostItemsEvenWhereThereIsNoRoomForThem) {
   // One set of 31 buckets, 128 policies.
-  SharedMemory memory(4096);
+  SharedMemory memory(kOneSet);
   rl_zone_t zone;
   const std::string seed = Arena::seed();
-  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), 4096, str(seed).data));
+  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), kOneSet,
+                                  str(seed).data));
   std::vector<std::unique_ptr<Policy>> policies;
   std::vector<rl_item_t> items;
   for (unsigned i = 0; i < RL_MAX_ITEMS; ++i) {

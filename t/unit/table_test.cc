@@ -20,6 +20,8 @@ constexpr size_t kMiB = 1 << 20;
 // What nginx keeps of a zone for itself.
 constexpr size_t kNginxHeader = 256;
 
+constexpr size_t kOneSet = sizeof(ZoneHeader) + sizeof(Set);
+
 rl_verdict_e decide(rl_process_t* process, rl_item_t item, uint64_t now_ms) {
   const rl_time_t now = at(now_ms);
   return rl_decide(process, &item, 1, &now);
@@ -84,11 +86,12 @@ TEST(Zone, IsCreatedOverAnythingButNeedsRoomForOneSet) {
   std::memset(memory.get(), 0xff, memory.size());
   const std::string seed = Arena::seed();
   rl_zone_t zone;
-  EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.get(), 4095,
+  EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.get(), kOneSet - 1,
                                      str(seed).data));
   EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.as<char>() + 8, 8000,
                                      str(seed).data));
-  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), 4096, str(seed).data));
+  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), kOneSet,
+                                  str(seed).data));
   EXPECT_EQ(31u, stats(&zone).capacity);
   EXPECT_EQ(0u, stats(&zone).used);
   EXPECT_EQ(0u, stats(&zone).evicted_live);
