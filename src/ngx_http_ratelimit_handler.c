@@ -43,7 +43,8 @@ ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r)
 /*
  * Of a subrequest, or of a request that was redirected, which is told here in
  * any location, for the last upstream's response is still known now.  False:
- * nothing is to be decided, any more.
+ * nothing is to be decided, any more; a post_action of a client that went away
+ * comes without a header that was sent.
  */
 
 static ngx_http_ratelimit_noinline ngx_uint_t
@@ -55,7 +56,7 @@ ngx_http_ratelimit_is_open(ngx_http_request_t *r)
 
     (void) ngx_http_ratelimit_get_record(r);
 
-    return !r->header_sent;
+    return !r->header_sent && !r->post_action;
 }
 
 
@@ -102,7 +103,9 @@ ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r)
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
 
-    if (rlcf->precontent.nelts == 0 || r != r->main || r->header_sent) {
+    if ((r->internal && !ngx_http_ratelimit_is_open(r))
+        || rlcf->precontent.nelts == 0)
+    {
         return NGX_DECLINED;
     }
 
