@@ -157,11 +157,11 @@ topsecret
     ratelimit_zone   zone=api:64k;
     ratelimit_policy a key=$arg_k quota=1/1h;
     ratelimit_policy b key=$arg_k quota=1/1h;
-    ratelimit_policy a_policy_whose_name_is_longer_than_40_ch_ key=$arg_k quota=1/1h;
+    ratelimit_policy a_policy_whose_name_is_longer_than_it key=$arg_k quota=1/1h;
 --- config
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["PUT /api/levers?policy=b&key=x&quota=5", "PUT /api/levers?policy=b&scale=10%", "GET /api/keys?policy=b&key=x", "PUT /api/levers?policy=a_policy_whose_name_is_longer_than_40_ch_&quota=5"]
+["PUT /api/levers?policy=b&key=x&quota=5", "PUT /api/levers?policy=b&scale=10%", "GET /api/keys?policy=b&key=x", "PUT /api/levers?policy=a_policy_whose_name_is_longer_than_it&quota=5"]
 --- error_code eval
 [200, 200, 200, 507]
 --- response_body_filters eval

@@ -83,7 +83,7 @@ TEST_F(Lever, SuspendsAKey) {
 
 TEST_F(Lever, SaysWhoseItIs) {
   rl_lever_t lever = {kKeyId, 0, RL_LEVER_UNITS, 5, 0x3333, {}};
-  const char name[] = "a_policy_whose_name_is_forty_bytes_long_";
+  const char name[] = "a_policy_whose_name_is_32_bytes_";
   static_assert(sizeof(name) - 1 == sizeof(lever.policy), "the longest");
   std::memcpy(lever.policy, name, sizeof(lever.policy));
   EXPECT_EQ(RL_OK, rl_lever_set(nullptr, &zone_, &lever, &now_));
