@@ -173,7 +173,7 @@ topsecret
 }], Api::at("detail")]
 --- response_body eval
 ["levers.0.policy: b\nlevers.0.in_force: true\n", "levers.1.policy: b\nlevers.1.key_id: null\n",
- "there is no lever\na policy's\nthere is no lever\nnone\n", "detail: a policy whose name is longer than 40 can have no lever\n"]
+ "there is no lever\na policy's\nthere is no lever\nnone\n", "detail: a policy whose name is longer than 32 can have no lever\n"]
 
 
 
