@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_ratelimit_module.h"
+#include "ngx_http_ratelimit.h"
 
 
 static ngx_int_t ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r);

@@ -86,8 +86,9 @@ typedef struct {
  * rl_parse_units: a decimal integer of 0 to RL_MAX_UNITS.
  * rl_read_quota, rl_read_scale, rl_read_units: the same of what a variable
  * yields.  Units, and a scale, beyond their maximum are the maximum, however
- * many digits they have.  Units may have decimals ("0.123") and are rounded up;
- * a scale's decimals behind the third are dropped, but it does not become 0.
+ * many digits they have.  Units may have decimals ("0.123"), which are rounded
+ * up; a scale's decimals behind the third are dropped, but it does not become
+ * 0.
  * rl_parse_algorithm: one of the four names.
  * rl_parse_tz: "Z", "+09:00", "-03:30" as milliseconds east of UTC.
  */
@@ -455,9 +456,9 @@ typedef struct {
   uint64_t until_ms; /* monotonic; 0: until it is cleared */
   rl_lever_kind_e kind;
   uint32_t value;
-  uint64_t key_id;   /* rl_key_id of a key, else 0; with policy it says whose */
-  char policy[RL_LEVER_POLICY_LEN]; /* the lever is, also when that policy is
-                                       gone; zeros fill it up, all of a zone's */
+  uint64_t key_id;   /* rl_key_id of a key, else 0; with policy it says whose
+                        the lever is, also when that policy is gone */
+  char policy[RL_LEVER_POLICY_LEN]; /* zeros fill it up, all of a zone's */
 } rl_lever_t;
 
 #define RL_LEVER_ZONE 1u

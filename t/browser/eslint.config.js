@@ -23,7 +23,7 @@ const rules = {
 };
 
 module.exports = [
-  { files: ["src/api/*.js"], rules,
+  { files: ["src/api/page/*.js"], rules,
     languageOptions: { sourceType: "script", globals: browser } },
   { files: ["t/browser/*.js"],
     rules: { ...rules, "no-restricted-properties": "off" },

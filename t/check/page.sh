@@ -7,7 +7,7 @@
 . t/tools/tap.sh
 
 embedded() {
-    sh src/api/embed.sh > "$BUILD/page.h" && python3 -c '
+    sh src/api/page/embed.sh > "$BUILD/page.h" && python3 -c '
 import re, sys
 page = bytes(int(x, 16) for x in re.findall(r"0x(..)", open(sys.argv[1]).read()))
 names = sys.argv[2:]
@@ -15,7 +15,7 @@ for name in names:
     assert open(name, "rb").read() in page, name
 assert page.startswith(b"<!DOCTYPE html>") and page.endswith(b"</html>\n")
 assert b"page.css" not in page and b".js\"" not in page
-assert page.count(b"@NONCE@") == len(names)' "$BUILD/page.h" src/api/*.css src/api/*.js
+assert page.count(b"@NONCE@") == len(names)' "$BUILD/page.h" src/api/page/*.css src/api/page/*.js
 }
 
 check 'style and script stand in the page as they are' embedded
@@ -32,17 +32,17 @@ bin=$NPM_DIR/node_modules/.bin
 
 # The page's scripts share their names, so they are read as one.
 page_scripts() {
-    sed -n 's/^<script src="\(.*\)">.*/src\/api\/\1/p' src/api/page.html |
+    sed -n 's/^<script src="\(.*\)">.*/src\/api\/page\/\1/p' src/api/page/page.html |
         xargs cat | "$bin/eslint" -c t/browser/eslint.config.js --stdin \
-        --stdin-filename src/api/all.js
+        --stdin-filename src/api/page/all.js
 }
 
 check 'eslint of the page' page_scripts
 check 'eslint of its test' "$bin/eslint" -c t/browser/eslint.config.js \
     t/browser/*.js
 check html-validate "$bin/html-validate" -c t/browser/htmlvalidate.json \
-    src/api/page.html
+    src/api/page/page.html
 check stylelint "$bin/stylelint" --config t/browser/stylelint.json \
-    --config-basedir "$NPM_DIR" src/api/page.css
+    --config-basedir "$NPM_DIR" src/api/page/page.css
 
 finish

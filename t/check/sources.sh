@@ -1,8 +1,26 @@
 #!/bin/bash
 
-# src/sources.txt and the tree agree, and the layers keep to themselves.
+# src/sources.txt and the tree agree, every file has its room, and includes go
+# one way: src/README.md has the map.
 
 . t/tools/tap.sh
+
+# The rooms of each layer, from the roof down; those of one line do not know
+# each other.
+shim_rooms='
+.
+api response
+request
+policy
+key zone
+conf'
+core_rooms='
+decide
+key policy statistics
+table response
+algorithm jwt
+base
+abi'
 
 listed() {
     grep -v -e '^#' -e '^$' src/sources.txt | LC_ALL=C sort
@@ -14,22 +32,65 @@ present() {
 }
 
 core_knows_no_nginx() {
-    ! grep -n -E 'ngx_(config|core|http)\.h|ngx_\w+_t\b|\bngx_\w+\(' \
-        src/ratelimit/*
+    ! grep -rn -E 'ngx_(config|core|http)\.h|ngx_\w+_t\b|\bngx_\w+\(' \
+        src/ratelimit
 }
 
 shim_sees_one_header() {
-    ! grep -n 'include.*ratelimit/' src/*.[ch] | grep -v '"ratelimit/ratelimit\.h"'
+    ! grep -rn 'include.*"ratelimit/' src --include='*.[ch]' |
+        grep -v -e '^src/ratelimit/' -e '"ratelimit/ratelimit\.h"'
+}
+
+# goes_down DIR PREFIX ROOMS: no file of DIR stands outside a room, or includes
+# a header of a room that is not below its own.
+goes_down() {
+    (cd "$1" && find . \( -name '*.c' -o -name '*.h' -o -name '*.cc' \) \
+        -not -path './ratelimit/*' -exec grep -H '#include "' {} +) |
+        awk -v prefix="$2" -v rooms="$3" '
+            function room_of(path) {
+                return path ~ /\// ? substr(path, 1, match(path, /\/[^\/]*$/) - 1) : "."
+            }
+            BEGIN {
+                n = split(rooms, lines, "\n")
+                for (i = 1; i <= n; i++) {
+                    m = split(lines[i], names, " ")
+                    for (j = 1; j <= m; j++) level[names[j]] = i
+                }
+            }
+            {
+                split($0, parts, "\"")
+                file = $0; sub(/:.*/, "", file); sub(/^\.\//, "", file)
+                header = parts[2]
+                from = room_of(file)
+                if (!(from in level)) { print file " is in no room"; bad = 1; next }
+                if (substr(header, 1, length(prefix)) != prefix) next
+                header = substr(header, length(prefix) + 1)
+                to = room_of(header)
+                if (to == "." || to == from) next
+                if (!(to in level)) next
+                if (level[to] <= level[from]) { print file " includes " header; bad = 1 }
+            }
+            END { exit bad }'
+}
+
+# nginx names an object by the last folder and the file, without extension.
+objects_differ() {
+    same '' "$(awk -F/ '!/^#/ && /\.(c|cc)$/ {
+        name = $NF; sub(/\.[^.]*$/, "", name); print $(NF - 1) "/" name
+    }' src/sources.txt | sort | uniq -d)"
 }
 
 # 79 columns, no tabs, no space at the end of a line.
 tidy_lines() {
-    ! grep -n -P '^.{80,}$|\t| $' src/*.[ch] src/ratelimit/*
+    ! grep -rn -P '^.{80,}$|\t| $' src --include='*.[ch]' --include='*.cc'
 }
 
 check 'every source is listed' same "$(present)" "$(listed)"
 check 'the core knows nothing of nginx' core_knows_no_nginx
 check 'the shim sees only ratelimit.h of the core' shim_sees_one_header
+check "the shim's includes go down" goes_down src '' "$shim_rooms"
+check "the core's includes go down" goes_down src/ratelimit ratelimit/ "$core_rooms"
+check 'no two objects have one name' objects_differ
 check 'lines are tidy' tidy_lines
 
 finish

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "ratelimit/jwt.h"
+#include "ratelimit/jwt/jwt.h"
 #include "ratelimit/ratelimit.h"
 
 namespace {

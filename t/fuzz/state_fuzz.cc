@@ -8,9 +8,9 @@
 #include <cstring>
 #include <vector>
 
-#include "ratelimit/bucket.h"
+#include "ratelimit/algorithm/bucket.h"
 #include "ratelimit/ratelimit.h"
-#include "ratelimit/siphash.h"
+#include "ratelimit/base/siphash.h"
 #include "../unit/bytes_reader.h"
 
 namespace {

@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "ratelimit/ratelimit.h"
-#include "ratelimit/table.h"
-#include "ratelimit/zone.h"
+#include "ratelimit/table/table.h"
+#include "ratelimit/table/zone.h"
 #include "../unit/bytes_reader.h"
 
 namespace {

@@ -11,8 +11,8 @@
 #include <random>
 #include <vector>
 
-#include "ratelimit/bucket.h"
-#include "ratelimit/charge_head.h"
+#include "ratelimit/algorithm/bucket.h"
+#include "ratelimit/algorithm/charge_head.h"
 
 namespace ratelimit {
 

@@ -1,6 +1,6 @@
 // What all algorithms have in common.
 
-#include "ratelimit/bucket.h"
+#include "ratelimit/algorithm/bucket.h"
 
 #include <gtest/gtest.h>
 

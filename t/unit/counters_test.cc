@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "arena.h"
-#include "ratelimit/counters.h"
+#include "ratelimit/statistics/counters.h"
 #include "ratelimit/ratelimit.h"
 
 namespace {

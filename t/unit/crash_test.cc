@@ -25,9 +25,9 @@
 
 #include "arena.h"
 #include "crash_util.h"
-#include "ratelimit/lock.h"
-#include "ratelimit/registry.h"
-#include "ratelimit/zone.h"
+#include "ratelimit/table/lock.h"
+#include "ratelimit/table/process_table.h"
+#include "ratelimit/table/zone.h"
 
 namespace ratelimit {
 namespace {

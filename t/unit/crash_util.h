@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "arena.h"
-#include "ratelimit/registry.h"
-#include "ratelimit/zone.h"
+#include "ratelimit/table/process_table.h"
+#include "ratelimit/table/zone.h"
 
 namespace ratelimit {
 

@@ -10,9 +10,9 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
-#include "ratelimit/counters.h"
-#include "ratelimit/decide.h"
-#include "ratelimit/registry.h"
+#include "ratelimit/statistics/counters.h"
+#include "ratelimit/decide/decide.h"
+#include "ratelimit/table/process_table.h"
 
 namespace {
 

@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
-#include "ratelimit/zone.h"
+#include "ratelimit/table/zone.h"
 
 namespace {
 

@@ -11,8 +11,8 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
-#include "ratelimit/counters.h"
-#include "ratelimit/zone.h"
+#include "ratelimit/statistics/counters.h"
+#include "ratelimit/table/zone.h"
 
 namespace ratelimit {
 namespace {

@@ -1,7 +1,7 @@
 // `gcra` against the theoretical arrival time, and against the table that
 // throttled (Go) and redis-cell (Rust) publish as their test.
 
-#include "ratelimit/gcra.h"
+#include "ratelimit/algorithm/gcra.h"
 
 #include <gtest/gtest.h>
 

@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "ratelimit/jwt.h"
+#include "ratelimit/jwt/jwt.h"
 #include "ratelimit/ratelimit.h"
 #include "text_util.h"
 

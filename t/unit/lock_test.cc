@@ -2,7 +2,7 @@
 // exact, that none waits for ever, and that slots are reused safely.  What
 // happens to a process that is killed is in crash_test.cc.
 
-#include "ratelimit/lock.h"
+#include "ratelimit/table/lock.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -21,8 +21,8 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
-#include "ratelimit/registry.h"
-#include "ratelimit/zone.h"
+#include "ratelimit/table/process_table.h"
+#include "ratelimit/table/zone.h"
 
 namespace ratelimit {
 namespace {

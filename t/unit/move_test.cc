@@ -17,8 +17,8 @@
 
 #include "arena.h"
 #include "crash_util.h"
-#include "ratelimit/lock.h"
-#include "ratelimit/zone.h"
+#include "ratelimit/table/lock.h"
+#include "ratelimit/table/zone.h"
 
 namespace ratelimit {
 namespace {

@@ -1,7 +1,7 @@
 // The hash against what OpenSSL's EVP_MAC "SIPHASH" gives (size 16), however
 // it is fed; and that a key's parts cannot be shifted into each other.
 
-#include "ratelimit/siphash.h"
+#include "ratelimit/base/siphash.h"
 
 #include <cstdio>
 #include <random>

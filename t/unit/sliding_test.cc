@@ -1,6 +1,6 @@
 // `sliding` against an exact log of timestamps.
 
-#include "ratelimit/sliding.h"
+#include "ratelimit/algorithm/sliding.h"
 
 #include <gtest/gtest.h>
 

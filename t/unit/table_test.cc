@@ -1,6 +1,6 @@
 // The bucket table: finding, placing, evicting, and what a flood can do.
 
-#include "ratelimit/table.h"
+#include "ratelimit/table/table.h"
 
 #include <cstdio>
 #include <cstring>
@@ -11,7 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
-#include "ratelimit/zone.h"
+#include "ratelimit/table/zone.h"
 
 namespace ratelimit {
 namespace {

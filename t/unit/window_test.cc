@@ -1,13 +1,13 @@
 // `fixed` and `calendar`, and the grid of the latter.
 
-#include "ratelimit/window.h"
+#include "ratelimit/algorithm/window.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 
 #include "bucket_models.h"
-#include "ratelimit/calendar.h"
+#include "ratelimit/algorithm/calendar.h"
 
 namespace ratelimit {
 namespace {

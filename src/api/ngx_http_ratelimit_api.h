@@ -1,0 +1,190 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What the files of "ratelimit_api" share.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_API_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_API_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+
+#include <jansson.h>
+
+
+/* of a location */
+
+struct ngx_http_ratelimit_api_s {
+    ngx_http_conf_ctx_t         *ctx;        /* to see who may come in */
+    u_char                      *file;
+    ngx_uint_t                   line;
+    ngx_array_t                  hosts;      /* ngx_str_t; it answers to these
+                                                besides the server's names */
+    unsigned                     write:1;
+    unsigned                     write_set:1;
+};
+
+
+/* the parameters of one request; an empty data is one that is not there */
+
+typedef struct {
+    ngx_str_t                    policy;
+    ngx_str_t                    zone;
+    ngx_str_t                    id;
+    ngx_str_t                    top;
+    ngx_str_t                    scale;
+    ngx_str_t                    quota;
+    ngx_str_t                    duration;
+    ngx_array_t                  keys;       /* rl_str_t */
+} ngx_http_ratelimit_api_args_t;
+
+
+/* what an answer is made of */
+
+typedef struct ngx_http_ratelimit_api_call_s  ngx_http_ratelimit_api_call_t;
+
+typedef ngx_int_t (*ngx_http_ratelimit_api_pt)(
+    ngx_http_ratelimit_api_call_t *call);
+
+
+struct ngx_http_ratelimit_api_call_s {
+    ngx_http_request_t          *request;
+    ngx_int_t                    rc;         /* of what was sent; until then
+                                                an internal error */
+    ngx_http_ratelimit_main_conf_t *conf;
+    ngx_http_ratelimit_api_t    *api;
+    rl_zone_stats_t             *zones;      /* conf->zones.nelts */
+    rl_time_t                    now;
+    ngx_http_ratelimit_api_args_t args;
+    ngx_str_t                    path;       /* below the location */
+    ngx_uint_t                   write;      /* unsigned  write:1; */
+
+    /* of an answer that is made in several turns */
+
+    ngx_event_t                  event;
+    ngx_http_ratelimit_api_pt    turn;
+    ngx_uint_t                   next;       /* policy, metric, key */
+    ngx_chain_t                 *out;
+    ngx_chain_t                 *last;
+    void                        *data;
+};
+
+
+/* a key that a request may mean */
+
+typedef struct {
+    rl_hash_t                    bucket;
+    json_t                      *tags;       /* of its parts; NULL by an id */
+} ngx_http_ratelimit_api_meant_t;
+
+
+/* more keys than this are not listed, whatever "top=" asks for */
+
+#define NGX_HTTP_RATELIMIT_API_MAX_TOP  100
+
+
+/* ngx_http_ratelimit_api_args.c */
+
+ngx_int_t ngx_http_ratelimit_api_parse_args(
+    ngx_http_ratelimit_api_call_t *call);
+
+/* ngx_http_ratelimit_api_send.c */
+
+ngx_int_t ngx_http_ratelimit_api_send(ngx_http_ratelimit_api_call_t *call,
+    ngx_uint_t status, char *type, ngx_chain_t *out);
+ngx_int_t ngx_http_ratelimit_api_send_text(ngx_http_ratelimit_api_call_t *call,
+    char *type, ngx_str_t *text);
+ngx_int_t ngx_http_ratelimit_api_send_json(ngx_http_ratelimit_api_call_t *call,
+    ngx_uint_t status, json_t *json);
+ngx_int_t ngx_http_ratelimit_api_problem(ngx_http_ratelimit_api_call_t *call,
+    ngx_uint_t status, const char *format, ...);
+ngx_int_t ngx_http_ratelimit_api_no_place(ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_add_header(ngx_http_request_t *r, char *name,
+    ngx_str_t *value);
+void ngx_http_ratelimit_api_log(ngx_http_ratelimit_api_call_t *call,
+    const char *format, ...);
+
+/* ngx_http_ratelimit_api_scan.c */
+
+ngx_int_t ngx_http_ratelimit_api_scan(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_api_pt handler);
+
+/* ngx_http_ratelimit_api_turns.c */
+
+ngx_int_t ngx_http_ratelimit_api_turns(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_api_pt handler);
+ngx_uint_t ngx_http_ratelimit_api_slice(ngx_uint_t *next, ngx_uint_t n,
+    ngx_uint_t max);
+ngx_int_t ngx_http_ratelimit_api_add_text(ngx_http_ratelimit_api_call_t *call,
+    const char *text);
+ngx_int_t ngx_http_ratelimit_api_add_json(ngx_http_ratelimit_api_call_t *call,
+    json_t *json, ngx_uint_t indent);
+
+/* ngx_http_ratelimit_api_status.c */
+
+ngx_int_t ngx_http_ratelimit_api_status(ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_levers(ngx_http_ratelimit_api_call_t *call);
+json_t *ngx_http_ratelimit_api_string(ngx_str_t *text);
+json_t *ngx_http_ratelimit_api_key_id(uint64_t key_id);
+json_t *ngx_http_ratelimit_api_time(rl_time_t *now, uint64_t mono_ms);
+json_t *ngx_http_ratelimit_api_list_levers(
+    ngx_http_ratelimit_api_call_t *call);
+json_t *ngx_http_ratelimit_api_lever(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *zone, rl_lever_t *lever);
+ngx_str_t ngx_http_ratelimit_api_lever_policy(rl_lever_t *lever);
+
+/* ngx_http_ratelimit_api_metrics.c */
+
+ngx_int_t ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call);
+
+/* ngx_http_ratelimit_api_keys.c */
+
+ngx_int_t ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_delete_key(
+    ngx_http_ratelimit_api_call_t *call);
+
+/* ngx_http_ratelimit_api_find.c */
+
+ngx_int_t ngx_http_ratelimit_api_find_policy(
+    ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t **policy);
+ngx_int_t ngx_http_ratelimit_api_find_buckets(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    ngx_array_t *meant);
+ngx_int_t ngx_http_ratelimit_api_find_bucket(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    rl_hash_t *bucket);
+ngx_int_t ngx_http_ratelimit_api_parse_id(
+    ngx_http_ratelimit_api_call_t *call, uint64_t *id);
+
+/* ngx_http_ratelimit_api_bucket.c */
+
+json_t *ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket);
+
+/* ngx_http_ratelimit_api_levers.c */
+
+ngx_int_t ngx_http_ratelimit_api_put_lever(
+    ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_delete_lever(
+    ngx_http_ratelimit_api_call_t *call);
+
+/* ngx_http_ratelimit_api_page.c */
+
+ngx_int_t ngx_http_ratelimit_api_page(ngx_http_ratelimit_api_call_t *call);
+
+/* ngx_http_ratelimit_api_access.c */
+
+char *ngx_http_ratelimit_api_host(ngx_conf_t *cf,
+    ngx_http_ratelimit_api_t *api, ngx_str_t *parameter);
+ngx_int_t ngx_http_ratelimit_api_check_host(
+    ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_check_origin(
+    ngx_http_ratelimit_api_call_t *call);
+ngx_str_t *ngx_http_ratelimit_api_header(ngx_http_request_t *r, char *name);
+
+
+#endif /* _NGX_HTTP_RATELIMIT_API_H_INCLUDED_ */

@@ -1,0 +1,495 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Which policy and which bucket a request means.  What is given as a key is
+ * hashed at once, and kept or shown nowhere.
+ *
+ * A key is read as the policy's own sources would make it.  Where that may be
+ * more than one key, looking shows all of them, and writing changes none.
+ */
+
+
+#include "api/ngx_http_ratelimit_api.h"
+#include "key/ngx_http_ratelimit_key.h"
+
+
+/* a part of a key, as one of its sources makes it */
+
+typedef struct {
+    rl_hash_start_t             *start;
+    ngx_str_t                    prefix;     /* "tag:", or empty */
+    rl_str_t                     text;
+} ngx_http_ratelimit_api_reading_t;
+
+
+/* more keys than this are not looked at for one request */
+
+#define NGX_HTTP_RATELIMIT_API_MAX_MEANT  16
+
+
+static ngx_int_t ngx_http_ratelimit_api_check_parts(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
+static ngx_int_t ngx_http_ratelimit_api_read_part(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_value_t *value,
+    rl_str_t *text, ngx_array_t *readings);
+static ngx_int_t ngx_http_ratelimit_api_add_reading(ngx_array_t *readings,
+    ngx_http_ratelimit_api_reading_t *reading);
+static ngx_uint_t ngx_http_ratelimit_api_has_tag(rl_str_t *text,
+    ngx_str_t *prefix);
+static ngx_int_t ngx_http_ratelimit_api_add_meant(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    ngx_array_t *readings, ngx_uint_t which, ngx_array_t *meant);
+static ngx_int_t ngx_http_ratelimit_api_check_known(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    uint64_t key);
+
+
+ngx_int_t
+ngx_http_ratelimit_api_find_policy(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t **policy)
+{
+    ngx_str_t  name;
+
+    name = call->args.policy;
+
+    if (name.data == NULL) {
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "no \"policy=\"");
+    }
+
+    *policy = ngx_http_ratelimit_find_policy(call->conf, &name);
+
+    if (*policy == NULL) {
+        name.len = ngx_min(name.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
+
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
+                                              "unknown policy \"%V\"", &name);
+    }
+
+    return NGX_OK;
+}
+
+
+/* from "key=", repeated as in the policy, or from the "id=" that logs show */
+
+ngx_int_t
+ngx_http_ratelimit_api_find_buckets(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, ngx_array_t *meant)
+{
+    uint64_t                         id;
+    rl_str_t                        *keys;
+    ngx_uint_t                       i, n;
+    ngx_array_t                     *readings;
+    ngx_http_ratelimit_value_t      *values;
+    ngx_http_ratelimit_api_meant_t  *key;
+
+    if (ngx_array_init(meant, call->request->pool, 1,
+                       sizeof(ngx_http_ratelimit_api_meant_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_ratelimit_api_check_parts(call, policy) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (call->args.id.data) {
+        if (ngx_http_ratelimit_api_parse_id(call, &id) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        key = ngx_array_push(meant);
+        if (key == NULL) {
+            return NGX_ERROR;
+        }
+
+        key->bucket.lo = rl_key_id(&policy->core, id);
+        key->bucket.hi = 0;
+        key->tags = NULL;
+
+        return NGX_OK;
+    }
+
+    keys = call->args.keys.elts;
+    values = policy->partition->parts.elts;
+
+    readings = ngx_palloc(call->request->pool,
+                          call->args.keys.nelts * sizeof(ngx_array_t));
+    if (readings == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0, n = 1; i < call->args.keys.nelts; i++) {
+        if (ngx_http_ratelimit_api_read_part(call, &values[i], &keys[i],
+                                             &readings[i])
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        n *= readings[i].nelts;
+
+        if (n > NGX_HTTP_RATELIMIT_API_MAX_MEANT) {
+            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                                  "too many keys could be "
+                                                  "meant, write their tags");
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_ratelimit_api_add_meant(call, policy, readings, i, meant)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* the one that is to be changed; an id must be of a key that is known */
+
+ngx_int_t
+ngx_http_ratelimit_api_find_bucket(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket)
+{
+    ngx_array_t                      meant;
+    ngx_http_ratelimit_api_meant_t  *key;
+
+    if (ngx_http_ratelimit_api_find_buckets(call, policy, &meant) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (meant.nelts > 1) {
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "%ui keys could be meant, write "
+                                              "the tag, as in \"bearer:\"",
+                                              meant.nelts);
+    }
+
+    key = meant.elts;
+    *bucket = key->bucket;
+
+    if (call->args.id.data) {
+        return ngx_http_ratelimit_api_check_known(call, policy, bucket->lo);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_check_parts(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    rl_str_t    *keys;
+    ngx_uint_t   i, n;
+
+    n = call->args.keys.nelts;
+
+    if (call->args.id.data) {
+        if (n == 0) {
+            return NGX_OK;
+        }
+
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "\"id=\" and \"key=\" exclude "
+                                              "each other");
+    }
+
+    if (n != policy->partition->parts.nelts) {
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "policy \"%V\" needs \"id=\" or "
+                                              "%ui times \"key=\", not %ui",
+                                              &policy->name,
+                                              policy->partition->parts.nelts,
+                                              n);
+    }
+
+    keys = call->args.keys.elts;
+
+    for (i = 0; i < n; i++) {
+        if (keys[i].len == 0) {
+            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                                  "an empty key is never "
+                                                  "counted");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* with a tag of the key's own in front, only as that says */
+
+static ngx_int_t
+ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_value_t *value, rl_str_t *text, ngx_array_t *readings)
+{
+    u_char                            *buf;
+    rl_str_t                           rest;
+    ngx_uint_t                         i, tagged;
+    ngx_http_ratelimit_source_t       *source;
+    ngx_http_ratelimit_api_reading_t   reading;
+
+    if (ngx_array_init(readings, call->request->pool, 2, sizeof(reading))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&reading, sizeof(reading));
+
+    if (value->key == NULL) {
+        reading.start = value->starts;
+        reading.text = *text;
+        return ngx_http_ratelimit_api_add_reading(readings, &reading);
+    }
+
+    source = value->key->sources.elts;
+
+    for (i = 0, tagged = 0; i < value->key->sources.nelts; i++) {
+        tagged |= ngx_http_ratelimit_api_has_tag(text, &source[i].prefix);
+    }
+
+    for (i = 0; i < value->key->sources.nelts; i++) {
+
+        rest = *text;
+
+        if (tagged) {
+            if (!ngx_http_ratelimit_api_has_tag(text, &source[i].prefix)) {
+                continue;
+            }
+
+            rest.data += source[i].prefix.len;
+            rest.len -= source[i].prefix.len;
+        }
+
+        buf = ngx_pnalloc(call->request->pool, RL_ADDR_TEXT_LEN);
+        if (buf == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (!rl_key_written(rest, &source[i].core, buf, &reading.text)) {
+            continue;
+        }
+
+        reading.start = value->starts ? &value->starts[i] : NULL;
+        reading.prefix = source[i].prefix;
+
+        if (ngx_http_ratelimit_api_add_reading(readings, &reading) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (readings->nelts) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                          "no source of \"%V\" yields such a "
+                                          "value",
+                                          &value->complex.value);
+}
+
+
+/* once: sources of one tag mean the same key */
+
+static ngx_int_t
+ngx_http_ratelimit_api_add_reading(ngx_array_t *readings,
+    ngx_http_ratelimit_api_reading_t *reading)
+{
+    ngx_uint_t                         i;
+    ngx_http_ratelimit_api_reading_t  *other;
+
+    other = readings->elts;
+
+    for (i = 0; i < readings->nelts; i++) {
+        if (other[i].prefix.len == reading->prefix.len
+            && other[i].text.len == reading->text.len
+            && ngx_memcmp(other[i].prefix.data, reading->prefix.data,
+                          reading->prefix.len)
+               == 0
+            && ngx_memcmp(other[i].text.data, reading->text.data,
+                          reading->text.len)
+               == 0)
+        {
+            return NGX_OK;
+        }
+    }
+
+    other = ngx_array_push(readings);
+    if (other == NULL) {
+        return NGX_ERROR;
+    }
+
+    *other = *reading;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_api_has_tag(rl_str_t *text, ngx_str_t *prefix)
+{
+    return prefix->len
+           && text->len > prefix->len
+           && ngx_memcmp(text->data, prefix->data, prefix->len) == 0;
+}
+
+
+/* which of all combinations of the parts' readings */
+
+static ngx_int_t
+ngx_http_ratelimit_api_add_meant(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, ngx_array_t *readings,
+    ngx_uint_t which, ngx_array_t *meant)
+{
+    u_char                            *p;
+    rl_str_t                          *texts;
+    rl_part_t                          part;
+    rl_hash_t                          hash;
+    ngx_str_t                          tag;
+    ngx_uint_t                         i, n;
+    ngx_http_ratelimit_api_meant_t    *key;
+    ngx_http_ratelimit_api_reading_t  *reading;
+
+    n = policy->partition->parts.nelts;
+
+    key = ngx_array_push(meant);
+    texts = ngx_palloc(call->request->pool, n * sizeof(rl_str_t));
+
+    if (key == NULL || texts == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->tags = json_array();
+
+    for (i = 0; i < n; i++) {
+        reading = readings[i].elts;
+        reading += which % readings[i].nelts;
+        which /= readings[i].nelts;
+
+        tag = reading->prefix;
+        tag.len -= tag.len ? 1 : 0;
+
+        json_array_append_new(key->tags, tag.len
+                              ? ngx_http_ratelimit_api_string(&tag)
+                              : json_null());
+
+        p = ngx_pnalloc(call->request->pool,
+                        reading->prefix.len + reading->text.len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        texts[i] = ngx_http_ratelimit_make_str(p, reading->prefix.len
+                                                  + reading->text.len);
+        p = ngx_cpymem(p, reading->prefix.data, reading->prefix.len);
+        ngx_memcpy(p, reading->text.data, reading->text.len);
+
+        part.start = reading->start;
+        part.text = reading->text;
+    }
+
+    if (n == 1) {
+        rl_part_hash(&part, &hash);
+
+    } else {
+        rl_key_hash(policy->core.zone, texts, n, &hash);
+    }
+
+    key->bucket.lo = hash.lo ^ policy->core.secret.lo;
+    key->bucket.hi = hash.hi ^ policy->core.secret.hi;
+
+    return NGX_OK;
+}
+
+
+/* an id may be of another policy's key, or of none at all */
+
+static ngx_int_t
+ngx_http_ratelimit_api_check_known(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, uint64_t key)
+{
+    int            rc;
+    size_t         i, n;
+    rl_lever_t     levers[RL_MAX_LEVERS];
+    rl_bucket_t    stored;
+    rl_process_t  *process;
+    rl_watched_t   watched;
+
+    process = ngx_http_ratelimit_process(call->conf);
+
+    if (process == NULL) {
+        ngx_http_ratelimit_api_no_place(call);
+        return NGX_DECLINED;
+    }
+
+    rc = rl_inspect(process, policy->core.zone, key, &call->now, &stored);
+
+    if ((rc == 1 && stored.algorithm == policy->core.algorithm)
+        || rl_find_watched(&policy->core, RL_REFUSED_MOST, key, &call->now,
+                           &watched)
+        || rl_find_watched(&policy->core, RL_BUSIEST, key, &call->now,
+                           &watched))
+    {
+        return NGX_OK;
+    }
+
+    n = rl_levers(policy->core.zone, &call->now, levers);
+
+    for (i = 0; i < n; i++) {
+        if (levers[i].id == key) {
+            return NGX_OK;
+        }
+    }
+
+    if (rc == RL_ERROR) {
+        return ngx_http_ratelimit_api_problem(call,
+                                              NGX_HTTP_SERVICE_UNAVAILABLE,
+                                              "the key is locked, try again");
+    }
+
+    return ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
+                                          "policy \"%V\" knows no key of this "
+                                          "id", &policy->name);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_api_parse_id(ngx_http_ratelimit_api_call_t *call,
+    uint64_t *id)
+{
+    u_char      ch;
+    ngx_str_t  *text;
+    ngx_uint_t  i;
+
+    text = &call->args.id;
+    *id = 0;
+
+    for (i = 0; text->len == 16 && i < 16; i++) {
+        ch = ngx_tolower(text->data[i]);
+
+        if (ch >= '0' && ch <= '9') {
+            *id = *id << 4 | (ch - '0');
+
+        } else if (ch >= 'a' && ch <= 'f') {
+            *id = *id << 4 | (ch - 'a' + 10);
+
+        } else {
+            break;
+        }
+    }
+
+    if (i == 16) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                          "\"id=\" must be 16 hex digits, as "
+                                          "in $ratelimit_key_id");
+}

@@ -1,0 +1,385 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * One key's bucket as JSON.  Its limit comes from the configuration where that
+ * is constant; where it is a variable's, there is no request to evaluate it
+ * for, and what the key's last request had speaks instead.
+ */
+
+
+#include "api/ngx_http_ratelimit_api.h"
+
+
+/* where a limit comes from */
+
+#define NGX_HTTP_RATELIMIT_FROM_NOWHERE  0
+#define NGX_HTTP_RATELIMIT_FROM_CONF     1
+#define NGX_HTTP_RATELIMIT_FROM_REQUEST  2
+#define NGX_HTTP_RATELIMIT_FROM_BUCKET   3
+#define NGX_HTTP_RATELIMIT_FROM_LEVER    4
+
+
+/* all that is known of a key */
+
+typedef struct {
+    ngx_http_ratelimit_policy_t *policy;
+    rl_item_t                    item;
+    ngx_uint_t                   from;
+    rl_bucket_t                  stored;
+    rl_watched_t                 refused;
+    rl_watched_t                 busy;
+    unsigned                     has_stored:1;
+    unsigned                     has_refused:1;
+    unsigned                     has_busy:1;
+    unsigned                     looked:1;   /* the item says how it stands */
+} ngx_http_ratelimit_known_t;
+
+
+static void ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_known_t *known, rl_hash_t *bucket);
+static void ngx_http_ratelimit_api_lever_decides(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
+static ngx_int_t ngx_http_ratelimit_api_constant_quota(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
+static ngx_int_t ngx_http_ratelimit_api_is_constant(
+    ngx_http_ratelimit_policy_t *policy);
+static json_t *ngx_http_ratelimit_api_watched(
+    ngx_http_ratelimit_api_call_t *call, rl_watched_t *key);
+static json_t *ngx_http_ratelimit_api_key_lever(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    uint64_t key_id);
+static json_t *ngx_http_ratelimit_api_last_seen(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
+static json_t *ngx_http_ratelimit_api_window(
+    ngx_http_ratelimit_known_t *known);
+
+
+static char  *ngx_http_ratelimit_api_sources[] = {
+    "unknown", "configuration", "last_request", "bucket", "lever"
+};
+
+
+json_t *
+ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket)
+{
+    json_t                      *json;
+    rl_item_t                   *item;
+    ngx_http_ratelimit_known_t   known;
+
+#define ngx_http_ratelimit_api_figure(figure)                                 \
+    (known.looked ? json_integer((json_int_t) (figure)) : json_null())
+
+    ngx_memzero(&known, sizeof(ngx_http_ratelimit_known_t));
+
+    known.policy = policy;
+    item = &known.item;
+
+    ngx_http_ratelimit_api_learn(call, &known, bucket);
+
+    json = json_pack("{s:o, s:o, s:o, s:b, s:s, s:b}",
+               "policy", ngx_http_ratelimit_api_string(&policy->name),
+               "zone", ngx_http_ratelimit_api_string(
+                                             &policy->shm_zone->shm.name),
+               "key_id", ngx_http_ratelimit_api_key_id(
+                                       rl_key_id(&policy->core, bucket->lo)),
+               "stored", known.has_stored,
+               "limit_from", ngx_http_ratelimit_api_sources[known.from],
+               "unlimited", item->quota.unlimited);
+
+    json_object_set_new(json, "limit",
+                        ngx_http_ratelimit_api_figure(item->limit_units));
+    json_object_set_new(json, "remaining",
+                        ngx_http_ratelimit_api_figure(item->remaining_units));
+    json_object_set_new(json, "window", ngx_http_ratelimit_api_window(&known));
+    json_object_set_new(json, "window_ms",
+                        ngx_http_ratelimit_api_figure(item->quota.window_ms));
+    json_object_set_new(json, "reset_ms",
+                        ngx_http_ratelimit_api_figure(item->admitted
+                                                      ? item->reset_ms
+                                                      : item->retry_after_ms));
+    json_object_set_new(json, "retry_after_ms",
+                        ngx_http_ratelimit_api_figure(item->retry_after_ms));
+    json_object_set_new(json, "last_seen",
+                        ngx_http_ratelimit_api_last_seen(call, &known));
+    json_object_set_new(json, "refused", known.has_refused
+                        ? ngx_http_ratelimit_api_watched(call, &known.refused)
+                        : json_null());
+    json_object_set_new(json, "admitted", known.has_busy
+                        ? ngx_http_ratelimit_api_watched(call, &known.busy)
+                        : json_null());
+    json_object_set_new(json, "lever",
+                        ngx_http_ratelimit_api_key_lever(call, policy,
+                                                         bucket->lo));
+
+    return json;
+}
+
+
+static void
+ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_known_t *known, rl_hash_t *bucket)
+{
+    rl_item_t      *item;
+    rl_policy_t    *policy;
+    rl_process_t   *process;
+    rl_watched_t   *last;
+
+    item = &known->item;
+    policy = &known->policy->core;
+
+    item->policy = policy;
+    item->bucket = *bucket;
+    item->cost_units = 1;
+
+    known->has_refused = rl_find_watched(policy, RL_REFUSED_MOST, bucket->lo,
+                                         &call->now, &known->refused);
+    known->has_busy = rl_find_watched(policy, RL_BUSIEST, bucket->lo,
+                                      &call->now, &known->busy);
+
+    process = ngx_http_ratelimit_process(call->conf);
+
+    /* an id may be of another policy's bucket */
+
+    known->has_stored = process
+                        && rl_inspect(process, policy->zone, bucket->lo,
+                                      &call->now, &known->stored) == 1
+                        && known->stored.algorithm == policy->algorithm;
+
+    if (known->has_stored) {
+        item->bucket = known->stored.bucket;
+    }
+
+    if (ngx_http_ratelimit_api_constant_quota(call, known) == NGX_OK) {
+        known->from = NGX_HTTP_RATELIMIT_FROM_CONF;
+
+    } else if (known->has_refused || known->has_busy) {
+        last = !known->has_busy || (known->has_refused
+                                    && known->refused.last_ms
+                                       > known->busy.last_ms)
+               ? &known->refused : &known->busy;
+
+        item->quota = last->quota;
+        item->capacity_units = last->capacity_units;
+        known->from = NGX_HTTP_RATELIMIT_FROM_REQUEST;
+
+    } else if (known->has_stored) {
+        item->quota = known->stored.quota;
+        item->capacity_units = known->stored.capacity_units;
+        known->from = NGX_HTTP_RATELIMIT_FROM_BUCKET;
+
+    }
+
+    if (known->from != NGX_HTTP_RATELIMIT_FROM_CONF) {
+        ngx_http_ratelimit_api_lever_decides(call, known);
+    }
+
+    known->looked = process && item->quota.window_ms && !item->quota.unlimited
+                    && rl_look(process, item, 1, &call->now) != RL_BUSY;
+}
+
+
+/*
+ * A lever that gives the units, or lets all through, holds since it was set,
+ * for whatever the last request had.  A scale may be in that already.
+ */
+
+static void
+ngx_http_ratelimit_api_lever_decides(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_known_t *known)
+{
+    rl_item_t   *item;
+    rl_quota_t   quota;
+
+    item = &known->item;
+    quota = item->quota;
+
+    if (!rl_lever_apply(&known->policy->core, &item->bucket, &call->now,
+                        &quota))
+    {
+        return;
+    }
+
+    item->quota = quota;
+    known->from = NGX_HTTP_RATELIMIT_FROM_LEVER;
+
+    if (known->policy->capacity == NULL || quota.units == 0) {
+        item->capacity_units = quota.units;
+    }
+}
+
+
+/* as a request's is made, with all levers */
+
+static ngx_int_t
+ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_known_t *known)
+{
+    uint32_t                      scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
+    ngx_uint_t                    i;
+    ngx_http_complex_value_t     *cv;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = known->policy;
+
+    if (!ngx_http_ratelimit_api_is_constant(policy)) {
+        return NGX_DECLINED;
+    }
+
+    known->item.quota = policy->constant_quota;
+
+    cv = policy->scales.elts;
+
+    for (i = 0; i < policy->scales.nelts; i++) {
+        (void) rl_parse_scale(ngx_http_ratelimit_str(&cv[i].value),
+                              &scales[i]);
+    }
+
+    if (i) {
+        known->item.quota.units = rl_scale_units(known->item.quota.units,
+                                                 scales, i);
+    }
+
+    rl_lever_apply(&policy->core, &known->item.bucket, &call->now,
+                   &known->item.quota);
+
+    known->item.capacity_units = known->item.quota.units;
+
+    if (policy->capacity && known->item.quota.units) {
+        (void) ngx_http_ratelimit_parse_capacity(&policy->capacity->value,
+                                                 &known->item.capacity_units);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_is_constant(ngx_http_ratelimit_policy_t *policy)
+{
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *cv;
+
+    if (policy->quota || (policy->capacity && policy->capacity->lengths)) {
+        return 0;
+    }
+
+    cv = policy->scales.elts;
+
+    for (i = 0; i < policy->scales.nelts; i++) {
+        if (cv[i].lengths) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static json_t *
+ngx_http_ratelimit_api_watched(ngx_http_ratelimit_api_call_t *call,
+    rl_watched_t *key)
+{
+    return json_pack("{s:I, s:I, s:o, s:o}",
+               "recent", (json_int_t) key->recent,
+               "count", (json_int_t) key->count,
+               "since", ngx_http_ratelimit_api_time(&call->now, key->first_ms),
+               "last", ngx_http_ratelimit_api_time(&call->now, key->last_ms));
+}
+
+
+/* the key's own one; its policy's and zone's are not in it */
+
+static json_t *
+ngx_http_ratelimit_api_key_lever(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, uint64_t key_id)
+{
+    size_t      i, n;
+    rl_lever_t  levers[RL_MAX_LEVERS];
+
+    n = rl_levers(policy->core.zone, &call->now, levers);
+
+    for (i = 0; i < n; i++) {
+        if (levers[i].id == key_id) {
+            return ngx_http_ratelimit_api_lever(call,
+                                                &policy->shm_zone->shm.name,
+                                                &levers[i]);
+        }
+    }
+
+    return json_null();
+}
+
+
+/* the latest that any of the sources has seen */
+
+static json_t *
+ngx_http_ratelimit_api_last_seen(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_known_t *known)
+{
+    uint64_t  last_ms;
+
+    last_ms = 0;
+
+    if (known->has_stored) {
+        last_ms = known->stored.charged_ms;
+    }
+
+    if (known->has_refused) {
+        last_ms = ngx_max(last_ms, known->refused.last_ms);
+    }
+
+    if (known->has_busy) {
+        last_ms = ngx_max(last_ms, known->busy.last_ms);
+    }
+
+    return last_ms ? ngx_http_ratelimit_api_time(&call->now, last_ms)
+                   : json_null();
+}
+
+
+/* as written, or as one would write it */
+
+static json_t *
+ngx_http_ratelimit_api_window(ngx_http_ratelimit_known_t *known)
+{
+    u_char       text[NGX_INT64_LEN + 3];
+    ngx_str_t    window;
+    ngx_uint_t   i;
+    rl_quota_t  *quota;
+
+    static struct {
+        uint64_t  ms;
+        char     *unit;
+    } units[] = {
+        { 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" },
+        { 1, "ms" }
+    };
+
+    quota = &known->item.quota;
+
+    if (!known->looked) {
+        return json_null();
+    }
+
+    if (known->from == NGX_HTTP_RATELIMIT_FROM_CONF) {
+        return json_stringn((char *) quota->window_text.data,
+                            quota->window_text.len);
+    }
+
+    window.data = text;
+
+    if (quota->window_months) {
+        window.len = ngx_sprintf(text, "%uDM", quota->window_months) - text;
+        return ngx_http_ratelimit_api_string(&window);
+    }
+
+    for (i = 0; quota->window_ms % units[i].ms; i++) { /* void */ }
+
+    window.len = ngx_sprintf(text, "%uL%s", quota->window_ms / units[i].ms,
+                             units[i].unit)
+                 - text;
+
+    return ngx_http_ratelimit_api_string(&window);
+}

@@ -1,0 +1,342 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Single keys: looking, listing, resetting.
+ */
+
+
+#include "api/ngx_http_ratelimit_api.h"
+
+
+/* a key of a list, and whose it is */
+
+typedef struct {
+    rl_watched_t                 key;
+    ngx_http_ratelimit_policy_t *policy;
+} ngx_http_ratelimit_top_t;
+
+
+/* both of them, by rl_watch_e */
+
+typedef struct {
+    ngx_http_ratelimit_policy_t *policy;     /* NULL: of all */
+    ngx_uint_t                   max;
+    ngx_uint_t                   list;       /* that is being written */
+    ngx_uint_t                   n[2];
+    ngx_http_ratelimit_top_t     top[2][NGX_HTTP_RATELIMIT_API_MAX_TOP];
+} ngx_http_ratelimit_lists_t;
+
+
+/* some 7 microseconds a policy, 30 a key */
+
+#define NGX_HTTP_RATELIMIT_API_POLICIES  64
+#define NGX_HTTP_RATELIMIT_API_KEYS      16
+
+
+static ngx_int_t ngx_http_ratelimit_api_top(
+    ngx_http_ratelimit_api_call_t *call);
+static ngx_int_t ngx_http_ratelimit_api_search_turn(
+    ngx_http_ratelimit_api_call_t *call);
+static void ngx_http_ratelimit_api_search(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_watch_e list);
+static ngx_int_t ngx_http_ratelimit_api_list_turn(
+    ngx_http_ratelimit_api_call_t *call);
+static ngx_uint_t ngx_http_ratelimit_api_add_top(ngx_http_ratelimit_top_t *top,
+    ngx_uint_t n, ngx_uint_t max, ngx_http_ratelimit_policy_t *policy,
+    rl_watched_t *key);
+static ngx_int_t ngx_http_ratelimit_api_send_meant(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    ngx_array_t *meant);
+static ngx_int_t ngx_http_ratelimit_api_send_key(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    rl_hash_t *bucket);
+
+
+ngx_int_t
+ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_array_t                       meant;
+    ngx_http_ratelimit_policy_t      *policy;
+    ngx_http_ratelimit_api_meant_t   *key;
+
+    if (call->args.top.data) {
+        return ngx_http_ratelimit_api_top(call);
+    }
+
+    if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK
+        || ngx_http_ratelimit_api_find_buckets(call, policy, &meant) != NGX_OK)
+    {
+        return call->rc;
+    }
+
+    if (meant.nelts > 1) {
+        return ngx_http_ratelimit_api_send_meant(call, policy, &meant);
+    }
+
+    key = meant.elts;
+
+    return ngx_http_ratelimit_api_send_key(call, policy, &key->bucket);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call)
+{
+    int                           rc;
+    u_char                        id[16];
+    rl_hash_t                     bucket;
+    rl_process_t                 *process;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK
+        || ngx_http_ratelimit_api_find_bucket(call, policy, &bucket) != NGX_OK)
+    {
+        return call->rc;
+    }
+
+    process = ngx_http_ratelimit_process(call->conf);
+
+    if (process == NULL) {
+        return ngx_http_ratelimit_api_no_place(call);
+    }
+
+    rc = rl_reset(process, policy->core.zone, bucket.lo, &call->now);
+
+    if (rc == RL_ERROR) {
+        ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "the key is locked, try again");
+        return call->rc;
+    }
+
+    rl_render_key_id(rl_key_id(&policy->core, bucket.lo), id);
+
+    ngx_http_ratelimit_api_log(call, "key %*s of policy \"%V\" reset%s",
+                               sizeof(id), id, &policy->name,
+                               rc ? "" : " (it was not stored)");
+
+    return ngx_http_ratelimit_api_send_key(call, policy, &bucket);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_send_key(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket)
+{
+    return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
+                       ngx_http_ratelimit_api_bucket(call, policy, bucket));
+}
+
+
+/* of several keys that may be meant, each with the tags of its parts */
+
+static ngx_int_t
+ngx_http_ratelimit_api_send_meant(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, ngx_array_t *meant)
+{
+    json_t                          *keys, *json;
+    ngx_uint_t                       i;
+    ngx_http_ratelimit_api_meant_t  *key;
+
+    keys = json_array();
+    key = meant->elts;
+
+    for (i = 0; i < meant->nelts; i++) {
+        json = ngx_http_ratelimit_api_bucket(call, policy, &key[i].bucket);
+        json_object_set_new(json, "tags", key[i].tags);
+        json_array_append_new(keys, json);
+    }
+
+    return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
+                                            json_pack("{s:o}", "keys", keys));
+}
+
+
+/* of one policy, or of all */
+
+static ngx_int_t
+ngx_http_ratelimit_api_top(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_int_t                     max;
+    ngx_http_ratelimit_lists_t   *lists;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = NULL;
+    max = ngx_atoi(call->args.top.data, call->args.top.len);
+
+    if (max < 1 || max > NGX_HTTP_RATELIMIT_API_MAX_TOP) {
+        ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                       "\"top=\" must be 1 to %d",
+                                       NGX_HTTP_RATELIMIT_API_MAX_TOP);
+        return call->rc;
+    }
+
+    if (call->args.policy.data
+        && ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK)
+    {
+        return call->rc;
+    }
+
+    lists = ngx_pcalloc(call->request->pool,
+                        sizeof(ngx_http_ratelimit_lists_t));
+    if (lists == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    lists->policy = policy;
+    lists->max = max;
+
+    call->data = lists;
+
+    return ngx_http_ratelimit_api_turns(call,
+                                        ngx_http_ratelimit_api_search_turn);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_search_turn(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_uint_t                     i, n, end;
+    ngx_http_ratelimit_lists_t    *lists;
+    ngx_http_ratelimit_policy_t  **policies;
+
+    lists = call->data;
+    policies = call->conf->policies.elts;
+    n = call->conf->policies.nelts;
+    i = call->next;
+    end = ngx_http_ratelimit_api_slice(&call->next, n,
+                                       NGX_HTTP_RATELIMIT_API_POLICIES);
+
+    for ( /* void */ ; i < end; i++) {
+        if (lists->policy == NULL || policies[i] == lists->policy) {
+            ngx_http_ratelimit_api_search(call, policies[i], RL_REFUSED_MOST);
+            ngx_http_ratelimit_api_search(call, policies[i], RL_BUSIEST);
+        }
+    }
+
+    if (end == n) {
+        call->next = 0;
+        call->turn = ngx_http_ratelimit_api_list_turn;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_ratelimit_api_search(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_watch_e list)
+{
+    size_t                       nkeys, i;
+    rl_watched_t                 keys[RL_MAX_WATCHED];
+    ngx_http_ratelimit_lists_t  *lists;
+
+    lists = call->data;
+
+    nkeys = rl_watched(&policy->core, list, &call->now, keys,
+                       ngx_min(lists->max, RL_MAX_WATCHED));
+
+    for (i = 0; i < nkeys; i++) {
+        lists->n[list] = ngx_http_ratelimit_api_add_top(lists->top[list],
+                                                        lists->n[list],
+                                                        lists->max, policy,
+                                                        &keys[i]);
+    }
+}
+
+
+/* the keys that were found, of one list after the other */
+
+static ngx_int_t
+ngx_http_ratelimit_api_list_turn(ngx_http_ratelimit_api_call_t *call)
+{
+    json_t                      *json;
+    rl_hash_t                    bucket;
+    ngx_uint_t                   i, end, n;
+    ngx_http_ratelimit_top_t    *top;
+    ngx_http_ratelimit_lists_t  *lists;
+
+    static char  *names[] = { "{\n  \"refused\": [", ",\n  \"busiest\": [" };
+
+    lists = call->data;
+    top = lists->top[lists->list];
+    n = lists->n[lists->list];
+    i = call->next;
+    end = ngx_http_ratelimit_api_slice(&call->next, n,
+                                       NGX_HTTP_RATELIMIT_API_KEYS);
+
+    if (i == 0
+        && ngx_http_ratelimit_api_add_text(call, names[lists->list]) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for ( /* void */ ; i < end; i++) {
+        bucket.lo = top[i].key.key_id;
+        bucket.hi = 0;
+
+        json = ngx_http_ratelimit_api_bucket(call, top[i].policy, &bucket);
+
+        if (ngx_http_ratelimit_api_add_text(call, i ? ",\n    " : "\n    ")
+            != NGX_OK
+            || ngx_http_ratelimit_api_add_json(call, json, 4) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (end < n) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_ratelimit_api_add_text(call, n ? "\n  ]" : "]") != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (lists->list++ == 0) {
+        call->next = 0;
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_ratelimit_api_add_text(call, "\n}\n") != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ratelimit_api_send(call, NGX_HTTP_OK, "application/json",
+                                       call->out);
+}
+
+
+/* keeps the list in order, the last one falls off; returns its length */
+
+static ngx_uint_t
+ngx_http_ratelimit_api_add_top(ngx_http_ratelimit_top_t *top, ngx_uint_t n,
+    ngx_uint_t max, ngx_http_ratelimit_policy_t *policy, rl_watched_t *key)
+{
+    ngx_uint_t     i;
+    rl_watched_t  *other;
+
+    for (i = n; i > 0; i--) {
+        other = &top[i - 1].key;
+
+        if (other->recent > key->recent
+            || (other->recent == key->recent
+                && other->last_ms >= key->last_ms))
+        {
+            break;
+        }
+
+        if (i < max) {
+            top[i] = top[i - 1];
+        }
+    }
+
+    if (i == max) {
+        return n;
+    }
+
+    top[i].key = *key;
+    top[i].policy = policy;
+
+    return ngx_min(n + 1, max);
+}

@@ -1,0 +1,326 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The state as Prometheus' text.  A series is one of a zone or a policy, never
+ * one of a key: there are as many as the configuration has of these.
+ */
+
+
+#include "api/ngx_http_ratelimit_api.h"
+
+
+/* a figure of every policy, of every zone */
+
+typedef struct {
+    ngx_str_t                    labels;     /* further ones of the series */
+    ngx_uint_t                   index;      /* a counter, or an offset */
+} ngx_http_ratelimit_series_t;
+
+
+typedef struct {
+    char                        *name;
+    char                        *type;
+    char                        *help;
+    ngx_http_ratelimit_series_t  series[4];  /* labels.data NULL: no more */
+} ngx_http_ratelimit_metric_t;
+
+
+/* as far as it is written */
+
+typedef struct {
+    u_char                      *start;
+    u_char                      *last;
+    ngx_http_ratelimit_metric_t *metric;     /* of policies, the next one */
+} ngx_http_ratelimit_api_text_t;
+
+
+/* a policy takes up to two microseconds */
+
+#define NGX_HTTP_RATELIMIT_API_POLICIES  256
+
+
+static ngx_int_t ngx_http_ratelimit_api_metrics_turn(
+    ngx_http_ratelimit_api_call_t *call);
+static size_t ngx_http_ratelimit_api_metrics_len(
+    ngx_http_ratelimit_api_call_t *call);
+static u_char *ngx_http_ratelimit_api_head(u_char *p,
+    ngx_http_ratelimit_metric_t *metric);
+static u_char *ngx_http_ratelimit_api_policy_metric(u_char *p,
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric);
+static u_char *ngx_http_ratelimit_api_zone_metric(u_char *p,
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric);
+static u_char *ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value);
+
+
+#define ngx_http_ratelimit_no_series  { ngx_null_string, 0 }
+#define ngx_http_ratelimit_zone_series(labels, member)                        \
+    { ngx_string(labels), offsetof(rl_zone_stats_t, member) }
+
+
+static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_policy_metrics[] = {
+
+    { "nginx_ratelimit_requests_total", "counter",
+      "Requests that a policy decided, or that bypassed it.",
+      { { ngx_string(",result=\"admitted\""), RL_COUNT_ADMITTED },
+        { ngx_string(",result=\"refused\""), RL_COUNT_REFUSED },
+        { ngx_string(",result=\"refused_dry_run\""), RL_COUNT_DRY_RUN },
+        { ngx_string(",result=\"bypassed\""), RL_COUNT_BYPASSED } } },
+
+    { "nginx_ratelimit_refunds_total", "counter",
+      "Admitted requests whose units were given back.",
+      { { ngx_string(""), RL_COUNT_REFUNDED },
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_errors_total", "counter",
+      "Nonsense from a policy's variables, and requests left undecided.",
+      { { ngx_string(""), RL_COUNT_ERRORS },
+        ngx_http_ratelimit_no_series } },
+
+    { NULL, NULL, NULL, { ngx_http_ratelimit_no_series } }
+};
+
+
+static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_zone_metrics[] = {
+
+    { "nginx_ratelimit_zone_capacity_buckets", "gauge",
+      "Buckets that a zone has room for.",
+      { ngx_http_ratelimit_zone_series("", capacity),
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_zone_used_buckets", "gauge",
+      "Buckets that a zone holds, idle ones included.",
+      { ngx_http_ratelimit_zone_series("", used),
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_zone_live_buckets", "gauge",
+      "Buckets of a zone that have units in use.",
+      { ngx_http_ratelimit_zone_series("", live),
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_zone_evictions_total", "counter",
+      "Buckets that had to go for new ones; idle ones cost nobody anything.",
+      { ngx_http_ratelimit_zone_series(",bucket=\"idle\"", evicted_idle),
+        ngx_http_ratelimit_zone_series(",bucket=\"live\"", evicted_live),
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_zone_lock_takeovers_total", "counter",
+      "Locks taken over from worker processes that died.",
+      { ngx_http_ratelimit_zone_series("", lock_takeovers),
+        ngx_http_ratelimit_no_series } },
+
+    { NULL, NULL, NULL, { ngx_http_ratelimit_no_series } }
+};
+
+
+ngx_int_t
+ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_http_ratelimit_api_text_t  *text;
+
+    text = ngx_palloc(call->request->pool,
+                      sizeof(ngx_http_ratelimit_api_text_t));
+    if (text == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text->start = ngx_pnalloc(call->request->pool,
+                              ngx_http_ratelimit_api_metrics_len(call));
+    if (text->start == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text->last = text->start;
+    text->metric = ngx_http_ratelimit_policy_metrics;
+
+    call->data = text;
+
+    return ngx_http_ratelimit_api_turns(call,
+                                        ngx_http_ratelimit_api_metrics_turn);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_metrics_turn(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_str_t                       out;
+    ngx_http_ratelimit_metric_t    *metric;
+    ngx_http_ratelimit_api_text_t  *text;
+
+    text = call->data;
+
+    if (text->metric->name) {
+        text->last = ngx_http_ratelimit_api_policy_metric(text->last, call,
+                                                          text->metric);
+
+        if (call->next == call->conf->policies.nelts) {
+            text->metric++;
+            call->next = 0;
+        }
+
+        return NGX_AGAIN;
+    }
+
+    for (metric = ngx_http_ratelimit_zone_metrics; metric->name; metric++) {
+        text->last = ngx_http_ratelimit_api_zone_metric(text->last, call,
+                                                        metric);
+    }
+
+    out.data = text->start;
+    out.len = text->last - text->start;
+
+    return ngx_http_ratelimit_api_send_text(call,
+                                            "text/plain; version=0.0.4; "
+                                            "charset=utf-8", &out);
+}
+
+
+/* a label takes at most two bytes for one */
+
+static size_t
+ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
+{
+    size_t                         len;
+    ngx_uint_t                     i;
+    ngx_shm_zone_t               **zones;
+    ngx_http_ratelimit_policy_t  **policies;
+
+    /* the longest name, labels' names, a value; names and help of all */
+
+    static const size_t  line = sizeof("nginx_ratelimit_zone_capacity_buckets"
+                                       "{zone=\"\",policy=\"\","
+                                       "result=\"refused_dry_run\"} \n")
+                                + NGX_INT64_LEN;
+
+    len = 8 * 300;
+
+    policies = call->conf->policies.elts;
+
+    for (i = 0; i < call->conf->policies.nelts; i++) {
+        len += 6 * (line + policies[i]->name.len
+                    + 2 * policies[i]->shm_zone->shm.name.len);
+    }
+
+    zones = call->conf->zones.elts;
+
+    for (i = 0; i < call->conf->zones.nelts; i++) {
+        len += 6 * (line + 2 * zones[i]->shm.name.len);
+    }
+
+    return len;
+}
+
+
+static u_char *
+ngx_http_ratelimit_api_head(u_char *p, ngx_http_ratelimit_metric_t *metric)
+{
+    return ngx_sprintf(p, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
+                       metric->help, metric->name, metric->type);
+}
+
+
+/* of a slice of the policies, from call->next on */
+
+static u_char *
+ngx_http_ratelimit_api_policy_metric(u_char *p,
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric)
+{
+    uint64_t                       counts[RL_COUNTERS];
+    ngx_uint_t                     i, j, end;
+    ngx_http_ratelimit_series_t   *series;
+    ngx_http_ratelimit_policy_t  **policies;
+
+    policies = call->conf->policies.elts;
+
+    i = call->next;
+
+    if (i == 0) {
+        p = ngx_http_ratelimit_api_head(p, metric);
+    }
+
+    end = ngx_http_ratelimit_api_slice(&call->next, call->conf->policies.nelts,
+                                       NGX_HTTP_RATELIMIT_API_POLICIES);
+
+    for ( /* void */ ; i < end; i++) {
+        rl_counts(&policies[i]->core, counts);
+
+        for (j = 0; j < 4 && metric->series[j].labels.data; j++) {
+            series = &metric->series[j];
+
+            p = ngx_sprintf(p, "%s{zone=\"", metric->name);
+            p = ngx_http_ratelimit_api_label(p,
+                                             &policies[i]->shm_zone->shm.name);
+            p = ngx_sprintf(p, "\",policy=\"%V\"%V} %uL\n", &policies[i]->name,
+                            &series->labels, counts[series->index]);
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_ratelimit_api_zone_metric(u_char *p,
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric)
+{
+    uint64_t                      *value;
+    ngx_uint_t                     i, j;
+    ngx_shm_zone_t               **zones;
+    ngx_http_ratelimit_series_t   *series;
+
+    zones = call->conf->zones.elts;
+
+    p = ngx_http_ratelimit_api_head(p, metric);
+
+    for (i = 0; i < call->conf->zones.nelts; i++) {
+        for (j = 0; j < 4 && metric->series[j].labels.data; j++) {
+            series = &metric->series[j];
+            value = (uint64_t *) ((u_char *) &call->zones[i] + series->index);
+
+            p = ngx_sprintf(p, "%s{zone=\"", metric->name);
+            p = ngx_http_ratelimit_api_label(p, &zones[i]->shm.name);
+            p = ngx_sprintf(p, "\"%V} %uL\n", &series->labels, *value);
+        }
+    }
+
+    return p;
+}
+
+
+/* the format is UTF-8; zones are the only names that could be anything */
+
+static u_char *
+ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value)
+{
+    u_char      *s, *last, *from;
+    uint32_t     code;
+
+    s = value->data;
+    last = s + value->len;
+
+    while (s < last) {
+        from = s;
+
+        if (*s < 0x80) {
+            if (*s == '\\' || *s == '"' || *s == LF) {
+                *p++ = '\\';
+            }
+
+            *p++ = (*s == LF) ? 'n' : *s;
+            s++;
+            continue;
+        }
+
+        code = ngx_utf8_decode(&s, last - s);
+
+        if (code > 0x10ffff) {
+            s = from + 1;
+            *p++ = '?';
+            continue;
+        }
+
+        p = ngx_cpymem(p, from, s - from);
+    }
+
+    return p;
+}

@@ -1,0 +1,398 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What an operator changes at run time: "scale=" of a zone, a policy or a key,
+ * "quota=" (units, or "unlimited") of a policy or a key, "for=" a time.
+ */
+
+
+#include "api/ngx_http_ratelimit_api.h"
+
+
+/* what a lever is to be set on */
+
+typedef struct {
+    const rl_zone_t             *zone;
+    uint64_t                     id;
+    uint64_t                     key_id;     /* of a key, else 0 */
+    ngx_http_ratelimit_policy_t *policy;     /* NULL: all of the zone */
+    u_char                       text[512];  /* for the log */
+    size_t                       len;
+} ngx_http_ratelimit_target_t;
+
+
+static ngx_int_t ngx_http_ratelimit_api_find_target(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
+static ngx_int_t ngx_http_ratelimit_api_find_stored(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
+static ngx_uint_t ngx_http_ratelimit_api_is_target(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target,
+    rl_zone_t *zone, rl_lever_t *lever);
+static ngx_int_t ngx_http_ratelimit_api_lever_busy(
+    ngx_http_ratelimit_api_call_t *call);
+static ngx_int_t ngx_http_ratelimit_api_parse_lever(
+    ngx_http_ratelimit_api_call_t *call, rl_lever_t *lever);
+static ngx_int_t ngx_http_ratelimit_api_parse_for(
+    ngx_http_ratelimit_api_call_t *call, rl_lever_t *lever);
+
+
+ngx_int_t
+ngx_http_ratelimit_api_put_lever(ngx_http_ratelimit_api_call_t *call)
+{
+    int                           rc;
+    rl_lever_t                    lever;
+    rl_process_t                 *process;
+    ngx_http_ratelimit_target_t   target;
+
+    if (ngx_http_ratelimit_api_find_target(call, &target) != NGX_OK
+        || ngx_http_ratelimit_api_parse_lever(call, &lever) != NGX_OK
+        || ngx_http_ratelimit_api_parse_for(call, &lever) != NGX_OK)
+    {
+        return call->rc;
+    }
+
+    lever.id = target.id;
+    lever.key_id = target.key_id;
+
+    if (target.policy) {
+        if (target.policy->name.len > sizeof(lever.policy)) {
+            ngx_http_ratelimit_api_problem(call, NGX_HTTP_INSUFFICIENT_STORAGE,
+                                           "a policy whose name is longer "
+                                           "than %d can have no lever",
+                                           (int) sizeof(lever.policy));
+            return call->rc;
+        }
+
+        ngx_memcpy(lever.policy, target.policy->name.data,
+                   target.policy->name.len);
+    }
+
+    if (lever.kind != RL_LEVER_SCALE && lever.id == RL_LEVER_ZONE) {
+        ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                       "a zone has no quota, only \"scale=\"");
+        return call->rc;
+    }
+
+    process = ngx_http_ratelimit_process(call->conf);
+
+    if (process == NULL) {
+        return ngx_http_ratelimit_api_no_place(call);
+    }
+
+    rc = rl_lever_set(process, target.zone, &lever, &call->now);
+
+    if (rc == RL_ERROR) {
+        ngx_http_ratelimit_api_problem(call, NGX_HTTP_INSUFFICIENT_STORAGE,
+                                       "a zone has no more than %d levers, "
+                                       "delete one",
+                                       (int) RL_MAX_LEVERS);
+        return call->rc;
+    }
+
+    if (rc == RL_BUSY) {
+        return ngx_http_ratelimit_api_lever_busy(call);
+    }
+
+    ngx_http_ratelimit_api_log(call, "lever of %*s set to %V%s%V",
+                               target.len, target.text,
+                               call->args.scale.data ? &call->args.scale
+                                                     : &call->args.quota,
+                               lever.until_ms ? " for " : "",
+                               &call->args.duration);
+
+    return ngx_http_ratelimit_api_levers(call);
+}
+
+
+/*
+ * By what was stored: a policy that has gone, or has another key now, has
+ * levers still.  A key by its value is one of a policy that is there.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_api_delete_lever(ngx_http_ratelimit_api_call_t *call)
+{
+    int                           rc;
+    size_t                        j, n;
+    ngx_uint_t                    i, cleared;
+    rl_lever_t                    levers[RL_MAX_LEVERS];
+    rl_process_t                 *process;
+    ngx_shm_zone_t              **zones;
+    ngx_http_ratelimit_zone_t    *zone;
+    ngx_http_ratelimit_target_t   target;
+
+    if (ngx_http_ratelimit_api_find_stored(call, &target) != NGX_OK) {
+        return call->rc;
+    }
+
+    process = ngx_http_ratelimit_process(call->conf);
+
+    if (process == NULL) {
+        return ngx_http_ratelimit_api_no_place(call);
+    }
+
+    cleared = 0;
+    zones = call->conf->zones.elts;
+
+    for (i = 0; i < call->conf->zones.nelts; i++) {
+        zone = zones[i]->data;
+        n = rl_levers(&zone->zone, &call->now, levers);
+
+        for (j = 0; j < n; j++) {
+            if (!ngx_http_ratelimit_api_is_target(call, &target, &zone->zone,
+                                                  &levers[j]))
+            {
+                continue;
+            }
+
+            rc = rl_lever_clear(process, &zone->zone, levers[j].id);
+
+            if (rc == RL_BUSY) {
+                return ngx_http_ratelimit_api_lever_busy(call);
+            }
+
+            cleared += (rc == RL_OK);
+        }
+    }
+
+    if (cleared == 0) {
+        ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
+                                       "there is no lever");
+        return call->rc;
+    }
+
+    ngx_http_ratelimit_api_log(call, "lever of %*s cleared", target.len,
+                               target.text);
+
+    return ngx_http_ratelimit_api_levers(call);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_find_stored(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_target_t *target)
+{
+    u_char     *p, *last;
+    ngx_str_t   policy, id;
+
+    policy = call->args.policy;
+    id = call->args.id;
+
+    if (call->args.zone.data || call->args.keys.nelts || policy.data == NULL) {
+        return ngx_http_ratelimit_api_find_target(call, target);
+    }
+
+    ngx_memzero(target, sizeof(ngx_http_ratelimit_target_t));
+
+    if (id.data
+        && ngx_http_ratelimit_api_parse_id(call, &target->key_id) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    policy.len = ngx_min(policy.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
+    last = target->text + sizeof(target->text);
+    p = target->text;
+
+    if (id.data) {
+        p = ngx_slprintf(p, last, "key %V of ", &id);
+    }
+
+    p = ngx_slprintf(p, last, "policy \"%V\"", &policy);
+
+    target->len = p - target->text;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_api_is_target(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_target_t *target, rl_zone_t *zone, rl_lever_t *lever)
+{
+    ngx_str_t  name;
+
+    if (target->zone) {
+        return target->zone == zone && target->id == lever->id;
+    }
+
+    name = ngx_http_ratelimit_api_lever_policy(lever);
+
+    return name.len && name.len == call->args.policy.len
+           && ngx_memcmp(name.data, call->args.policy.data, name.len) == 0
+           && target->key_id == lever->key_id;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_lever_busy(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   "the zone is held by a stopped process");
+    return call->rc;
+}
+
+
+/* a zone, a policy, or a policy's key */
+
+static ngx_int_t
+ngx_http_ratelimit_api_find_target(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_target_t *target)
+{
+    u_char                       *last, id[16];
+    ngx_str_t                     name;
+    rl_hash_t                     bucket;
+    ngx_shm_zone_t               *shm_zone;
+    ngx_http_ratelimit_zone_t    *zone;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    last = target->text + sizeof(target->text);
+    name = call->args.zone;
+
+    if (name.data) {
+        if (call->args.policy.data || call->args.id.data
+            || call->args.keys.nelts)
+        {
+            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                                  "\"zone=\" excludes "
+                                                  "\"policy=\" and keys");
+        }
+
+        shm_zone = ngx_http_ratelimit_find_zone(call->conf, &name);
+
+        if (shm_zone == NULL) {
+            name.len = ngx_min(name.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
+
+            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
+                                                  "unknown zone \"%V\"",
+                                                  &name);
+        }
+
+        zone = shm_zone->data;
+        target->policy = NULL;
+        target->key_id = 0;
+        target->zone = &zone->zone;
+        target->id = RL_LEVER_ZONE;
+        target->len = ngx_slprintf(target->text, last, "zone \"%V\"", &name)
+                      - target->text;
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    target->policy = policy;
+    target->key_id = 0;
+    target->zone = policy->core.zone;
+
+    if (call->args.id.data == NULL && call->args.keys.nelts == 0) {
+        target->id = policy->core.secret.lo;
+        target->len = ngx_slprintf(target->text, last, "policy \"%V\"",
+                                   &policy->name)
+                      - target->text;
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_ratelimit_api_find_bucket(call, policy, &bucket) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    target->id = bucket.lo;
+    target->key_id = rl_key_id(&policy->core, bucket.lo);
+
+    rl_render_key_id(target->key_id, id);
+
+    target->len = ngx_slprintf(target->text, last, "key %*s of policy \"%V\"",
+                               sizeof(id), id, &policy->name)
+                  - target->text;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_parse_lever(ngx_http_ratelimit_api_call_t *call,
+    rl_lever_t *lever)
+{
+    rl_str_t     text;
+    const char  *allowed, *name;
+
+    ngx_memzero(lever, sizeof(rl_lever_t));
+
+    if ((call->args.scale.data == NULL) == (call->args.quota.data == NULL)) {
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "either \"scale=\" or "
+                                              "\"quota=\" is needed");
+    }
+
+    if (call->args.scale.data) {
+        name = "scale";
+        text = ngx_http_ratelimit_str(&call->args.scale);
+        lever->kind = RL_LEVER_SCALE;
+
+        /* empty is 100 % in a policy, where a variable may be */
+
+        if (text.len == 0) {
+            ngx_str_set(&call->args.scale, "-");
+            text = ngx_http_ratelimit_str(&call->args.scale);
+        }
+
+        allowed = rl_parse_scale(text, &lever->value);
+
+    } else {
+        name = "quota";
+        text = ngx_http_ratelimit_str(&call->args.quota);
+        lever->kind = RL_LEVER_UNITS;
+        allowed = rl_parse_units(text, &lever->value);
+
+        if (allowed && text.len == 9
+            && ngx_strncmp(text.data, "unlimited", 9) == 0)
+        {
+            lever->kind = RL_LEVER_UNLIMITED;
+            allowed = NULL;
+        }
+    }
+
+    if (allowed) {
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "invalid \"%s=\", it %s%s", name,
+                                              allowed,
+                                              call->args.quota.data
+                                              ? ", or \"unlimited\"" : "");
+    }
+
+    return NGX_OK;
+}
+
+
+/* without "for=" it holds until it is cleared */
+
+static ngx_int_t
+ngx_http_ratelimit_api_parse_for(ngx_http_ratelimit_api_call_t *call,
+    rl_lever_t *lever)
+{
+    rl_quota_t   quota;
+    const char  *allowed;
+
+    lever->until_ms = 0;
+
+    if (call->args.duration.data == NULL) {
+        return NGX_OK;
+    }
+
+    allowed = rl_parse_window(ngx_http_ratelimit_str(&call->args.duration), 0,
+                              &quota);
+    if (allowed) {
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "invalid \"for=\", it %s",
+                                              allowed);
+    }
+
+    lever->until_ms = call->now.mono_ms + quota.window_ms;
+
+    return NGX_OK;
+}

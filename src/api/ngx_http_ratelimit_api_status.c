@@ -1,0 +1,381 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The whole state as JSON: zones, policies and what they have decided, levers.
+ */
+
+
+#include "api/ngx_http_ratelimit_api.h"
+
+
+/* a policy takes some 17 microseconds */
+
+#define NGX_HTTP_RATELIMIT_API_POLICIES  32
+
+
+static ngx_int_t ngx_http_ratelimit_api_status_turn(
+    ngx_http_ratelimit_api_call_t *call);
+static json_t *ngx_http_ratelimit_api_zones(
+    ngx_http_ratelimit_api_call_t *call);
+static json_t *ngx_http_ratelimit_api_policy(
+    ngx_http_ratelimit_policy_t *policy);
+static json_t *ngx_http_ratelimit_api_quota(
+    ngx_http_ratelimit_policy_t *policy);
+static json_t *ngx_http_ratelimit_api_texts(ngx_array_t *values, size_t size);
+static int ngx_http_ratelimit_api_in_force(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *name, rl_lever_t *lever);
+
+
+ngx_int_t
+ngx_http_ratelimit_api_status(ngx_http_ratelimit_api_call_t *call)
+{
+    json_t  *json;
+
+    json = json_pack("{s:s, s:i, s:I, s:b, s:o}",
+               "nginx", NGINX_VERSION,
+               "worker", (int) ngx_pid,
+               "now_ms", (json_int_t) call->now.wall_ms,
+               "write", (int) call->api->write,
+               "zones", ngx_http_ratelimit_api_zones(call));
+
+    if (ngx_http_ratelimit_api_add_json(call, json, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* more members follow instead of the end */
+
+    call->last->buf->last -= sizeof("\n}") - 1;
+
+    if (ngx_http_ratelimit_api_add_text(call, ",\n  \"policies\": [")
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ratelimit_api_turns(call,
+                                        ngx_http_ratelimit_api_status_turn);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_status_turn(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_uint_t                     i, n, end;
+    ngx_http_ratelimit_policy_t  **policies;
+
+    policies = call->conf->policies.elts;
+    n = call->conf->policies.nelts;
+    i = call->next;
+    end = ngx_http_ratelimit_api_slice(&call->next, n,
+                                       NGX_HTTP_RATELIMIT_API_POLICIES);
+
+    for ( /* void */ ; i < end; i++) {
+        if (ngx_http_ratelimit_api_add_text(call, i ? ",\n    " : "\n    ")
+            != NGX_OK
+            || ngx_http_ratelimit_api_add_json(call,
+                                  ngx_http_ratelimit_api_policy(policies[i]),
+                                  4)
+               != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (end < n) {
+        return NGX_AGAIN;
+    }
+
+    if (ngx_http_ratelimit_api_add_text(call, n ? "\n  ],\n  \"levers\": "
+                                                : "],\n  \"levers\": ")
+        != NGX_OK
+        || ngx_http_ratelimit_api_add_json(call,
+                                      ngx_http_ratelimit_api_list_levers(call),
+                                      2)
+           != NGX_OK
+        || ngx_http_ratelimit_api_add_text(call, "\n}\n") != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ratelimit_api_send(call, NGX_HTTP_OK, "application/json",
+                                       call->out);
+}
+
+
+static json_t *
+ngx_http_ratelimit_api_zones(ngx_http_ratelimit_api_call_t *call)
+{
+    json_t           *json;
+    ngx_uint_t        i;
+    ngx_shm_zone_t  **zones;
+    rl_zone_stats_t  *stats;
+
+    json = json_array();
+    zones = call->conf->zones.elts;
+
+    for (i = 0; i < call->conf->zones.nelts; i++) {
+        stats = &call->zones[i];
+
+        json_array_append_new(json,
+            json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+                "name", ngx_http_ratelimit_api_string(&zones[i]->shm.name),
+                "size_bytes", (json_int_t) zones[i]->shm.size,
+                "capacity", (json_int_t) stats->capacity,
+                "used", (json_int_t) stats->used,
+                "live", (json_int_t) stats->live,
+                "evicted_idle", (json_int_t) stats->evicted_idle,
+                "evicted_live", (json_int_t) stats->evicted_live,
+                "lock_takeovers", (json_int_t) stats->lock_takeovers));
+    }
+
+    return json;
+}
+
+
+static json_t *
+ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
+{
+    uint64_t   counts[RL_COUNTERS];
+    json_t    *requests;
+
+    rl_counts(&policy->core, counts);
+
+    requests = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
+                   "admitted", (json_int_t) counts[RL_COUNT_ADMITTED],
+                   "refused", (json_int_t) counts[RL_COUNT_REFUSED],
+                   "refused_dry_run", (json_int_t) counts[RL_COUNT_DRY_RUN],
+                   "bypassed", (json_int_t) counts[RL_COUNT_BYPASSED],
+                   "refunded", (json_int_t) counts[RL_COUNT_REFUNDED],
+                   "errors", (json_int_t) counts[RL_COUNT_ERRORS]);
+
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:o}",
+               "name", ngx_http_ratelimit_api_string(&policy->name),
+               "zone", ngx_http_ratelimit_api_string(
+                                             &policy->shm_zone->shm.name),
+               "algorithm", rl_algorithm_name(policy->core.algorithm),
+               "key", ngx_http_ratelimit_api_texts(&policy->partition->parts,
+                                         sizeof(ngx_http_ratelimit_value_t)),
+               "quota", ngx_http_ratelimit_api_quota(policy),
+               "scale", ngx_http_ratelimit_api_texts(&policy->scales,
+                                         sizeof(ngx_http_complex_value_t)),
+               "hidden", policy->core.hidden,
+               "requests", requests);
+}
+
+
+/* as configured */
+
+static json_t *
+ngx_http_ratelimit_api_quota(ngx_http_ratelimit_policy_t *policy)
+{
+    u_char       text[NGX_INT32_LEN + 1 + NGX_INT64_LEN + 2];
+    ngx_str_t    quota;
+    rl_quota_t  *constant;
+
+    if (policy->quota) {
+        return ngx_http_ratelimit_api_string(&policy->quota->value);
+    }
+
+    constant = &policy->constant_quota;
+
+    if (constant->unlimited) {
+        return json_string("unlimited");
+    }
+
+    quota.data = text;
+    quota.len = ngx_snprintf(text, sizeof(text), "%uD/%*s", constant->units,
+                             constant->window_text.len,
+                             constant->window_text.data)
+                - text;
+
+    return ngx_http_ratelimit_api_string(&quota);
+}
+
+
+/* of values that begin with a complex value: what was written */
+
+static json_t *
+ngx_http_ratelimit_api_texts(ngx_array_t *values, size_t size)
+{
+    u_char                    *p;
+    json_t                    *json;
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *cv;
+
+    json = json_array();
+    p = values->elts;
+
+    for (i = 0; i < values->nelts; i++) {
+        cv = (ngx_http_complex_value_t *) (p + i * size);
+        json_array_append_new(json, ngx_http_ratelimit_api_string(&cv->value));
+    }
+
+    return json;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_api_levers(ngx_http_ratelimit_api_call_t *call)
+{
+    return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
+               json_pack("{s:o}", "levers",
+                         ngx_http_ratelimit_api_list_levers(call)));
+}
+
+
+json_t *
+ngx_http_ratelimit_api_list_levers(ngx_http_ratelimit_api_call_t *call)
+{
+    json_t                     *json;
+    size_t                      j, n;
+    ngx_uint_t                  i;
+    rl_lever_t                  levers[RL_MAX_LEVERS];
+    ngx_shm_zone_t            **zones;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    json = json_array();
+    zones = call->conf->zones.elts;
+
+    for (i = 0; i < call->conf->zones.nelts; i++) {
+        zone = zones[i]->data;
+        n = rl_levers(&zone->zone, &call->now, levers);
+
+        for (j = 0; j < n; j++) {
+            json_array_append_new(json,
+                ngx_http_ratelimit_api_lever(call, &zone->name, &levers[j]));
+        }
+    }
+
+    return json;
+}
+
+
+/* with whose it is, although that policy may be gone */
+
+json_t *
+ngx_http_ratelimit_api_lever(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *zone, rl_lever_t *lever)
+{
+    json_t     *json;
+    ngx_str_t   policy;
+
+    policy = ngx_http_ratelimit_api_lever_policy(lever);
+
+    json = json_pack("{s:o, s:o, s:o, s:b, s:o}",
+               "zone", ngx_http_ratelimit_api_string(zone),
+               "policy", policy.len ? ngx_http_ratelimit_api_string(&policy)
+                                    : json_null(),
+               "key_id", lever->key_id
+                         ? ngx_http_ratelimit_api_key_id(lever->key_id)
+                         : json_null(),
+               "in_force", ngx_http_ratelimit_api_in_force(call, &policy,
+                                                           lever),
+               "until", lever->until_ms
+                        ? ngx_http_ratelimit_api_time(&call->now,
+                                                      lever->until_ms)
+                        : json_null());
+
+    switch (lever->kind) {
+
+    case RL_LEVER_SCALE:
+        json_object_set_new(json, "scale_percent",
+                            json_real((double) lever->value / 1000));
+        break;
+
+    case RL_LEVER_UNITS:
+        json_object_set_new(json, "quota_units", json_integer(lever->value));
+        break;
+
+    default: /* RL_LEVER_UNLIMITED */
+        json_object_set_new(json, "unlimited", json_true());
+    }
+
+    return json;
+}
+
+
+ngx_str_t
+ngx_http_ratelimit_api_lever_policy(rl_lever_t *lever)
+{
+    ngx_str_t  name;
+
+    name.data = (u_char *) lever->policy;
+    name.len = strnlen(lever->policy, sizeof(lever->policy));
+
+    return name;
+}
+
+
+/* not if its policy is gone, or has another algorithm or key now */
+
+static int
+ngx_http_ratelimit_api_in_force(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *name, rl_lever_t *lever)
+{
+    ngx_http_ratelimit_policy_t  *policy;
+
+    if (lever->id == RL_LEVER_ZONE) {
+        return 1;
+    }
+
+    policy = ngx_http_ratelimit_find_policy(call->conf, name);
+
+    return policy
+           && lever->id == (lever->key_id
+                            ? rl_key_id(&policy->core, lever->key_id)
+                            : policy->core.secret.lo);
+}
+
+
+/* configured names may be anything, JSON is UTF-8 */
+
+json_t *
+ngx_http_ratelimit_api_string(ngx_str_t *text)
+{
+    u_char   *ascii;
+    size_t    i;
+    json_t   *json;
+
+    json = json_stringn((char *) text->data, text->len);
+
+    if (json || text->len == 0) {
+        return json;
+    }
+
+    ascii = ngx_alloc(text->len, ngx_cycle->log);
+    if (ascii == NULL) {
+        return NULL;
+    }
+
+    for (i = 0; i < text->len; i++) {
+        ascii[i] = text->data[i] < 0x80 ? text->data[i] : '?';
+    }
+
+    json = json_stringn((char *) ascii, text->len);
+
+    ngx_free(ascii);
+
+    return json;
+}
+
+
+json_t *
+ngx_http_ratelimit_api_key_id(uint64_t key_id)
+{
+    u_char  id[16];
+
+    rl_render_key_id(key_id, id);
+
+    return json_stringn((char *) id, sizeof(id));
+}
+
+
+/* Unix seconds of a monotonic time */
+
+json_t *
+ngx_http_ratelimit_api_time(rl_time_t *now, uint64_t mono_ms)
+{
+    return json_integer((json_int_t) (now->wall_ms + mono_ms - now->mono_ms)
+                        / 1000);
+}

@@ -1,0 +1,390 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The directives, and what a location's configuration inherits.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+
+
+static char *ngx_http_ratelimit_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ratelimit_enum(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_ratelimit_dry_run(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_ratelimit_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_ratelimit_init(ngx_conf_t *cf);
+
+
+static ngx_conf_enum_t  ngx_http_ratelimit_log_levels[] = {
+    { ngx_string("info"), NGX_LOG_INFO },
+    { ngx_string("notice"), NGX_LOG_NOTICE },
+    { ngx_string("warn"), NGX_LOG_WARN },
+    { ngx_string("error"), NGX_LOG_ERR },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_ratelimit_inherits[] = {
+    { ngx_string("on"), NGX_HTTP_RATELIMIT_INHERIT_ON },
+    { ngx_string("off"), NGX_HTTP_RATELIMIT_INHERIT_OFF },
+    { ngx_string("merge"), NGX_HTTP_RATELIMIT_INHERIT_MERGE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_ratelimit_on_errors[] = {
+    { ngx_string("pass"), NGX_HTTP_RATELIMIT_PASS },
+    { ngx_string("refuse"), NGX_HTTP_RATELIMIT_REFUSE },
+    { ngx_null_string, 0 }
+};
+
+
+#define NGX_HTTP_RATELIMIT_CONF                                               \
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
+
+
+static ngx_command_t  ngx_http_ratelimit_commands[] = {
+
+    { ngx_string("ratelimit_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_ratelimit_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_ratelimit_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_jwt"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_2MORE,
+      ngx_http_ratelimit_jwt,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_policy"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_ratelimit_policy,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_1MORE,
+      ngx_http_ratelimit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_inherit"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_TAKE1,
+      ngx_http_ratelimit_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ratelimit_loc_conf_t, inherit),
+      &ngx_http_ratelimit_inherits },
+
+    { ngx_string("ratelimit_headers"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_1MORE,
+      ngx_http_ratelimit_headers,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_status"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_TAKE1,
+      ngx_http_ratelimit_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_body"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_TAKE12,
+      ngx_http_ratelimit_body,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_dry_run"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_TAKE1,
+      ngx_http_ratelimit_dry_run,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_log_level"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_TAKE1,
+      ngx_http_ratelimit_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ratelimit_loc_conf_t, log_level),
+      &ngx_http_ratelimit_log_levels },
+
+    { ngx_string("ratelimit_on_error"),
+      NGX_HTTP_RATELIMIT_CONF|NGX_CONF_TAKE1,
+      ngx_http_ratelimit_enum,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ratelimit_loc_conf_t, on_error),
+      &ngx_http_ratelimit_on_errors },
+
+    { ngx_string("ratelimit_api"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_ratelimit_api,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_ratelimit_module_ctx = {
+    ngx_http_ratelimit_add_variables,      /* preconfiguration */
+    ngx_http_ratelimit_init,               /* postconfiguration */
+
+    ngx_http_ratelimit_create_main_conf,   /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_ratelimit_create_loc_conf,    /* create location configuration */
+    ngx_http_ratelimit_merge_loc_conf      /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_ratelimit_module = {
+    NGX_MODULE_V1,
+    &ngx_http_ratelimit_module_ctx,        /* module context */
+    ngx_http_ratelimit_commands,           /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_http_ratelimit_init_module,        /* init module */
+    ngx_http_ratelimit_init_process,       /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_ratelimit_exit_process,       /* exit process */
+    ngx_http_ratelimit_exit_master,        /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static char *
+ngx_http_ratelimit_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ratelimit_loc_conf_t  *rlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rlcf->status != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    return ngx_http_ratelimit_parse_status(cf, &value[1], &rlcf->status);
+}
+
+
+char *
+ngx_http_ratelimit_parse_status(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t *status)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(text->data, text->len);
+
+    if (n < 400 || n > 599) {
+        return ngx_http_ratelimit_invalid(cf, "status", text,
+                                          "must be a code of 400 to 599");
+    }
+
+    *status = n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_enum(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    u_char           *last;
+    ngx_str_t        *value;
+    ngx_uint_t       *np, i;
+    ngx_conf_enum_t  *e;
+    u_char            allowed[NGX_MAX_CONF_ERRSTR];
+
+    np = (ngx_uint_t *) (p + cmd->offset);
+
+    if (*np != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    e = cmd->post;
+
+    last = ngx_cpymem(allowed, "must be one of", 14);
+
+    for (i = 0; e[i].name.len; i++) {
+        if (e[i].name.len == value[1].len
+            && ngx_strncmp(e[i].name.data, value[1].data, value[1].len) == 0)
+        {
+            *np = e[i].value;
+            return NGX_CONF_OK;
+        }
+
+        last = ngx_sprintf(last, "%s %V", i ? "," : "", &e[i].name);
+    }
+
+    *last = '\0';
+
+    return ngx_http_ratelimit_invalid(cf, "value", &value[1],
+                                      (char *) allowed);
+}
+
+
+static char *
+ngx_http_ratelimit_dry_run(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ratelimit_loc_conf_t  *rlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (rlcf->dry_run != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    return ngx_http_ratelimit_compile_dry_run(cf, &value[1], &rlcf->dry_run);
+}
+
+
+static void *
+ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_main_conf_t));
+    if (rmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&rmcf->zones, cf->pool, 2, sizeof(ngx_shm_zone_t *))
+        != NGX_OK
+        || ngx_array_init(&rmcf->partitions, cf->pool, 4, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->keys, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->policies, cf->pool, 4, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->dialects, cf->pool, 2, sizeof(void *))
+           != NGX_OK
+        || ngx_array_init(&rmcf->quick, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->apis, cf->pool, 1, sizeof(void *)) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return rmcf;
+}
+
+
+static void *
+ngx_http_ratelimit_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_ratelimit_loc_conf_t  *rlcf;
+
+    rlcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_loc_conf_t));
+    if (rlcf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     rlcf->entries = NULL;
+     *     rlcf->off = 0;
+     *     rlcf->preaccess = { NULL };
+     *     rlcf->precontent = { NULL };
+     *     rlcf->dialects = NULL;
+     *     rlcf->body = NULL;
+     *     rlcf->jwt = NULL;
+     */
+
+    rlcf->inherit = NGX_CONF_UNSET_UINT;
+    rlcf->dry_run = NGX_CONF_UNSET_PTR;
+    rlcf->status = NGX_CONF_UNSET_UINT;
+    rlcf->log_level = NGX_CONF_UNSET_UINT;
+    rlcf->on_error = NGX_CONF_UNSET_UINT;
+
+    return rlcf;
+}
+
+
+static char *
+ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_ratelimit_loc_conf_t *prev = parent;
+    ngx_http_ratelimit_loc_conf_t *conf = child;
+
+    char  *rv;
+
+    ngx_conf_merge_uint_value(conf->inherit, prev->inherit,
+                              NGX_HTTP_RATELIMIT_INHERIT_ON);
+    ngx_conf_merge_ptr_value(conf->dry_run, prev->dry_run, NULL);
+    ngx_conf_merge_uint_value(conf->status, prev->status,
+                              NGX_HTTP_TOO_MANY_REQUESTS);
+    ngx_conf_merge_uint_value(conf->log_level, prev->log_level, NGX_LOG_ERR);
+    ngx_conf_merge_uint_value(conf->on_error, prev->on_error,
+                              NGX_HTTP_RATELIMIT_PASS);
+
+    ngx_http_ratelimit_merge_headers(prev, conf);
+    ngx_http_ratelimit_merge_api(cf, prev, conf);
+
+    if (conf->body == NULL) {
+        conf->body = prev->body;
+    }
+
+    if (conf->jwt == NULL) {
+        conf->jwt = prev->jwt;
+    }
+
+    rv = ngx_http_ratelimit_merge_rules(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_http_ratelimit_find_quick(cf, conf);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_init(ngx_conf_t *cf)
+{
+    if (ngx_http_ratelimit_init_policies(cf) != NGX_OK
+        || ngx_http_ratelimit_init_quick(cf) != NGX_OK
+        || ngx_http_ratelimit_check_variables(cf) != NGX_OK
+        || ngx_http_ratelimit_check_cycles(cf) != NGX_OK
+        || ngx_http_ratelimit_init_headers(cf) != NGX_OK
+        || ngx_http_ratelimit_init_jwt(cf) != NGX_OK
+        || ngx_http_ratelimit_init_filter(cf) != NGX_OK
+        || ngx_http_ratelimit_init_handlers(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ratelimit_check_apis(cf);
+
+    return NGX_OK;
+}

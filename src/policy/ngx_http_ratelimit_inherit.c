@@ -1,0 +1,182 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit_inherit": which lines hold at a level, its own and the outer
+ * one's.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+
+
+static char *ngx_http_ratelimit_add_entries(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *entries);
+static ngx_int_t ngx_http_ratelimit_inherit_entries(ngx_conf_t *cf,
+    ngx_array_t *entries, ngx_array_t *outer);
+static ngx_uint_t ngx_http_ratelimit_count_policies(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf);
+
+
+/*
+ * A level's own lines come before the outer level's: the first line of a
+ * policy that applies counts, and the inner one is the more special.
+ */
+
+char *
+ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf)
+{
+    char        *rv;
+    ngx_uint_t   outer;
+
+    if (prev->preaccess.elts == NULL && prev->entries) {
+
+        /* the http level itself is never merged into */
+
+        rv = ngx_http_ratelimit_add_entries(cf, prev, prev->entries);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    switch (conf->inherit) {
+
+    case NGX_HTTP_RATELIMIT_INHERIT_MERGE:
+        outer = !conf->off;
+        break;
+
+    case NGX_HTTP_RATELIMIT_INHERIT_ON:
+        outer = !conf->off && conf->entries == NULL;
+        break;
+
+    default: /* NGX_HTTP_RATELIMIT_INHERIT_OFF */
+        outer = 0;
+        break;
+    }
+
+    if (outer && conf->entries == NULL) {
+        conf->preaccess = prev->preaccess;
+        conf->precontent = prev->precontent;
+        return NGX_CONF_OK;
+    }
+
+    if (conf->entries) {
+        rv = ngx_http_ratelimit_add_entries(cf, conf, conf->entries);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (outer) {
+        if (ngx_http_ratelimit_inherit_entries(cf, &conf->preaccess,
+                                               &prev->preaccess)
+            != NGX_OK
+            || ngx_http_ratelimit_inherit_entries(cf, &conf->precontent,
+                                                  &prev->precontent)
+               != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ngx_http_ratelimit_count_policies(cf, conf) > RL_MAX_ITEMS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %ui policies decide one request",
+                           (ngx_uint_t) RL_MAX_ITEMS);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_add_entries(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *entries)
+{
+    ngx_uint_t                   i;
+    ngx_array_t                 *to;
+    ngx_http_ratelimit_entry_t  *entry, *e;
+
+    if (ngx_array_init(&conf->preaccess, cf->pool, entries->nelts,
+                       sizeof(ngx_http_ratelimit_entry_t))
+        != NGX_OK
+        || ngx_array_init(&conf->precontent, cf->pool, entries->nelts,
+                          sizeof(ngx_http_ratelimit_entry_t))
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    entry = entries->elts;
+
+    for (i = 0; i < entries->nelts; i++) {
+        to = entry[i].rule->precontent ? &conf->precontent : &conf->preaccess;
+
+        e = ngx_array_push(to);
+        if (e == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *e = entry[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_inherit_entries(ngx_conf_t *cf, ngx_array_t *entries,
+    ngx_array_t *outer)
+{
+    void  *p;
+
+    if (outer->nelts == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_array_push_n(entries, outer->nelts);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, outer->elts,
+               outer->nelts * sizeof(ngx_http_ratelimit_entry_t));
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_count_policies(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf)
+{
+    ngx_uint_t                   i, j, n, count;
+    ngx_http_ratelimit_entry_t  *preaccess, *precontent, *a, *b;
+
+    preaccess = conf->preaccess.elts;
+    precontent = conf->precontent.elts;
+    n = conf->preaccess.nelts + conf->precontent.nelts;
+    count = 0;
+
+    for (i = 0; i < n; i++) {
+        a = (i < conf->preaccess.nelts) ? &preaccess[i]
+                                  : &precontent[i - conf->preaccess.nelts];
+
+        for (j = 0; j < i; j++) {
+            b = (j < conf->preaccess.nelts) ? &preaccess[j]
+                                  : &precontent[j - conf->preaccess.nelts];
+
+            if (a->policy == b->policy) {
+                break;
+            }
+        }
+
+        if (j == i) {
+            count++;
+        }
+    }
+
+    return count;
+}

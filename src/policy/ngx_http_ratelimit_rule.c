@@ -1,0 +1,380 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit": which policies decide a request here, and at what cost.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+
+
+static void ngx_http_ratelimit_warn_free(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule);
+static char *ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *arg, ngx_uint_t *seen);
+static char *ngx_http_ratelimit_rule_methods(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_method(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *name);
+static char *ngx_http_ratelimit_rule_phase(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_units(ngx_conf_t *cf, char *name,
+    ngx_str_t *value, ngx_http_complex_value_t **cv);
+
+
+/* the methods that nginx knows */
+
+static ngx_conf_bitmask_t  ngx_http_ratelimit_methods[] = {
+    { ngx_string("GET"),       NGX_HTTP_GET|NGX_HTTP_HEAD },
+    { ngx_string("HEAD"),      NGX_HTTP_HEAD },
+    { ngx_string("POST"),      NGX_HTTP_POST },
+    { ngx_string("PUT"),       NGX_HTTP_PUT },
+    { ngx_string("DELETE"),    NGX_HTTP_DELETE },
+    { ngx_string("MKCOL"),     NGX_HTTP_MKCOL },
+    { ngx_string("COPY"),      NGX_HTTP_COPY },
+    { ngx_string("MOVE"),      NGX_HTTP_MOVE },
+    { ngx_string("OPTIONS"),   NGX_HTTP_OPTIONS },
+    { ngx_string("PROPFIND"),  NGX_HTTP_PROPFIND },
+    { ngx_string("PROPPATCH"), NGX_HTTP_PROPPATCH },
+    { ngx_string("LOCK"),      NGX_HTTP_LOCK },
+    { ngx_string("UNLOCK"),    NGX_HTTP_UNLOCK },
+    { ngx_string("PATCH"),     NGX_HTTP_PATCH },
+    { ngx_string("TRACE"),     NGX_HTTP_TRACE },
+    { ngx_null_string, 0 }
+};
+
+
+static char  *ngx_http_ratelimit_rule_parameters[] = {
+    "methods=", "if=", "cost=", "settle=", "dry_run=", "phase=", NULL
+};
+
+
+char *
+ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ratelimit_loc_conf_t  *rlcf = conf;
+
+    char                            *rv;
+    ngx_str_t                       *value;
+    ngx_uint_t                       i, seen, nentries;
+    ngx_http_ratelimit_rule_t       *rule;
+    ngx_http_ratelimit_entry_t      *entry;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    value = cf->args->elts;
+
+    if (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0) {
+
+        if (cf->args->nelts > 2) {
+            return ngx_http_ratelimit_invalid(cf, "parameter", &value[2],
+                                              "must not stand beside off");
+        }
+
+        rlcf->off = 1;
+
+    } else {
+        rule = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_rule_t));
+        if (rule == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        if (rlcf->entries == NULL) {
+            rlcf->entries = ngx_array_create(cf->pool, 4,
+                                           sizeof(ngx_http_ratelimit_entry_t));
+            if (rlcf->entries == NULL) {
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        nentries = rlcf->entries->nelts;
+        seen = 0;
+
+        for (i = 1; i < cf->args->nelts; i++) {
+
+            if (ngx_strlchr(value[i].data, value[i].data + value[i].len, '='))
+            {
+                rv = ngx_http_ratelimit_rule_parameter(cf, rule, &value[i],
+                                                       &seen);
+                if (rv != NGX_CONF_OK) {
+                    return rv;
+                }
+
+                continue;
+            }
+
+            entry = ngx_array_push(rlcf->entries);
+            if (entry == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            entry->rule = rule;
+            entry->policy = ngx_http_ratelimit_use_policy(cf, &value[i]);
+            if (entry->policy == NULL) {
+                return NGX_CONF_ERROR;
+            }
+        }
+
+        if (rlcf->entries->nelts == nentries) {
+            return "names no policy";
+        }
+
+        rule->plain = rule->methods == 0 && rule->unknown == NULL
+                      && rule->condition == NULL && rule->cost == NULL
+                      && rule->dry_run == NULL;
+
+        ngx_http_ratelimit_warn_free(cf, rule);
+    }
+
+    if (rlcf->off && rlcf->entries) {
+        return "off cannot stand beside other \"ratelimit\" lines";
+    }
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+    rmcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* what reserves nothing admits any number at once, and is free if aborted */
+
+static void
+ngx_http_ratelimit_warn_free(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule)
+{
+    uint32_t  units;
+
+    if (rule->settle && rule->cost && rule->cost->lengths == NULL
+        && rl_parse_units(ngx_http_ratelimit_str(&rule->cost->value), &units)
+           == NULL
+        && units == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"cost=0\" reserves nothing for \"settle=\": "
+                           "requests are admitted whatever is left, and free "
+                           "when the client goes away; reserve an estimate");
+    }
+}
+
+
+static char *
+ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *arg, ngx_uint_t *seen)
+{
+    u_char                          *last;
+    ngx_str_t                        value;
+    ngx_uint_t                       i;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+    u_char                           allowed[128];
+
+    last = ngx_cpymem(allowed, "must be one of", 14);
+
+    for (i = 0; ngx_http_ratelimit_rule_parameters[i]; i++) {
+
+        if (ngx_http_ratelimit_parameter(arg,
+                                         ngx_http_ratelimit_rule_parameters[i],
+                                         &value))
+        {
+            break;
+        }
+
+        last = ngx_sprintf(last, "%s %s", i ? "," : "",
+                           ngx_http_ratelimit_rule_parameters[i]);
+    }
+
+    if (ngx_http_ratelimit_rule_parameters[i] == NULL) {
+        *last = '\0';
+        return ngx_http_ratelimit_invalid(cf, "parameter", arg,
+                                          (char *) allowed);
+    }
+
+    if (*seen & (1 << i)) {
+        return ngx_http_ratelimit_duplicate(cf, arg);
+    }
+
+    *seen |= 1 << i;
+
+    switch (arg->data[0]) {
+
+    case 'm':
+        return ngx_http_ratelimit_rule_methods(cf, rule, &value);
+
+    case 'i':
+        return ngx_http_ratelimit_compile_slot(cf, &value, &rule->condition);
+
+    case 'c':
+        return ngx_http_ratelimit_rule_units(cf, "cost", &value, &rule->cost);
+
+    case 's':
+        rmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_ratelimit_module);
+        rmcf->settles = 1;
+
+        return ngx_http_ratelimit_rule_units(cf, "settle", &value,
+                                             &rule->settle);
+
+    case 'd':
+        return ngx_http_ratelimit_compile_dry_run(cf, &value, &rule->dry_run);
+
+    default: /* 'p' */
+        return ngx_http_ratelimit_rule_phase(cf, rule, &value);
+    }
+}
+
+
+/* "GET,POST" or "!OPTIONS,TRACE" */
+
+static char *
+ngx_http_ratelimit_rule_methods(ngx_conf_t *cf,
+    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value)
+{
+    char       *rv;
+    u_char     *p, *last;
+    ngx_str_t   name;
+
+    p = value->data;
+    last = p + value->len;
+
+    if (p < last && *p == '!') {
+        rule->except = 1;
+        p++;
+    }
+
+    for (name.data = p; name.data <= last; name.data = p + 1) {
+
+        p = ngx_strlchr(name.data, last, ',');
+        if (p == NULL) {
+            p = last;
+        }
+
+        name.len = p - name.data;
+
+        rv = ngx_http_ratelimit_rule_method(cf, rule, &name);
+        if (rv != NGX_CONF_OK) {
+            return ngx_http_ratelimit_invalid(cf, "methods", value, rv);
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_rule_method(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule,
+    ngx_str_t *name)
+{
+    u_char               ch;
+    ngx_str_t           *unknown;
+    ngx_uint_t           i;
+    ngx_conf_bitmask_t  *m;
+
+    m = ngx_http_ratelimit_methods;
+
+    for (i = 0; m[i].name.len; i++) {
+        if (m[i].name.len == name->len
+            && ngx_strncmp(m[i].name.data, name->data, name->len) == 0)
+        {
+            rule->methods |= m[i].mask;
+            return NGX_CONF_OK;
+        }
+    }
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if ((ch < 'A' || ch > 'Z') && ch != '_' && ch != '-') {
+            break;
+        }
+    }
+
+    if (name->len == 0 || i != name->len) {
+        return "must be methods in upper case, separated by \",\", "
+               "or \"!\" and the methods to leave out";
+    }
+
+    if (rule->unknown == NULL) {
+        rule->unknown = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+        if (rule->unknown == NULL) {
+            return "cannot be stored, out of memory";
+        }
+    }
+
+    unknown = ngx_array_push(rule->unknown);
+    if (unknown == NULL) {
+        return "cannot be stored, out of memory";
+    }
+
+    *unknown = *name;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule,
+    ngx_str_t *value)
+{
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    if (value->len == 10 && ngx_strncmp(value->data, "precontent", 10) == 0) {
+        rmcf = ngx_http_conf_get_module_main_conf(cf,
+                                                  ngx_http_ratelimit_module);
+        rmcf->precontent = 1;
+        rule->precontent = 1;
+        return NGX_CONF_OK;
+    }
+
+    if (value->len == 9 && ngx_strncmp(value->data, "preaccess", 9) == 0) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_ratelimit_invalid(cf, "phase", value,
+                                      "must be preaccess or precontent");
+}
+
+
+static char *
+ngx_http_ratelimit_rule_units(ngx_conf_t *cf, char *name, ngx_str_t *value,
+    ngx_http_complex_value_t **cv)
+{
+    char        *rv;
+    uint32_t     units;
+    const char  *allowed;
+
+    rv = ngx_http_ratelimit_compile_slot(cf, value, cv);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if ((*cv)->lengths == NULL) {
+        allowed = rl_parse_units(ngx_http_ratelimit_str(value), &units);
+        if (allowed) {
+            return ngx_http_ratelimit_invalid(cf, name, value, allowed);
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **value)
+{
+    char  *rv;
+
+    rv = ngx_http_ratelimit_compile_slot(cf, text, value);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if ((*value)->lengths == NULL
+        && !(text->len == 2 && ngx_strncmp(text->data, "on", 2) == 0)
+        && !(text->len == 3 && ngx_strncmp(text->data, "off", 3) == 0))
+    {
+        return ngx_http_ratelimit_invalid(cf, "dry_run", text,
+                                          "must be on, off or a variable");
+    }
+
+    return NGX_CONF_OK;
+}

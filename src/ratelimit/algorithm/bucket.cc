@@ -1,0 +1,189 @@
+#include "ratelimit/algorithm/bucket.h"
+
+#include <cstring>
+
+#include "ratelimit/algorithm/charge_head.h"
+#include "ratelimit/algorithm/gcra.h"
+#include "ratelimit/algorithm/sliding.h"
+#include "ratelimit/algorithm/window.h"
+
+namespace ratelimit {
+namespace {
+
+uint64_t used_units(const Bucket& bucket, uint64_t now_ms) {
+  switch (bucket.algorithm) {
+    case RL_SLIDING:
+      return sliding_used_units(bucket, now_ms);
+    case RL_GCRA:
+      return gcra_used_units(bucket, now_ms);
+    default:
+      return now_ms < window_idle_at_ms(bucket) ? bucket.window.used_units : 0;
+  }
+}
+
+}  // namespace
+
+void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
+  const unsigned code = encode_limit(shape.capacity_units);
+  if (shape.algorithm == RL_SLIDING) {
+    sliding_open(bucket, bucket->key, shape.units, shape.window_ms, code,
+                 now.mono_ms);
+    return;
+  }
+  start(bucket, bucket->key, shape.algorithm, shape.window_ms, 0, code);
+  if (shape.algorithm == RL_GCRA) {
+    gcra_open(bucket, shape, now);
+  } else {
+    window_open(bucket, shape);
+  }
+}
+
+Shape kept_shape(const Bucket& bucket, const Shape& shape) noexcept {
+  Shape kept = shape;
+  kept.window_ms = bucket.window_ms();
+  if (shape.algorithm == RL_GCRA) kept.units = bucket.gcra.units;
+  if (shape.algorithm == RL_CALENDAR) {
+    kept.window_months = bucket.window.months;
+    kept.tz_ms = bucket.window.tz_ms;
+  }
+  return kept;
+}
+
+bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_adapt(bucket, shape, now);
+    case RL_GCRA:
+      return gcra_adapt(bucket, shape, now);
+    default:
+      return window_adapt(bucket, shape, now);
+  }
+}
+
+Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
+               bool want_next, const rl_time_t& now) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_stand(bucket, shape, cost_units, want_next, now);
+    case RL_GCRA:
+      return gcra_stand(bucket, shape, cost_units, want_next, now);
+    default:
+      return window_stand(bucket, shape, cost_units, now);
+  }
+}
+
+uint64_t retry_ms(const Bucket& stored, const Shape& shape,
+                  uint32_t cost_units, uint64_t told_ms,
+                  const rl_time_t& now) noexcept {
+  return shape.algorithm == RL_SLIDING && cost_units <= shape.units &&
+                 stored.window_ms() > shape.window_ms
+             ? sliding_retry_ms(stored, shape, cost_units, told_ms, now)
+             : told_ms;
+}
+
+uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
+                  const rl_time_t& now) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_reset_ms(bucket, now);
+    case RL_GCRA:
+      return gcra_reset_ms(bucket, now);
+    default:
+      return window_reset_ms(bucket, now);
+  }
+}
+
+uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+                const rl_time_t& now) noexcept {
+  if (cost_units == 0) return 0;  // nothing that a refund could take back
+  bucket->note_charge(encode_limit(shape.capacity_units));
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_charge(bucket, shape, cost_units, now);
+    case RL_GCRA:
+      return gcra_charge(bucket, shape, cost_units);
+    default:
+      return window_charge(bucket, shape, cost_units, now);
+  }
+}
+
+Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
+                 uint32_t cost_units, const rl_time_t& now, Head* head,
+                 Taken* taken) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_charge_head(stored, shape, limit_code, cost_units, now,
+                                 head, taken);
+    case RL_GCRA:
+      return gcra_charge_head(stored, shape, limit_code, cost_units, now,
+                              head, taken);
+    default:
+      return window_charge_head(stored, shape, limit_code, cost_units, now,
+                                head, taken);
+  }
+}
+
+Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+          uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept {
+  Head head;
+  const Took took =
+      charge_head(*bucket, shape, limit_code, cost_units, now, &head, taken);
+  if (took == Took::kAdmitted) set_head(head, bucket);
+  if (took != Took::kUnusual) return took;
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_take(bucket, shape, limit_code, cost_units, now, taken);
+    case RL_CALENDAR:
+      return calendar_take(bucket, shape, limit_code, cost_units, now, taken);
+    default:
+      return Took::kUnusual;
+  }
+}
+
+uint64_t next_ms(const Bucket& bucket, const Shape& shape,
+                 const rl_time_t& now) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_next_ms(bucket, now);
+    case RL_GCRA:
+      return gcra_stand(bucket, shape, 0, true, now).next_ms;
+    default:
+      return window_reset_ms(bucket, now);
+  }
+}
+
+void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
+            uint32_t units, uint64_t receipt) noexcept {
+  if (units == 0) return;
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_refund(bucket, shape, units, receipt);
+    case RL_GCRA:
+      return gcra_refund(bucket, charged_units, units, receipt);
+    default:
+      return window_refund(bucket, units, receipt);
+  }
+}
+
+uint64_t idle_at_ms(const Bucket& bucket) noexcept {
+  switch (bucket.algorithm) {
+    case RL_SLIDING:
+      return sliding_idle_at_ms(bucket);
+    case RL_GCRA:
+      return gcra_idle_at_ms(bucket);
+    default:
+      return window_idle_at_ms(bucket);
+  }
+}
+
+uint32_t debt_share(const Bucket& bucket, uint64_t now_ms) noexcept {
+  constexpr uint64_t kWhole = 65536;
+  const uint64_t used = used_units(bucket, now_ms);
+  if (used == 0) return 0;
+  const uint64_t limit = decode_limit(bucket.limit_code);
+  uint64_t share = limit == 0 ? kWhole : (used - 1) * kWhole / limit;
+  if (share < kWhole && bucket.throttled) share = kWhole;
+  return share < UINT32_MAX ? static_cast<uint32_t>(share) : UINT32_MAX;
+}
+
+}  // namespace ratelimit

@@ -1,0 +1,331 @@
+// The 64 bytes that are stored for one policy and one key, and what the four
+// algorithms do with them.
+//
+// A bucket lives in shared memory and is only touched under its set's lock.  A
+// decision works on a local copy: adapt() brings it to now and to the policy's
+// current quota, stand() answers, charge() writes; the copy is stored back
+// only when every policy of the request admits.  So nothing here needs to be
+// undone, and a refusal or a look changes nothing (but see adapt).
+//
+// All times are milliseconds of the monotonic clock, which may step back by
+// some milliseconds between processes: elapsed time is clamped at zero, never
+// negated.  A stored time that lies further ahead than kClockStepMs is one of
+// a clock that has started anew; it becomes now.  Integers only; every product
+// is proved to fit by a static_assert on the bounds of ratelimit.h.
+
+#ifndef RATELIMIT_ALGORITHM_BUCKET_H_
+#define RATELIMIT_ALGORITHM_BUCKET_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "ratelimit/ratelimit.h"
+#include "ratelimit/base/simd.h"
+
+namespace ratelimit {
+
+// More than processes' cached clocks differ by, less than anyone waits for.
+constexpr uint64_t kClockStepMs = 1000;
+
+// What the configuration says of a bucket at this request.
+struct Shape {
+  rl_algorithm_e algorithm;
+  uint32_t units;           // the quota; 0: refuse all
+  uint32_t capacity_units;  // gcra; equals units elsewhere
+  uint32_t window_months;   // calendar
+  uint64_t window_ms;
+  int32_t tz_ms;  // calendar
+};
+
+// The algorithms' parts of a bucket.  What most charges change is in the first
+// eight bytes.
+struct SlidingState {
+  uint32_t window_lo;
+  uint16_t carry;       // units below the block exponent, with a marker bit
+                        // above them: 1 << exponent | units
+  uint16_t counts[17];  // units >> exponent, newest sub-window first
+  uint64_t offsets;     // of the older 16: 4 bits each, when in the sub-window
+                        // the last charge was; the newest one's is in stamp
+};
+
+struct WindowState {  // fixed, calendar
+  uint32_t window_lo;
+  uint32_t used_units;     // 0: no window is open
+  uint64_t end_ms;         // from here on calendar's only
+  uint64_t wall_start_ms;  // the grid's window, local time
+  uint64_t wall_end_ms;
+  int32_t tz_ms;
+  uint32_t months;
+};
+
+struct GcraState {
+  uint64_t debt_lo;  // debt in units times window_ms
+  uint32_t window_lo;
+  uint32_t units;  // the quota that debt drains by
+  uint32_t capacity_units;
+  uint32_t debt_hi;
+  uint64_t origin;  // of receipts, see gcra.cc
+  uint64_t gap;     // given back out of the middle of the debt,
+  uint64_t gap_at;  // from there on
+};
+
+// What all algorithms have in common, in one word.
+struct Meta {
+  uint64_t stamp : 48;  // sliding: tick of the last charge; fixed, calendar:
+                        // when the window was opened; gcra: when the debt was
+                        // what it says
+  uint64_t algorithm : 2;
+  uint64_t window_hi : 3;    // window_ms >> 32
+  uint64_t throttled : 1;    // a request was refused since the last charge
+  uint64_t limit_code : 10;  // limit as a small float, see encode_limit: the
+                             // share of a quota in use is compared with it
+                             // when a full zone must evict
+
+  void set_stamp(uint64_t value) noexcept {
+    stamp = value & ((uint64_t{1} << 48) - 1);
+  }
+  // What every charge notes: the limit that it was held against, as a code.
+  void note_charge(unsigned code) noexcept {
+    limit_code = code & 1023;
+    throttled = 0;
+  }
+};
+static_assert(sizeof(Meta) == 8, "one word");
+
+// As set_stamp() and note_charge() of a copy, for a stamp below 2^48: put
+// together in 5 instructions, not in 13.
+inline uint64_t charged_word(const Meta& meta, uint64_t stamp,
+                             unsigned code) noexcept {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  constexpr uint64_t kKept = uint64_t{31} << 48;  // algorithm, window_hi
+  uint64_t word;
+  std::memcpy(&word, &meta, sizeof(word));
+  return (word & kKept) | stamp | uint64_t{code} << 54;
+#else
+  Meta copy = meta;
+  copy.set_stamp(stamp);
+  copy.note_charge(code);
+  uint64_t word;
+  std::memcpy(&word, &copy, sizeof(word));
+  return word;
+#endif
+}
+
+// Stored.  Trivially copyable; no pointer.
+struct Bucket : Meta {
+  union {
+    SlidingState sliding;
+    WindowState window;
+    GcraState gcra;
+  };
+  uint64_t key;  // rl_hash_t::lo
+
+  uint64_t window_ms() const noexcept {
+    return with_hi(algorithm == RL_GCRA ? gcra.window_lo : sliding.window_lo);
+  }
+  // Of an algorithm that is known.
+  uint64_t with_hi(uint32_t window_lo) const noexcept {
+    return uint64_t{window_hi} << 32 | window_lo;
+  }
+  void set_window_ms(uint64_t window_ms) noexcept {
+    window_hi = (window_ms >> 32) & 7;
+    (algorithm == RL_GCRA ? gcra.window_lo : sliding.window_lo) =
+        static_cast<uint32_t>(window_ms);
+  }
+};
+static_assert(sizeof(Bucket) == 64, "one cache line");
+static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "fits window_hi, _lo");
+
+// A bucket that holds nothing, for a stamp below 2^48; the first word is put
+// together as in charged_word().
+inline void start(Bucket* bucket, uint64_t key, rl_algorithm_e algorithm,
+                  uint64_t window_ms, uint64_t stamp, unsigned code) noexcept {
+  std::memset(static_cast<void*>(bucket), 0, sizeof(*bucket));
+  bucket->key = key;
+  (algorithm == RL_GCRA ? bucket->gcra.window_lo : bucket->sliding.window_lo) =
+      static_cast<uint32_t>(window_ms);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  const uint64_t word = stamp | uint64_t{algorithm} << 48 |
+                        window_ms >> 32 << 50 | uint64_t{code} << 54;
+  std::memcpy(static_cast<void*>(bucket), &word, sizeof(word));
+#else
+  bucket->set_stamp(stamp);
+  bucket->algorithm = static_cast<unsigned>(algorithm) & 3;
+  bucket->window_hi = (window_ms >> 32) & 7;
+  bucket->note_charge(code);
+#endif
+}
+
+// In the pieces that are written: a load of what several stores have written
+// waits until all of them are in the cache.
+inline void copy(const Bucket& from, Bucket* to) noexcept {
+  const auto* source = reinterpret_cast<const unsigned char*>(&from);
+  auto* target = reinterpret_cast<unsigned char*>(to);
+  const auto piece = [=](size_t at, auto word) {
+    std::memcpy(&word, source + at, sizeof(word));
+    std::memcpy(target + at, &word, sizeof(word));
+  };
+  struct Counts {
+    uint64_t words[2];
+  };
+  piece(0, uint64_t{});
+  piece(8, uint64_t{});
+  piece(16, Counts{});
+  piece(32, Counts{});
+  piece(48, uint64_t{});
+  piece(56, uint64_t{});
+}
+
+// What most charges change, and nothing else: the stamp and the newest count,
+// or the units used of a window, or the debt.
+struct alignas(16) Head {
+  uint64_t words[2];
+};
+static_assert(offsetof(SlidingState, counts) + sizeof(Meta) +
+                      sizeof(uint16_t) == sizeof(Head) &&
+                  offsetof(WindowState, end_ms) + sizeof(Meta) ==
+                      sizeof(Head) &&
+                  offsetof(GcraState, window_lo) + sizeof(Meta) ==
+                      sizeof(Head),
+              "as said");
+
+inline Head head_of(const Bucket& bucket) noexcept {
+  Head head;
+  std::memcpy(&head, &bucket, sizeof(head));
+  return head;
+}
+
+inline void set_head(const Head& head, Bucket* bucket) noexcept {
+  std::memcpy(static_cast<void*>(bucket), &head, sizeof(head));
+}
+
+// set_head() of a bucket in a table; whether that is one instruction, which a
+// killed process has executed or has not.
+#if defined(RATELIMIT_SSE2) && !defined(RATELIMIT_TSAN)
+constexpr bool kHeadIsOneStore = true;
+
+inline void store_head(const Head& head, Bucket* to) noexcept {
+  const __m128i both =
+      _mm_set_epi64x(static_cast<int64_t>(head.words[1]),
+                     static_cast<int64_t>(head.words[0]));
+  __asm__ __volatile__("movaps %1, %0"
+                       : "=m"(*reinterpret_cast<unsigned char(*)[16]>(to))
+                       : "x"(both));
+}
+#else
+constexpr bool kHeadIsOneStore = false;
+
+inline void store_head(const Head& head, Bucket* to) noexcept {
+  set_head(head, to);
+}
+#endif
+
+// What a bucket answers for a cost.
+struct Standing {
+  bool admitted;
+  uint32_t remaining_units;  // before the cost is charged
+  uint64_t reset_ms;         // until the whole quota is there again, as it
+                             // stands; not clamped to the window
+  uint64_t retry_after_ms;   // refused: until the cost would be admitted; the
+                             // window where waiting cannot help
+  uint64_t next_ms;          // as rl_item_t::next_ms; only if asked for
+};
+
+// A bucket that no unit has been charged to; key and tag are the caller's.  It
+// needs no adapt().
+void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
+
+// The quota that `shape` says, and the window (gcra: the rate) by which the
+// bucket is kept: for a refund, which charges nothing and so must not rewrite
+// what others have made of the bucket since its decision.
+Shape kept_shape(const Bucket& bucket, const Shape& shape) noexcept;
+
+// Brings a bucket to now and to the current shape, units in use staying used.
+// True: what is stored no longer meant what it says (a longer window, a larger
+// rate or another clock), and the adapted bucket must be stored even if the
+// request is refused. Else the translation would start again at each retry,
+// from that retry's time, and the retry-after of a refused client would never
+// come true.  A shorter window is no such reason: it forgets what is older
+// than itself, and that must not be what a request does that is not admitted.
+bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
+
+// The bucket must have been adapted to the same shape and time.
+Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
+               bool want_next, const rl_time_t& now) noexcept;
+
+// The retry_after_ms of a refusal that stand() tells by an adapted copy, where
+// that copy is not stored.
+uint64_t retry_ms(const Bucket& stored, const Shape& shape,
+                  uint32_t cost_units, uint64_t told_ms,
+                  const rl_time_t& now) noexcept;
+
+// The reset_ms of stand() alone: what a caller needs anew after a charge,
+// since remaining_units is then less by what was charged.
+uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
+                  const rl_time_t& now) noexcept;
+
+// Charges units whether admitted or not (into debt), saturating; returns the
+// receipt that names the window charged.  The bucket must have been adapted to
+// the same shape and time, as for refund().
+uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+                const rl_time_t& now) noexcept;
+
+// What take() makes of a request.
+enum class Took {
+  kAdmitted,  // the bucket is charged, *taken says how it stands
+  kRefused,   // the bucket is spoiled
+  kUnusual    // it is spoiled, and nothing is known
+};
+
+struct Taken {
+  uint32_t remaining_units;
+  uint64_t reset_ms;  // as Standing::reset_ms
+  uint64_t receipt;
+};
+
+// What adapt(), stand() without next_ms, charge() and reset_ms() do, in one go
+// and in half of their instructions, for the usual request: the bucket is of
+// the current shape and clock, and the cost is at least 1.  limit_code is that
+// of capacity_units.
+Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+          uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept;
+
+// The next_ms of stand() alone, of a bucket that has just been charged and is
+// not in debt.
+uint64_t next_ms(const Bucket& bucket, const Shape& shape,
+                 const rl_time_t& now) noexcept;
+
+// Takes units back of the charged_units that were charged under `receipt`: at
+// most what is still there of them (sliding, fixed and calendar: of what was
+// charged in the same window or a 16th of it).
+void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
+            uint32_t units, uint64_t receipt) noexcept;
+
+// When the bucket is as good as none, from what is stored alone.
+uint64_t idle_at_ms(const Bucket& bucket) noexcept;
+
+// The share of the quota in use beyond a first unit, in 1/65536 of the limit
+// (more in debt), from what is stored alone; a throttled bucket's is at least
+// 65536, until it is idle.  A stranger's first unit is no debt: else a policy
+// of quota 1 would always look fully in debt next to others.
+uint32_t debt_share(const Bucket& bucket, uint64_t now_ms) noexcept;
+
+// limit_code: 5 bits of exponent over 5 of mantissa.  Limits below 64 are
+// exact, greater ones rounded down by less than 1/32; 0 stays 0.
+constexpr unsigned encode_limit(uint32_t limit_units) noexcept {
+  const unsigned shift =
+      limit_units < 64
+          ? 0
+          : 26u - static_cast<unsigned>(__builtin_clz(limit_units));
+  return (shift << 5) + (limit_units >> shift);  // 32 to 63 carry into shift
+}
+
+constexpr uint32_t decode_limit(unsigned code) noexcept {
+  return code < 32 ? code : (32 + (code & 31)) << ((code >> 5) - 1);
+}
+static_assert(encode_limit(UINT32_MAX) < 1024, "fits limit_code");
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_ALGORITHM_BUCKET_H_

@@ -1,0 +1,157 @@
+// What most charges are: nothing but the bucket's head changes.  To be inlined
+// where decisions are made, the default algorithm's at least: some 40
+// instructions a decision less.
+
+#ifndef RATELIMIT_ALGORITHM_CHARGE_HEAD_H_
+#define RATELIMIT_ALGORITHM_CHARGE_HEAD_H_
+
+#include "ratelimit/base/bytes.h"
+#include "ratelimit/algorithm/sliding_slots.h"
+
+namespace ratelimit {
+
+// open(), of that algorithm.
+inline void sliding_open(Bucket* bucket, uint64_t key, uint32_t quota_units,
+                         uint64_t window_ms, unsigned limit_code,
+                         uint64_t now_ms) noexcept {
+  start(bucket, key, RL_SLIDING, window_ms,
+        static_cast<uint64_t>(tick_of(now_ms, window_ms)), limit_code);
+  bucket->sliding.carry =
+      static_cast<uint16_t>(1u << exponent_for(quota_units));
+}
+
+// Whether the oldest slot holds anything whose tick is more than a window
+// before now_tick, which is in the newest one.
+inline bool oldest_expires(const SlidingState& s, int64_t now_tick) {
+  const uint64_t offset = s.offsets >> (4 * (kOlder - 1));
+  return static_cast<int64_t>(offset) < (now_tick & 15) &&
+         (s.counts[kOlder] | offset) != 0;
+}
+
+// Makes the slots those of now_tick, which is not before the last charge's;
+// the stamp is the caller's.
+inline void renew_slots(Bucket* bucket, uint32_t quota_units,
+                        int64_t now_tick) noexcept {
+  const int64_t stamp = stamp_of(*bucket);
+  const auto newer = static_cast<unsigned>((now_tick >> 4) - (stamp >> 4));
+  if (now_tick - stamp > kTicks) {
+    return clear(bucket, quota_units, now_tick);
+  }
+  if (newer != 0) {
+    // What is more than 17 sub-windows old falls off.
+    shift(&bucket->sliding, newer, static_cast<uint64_t>(stamp & 15));
+  }
+  if (oldest_expires(bucket->sliding, now_tick)) {
+    bucket->sliding.counts[kOlder] = 0;
+    bucket->sliding.offsets &= (uint64_t{1} << (4 * (kOlder - 1))) - 1;
+  }
+}
+
+// The first eight bytes of a SlidingState, the second word of a Head.
+struct SlidingFront {
+  uint32_t window_lo;
+  uint16_t carry;
+  uint16_t newest;
+};
+static_assert(offsetof(SlidingState, counts) == offsetof(SlidingFront, newest),
+              "as there");
+
+// As add() of sliding.cc; false: the newest slot's count would overflow.
+// kBlocks: units are counted in blocks.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
+                                       uint32_t added_units) {
+  uint64_t blocks = added_units;
+  if (kBlocks) {
+    const unsigned exponent =
+        31u - static_cast<unsigned>(__builtin_clz(front->carry | 1u));
+    const uint32_t mask = mask_of(exponent);
+    const uint32_t rest = (front->carry & mask) + added_units;
+    front->carry = static_cast<uint16_t>(mask + 1 + (rest & mask));
+    blocks = rest >> exponent;
+  }
+  blocks += front->newest;
+  front->newest = static_cast<uint16_t>(blocks);
+  return blocks <= kMaxCount;
+}
+
+// The head of `from`, which is of this tick but for its stamp, once it is
+// charged.  Each word is put together in a register: what is written in parts
+// and read as a whole has to go through the cache first.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE Took sliding_charge_at(
+    const Bucket& from, int64_t tick, uint32_t quota_units, uint64_t window_ms,
+    unsigned limit_code, uint32_t cost_units, uint64_t now_ms, Head* head,
+    Taken* taken) noexcept {
+  const uint64_t held =
+      kBlocks ? used_of(from.sliding) : blocks_of(from.sliding);
+  const uint64_t used = held + cost_units;
+  if (__builtin_expect(used > quota_units, 0)) {
+    return Took::kRefused;
+  }
+  SlidingFront front;
+  std::memcpy(&front, &from.sliding, sizeof(front));
+  if (!add_units<kBlocks>(&front, cost_units)) {
+    return Took::kUnusual;
+  }
+  head->words[0] = charged_word(from, static_cast<uint64_t>(tick), limit_code);
+  std::memcpy(&head->words[1], &front, sizeof(front));
+  taken->remaining_units = quota_units - static_cast<uint32_t>(used);
+  taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
+  taken->receipt = now_ms;
+  return Took::kAdmitted;
+}
+
+// What take() would make of a stored bucket, as its head alone; kUnusual as
+// well if more than that would change.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE Took sliding_head(const Bucket& stored,
+                                          uint32_t quota_units,
+                                          uint64_t window_ms,
+                                          unsigned limit_code,
+                                          uint32_t cost_units, uint64_t now_ms,
+                                          Head* head, Taken* taken) noexcept {
+  const int64_t tick = tick_of(now_ms, window_ms);
+  const int64_t stamp = stamp_of(stored);
+  if (stored.with_hi(stored.sliding.window_lo) != window_ms || tick < stamp ||
+      (tick >> 4) != (stamp >> 4) || oldest_expires(stored.sliding, tick)) {
+    return Took::kUnusual;
+  }
+  return sliding_charge_at<kBlocks>(stored, tick, quota_units, window_ms,
+                                    limit_code, cost_units, now_ms, head,
+                                    taken);
+}
+
+// take() of a stored bucket into *image, which it may be itself.
+template <bool kBlocks>
+RATELIMIT_ALWAYS_INLINE Took
+sliding_take_in(const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
+                unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
+                Bucket* image, Taken* taken) noexcept {
+  const int64_t tick = tick_of(now_ms, window_ms);
+  if (stored.with_hi(stored.sliding.window_lo) != window_ms ||
+      tick < stamp_of(stored)) {
+    return Took::kUnusual;
+  }
+  copy(stored, image);
+  renew_slots(image, quota_units, tick);
+  if ((image->sliding.carry != 1) != kBlocks) {
+    return Took::kUnusual;
+  }
+  Head head;
+  const Took took = sliding_charge_at<kBlocks>(*image, tick, quota_units,
+                                               window_ms, limit_code,
+                                               cost_units, now_ms, &head,
+                                               taken);
+  if (took == Took::kAdmitted) set_head(head, image);
+  return took;
+}
+
+// The same of any bucket.
+Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
+                 uint32_t cost_units, const rl_time_t& now, Head* head,
+                 Taken* taken) noexcept;
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_ALGORITHM_CHARGE_HEAD_H_

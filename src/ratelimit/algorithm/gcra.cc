@@ -1,0 +1,289 @@
+#include "ratelimit/algorithm/gcra.h"
+
+namespace ratelimit {
+namespace {
+
+__extension__ typedef unsigned __int128 uint128_t;
+
+// Where a sum of times would not fit, it is this: longer than any clock runs.
+constexpr uint64_t kNever = uint64_t{1} << 62;
+
+static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35 &&
+                  RL_MAX_UNITS < uint64_t{1} << 30,
+              "debt (67 bits) times a window, and an elapsed time (40 bits) "
+              "times a quota, fit 128 bits");
+
+uint128_t debt_of(const Bucket& bucket) {
+  return uint128_t{bucket.gcra.debt_hi} << 64 | bucket.gcra.debt_lo;
+}
+
+void set_debt(Bucket* bucket, uint128_t debt) {
+  bucket->gcra.debt_lo = static_cast<uint64_t>(debt);
+  bucket->gcra.debt_hi = static_cast<uint32_t>(debt >> 64);
+}
+
+uint128_t times(uint64_t a, uint64_t b) {
+  return uint128_t{a} * b;
+}
+
+// a / b, saturating at kNever.  Dividing 128 bits is a long loop, and what is
+// divided here hardly ever has more than 64.
+uint64_t divide(uint128_t a, uint64_t b) {
+  if (__builtin_expect(a >> 64 == 0, 1)) {
+    const uint64_t quotient = static_cast<uint64_t>(a) / b;
+    return quotient < kNever ? quotient : kNever;
+  }
+  const uint128_t quotient = a / b;
+  return quotient < kNever ? static_cast<uint64_t>(quotient) : kNever;
+}
+
+uint64_t divide_up(uint128_t a, uint64_t b) {
+  return divide(a + b - 1, b);
+}
+
+// How long `debt` takes to drain, counted from now.
+uint64_t drain_ms(const Bucket& bucket, uint128_t debt, const rl_time_t& now) {
+  if (debt == 0) return 0;
+  if (bucket.gcra.units == 0) return bucket.window_ms();  // it does not drain
+  return bucket.stamp - now.mono_ms + divide_up(debt, bucket.gcra.units);
+}
+
+// Receipts.  What is charged stands in a queue, and what drains leaves it at
+// its head.  A place in the queue is told in units times window_ms, by a rule
+// that lets the head move on without a store: it is at stamp * units + origin,
+// and the tail, the place of the next charge, is as far behind it as there is
+// debt.  Places wrap at 2^64, which takes 213 days at the greatest rate; only
+// their distances are ever looked at.
+//
+// A refund leaves a gap, which the head crosses in no time: it counts as
+// crossed in the rule above, and apart from it one gap is stored that is not.
+// Two of them become one, at the older one's place.  So a later refund of what
+// was charged between them may find less than there was, but never more: none
+// is given what another charge has in the bucket.
+uint64_t tail_of(const Bucket& bucket) {
+  return bucket.stamp * bucket.gcra.units + bucket.gcra.origin +
+         bucket.gcra.debt_lo;
+}
+
+// Once debt, stamp or units have changed.
+void set_tail(Bucket* bucket, uint64_t tail) {
+  bucket->gcra.origin = tail - bucket->stamp * bucket->gcra.units -
+                        bucket->gcra.debt_lo;
+}
+
+// Earlier receipts, which this bucket cannot place, are far from all others.
+void begin_queue(Bucket* bucket) {
+  constexpr uint64_t kFar = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
+  bucket->gcra.origin =
+      (bucket->gcra.origin + bucket->stamp + 1) * kFar;
+  bucket->gcra.gap = 0;
+}
+
+// How far behind the head the tail is, with a gap between them.
+uint128_t length_of(const Bucket& bucket, uint64_t tail) {
+  const uint128_t debt = debt_of(bucket);
+  const uint128_t length = debt + bucket.gcra.gap;
+  return length > tail - bucket.gcra.gap_at ? length : debt;
+}
+
+// Notes that `back` is gone which begins `distance` before the tail, where the
+// head is not yet.
+void add_gap(Bucket* bucket, uint64_t tail, uint128_t length,
+             uint128_t distance, uint128_t back) {
+  GcraState& g = bucket->gcra;
+  if (length == debt_of(*bucket)) g.gap = 0;  // it was crossed, or is none
+  const uint128_t gap = back + g.gap;
+  if (gap >> 64 != 0 || distance >> 64 != 0) {
+    g.gap = 0;  // as if it were crossed
+    return;
+  }
+  if (g.gap == 0 || distance > tail - g.gap_at) {
+    g.gap_at = tail - static_cast<uint64_t>(distance);
+  }
+  g.gap = static_cast<uint64_t>(gap);
+}
+
+void drain(Bucket* bucket, uint64_t now_ms) {
+  const uint128_t debt = debt_of(*bucket);
+  if (debt != 0) {
+    const uint128_t drained =
+        times(now_ms - bucket->stamp, bucket->gcra.units);
+    set_debt(bucket, debt > drained ? debt - drained : 0);
+  }
+  bucket->set_stamp(now_ms);
+}
+
+bool is_shape(const Bucket& bucket, const Shape& shape) {
+  return shape.window_ms == bucket.with_hi(bucket.gcra.window_lo) &&
+         shape.units == bucket.gcra.units &&
+         shape.capacity_units == bucket.gcra.capacity_units;
+}
+
+bool is_faster(const Shape& shape, const Bucket& bucket) {
+  return times(shape.units, bucket.window_ms()) >
+         times(bucket.gcra.units, shape.window_ms);
+}
+
+// From now on the debt, in units (rounded up), drains by the shape's quota.
+void adopt(Bucket* bucket, const Shape& shape) {
+  const uint64_t old_ms = bucket->window_ms();
+  const uint64_t tail = tail_of(*bucket);
+  bucket->gcra.units = shape.units;
+  bucket->gcra.capacity_units = shape.capacity_units;
+  if (shape.window_ms == old_ms) return set_tail(bucket, tail);
+  set_debt(bucket,
+           (debt_of(*bucket) * shape.window_ms + old_ms - 1) / old_ms);
+  bucket->set_window_ms(shape.window_ms);
+  begin_queue(bucket);
+}
+
+}  // namespace
+
+void gcra_open(Bucket* bucket, const Shape& shape,
+               const rl_time_t& now) noexcept {
+  bucket->set_stamp(now.mono_ms);
+  bucket->gcra.units = shape.units;
+  bucket->gcra.capacity_units = shape.capacity_units;
+  begin_queue(bucket);
+}
+
+void gcra_set_stamp(Bucket* bucket, uint64_t stamp) noexcept {
+  const uint64_t tail = tail_of(*bucket);
+  bucket->set_stamp(stamp);
+  set_tail(bucket, tail);
+}
+
+bool gcra_adapt(Bucket* bucket, const Shape& shape,
+                const rl_time_t& now) noexcept {
+  bool rewritten = false;
+  if (now.mono_ms >= bucket->stamp) {
+    drain(bucket, now.mono_ms);
+  } else if (bucket->stamp - now.mono_ms > kClockStepMs) {
+    gcra_set_stamp(bucket, now.mono_ms);
+    rewritten = true;
+  }
+  if (__builtin_expect(is_faster(shape, *bucket), 0)) {
+    rewritten |= debt_of(*bucket) != 0;
+    adopt(bucket, shape);
+  }
+  return rewritten;
+}
+
+Standing gcra_stand(const Bucket& bucket, const Shape& shape,
+                    uint32_t cost_units, bool want_next,
+                    const rl_time_t& now) noexcept {
+  const uint64_t window_ms = bucket.window_ms();
+  const uint128_t debt = debt_of(bucket);
+  const uint128_t most = times(shape.capacity_units, window_ms);
+  Standing standing = {};
+  if (shape.units == 0 || debt >= most) {
+    standing.remaining_units = 0;
+  } else if (debt == 0) {
+    standing.remaining_units = shape.capacity_units;
+  } else {
+    standing.remaining_units =
+        static_cast<uint32_t>(divide(most - debt, window_ms));
+  }
+  standing.admitted = cost_units <= standing.remaining_units;
+  standing.reset_ms = drain_ms(bucket, debt, now);
+  if (!standing.admitted) {
+    // What has to drain, where draining helps.
+    const uint128_t with_cost = debt + times(cost_units, window_ms);
+    standing.retry_after_ms =
+        shape.units == 0 || cost_units > shape.capacity_units
+            ? shape.window_ms
+            : drain_ms(bucket, with_cost - most, now);
+  }
+  if (want_next && debt != 0) {
+    const uint64_t next = uint64_t{standing.remaining_units} + 1;
+    const uint128_t with_next = debt + times(next, window_ms);
+    standing.next_ms = next > shape.capacity_units
+                           ? standing.reset_ms
+                           : drain_ms(bucket, with_next - most, now);
+  }
+  return standing;
+}
+
+uint64_t gcra_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
+  return drain_ms(bucket, debt_of(bucket), now);
+}
+
+uint64_t gcra_charge(Bucket* bucket, const Shape& shape,
+                     uint32_t cost_units) noexcept {
+  // By a quota of 0 nothing would drain ever again.
+  if (shape.units != 0 && !is_shape(*bucket, shape)) adopt(bucket, shape);
+  const uint64_t window_ms = bucket->window_ms();
+  const uint64_t place = tail_of(*bucket);
+  uint128_t debt = debt_of(*bucket) + times(cost_units, window_ms);
+  const uint128_t most = times(UINT32_MAX, window_ms);
+  if (debt > most) debt = most;
+  set_debt(bucket, debt);
+  return place;
+}
+
+Took gcra_charge_head(const Bucket& stored, const Shape& shape,
+                      unsigned limit_code, uint32_t cost_units,
+                      const rl_time_t& now, Head* head,
+                      Taken* taken) noexcept {
+  if (!is_shape(stored, shape) || stored.stamp > now.mono_ms ||
+      stored.gcra.debt_hi != 0 ||
+      times(shape.capacity_units, shape.window_ms) >> 63 != 0 ||
+      shape.units == 0 || cost_units > shape.capacity_units) {
+    return Took::kUnusual;
+  }
+  const uint128_t drained =
+      times(now.mono_ms - stored.stamp, stored.gcra.units);
+  uint64_t debt = stored.gcra.debt_lo;
+  debt = debt > drained ? debt - static_cast<uint64_t>(drained) : 0;
+  const uint64_t room = shape.capacity_units * shape.window_ms;
+  const uint64_t cost = cost_units * shape.window_ms;  // not above room
+  if (debt > room - cost) {
+    return Took::kRefused;
+  }
+  taken->receipt = now.mono_ms * stored.gcra.units + stored.gcra.origin + debt;
+  debt += cost;
+  head->words[0] = charged_word(stored, now.mono_ms, limit_code);
+  head->words[1] = debt;
+  taken->remaining_units =
+      static_cast<uint32_t>((room - debt) / shape.window_ms);
+  taken->reset_ms = divide_up(debt, shape.units);
+  return Took::kAdmitted;
+}
+
+void gcra_refund(Bucket* bucket, uint32_t charged_units, uint32_t units,
+                 uint64_t receipt) noexcept {
+  const uint64_t window_ms = bucket->window_ms();
+  const uint64_t tail = tail_of(*bucket);
+  const uint128_t length = length_of(*bucket, tail);
+  const uint128_t cost = times(charged_units, window_ms);
+  const uint128_t since = tail - receipt;
+  const uint128_t later = since > cost ? since - cost : 0;
+  if (length <= later) return;  // it has drained
+  uint128_t back = times(units, window_ms);
+  if (back > cost) back = cost;
+  if (back > length - later) back = length - later;
+  const uint128_t debt = debt_of(*bucket);
+  if (back > debt) back = debt;
+  // At the head it needs no gap: the head is behind it as soon as it is gone.
+  if (later + back < length) {
+    add_gap(bucket, tail, length, later + back, back);
+  }
+  set_debt(bucket, debt - back);
+  set_tail(bucket, tail);
+}
+
+uint64_t gcra_idle_at_ms(const Bucket& bucket) noexcept {
+  const uint128_t debt = debt_of(bucket);
+  if (debt == 0) return 0;
+  const uint64_t units = bucket.gcra.units;
+  return bucket.stamp +
+         (units == 0 ? bucket.window_ms() : divide_up(debt, units));
+}
+
+uint64_t gcra_used_units(const Bucket& bucket, uint64_t now_ms) noexcept {
+  Bucket copy = bucket;
+  if (now_ms > copy.stamp) drain(&copy, now_ms);
+  return divide_up(debt_of(copy), copy.window_ms());
+}
+
+}  // namespace ratelimit

@@ -1,0 +1,68 @@
+#include "ratelimit/algorithm/rebase.h"
+
+#include "ratelimit/algorithm/gcra.h"
+#include "ratelimit/algorithm/sliding_slots.h"
+
+namespace ratelimit {
+
+namespace {
+
+constexpr uint64_t kMaxTimeMs = uint64_t{1} << 40;  // as rl_time_t promises
+
+// Of UINT32_MAX units times the longest window.
+constexpr uint32_t kMaxDebtHi = 8;
+static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "67 bits");
+
+uint64_t moved(uint64_t time_ms, int64_t shift_ms) {
+  const int64_t time = static_cast<int64_t>(time_ms) + shift_ms;
+  if (time < 0) return 0;
+  return time < static_cast<int64_t>(kMaxTimeMs) ? static_cast<uint64_t>(time)
+                                                 : kMaxTimeMs;
+}
+
+void shift_sliding(Bucket* bucket, int64_t shift_ms) {
+  const auto window = static_cast<int64_t>(bucket->window_ms());
+  const int64_t ticks = shift_ms * kTicks;
+  // Division rounds towards zero, which is up for what is negative.
+  const int64_t up = ticks / window + (ticks > 0 && ticks % window != 0);
+  const int64_t stamp = stamp_of(*bucket) + up;
+  rebase(bucket, decode_limit(bucket->limit_code), stamp > 0 ? stamp : 0);
+}
+
+}  // namespace
+
+bool is_sound(const Bucket& bucket) noexcept {
+  const uint64_t window_ms = bucket.window_ms();
+  if (window_ms == 0 || window_ms > RL_MAX_WINDOW_MS) return false;
+  switch (bucket.algorithm) {
+    case RL_SLIDING:
+      return bucket.sliding.carry != 0 &&
+             bucket.stamp <= (kMaxTimeMs * kTicks) / window_ms + kTicks;
+    case RL_GCRA:
+      return bucket.stamp <= kMaxTimeMs && bucket.gcra.debt_hi < kMaxDebtHi &&
+             bucket.gcra.units <= RL_MAX_UNITS &&
+             bucket.gcra.capacity_units <= RL_MAX_UNITS;
+    default:
+      return bucket.stamp <= kMaxTimeMs &&
+             bucket.window.end_ms <= kMaxTimeMs &&
+             bucket.window.months <= RL_MAX_MONTHS;
+  }
+}
+
+void shift_clock(Bucket* bucket, int64_t shift_ms) noexcept {
+  if (shift_ms == 0) return;
+  switch (bucket->algorithm) {
+    case RL_SLIDING:
+      return shift_sliding(bucket, shift_ms);
+    case RL_GCRA:
+      return gcra_set_stamp(bucket, moved(bucket->stamp, shift_ms));
+    case RL_CALENDAR:
+      bucket->window.end_ms = moved(bucket->window.end_ms, shift_ms);
+      break;
+    default:
+      break;
+  }
+  bucket->set_stamp(moved(bucket->stamp, shift_ms));
+}
+
+}  // namespace ratelimit

@@ -1,0 +1,332 @@
+#include "ratelimit/algorithm/sliding.h"
+
+#include <cstring>
+
+#include "ratelimit/algorithm/charge_head.h"
+#include "ratelimit/algorithm/sliding_slots.h"
+
+namespace ratelimit {
+namespace {
+
+[[gnu::noinline]] void add_blocks(SlidingState* s, uint64_t added_units,
+                                  uint32_t quota_units) {
+  const unsigned exponent = exponent_of(*s);
+  const uint32_t mask = mask_of(exponent);
+  const uint64_t rest = (s->carry & mask) + added_units;
+  const uint64_t blocks = s->counts[0] + (rest >> exponent);
+  if (blocks > kMaxCount) return add_raising(s, added_units, quota_units);
+  s->counts[0] = static_cast<uint16_t>(blocks);
+  s->carry = static_cast<uint16_t>(mask + 1 + (rest & mask));
+}
+
+// Adds units to the newest slot.
+inline void add(SlidingState* s, uint64_t added_units, uint32_t quota_units) {
+  const uint64_t count = s->counts[0] + added_units;
+  if (s->carry != 1 || count > kMaxCount) {
+    return add_blocks(s, added_units, quota_units);
+  }
+  s->counts[0] = static_cast<uint16_t>(count);
+}
+
+// Empties the slots from `first` on, which is not the newest.
+[[gnu::noinline]] void drop(SlidingState* s, unsigned first) {
+  // 17 slots to keep, then 17 to drop: a window on this is a mask.
+  static constexpr uint16_t kKeep[2 * kSlots] = {
+      0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff,
+      0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff, 0xffff};
+  uint64_t words[kOlder / 4];
+  uint64_t keep[kOlder / 4];
+  std::memcpy(words, s->counts + 1, sizeof(words));
+  std::memcpy(keep, kKeep + kSlots + 1 - first, sizeof(keep));
+  for (unsigned i = 0; i < kOlder / 4; i++) {
+    words[i] &= keep[i];
+  }
+  std::memcpy(s->counts + 1, words, sizeof(words));
+  // No offset tells a slot that was emptied here from one whose units have
+  // flowed on; see sliding_refund.
+  s->offsets &= (uint64_t{1} << (4 * (first - 1))) - 1;
+}
+
+// Empties the slots whose tick is more than a window before now_tick, which is
+// at most a window after the last charge.
+inline void expire(Bucket* bucket, int64_t now_tick) {
+  // Only the slot that lies 16 sub-windows back can be either; all newer ones
+  // are live.
+  SlidingState& s = bucket->sliding;
+  const auto newer =
+      static_cast<unsigned>((now_tick >> 4) - (stamp_of(*bucket) >> 4));
+  const unsigned last = kOlder - newer;
+  const bool live =
+      last == 0 || static_cast<int64_t>(s.offsets >> (4 * (last - 1)) & 15) >=
+                       (now_tick & 15);
+  const unsigned first = live ? last + 1 : last;
+  if (first < kSlots) drop(&s, first);
+}
+
+// Makes `tick`, which is later than the stamp, the last charge's.
+inline void advance(Bucket* bucket, uint32_t quota_units, int64_t tick) {
+  const int64_t stamp = stamp_of(*bucket);
+  const int64_t newer = (tick >> 4) - (stamp >> 4);
+  bucket->set_stamp(static_cast<uint64_t>(tick));
+  if (newer == 0) return;
+  if (__builtin_expect(newer > kOlder, 0)) {
+    return clear(bucket, quota_units, tick);
+  }
+  shift(&bucket->sliding, static_cast<unsigned>(newer),
+        static_cast<uint64_t>(stamp & 15));
+}
+
+// Larger ones than the quota needs, as it does once it was cut.
+inline bool has_large_blocks(const SlidingState& s, uint32_t quota_units) {
+  return s.carry != 1 && exponent_of(s) > exponent_for(quota_units);
+}
+
+// When the oldest `units`, at least 1 and at most all, have left.
+uint64_t left_ms(const Bucket& bucket, uint64_t units) {
+  const SlidingState& s = bucket.sliding;
+  const unsigned exponent = exponent_of(s);
+  unsigned slot = 0;
+  for (uint32_t in_use = older_in_use(s); in_use != 0;
+       in_use ^= 1u << (slot - 1), slot = 0) {
+    slot = oldest_slot(in_use);
+    const uint64_t held = uint64_t{s.counts[slot]} << exponent;
+    if (held >= units) break;
+    units -= held;
+  }
+  return leave_ms(slot_tick(bucket, slot), bucket.window_ms());
+}
+
+bool newest_empty(const SlidingState& s) {
+  return s.counts[0] == 0 && (s.carry & (s.carry - 1)) == 0;
+}
+
+// When all units have left; 0: there is none.
+uint64_t all_left_ms(const Bucket& bucket) {
+  unsigned slot = 0;
+  // The newest slot is empty before the first charge and after a refund only.
+  if (newest_empty(bucket.sliding)) {
+    const uint32_t in_use = older_in_use(bucket.sliding);
+    if (in_use == 0) return 0;
+    slot = newest_slot(in_use);
+  }
+  return leave_ms(slot_tick(bucket, slot), bucket.window_ms());
+}
+
+// adapt where more has happened than that time has passed.
+// (Inlined, it would make the callers save registers and reserve a frame.)
+[[gnu::noinline, gnu::cold]] bool adapt_changed(Bucket* bucket,
+                                                const Shape& shape,
+                                                const rl_time_t& now) {
+  const uint64_t window_ms = bucket->window_ms();
+  int64_t now_tick = tick_of(now.mono_ms, window_ms);
+  bool rewritten = false;
+  if (now_tick < stamp_of(*bucket)) {
+    // A step of kClockStepMs may well cross into the next tick.
+    const int64_t narrow = tick_of(kClockStepMs, window_ms) + 1;
+    if (stamp_of(*bucket) - now_tick > narrow) {
+      rebase(bucket, shape.units, now_tick);
+      rewritten = true;
+    } else {
+      now_tick = stamp_of(*bucket);
+    }
+  }
+  if (now_tick - stamp_of(*bucket) > kTicks) {
+    clear(bucket, shape.units, now_tick);
+  } else {
+    expire(bucket, now_tick);
+    lower_exponent(&bucket->sliding, shape.units);
+  }
+  if (window_ms != shape.window_ms) {
+    change_window(bucket, shape, now.mono_ms);
+    // A shorter one forgets: that is for a charge to make true.
+    rewritten |= shape.window_ms > window_ms;
+  }
+  return rewritten;
+}
+
+// stand where not only the newest slot has to be looked at.
+[[gnu::noinline]] Standing stand_fully(const Bucket& bucket,
+                                       const Shape& shape, uint32_t cost_units,
+                                       bool want_next, const rl_time_t& now,
+                                       uint64_t used) {
+  const uint64_t quota = shape.units;
+  Standing standing = {};
+  standing.remaining_units =
+      used < quota ? static_cast<uint32_t>(quota - used) : 0;
+  standing.admitted = cost_units <= standing.remaining_units;
+  standing.reset_ms = used == 0 ? 0 : all_left_ms(bucket) - now.mono_ms;
+  if (!standing.admitted) {
+    standing.retry_after_ms =
+        cost_units > quota
+            ? shape.window_ms
+            : left_ms(bucket, used + cost_units - quota) - now.mono_ms;
+  }
+  if (want_next && used > 0) {
+    // In debt more than one unit has to leave before one is there to be used.
+    uint64_t excess = used < quota ? 1 : used - quota + 1;
+    if (excess > used) excess = used;
+    standing.next_ms = left_ms(bucket, excess) - now.mono_ms;
+  }
+  return standing;
+}
+
+}  // namespace
+
+bool sliding_adapt(Bucket* bucket, const Shape& shape,
+                   const rl_time_t& now) noexcept {
+  const int64_t now_tick = tick_of(now.mono_ms, shape.window_ms);
+  const int64_t age = now_tick - stamp_of(*bucket);
+  if (__builtin_expect(bucket->window_ms() != shape.window_ms || age < 0, 0)) {
+    return adapt_changed(bucket, shape, now);
+  }
+  if (age > kTicks) {
+    clear(bucket, shape.units, now_tick);
+  } else {
+    expire(bucket, now_tick);
+    if (bucket->sliding.carry != 1) {
+      lower_exponent(&bucket->sliding, shape.units);
+    }
+  }
+  return false;
+}
+
+uint64_t sliding_retry_ms(const Bucket& stored, const Shape& shape,
+                          uint32_t cost_units, uint64_t retry_ms,
+                          const rl_time_t& now) noexcept {
+  const auto ask = [&](uint64_t after_ms) {
+    const rl_time_t then = {now.mono_ms + after_ms, now.wall_ms + after_ms};
+    Bucket copy = stored;
+    sliding_adapt(&copy, shape, then);
+    return sliding_stand(copy, shape, cost_units, false, then);
+  };
+  if (ask(retry_ms).admitted) return retry_ms;
+  const uint64_t end_ms =
+      ((stored.stamp + 1) * stored.window_ms() + kTicks - 1) / kTicks;
+  const uint64_t after_ms = end_ms > now.mono_ms ? end_ms - now.mono_ms : 0;
+  return after_ms + ask(after_ms).retry_after_ms;
+}
+
+Standing sliding_stand(const Bucket& bucket, const Shape& shape,
+                       uint32_t cost_units, bool want_next,
+                       const rl_time_t& now) noexcept {
+  const uint64_t used = used_of(bucket.sliding);
+  if (used + cost_units > shape.units || newest_empty(bucket.sliding) ||
+      want_next) {
+    return stand_fully(bucket, shape, cost_units, want_next, now, used);
+  }
+  return {true, shape.units - static_cast<uint32_t>(used),
+          leave_ms(stamp_of(bucket), shape.window_ms) - now.mono_ms, 0, 0};
+}
+
+uint64_t sliding_reset_ms(const Bucket& bucket,
+                          const rl_time_t& now) noexcept {
+  const uint64_t end_ms = all_left_ms(bucket);
+  return end_ms == 0 ? 0 : end_ms - now.mono_ms;
+}
+
+uint64_t sliding_next_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
+  const uint32_t in_use = older_in_use(bucket.sliding);
+  if (in_use == 0 && newest_empty(bucket.sliding)) return 0;
+  const unsigned oldest = in_use == 0 ? 0 : oldest_slot(in_use);
+  return leave_ms(slot_tick(bucket, oldest), bucket.window_ms()) -
+         now.mono_ms;
+}
+
+uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
+                        uint32_t cost_units, const rl_time_t& now) noexcept {
+  const int64_t tick = tick_of(now.mono_ms, shape.window_ms);
+  const int64_t stamp = stamp_of(*bucket);
+  uint64_t charged_ms = now.mono_ms;
+  if (tick > stamp) {
+    advance(bucket, shape.units, tick);
+  } else if (__builtin_expect(tick < stamp, 0)) {
+    charged_ms = (bucket->stamp * shape.window_ms + kTicks - 1) / kTicks;
+  }
+  add(&bucket->sliding, cost_units, shape.units);
+  return charged_ms;
+}
+
+Took sliding_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+                  uint32_t cost_units, const rl_time_t& now,
+                  Taken* taken) noexcept {
+  if (bucket->sliding.carry == 1) {
+    return sliding_take_in<false>(*bucket, shape.units, shape.window_ms,
+                                  limit_code, cost_units, now.mono_ms, bucket,
+                                  taken);
+  }
+  return has_large_blocks(bucket->sliding, shape.units)
+             ? Took::kUnusual
+             : sliding_take_in<true>(*bucket, shape.units, shape.window_ms,
+                                     limit_code, cost_units, now.mono_ms,
+                                     bucket, taken);
+}
+
+Took sliding_charge_head(const Bucket& stored, const Shape& shape,
+                         unsigned limit_code, uint32_t cost_units,
+                         const rl_time_t& now, Head* head,
+                         Taken* taken) noexcept {
+  if (stored.sliding.carry == 1) {
+    return sliding_head<false>(stored, shape.units, shape.window_ms,
+                               limit_code, cost_units, now.mono_ms, head,
+                               taken);
+  }
+  return has_large_blocks(stored.sliding, shape.units)
+             ? Took::kUnusual
+             : sliding_head<true>(stored, shape.units, shape.window_ms,
+                                  limit_code, cost_units, now.mono_ms, head,
+                                  taken);
+}
+
+void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
+                    uint64_t receipt) noexcept {
+  SlidingState& s = bucket->sliding;
+  const int64_t age =
+      (stamp_of(*bucket) >> 4) - (tick_of(receipt, shape.window_ms) >> 4);
+  if (age < 0 || age > kOlder) return;
+  auto slot = static_cast<unsigned>(age);
+  // Gone.  (Or charged in a sub-window's first tick, and all has flowed on:
+  // that is kept.)
+  if (slot > 0 && s.counts[slot] == 0 &&
+      (slot_tick(*bucket, slot) & 15) == 0) {
+    return;
+  }
+  // With blocks, units of this slot may have flowed on into newer ones, and
+  // what is left of a block that is taken flows on as well.  Taking from the
+  // next newer slot that holds any, never from one beyond it, lets no unit
+  // that was charged there leave early.  Without blocks what is missing here
+  // is another bucket's, which was evicted since.
+  const unsigned exponent = exponent_of(s);
+  const uint64_t mask = mask_of(exponent);
+  uint64_t want = units;
+  for (; slot > 0; slot--) {
+    uint64_t blocks = (want + mask) >> exponent;
+    if (blocks > s.counts[slot]) blocks = s.counts[slot];
+    s.counts[slot] = static_cast<uint16_t>(s.counts[slot] - blocks);
+    const uint64_t taken = blocks << exponent;
+    if (taken >= want) {
+      add(&s, taken - want, shape.units);
+      return;
+    }
+    if (exponent == 0) return;
+    want -= taken;
+  }
+  uint64_t held = (uint64_t{s.counts[0]} << exponent) + (s.carry & mask);
+  held -= want < held ? want : held;
+  s.counts[0] = static_cast<uint16_t>(held >> exponent);
+  s.carry = static_cast<uint16_t>(mask + 1 + (held & mask));
+}
+
+uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept {
+  return all_left_ms(bucket);
+}
+
+uint64_t sliding_used_units(const Bucket& bucket, uint64_t now_ms) noexcept {
+  Bucket copy = bucket;
+  const int64_t now_tick = tick_of(now_ms, bucket.window_ms());
+  const int64_t age = now_tick - stamp_of(bucket);
+  if (age > kTicks) return 0;
+  if (age > 0) expire(&copy, now_tick);
+  return used_of(copy.sliding);
+}
+
+}  // namespace ratelimit

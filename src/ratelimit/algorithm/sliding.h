@@ -1,0 +1,96 @@
+// The algorithm `sliding`: never more than the quota in any interval as long
+// as the window.
+//
+// The window is cut into 256 ticks and 16 sub-windows of 16 ticks; tick t
+// begins at t * window / 256 of the monotonic clock, so there is no drift. For
+// each of the last 17 sub-windows a bucket holds how many units were charged
+// in it and in which of its ticks the last one was.  All of a sub-window's
+// units count as charged at that tick m, and leave when tick m + 257 begins.
+// Hence
+//   - none leaves before an exact log of timestamps would let it go: no closed
+//     interval of window length ever holds more than the quota;
+//   - none leaves more than window/16 + 1 ms after it, and a single burst not
+//     more than window/256 + 1 ms after it (so a reset says 61, not 64, for a
+//     window of 60 s);
+//   - 17 sub-windows suffice: the 18th is at least 257 ticks old.
+//
+// Counts have 16 bits.  Above 65,535 units they are in blocks of 2^exponent
+// units, the exponent being the least that makes the quota fit, and what does
+// not fill a block is kept in `carry` and flows into the next newer charge.
+// So the total is always exact, and of any past less than one block is counted
+// as newer than it is: at most quota / 2^15 units leave late, and none early.
+// The exponent rises when a count overflows and falls when a cut quota lets
+// it; each rise after a fall, and each refund of less than whole blocks, may
+// move less than one block more.
+//
+// What else was weighed, for the 48 bytes that a cache line has left:
+//
+//   scheme                         bytes  late by at most     units off, late
+//   17 x 16 bit, shared exponent      48  window/16           quota/2^15
+//   merged pairs (exponential
+//     histogram)                      48  window/4            0
+//   10 x 32 bit                       48  window/9            0
+//   17 x 32 bit                       80  window/16           0
+//   two counters, weighted (Kong,
+//     Cloudflare)                     12  not bounded, and early as well
+//   exact log of timestamps    8 * quota  0                   0
+//
+// 80 bytes would be an entry of 96 and a third fewer keys in a zone.  Exact
+// and strict for a quota of 10^9 cannot be had in 48 bytes at all: 16 bursts
+// of which any number of units may be need 434 bits before any time is stored.
+
+#ifndef RATELIMIT_ALGORITHM_SLIDING_H_
+#define RATELIMIT_ALGORITHM_SLIDING_H_
+
+#include "ratelimit/algorithm/bucket.h"
+
+namespace ratelimit {
+
+// What has not left by a changed window stays in use: each sub-window's units
+// become ones charged when the last of them was, to within a 256th of the old
+// window.  None leaves before the new window lets it; each leaves at most
+// (old window + new window)/16 + 1 ms late.
+bool sliding_adapt(Bucket* bucket, const Shape& shape,
+                   const rl_time_t& now) noexcept;
+
+// The retry_after_ms of a refusal by a copy that was adapted to a shorter
+// window and is not stored: as long as the tick of the last charge lasts, each
+// such copy is made with this charge at its own time, so it is looked at as it
+// will be.
+uint64_t sliding_retry_ms(const Bucket& stored, const Shape& shape,
+                          uint32_t cost_units, uint64_t retry_ms,
+                          const rl_time_t& now) noexcept;
+
+Standing sliding_stand(const Bucket& bucket, const Shape& shape,
+                       uint32_t cost_units, bool want_next,
+                       const rl_time_t& now) noexcept;
+
+uint64_t sliding_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
+
+// Of a bucket that is not in debt.
+uint64_t sliding_next_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
+
+// The receipt is the time that the units count as charged at.
+uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
+                        uint32_t cost_units, const rl_time_t& now) noexcept;
+
+// As take() and charge_head().
+Took sliding_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+                  uint32_t cost_units, const rl_time_t& now,
+                  Taken* taken) noexcept;
+Took sliding_charge_head(const Bucket& stored, const Shape& shape,
+                         unsigned limit_code, uint32_t cost_units,
+                         const rl_time_t& now, Head* head,
+                         Taken* taken) noexcept;
+
+void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
+                    uint64_t receipt) noexcept;
+
+uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept;
+
+// Units that count at now_ms.
+uint64_t sliding_used_units(const Bucket& bucket, uint64_t now_ms) noexcept;
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_ALGORITHM_SLIDING_H_

@@ -1,0 +1,211 @@
+#include "ratelimit/algorithm/window.h"
+
+#include <cstring>
+
+#include "ratelimit/base/bytes.h"
+#include "ratelimit/algorithm/calendar.h"
+
+namespace ratelimit {
+namespace {
+
+uint64_t end_of(const Bucket& bucket) {
+  return bucket.algorithm == RL_CALENDAR ? bucket.window.end_ms
+                                         : bucket.stamp +
+                                               bucket.with_hi(
+                                                   bucket.window.window_lo);
+}
+
+// How long the window is still open; 0: it is closed.  Calendar counts on the
+// monotonic clock, which no step of the wall clock moves.  But while the two
+// agree but for a narrow step, the wall clock has the last word: each is
+// rounded to its own milliseconds, and the end told in Unix time must not
+// waver by one, nor a window be opened anew in its last millisecond.
+RATELIMIT_ALWAYS_INLINE uint64_t left_ms(const Bucket& bucket,
+                                        const rl_time_t& now) {
+  const uint64_t left = end_of(bucket) - now.mono_ms;  // below 0: wrapped
+  if (bucket.algorithm == RL_CALENDAR) {
+    const uint64_t wall_left = bucket.window.wall_end_ms - now.wall_ms;
+    if (wall_left - left + kClockStepMs <= 2 * kClockStepMs) {
+      return static_cast<int64_t>(wall_left) > 0 ? wall_left : 0;
+    }
+  }
+  return static_cast<int64_t>(left) > 0 ? left : 0;
+}
+
+bool is_shape(const Bucket& bucket, const Shape& shape) {
+  return bucket.with_hi(bucket.window.window_lo) == shape.window_ms &&
+         (bucket.algorithm != RL_CALENDAR ||
+          (bucket.window.months == shape.window_months &&
+           bucket.window.tz_ms == shape.tz_ms));
+}
+
+// The first eight bytes of a WindowState, the second word of a Head.
+struct WindowFront {
+  uint32_t window_lo;
+  uint32_t used_units;
+};
+static_assert(offsetof(WindowState, used_units) ==
+                  offsetof(WindowFront, used_units),
+              "as there");
+
+// Whether it is of this shape and clock.
+bool is_current(const Bucket& bucket, const Shape& shape,
+                const rl_time_t& now) {
+  return is_shape(bucket, shape) &&
+         bucket.stamp <= now.mono_ms + kClockStepMs;
+}
+
+void set_shape(Bucket* bucket, const Shape& shape) {
+  bucket->set_window_ms(shape.window_ms);
+  bucket->window.months = shape.window_months;
+  bucket->window.tz_ms = shape.tz_ms;
+}
+
+Span grid_window(uint64_t wall_ms, const Shape& shape) {
+  return calendar_window(wall_ms, shape.window_ms, shape.window_months,
+                         shape.tz_ms);
+}
+
+// Moves the end of a calendar window, if it is open, to the grid of `shape`.
+void move_end(WindowState* w, const Shape& shape) {
+  const auto new_end =
+      static_cast<uint64_t>(grid_window(w->wall_start_ms, shape).end_ms);
+  const uint64_t end_ms = w->end_ms + new_end;  // minus the old one
+  w->end_ms = end_ms > w->wall_end_ms ? end_ms - w->wall_end_ms : 0;
+  w->wall_end_ms = new_end;
+}
+
+void open_calendar(WindowState* w, const Shape& shape, const rl_time_t& now) {
+  const Span span = grid_window(now.wall_ms, shape);
+  w->wall_start_ms =
+      span.begin_ms > 0 ? static_cast<uint64_t>(span.begin_ms) : 0;
+  w->wall_end_ms = static_cast<uint64_t>(span.end_ms);
+  // (After the year 9999 a window lasts a millisecond.)
+  w->end_ms =
+      now.mono_ms +
+      (w->wall_end_ms > now.wall_ms ? w->wall_end_ms - now.wall_ms : 1);
+}
+
+}  // namespace
+
+void window_open(Bucket* bucket, const Shape& shape) noexcept {
+  set_shape(bucket, shape);
+}
+
+bool window_adapt(Bucket* bucket, const Shape& shape,
+                  const rl_time_t& now) noexcept {
+  WindowState& w = bucket->window;
+  bool rewritten = false;
+  if (__builtin_expect(
+          w.used_units != 0 && bucket->stamp > now.mono_ms + kClockStepMs,
+          0)) {
+    const uint64_t ahead_ms = bucket->stamp - now.mono_ms;
+    w.end_ms = w.end_ms > ahead_ms ? w.end_ms - ahead_ms : 0;
+    bucket->set_stamp(now.mono_ms);
+    rewritten = true;
+  }
+  if (left_ms(*bucket, now) == 0) w.used_units = 0;
+  if (__builtin_expect(!is_shape(*bucket, shape), 0)) {
+    const uint64_t old_left_ms = left_ms(*bucket, now);
+    if (bucket->algorithm == RL_CALENDAR) move_end(&w, shape);
+    set_shape(bucket, shape);
+    const uint64_t new_left_ms = left_ms(*bucket, now);
+    // One that ends sooner forgets: that is for a charge to make true.
+    rewritten |= w.used_units != 0 && new_left_ms > old_left_ms;
+    if (new_left_ms == 0) w.used_units = 0;
+  }
+  return rewritten;
+}
+
+Standing window_stand(const Bucket& bucket, const Shape& shape,
+                      uint32_t cost_units, const rl_time_t& now) noexcept {
+  const uint32_t used = bucket.window.used_units;
+  Standing standing;
+  standing.remaining_units = used < shape.units ? shape.units - used : 0;
+  standing.admitted = cost_units <= standing.remaining_units;
+  standing.reset_ms = used == 0 ? 0 : left_ms(bucket, now);
+  standing.retry_after_ms = 0;
+  if (!standing.admitted) {
+    standing.retry_after_ms =
+        cost_units > shape.units ? shape.window_ms : standing.reset_ms;
+  }
+  standing.next_ms = standing.reset_ms;
+  return standing;
+}
+
+uint64_t window_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
+  return bucket.window.used_units == 0 ? 0 : left_ms(bucket, now);
+}
+
+uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+                       const rl_time_t& now) noexcept {
+  WindowState& w = bucket->window;
+  if (w.used_units == 0) {
+    bucket->set_stamp(now.mono_ms);
+    if (bucket->algorithm == RL_CALENDAR) open_calendar(&w, shape, now);
+  }
+  const uint32_t used = w.used_units + cost_units;
+  w.used_units = used < cost_units ? UINT32_MAX : used;
+  return bucket->stamp;
+}
+
+Took window_charge_head(const Bucket& stored, const Shape& shape,
+                        unsigned limit_code, uint32_t cost_units,
+                        const rl_time_t& now, Head* head,
+                        Taken* taken) noexcept {
+  if (!is_current(stored, shape, now)) {
+    return Took::kUnusual;
+  }
+  WindowFront front;
+  std::memcpy(&front, &stored.window, sizeof(front));
+  uint64_t start = stored.stamp;
+  uint64_t left = front.used_units == 0 ? 0 : left_ms(stored, now);
+  if (left == 0) {
+    if (shape.algorithm == RL_CALENDAR) return Took::kUnusual;
+    front.used_units = 0;
+    start = now.mono_ms;
+    left = shape.window_ms;
+  }
+  const uint64_t used = uint64_t{front.used_units} + cost_units;
+  if (used > shape.units) {
+    return Took::kRefused;
+  }
+  front.used_units = static_cast<uint32_t>(used);
+  head->words[0] = charged_word(stored, start, limit_code);
+  std::memcpy(&head->words[1], &front, sizeof(front));
+  taken->remaining_units = shape.units - front.used_units;
+  taken->reset_ms = left;
+  taken->receipt = start;
+  return Took::kAdmitted;
+}
+
+Took calendar_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+                   uint32_t cost_units, const rl_time_t& now,
+                   Taken* taken) noexcept {
+  if (!is_current(*bucket, shape, now)) {
+    return Took::kUnusual;
+  }
+  if (cost_units > shape.units) {
+    return Took::kRefused;
+  }
+  bucket->note_charge(limit_code);
+  bucket->set_stamp(now.mono_ms);
+  open_calendar(&bucket->window, shape, now);
+  bucket->window.used_units = cost_units;
+  taken->remaining_units = shape.units - cost_units;
+  taken->reset_ms = left_ms(*bucket, now);
+  taken->receipt = bucket->stamp;
+  return Took::kAdmitted;
+}
+
+void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept {
+  WindowState& w = bucket->window;
+  if (receipt != bucket->stamp) return;
+  w.used_units -= units < w.used_units ? units : w.used_units;
+}
+
+uint64_t window_idle_at_ms(const Bucket& bucket) noexcept {
+  return bucket.window.used_units == 0 ? 0 : end_of(bucket);
+}
+
+}  // namespace ratelimit

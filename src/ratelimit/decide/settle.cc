@@ -1,0 +1,82 @@
+// Giving units back and settling the final cost: see ratelimit.h.
+//
+// One item at a time, since none depends on another: after RL_BUSY the items
+// that were done say so, and only the others are left to do.
+
+#include "ratelimit/decide/locate.h"
+
+namespace ratelimit {
+
+namespace {
+
+// Takes `back` units out of the bucket, then charges `more`.  A bucket that is
+// gone has nothing to give back, but one can be made to be charged.
+bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
+           uint32_t more, const rl_time_t& now) {
+  Seat seat;
+  Locks locks(process);
+  if (process->registry == nullptr ||
+      !take_seats(item, 1, now.mono_ms, &locks, &seat)) {
+    return false;
+  }
+  const Shape asked = shape_of(*item);
+  const Shape shape =
+      more > 0 || !seat.exists()
+          ? asked
+          : kept_shape(seat.set->buckets[seat.index], asked);
+  Journal* journal = journal_of(process);
+  Bucket* image = &journal->images[0];
+  prepare(*item, shape, now, &seat, image);
+  if (back > 0) {
+    refund(image, shape, item->cost_units, back, item->receipt);
+  }
+  if (more > 0) {
+    const uint64_t receipt = charge(image, shape, more, now);
+    // A later refund goes to the window of the decision, if that charged.
+    if (!item->charged) {
+      item->receipt = receipt;
+    }
+  }
+  report(stand(*image, shape, 0, item->want_next != 0, now), item);
+  if (seat.exists() || more > 0) {
+    set_target(item, &seat, 1, 0, now.mono_ms, journal);
+    commit(process, &seat, 1);
+  }
+  locks.release_all();
+  return true;
+}
+
+}  // namespace
+
+}  // namespace ratelimit
+
+rl_verdict_e rl_refund(rl_process_t* process, rl_item_t* items, size_t n,
+                       const rl_time_t* now) noexcept {
+  for (size_t i = 0; i < n; ++i) {
+    if (!items[i].charged) {
+      continue;
+    }
+    if (!ratelimit::amend(process, &items[i], items[i].cost_units, 0, *now)) {
+      return RL_BUSY;
+    }
+    items[i].charged = 0;
+  }
+  return RL_ADMITTED;
+}
+
+rl_verdict_e rl_settle(rl_process_t* process, rl_item_t* item,
+                       uint32_t final_units, const rl_time_t* now) noexcept {
+  // In dry run with a policy that refused: enforced, there were no response.
+  if (!item->charged && item->cost_units > 0) {
+    return RL_ADMITTED;
+  }
+  const uint32_t reserved = item->cost_units;
+  const uint32_t back = final_units < reserved ? reserved - final_units : 0;
+  const uint32_t more = final_units > reserved ? final_units - reserved : 0;
+  if (!ratelimit::amend(process, item, back, more, *now)) {
+    return RL_BUSY;
+  }
+  item->cost_units = final_units;
+  item->charged = final_units > 0;
+  return RL_ADMITTED;
+}

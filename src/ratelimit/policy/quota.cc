@@ -1,0 +1,326 @@
+// Quotas, windows, scales and the names of algorithms, as configured.
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "ratelimit/base/choices.h"
+#include "ratelimit/ratelimit.h"
+#include "ratelimit/base/text.h"
+
+namespace ratelimit {
+namespace {
+
+struct AlgorithmRow {
+  rl_algorithm_e kind;
+  std::string_view usage;
+};
+
+constexpr AlgorithmRow kAlgorithms[] = {
+    {RL_SLIDING, "sliding"},
+    {RL_FIXED, "fixed"},
+    {RL_CALENDAR, "calendar"},
+    {RL_GCRA, "gcra"},
+};
+static_assert(in_order(kAlgorithms), "indexed by rl_algorithm_e");
+
+constexpr auto kAlgorithmPhrase = must_be_one_of<kAlgorithms>();
+
+struct Unit {
+  std::string_view suffix;
+  std::uint64_t ms;
+};
+
+constexpr Unit kUnits[] = {
+    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
+};
+
+// A window of months is taken for its longest: 31 days each, a year 366.
+constexpr std::uint64_t kMonthMs = std::uint64_t{31} * 86400000;
+
+// The numbers that the phrases below tell.
+static_assert(RL_MAX_UNITS == 999999999, "");
+static_assert(RL_MAX_WINDOW_MS == std::uint64_t{366} * 86400000, "");
+static_assert(RL_MAX_MONTHS == 12, "");
+
+constexpr const char* kUnitsPhrase = "must be an integer of 0 to 999999999";
+constexpr const char* kMonthPhrase =
+    "must not be in months (\"M\") but with algorithm=calendar";
+constexpr const char* kWindowPhrase =
+    "must be an integer with ms, s, m, h or d behind it, of 1ms to 366d";
+constexpr const char* kWindowOrMonthPhrase =
+    "must be an integer with ms, s, m, h or d behind it, of 1ms to 366d, or "
+    "1M to 12M";
+constexpr const char* kQuotaPhrase =
+    "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999 units and a "
+    "window of 1ms to 366d in ms, s, m, h or d, or \"unlimited\"";
+constexpr const char* kQuotaOrMonthPhrase =
+    "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999 units and a "
+    "window of 1ms to 366d in ms, s, m, h or d or of 1M to 12M, or "
+    "\"unlimited\"";
+constexpr const char* kScalePhrase =
+    "must be a percentage such as \"50%\" or \"12.5%\", of 0% to 10000% with "
+    "at most three decimals";
+constexpr const char* kTzPhrase =
+    "must be \"Z\" or an offset of UTC such as \"+09:00\", of -14:00 to "
+    "+14:00";
+
+enum class WindowError { kNone, kMonths, kInvalid };
+
+// All that is left is the window.
+WindowError take_window(Reader in, bool months, rl_quota_t* out) {
+  const rl_str_t text = slice(in.at, in.end);
+  std::uint64_t count = 0;
+  if (!in.take_number(RL_MAX_WINDOW_MS, &count) || count == 0) {
+    return WindowError::kInvalid;
+  }
+  const rl_str_t suffix = slice(in.at, in.end);
+
+  if (equals(suffix, "M")) {
+    if (count > RL_MAX_MONTHS) return WindowError::kInvalid;
+    if (!months) return WindowError::kMonths;
+    out->window_months = static_cast<std::uint32_t>(count);
+    out->window_ms = count * kMonthMs;
+    if (out->window_ms > RL_MAX_WINDOW_MS) out->window_ms = RL_MAX_WINDOW_MS;
+    out->window_text = text;
+    return WindowError::kNone;
+  }
+
+  for (const Unit& unit : kUnits) {
+    if (!equals(suffix, unit.suffix)) continue;
+    if (count > RL_MAX_WINDOW_MS / unit.ms) break;
+    out->window_months = 0;
+    out->window_ms = count * unit.ms;
+    out->window_text = text;
+    return WindowError::kNone;
+  }
+  return WindowError::kInvalid;
+}
+
+// Who a number comes from.  A configuration's constant beyond a bound is a
+// mistake to be told.  A variable's is a number all the same, and the greatest
+// that there is: taken for none, it would switch a limit off.
+enum class Origin { kConstant, kVariable };
+
+bool take_number(Reader* in, std::uint64_t max, Origin origin,
+                 std::uint64_t* out) {
+  return origin == Origin::kConstant ? in->take_number(max, out)
+                                     : in->take_at_most(max, out);
+}
+
+// Thousandths of a percent; 100 % is 100000.
+constexpr std::uint32_t kScaleOne = 100000;
+constexpr std::uint32_t kScaleMaxPercent = 10000;
+
+// As many scales are multiplied without rounding in between; a configuration
+// with more is rounded down once after each so many.
+constexpr std::size_t kExactScales = 16;
+
+// A scale of less than 2^32 adds at most one limb to a product.
+std::uint32_t scale_exactly(std::uint32_t units, const std::uint32_t* scales,
+                            std::size_t n) {
+  std::uint32_t limbs[kExactScales + 1] = {units};
+  std::size_t len = 1;
+  for (std::size_t i = 0; i < n; i++) {
+    std::uint64_t carry = 0;
+    for (std::size_t j = 0; j < len; j++) {
+      carry += std::uint64_t{limbs[j]} * scales[i];
+      limbs[j] = static_cast<std::uint32_t>(carry);
+      carry >>= 32;
+    }
+    if (carry != 0) limbs[len++] = static_cast<std::uint32_t>(carry);
+  }
+  // Rounding down by each divisor in turn is rounding down by their product.
+  for (std::size_t i = 0; i < n; i++) {
+    std::uint64_t rest = 0;
+    for (std::size_t j = len; j-- > 0;) {
+      rest = rest << 32 | limbs[j];
+      limbs[j] = static_cast<std::uint32_t>(rest / kScaleOne);
+      rest %= kScaleOne;
+    }
+    if (len > 1 && limbs[len - 1] == 0) len--;
+  }
+  if (len > 1 || limbs[0] > RL_MAX_UNITS) return RL_MAX_UNITS;
+  return limbs[0] == 0 ? 1 : limbs[0];
+}
+
+// The digits behind a point, as thousandths.  Of a variable's, the result of a
+// division perhaps, those behind the third are dropped, but nothing becomes 0.
+bool take_thousandths(Reader* in, Origin origin, std::uint64_t* value) {
+  const unsigned char* const start = in->at;
+  std::uint64_t worth = 100;
+  bool rest = false;
+  for (; !in->done() && is_digit(*in->at); in->at++) {
+    if (worth == 0 && origin == Origin::kConstant) return false;
+    *value += worth * static_cast<std::uint64_t>(*in->at - '0');
+    rest = rest || *in->at != '0';
+    worth /= 10;
+  }
+  if (*value == 0 && rest) *value = 1;
+  return in->at != start;
+}
+
+const char* parse_scale(rl_str_t text, Origin origin, std::uint32_t* out) {
+  constexpr std::uint64_t kMost = kScaleMaxPercent * std::uint64_t{1000};
+  if (text.len == 0) {
+    *out = kScaleOne;
+    return nullptr;
+  }
+  Reader in(text);
+  std::uint64_t value = 0;
+  if (!take_number(&in, kScaleMaxPercent, origin, &value)) {
+    return kScalePhrase;
+  }
+  value *= 1000;
+  if (in.take('.') && !take_thousandths(&in, origin, &value)) {
+    return kScalePhrase;
+  }
+  if (value > kMost && origin == Origin::kVariable) value = kMost;
+  if (!in.take('%') || !in.done() || value > kMost) {
+    return kScalePhrase;
+  }
+  *out = static_cast<std::uint32_t>(value);
+  return nullptr;
+}
+
+const char* parse_quota(rl_str_t text, bool months, Origin origin,
+                        rl_quota_t* out) {
+  if (text.len == 0 || equals(text, "unlimited")) {
+    *out = rl_quota_t{};
+    out->unlimited = 1;
+    return nullptr;
+  }
+  const char* const phrase = months ? kQuotaOrMonthPhrase : kQuotaPhrase;
+  Reader in(text);
+  std::uint64_t units = 0;
+  if (!take_number(&in, RL_MAX_UNITS, origin, &units) || !in.take('/')) {
+    return phrase;
+  }
+  rl_quota_t quota{};
+  switch (take_window(in, months, &quota)) {
+    case WindowError::kNone:
+      break;
+    case WindowError::kMonths:
+      return kMonthPhrase;
+    case WindowError::kInvalid:
+      return phrase;
+  }
+  quota.units = static_cast<std::uint32_t>(units);
+  *out = quota;
+  return nullptr;
+}
+
+}  // namespace
+}  // namespace ratelimit
+
+using ratelimit::Origin;
+using ratelimit::Reader;
+using ratelimit::WindowError;
+
+const char* rl_parse_window(rl_str_t text, int months,
+                            rl_quota_t* out) noexcept {
+  switch (ratelimit::take_window(Reader(text), months != 0, out)) {
+    case WindowError::kNone:
+      return nullptr;
+    case WindowError::kMonths:
+      return ratelimit::kMonthPhrase;
+    case WindowError::kInvalid:
+      break;
+  }
+  return months ? ratelimit::kWindowOrMonthPhrase : ratelimit::kWindowPhrase;
+}
+
+const char* rl_parse_quota(rl_str_t text, int months,
+                           rl_quota_t* out) noexcept {
+  return ratelimit::parse_quota(text, months != 0, Origin::kConstant, out);
+}
+
+const char* rl_read_quota(rl_str_t text, int months,
+                          rl_quota_t* out) noexcept {
+  return ratelimit::parse_quota(text, months != 0, Origin::kVariable, out);
+}
+
+const char* rl_parse_units(rl_str_t text, std::uint32_t* out) noexcept {
+  Reader in(text);
+  std::uint64_t units = 0;
+  if (!in.take_number(RL_MAX_UNITS, &units) || !in.done()) {
+    return ratelimit::kUnitsPhrase;
+  }
+  *out = static_cast<std::uint32_t>(units);
+  return nullptr;
+}
+
+const char* rl_read_units(rl_str_t text, std::uint32_t* out) noexcept {
+  Reader in(text);
+  std::uint64_t units = 0;
+  if (!in.take_at_most(RL_MAX_UNITS, &units)) return ratelimit::kUnitsPhrase;
+  if (in.take('.')) {
+    const unsigned char* const start = in.at;
+    bool rest = false;
+    for (; !in.done() && ratelimit::is_digit(*in.at); in.at++) {
+      rest = rest || *in.at != '0';
+    }
+    if (in.at == start) return ratelimit::kUnitsPhrase;
+    if (rest && units < RL_MAX_UNITS) units++;
+  }
+  if (!in.done()) return ratelimit::kUnitsPhrase;
+  *out = static_cast<std::uint32_t>(units);
+  return nullptr;
+}
+
+const char* rl_parse_scale(rl_str_t text, std::uint32_t* out) noexcept {
+  return ratelimit::parse_scale(text, Origin::kConstant, out);
+}
+
+const char* rl_read_scale(rl_str_t text, std::uint32_t* out) noexcept {
+  return ratelimit::parse_scale(text, Origin::kVariable, out);
+}
+
+std::uint32_t rl_scale_units(std::uint32_t units, const std::uint32_t* scales,
+                             std::size_t n) noexcept {
+  if (units == 0) return 0;
+  for (std::size_t i = 0; i < n; i++) {
+    if (scales[i] == 0) return 0;
+  }
+  while (n > ratelimit::kExactScales) {
+    units = ratelimit::scale_exactly(units, scales, ratelimit::kExactScales);
+    scales += ratelimit::kExactScales;
+    n -= ratelimit::kExactScales;
+  }
+  return ratelimit::scale_exactly(units, scales, n);
+}
+
+const char* rl_parse_algorithm(rl_str_t text, rl_algorithm_e* out) noexcept {
+  for (const auto& row : ratelimit::kAlgorithms) {
+    if (!ratelimit::equals(text, row.usage)) continue;
+    *out = row.kind;
+    return nullptr;
+  }
+  return ratelimit::kAlgorithmPhrase.text;
+}
+
+const char* rl_algorithm_name(rl_algorithm_e algorithm) noexcept {
+  return ratelimit::kAlgorithms[algorithm].usage.data();
+}
+
+const char* rl_parse_tz(rl_str_t text, std::int32_t* out_ms) noexcept {
+  if (ratelimit::equals(text, "Z")) {
+    *out_ms = 0;
+    return nullptr;
+  }
+  // Exactly sHH:MM.
+  const unsigned char* const c = text.data;
+  if (text.len != 6 || (c[0] != '+' && c[0] != '-') || c[3] != ':' ||
+      !ratelimit::is_digit(c[1]) || !ratelimit::is_digit(c[2]) ||
+      !ratelimit::is_digit(c[4]) || !ratelimit::is_digit(c[5])) {
+    return ratelimit::kTzPhrase;
+  }
+  const int hours = (c[1] - '0') * 10 + (c[2] - '0');
+  const int minutes = (c[4] - '0') * 10 + (c[5] - '0');
+  if (minutes > 59 || hours * 60 + minutes > 14 * 60) {
+    return ratelimit::kTzPhrase;
+  }
+  const int east_ms = (hours * 60 + minutes) * 60000;
+  *out_ms = c[0] == '-' ? -east_ms : east_ms;
+  return nullptr;
+}

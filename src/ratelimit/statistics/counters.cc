@@ -1,0 +1,194 @@
+#include "ratelimit/statistics/counters.h"
+
+#include <cstring>
+#include <new>
+
+#include "ratelimit/base/siphash.h"
+
+namespace ratelimit {
+
+namespace {
+
+constexpr uint64_t kCountersMagic = 0x6e6c746c65746172u;  // "rateltln"
+constexpr uint32_t kCountersVersion = 3;
+
+constexpr uint64_t kSampleEveryMs = 100;
+constexpr uint64_t kMaxGap = 127;  // 64 on average
+
+// Names of any length; nobody gains anything by making two of them collide.
+void identify(rl_str_t policy, rl_str_t zone, uint64_t id[2]) {
+  SipHash13 hash(0, 0);
+  hash.add_word(policy.len);
+  hash.add(policy.data, policy.len);
+  hash.add(zone.data, zone.len);
+  const rl_hash_t sum = hash.finish();
+  id[0] = sum.lo | 1;
+  id[1] = sum.hi;
+}
+
+// By chance, so that keys that come in turns all have theirs; the chance is
+// that of the keyed hash.
+uint64_t draw(const rl_item_t& item, uint64_t counted) {
+  return (item.bucket.hi ^ counted * 0x9e3779b97f4a7c15u) *
+         0xbf58476d1ce4e5b9u;
+}
+
+uint32_t next_gap(const rl_item_t& item, uint64_t admitted) {
+  return static_cast<uint32_t>(1 + (draw(item, admitted) >> 40) % kMaxGap);
+}
+
+void count_refusal(const rl_process_t* process, const rl_item_t& item,
+                   rl_counter_e what, uint64_t now_ms) {
+  CounterRow* row = row_of(item.policy);
+  if (row == nullptr) return;
+  const uint64_t counted = count(shard_of(process, row), what);
+  switch (watch_listed(&row->refused, item, 1, now_ms)) {
+    case Watched::kCounted:
+      break;
+    case Watched::kRoom:
+      watch_new(&row->refused, item, 1, 1, now_ms);
+      break;
+    case Watched::kFull:
+      if (draw(item, counted) >> (64 - kEntersBits) == 0) {
+        watch_new(&row->refused, item, 1, 1u << kEntersBits, now_ms);
+      }
+  }
+}
+
+// A row that is free, or that of a policy that is configured no more.
+uint32_t free_row(const Counters* counters) {
+  uint32_t stale = kCounterRows;
+  for (uint32_t i = 0; i < kCounterRows; ++i) {
+    if (counters->owners[i].id[0] == 0) return i;
+    if (counters->owners[i].generation != counters->generation) stale = i;
+  }
+  return stale;
+}
+
+}  // namespace
+
+void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
+            uint32_t admitted, uint64_t now_ms) noexcept {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const uint32_t since = admitted - shard->sampled.load(kRelaxed);
+  shard->sampled.store(admitted, kRelaxed);
+  shard->sample_at.store(admitted + next_gap(item, admitted), kRelaxed);
+  shard->sample_after_ms.store(now_ms + kSampleEveryMs, kRelaxed);
+  // Not a number that another process of this shard has just overtaken.
+  const uint64_t requests = since > 0 && since <= kMaxGap ? since : 1;
+  if (watch_listed(&row->busiest, item, requests, now_ms) !=
+      Watched::kCounted) {
+    watch_new(&row->busiest, item, requests, requests, now_ms);
+  }
+}
+
+void count_refused(const rl_process_t* process, const rl_item_t& item,
+                   uint64_t now_ms) noexcept {
+  count_refusal(process, item, RL_COUNT_REFUSED, now_ms);
+}
+
+void count_decision(const rl_process_t* process, const rl_item_t* items,
+                    size_t n, rl_verdict_e verdict, uint64_t now_ms) noexcept {
+  for (size_t i = 0; i < n; ++i) {
+    if (!items[i].admitted) {
+      count_refusal(process, items[i],
+                    items[i].dry_run ? RL_COUNT_DRY_RUN : RL_COUNT_REFUSED,
+                    now_ms);
+    } else if (verdict == RL_ADMITTED) {
+      count_admitted(process, items[i], now_ms);
+    }
+  }
+}
+
+}  // namespace ratelimit
+
+using ratelimit::CounterRow;
+using ratelimit::Counters;
+using ratelimit::kCounterRows;
+
+size_t rl_counters_size(void) noexcept {
+  return sizeof(Counters);
+}
+
+void rl_counters_create(void* memory) noexcept {
+  auto* counters = static_cast<Counters*>(memory);
+  counters->magic = 0;
+  counters->version = ratelimit::kCountersVersion;
+  counters->generation = 0;
+  std::memset(counters->owners, 0, sizeof(counters->owners));
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  counters->magic = ratelimit::kCountersMagic;
+}
+
+int rl_counters_attach(void* memory) noexcept {
+  const auto* counters = static_cast<const Counters*>(memory);
+  return counters->magic == ratelimit::kCountersMagic &&
+                 counters->version == ratelimit::kCountersVersion
+             ? RL_OK
+             : RL_ERROR;
+}
+
+void rl_counters_renew(void* memory) noexcept {
+  ++static_cast<Counters*>(memory)->generation;
+}
+
+void* rl_counters_find(void* memory, rl_str_t policy, rl_str_t zone,
+                       int make) noexcept {
+  auto* counters = static_cast<Counters*>(memory);
+  uint64_t id[2];
+  ratelimit::identify(policy, zone, id);
+  uint32_t i = 0;
+  while (i < kCounterRows &&
+         std::memcmp(counters->owners[i].id, id, sizeof(id)) != 0) {
+    ++i;
+  }
+  if (i == kCounterRows) {
+    i = make ? ratelimit::free_row(counters) : kCounterRows;
+    if (i == kCounterRows) return nullptr;
+    new (&counters->rows[i]) CounterRow{};
+    std::memcpy(counters->owners[i].id, id, sizeof(id));
+  }
+  counters->owners[i].generation = counters->generation;
+  return &counters->rows[i];
+}
+
+void rl_count(const rl_process_t* process, const rl_policy_t* policy,
+              rl_counter_e what) noexcept {
+  CounterRow* row = ratelimit::row_of(policy);
+  if (row != nullptr) {
+    ratelimit::count(ratelimit::shard_of(process, row), what);
+  }
+}
+
+void rl_counts(const rl_policy_t* policy,
+               uint64_t out[RL_COUNTERS]) noexcept {
+  const CounterRow* row = ratelimit::row_of(policy);
+  for (int what = 0; what < RL_COUNTERS; ++what) {
+    out[what] = 0;
+    for (uint32_t i = 0; row != nullptr && i < ratelimit::kShards; ++i) {
+      out[what] +=
+          row->shards[i].counts[what].load(std::memory_order_relaxed);
+    }
+  }
+}
+
+size_t rl_watched(const rl_policy_t* policy, rl_watch_e list,
+                  const rl_time_t* now, rl_watched_t* out,
+                  size_t max) noexcept {
+  const CounterRow* row = ratelimit::row_of(policy);
+  return row == nullptr
+             ? 0
+             : ratelimit::watched(
+                   list == RL_REFUSED_MOST ? row->refused : row->busiest,
+                   now->mono_ms, out, max);
+}
+
+int rl_find_watched(const rl_policy_t* policy, rl_watch_e list,
+                    uint64_t key_id, const rl_time_t* now,
+                    rl_watched_t* out) noexcept {
+  const CounterRow* row = ratelimit::row_of(policy);
+  return row != nullptr &&
+         ratelimit::find_watched(
+             list == RL_REFUSED_MOST ? row->refused : row->busiest, key_id,
+             now->mono_ms, out);
+}

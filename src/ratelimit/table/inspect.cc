@@ -1,0 +1,156 @@
+// Looking at a zone from outside of any request: counting its buckets, finding
+// one by its key id, clearing one: see ratelimit.h.
+
+#include "ratelimit/table/lock.h"
+#include "ratelimit/table/resize.h"
+#include "ratelimit/table/process_table.h"
+#include "ratelimit/table/zone.h"
+
+namespace ratelimit {
+
+namespace {
+
+// Limits below this one are stored as they are, see encode_limit.
+constexpr uint32_t kExactLimits = 64;
+
+// A statistic, read without the set's lock: a bucket that is being written may
+// be counted wrongly, which a reader of counters cannot tell from a scan a
+// microsecond later.  Taking 32,000 locks for it would hold requests up.
+__attribute__((no_sanitize("thread")))
+void count_buckets(const Set& set, uint64_t now_ms, rl_zone_stats_t* out) {
+  for (uint32_t i = 0; i < kBucketsPerSet && set.occupied >> i & 1; ++i) {
+    Bucket copy = set.buckets[i];
+    ++out->used;
+    if (idle_at_ms(copy) > now_ms) {
+      ++out->live;
+    }
+  }
+}
+
+// A bucket under its set's lock.
+struct Found {
+  Set* set;
+  uint32_t index;
+};
+
+// By the key alone: its tag is not known.
+bool find_in(Set* set, uint64_t key, Found* found) {
+  for (uint32_t i = 0; i < kBucketsPerSet && set->occupied >> i & 1; ++i) {
+    if (set->buckets[i].key == key) {
+      *found = {set, i};
+      return true;
+    }
+  }
+  return false;
+}
+
+// RL_ERROR: a lock's living owner did not move, and nothing is held.
+int take_bucket(const rl_zone_t* zone, uint64_t key, uint64_t now_ms,
+                Locks* locks, Found* found) {
+  do {
+    go_on(locks->process());
+    if (!bring_over(locks->process(), zone, key, now_ms)) {
+      return RL_ERROR;
+    }
+    Set* primary = set_at(zone, primary_index(key, zone->sets));
+    Set* secondary = set_at(zone, secondary_index(key, zone->sets));
+    if (locks->take(primary < secondary ? primary : secondary) &&
+        locks->take(primary < secondary ? secondary : primary)) {
+      return find_in(primary, key, found) || find_in(secondary, key, found);
+    }
+    locks->release_all();
+  } while (has_moved_on(zone));
+  return RL_ERROR;
+}
+
+// Sliding counts in ticks of window/256, see sliding.h.
+uint64_t charged_ms(const Bucket& bucket) {
+  return bucket.algorithm == RL_SLIDING
+             ? bucket.stamp * bucket.window_ms() / 256
+             : uint64_t{bucket.stamp};
+}
+
+void describe(const Bucket& bucket, uint8_t tag, uint64_t now_ms,
+              rl_bucket_t* out) {
+  *out = {};
+  out->bucket = {bucket.key, tag};
+  out->algorithm = static_cast<rl_algorithm_e>(bucket.algorithm);
+  out->quota.units = decode_limit(bucket.limit_code);
+  out->quota.window_ms = bucket.window_ms();
+  out->capacity_units = out->quota.units;
+  out->exact = out->quota.units < kExactLimits;
+  if (out->algorithm == RL_GCRA) {
+    out->quota.units = bucket.gcra.units;
+    out->capacity_units = bucket.gcra.capacity_units;
+    out->exact = 1;
+  } else if (out->algorithm == RL_CALENDAR) {
+    out->quota.window_months = bucket.window.months;
+  }
+  out->live = idle_at_ms(bucket) > now_ms;
+  out->charged_ms = charged_ms(bucket);
+}
+
+// As the bucket is, without a unit in use.
+void clear(const Bucket& bucket, const rl_time_t& now, Bucket* image) {
+  rl_bucket_t stored;
+  describe(bucket, 0, now.mono_ms, &stored);
+  const int32_t tz_ms =
+      stored.algorithm == RL_CALENDAR ? bucket.window.tz_ms : 0;
+  const Shape shape = {stored.algorithm,           stored.quota.units,
+                       stored.capacity_units,      stored.quota.window_months,
+                       stored.quota.window_ms,     tz_ms};
+  image->key = bucket.key;
+  open(image, shape, now);
+}
+
+}  // namespace
+
+}  // namespace ratelimit
+
+uint32_t rl_zone_scan(const rl_zone_t* zone, uint32_t first, uint32_t sets,
+                      const rl_time_t* now, rl_zone_stats_t* out) noexcept {
+  const uint32_t left = first < zone->sets ? zone->sets - first : 0;
+  const uint32_t end = first + (sets < left ? sets : left);
+  for (uint32_t i = first; i < end; ++i) {
+    ratelimit::count_buckets(*ratelimit::set_at(zone, i), now->mono_ms, out);
+  }
+  return end < zone->sets ? end : 0;
+}
+
+int rl_inspect(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,
+               const rl_time_t* now, rl_bucket_t* out) noexcept {
+  ratelimit::Locks locks(process);
+  ratelimit::Found found;
+  const int result = ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks,
+                                            &found);
+  if (result == 1) {
+    ratelimit::describe(found.set->buckets[found.index],
+                        found.set->tags[found.index], now->mono_ms, out);
+  }
+  locks.release_all();
+  return result;
+}
+
+int rl_reset(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,
+             const rl_time_t* now) noexcept {
+  ratelimit::Locks locks(process);
+  ratelimit::Found found;
+  const int result = ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks,
+                                            &found);
+  if (result == 1) {
+    // By way of the journal, as everything that must not be half written.
+    ratelimit::Journal* journal = ratelimit::journal_of(process);
+    ratelimit::clear(found.set->buckets[found.index], *now,
+                     &journal->images[0]);
+    journal->targets[0] =
+        ratelimit::target_of(zone, &found.set->buckets[found.index],
+                             found.set->tags[found.index]);
+    ratelimit::Slot* slot = ratelimit::slot_of(process);
+    ratelimit::begin_commit(slot, 1);
+    ratelimit::write(journal->images[0], journal->targets[0], found.set,
+                     &found.set->buckets[found.index]);
+    ratelimit::end_commit(slot);
+  }
+  locks.release_all();
+  return result;
+}

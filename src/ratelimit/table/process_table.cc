@@ -1,0 +1,323 @@
+#include "ratelimit/table/process_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace ratelimit {
+
+namespace {
+
+constexpr uint64_t kRegistryMagic = 0x7972747367657272u;  // "rregstry"
+constexpr uint32_t kRegistryVersion = 3;
+
+constexpr uint32_t owner_word(uint32_t slot, uint32_t generation) {
+  return generation << kProcessBits | slot;
+}
+
+constexpr uint32_t slot_index(uint32_t owner) {
+  return owner & (kProcesses - 1);
+}
+
+// A lock word is never 0, so no generation is.
+uint32_t next_generation(uint32_t generation) {
+  const uint32_t next = (generation + 1) & ((1u << Life::kGenerationBits) - 1);
+  return next == 0 ? 1 : next;
+}
+
+Life life_of(const Slot& slot) {
+  return Life::of(slot.life.load(std::memory_order_acquire));
+}
+
+bool belongs_to(const Slot& slot, uint32_t owner) {
+  return life_of(slot).generation == owner >> kProcessBits;
+}
+
+struct Stat {
+  char state;
+  uint32_t start;  // as in Life
+};
+
+// /proc/PID/stat: "pid (name) state ppid ...", the start time its 22nd field;
+// the name may hold blanks and parentheses.  False: not to be had.
+bool read_stat(uint32_t pid, Stat* out) {
+  char path[32] = "/proc/";
+  unsigned char digits[20];
+  const size_t n = rl_render_u64(pid, digits);
+  std::memcpy(path + 6, digits, n);
+  std::memcpy(path + 6 + n, "/stat", 6);
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return false;
+  }
+  char text[512];
+  const ssize_t length = read(fd, text, sizeof(text) - 1);
+  close(fd);
+  if (length <= 0) {
+    return false;
+  }
+  text[length] = '\0';
+  const char* at = std::strrchr(text, ')');
+  if (at == nullptr || at[1] != ' ') {
+    return false;
+  }
+  out->state = at[2];
+  // From the blank before the third field to that before the 22nd.
+  ++at;
+  for (int field = 3; field < 22; ++field) {
+    at = std::strchr(at + 1, ' ');
+    if (at == nullptr) {
+      return false;
+    }
+  }
+  uint64_t ticks = 0;
+  for (++at; *at >= '0' && *at <= '9'; ++at) {
+    ticks = ticks * 10 + static_cast<uint64_t>(*at - '0');
+  }
+  out->start = static_cast<uint32_t>(ticks) & ((1u << Life::kStartBits) - 1);
+  if (out->start == 0) {
+    out->start = 1;
+  }
+  return true;
+}
+
+bool is_over(const Life& life, bool thorough) {
+  if (life.pid == 0) {
+    return true;
+  }
+  if (kill(static_cast<pid_t>(life.pid), 0) != 0 && errno == ESRCH) {
+    return true;
+  }
+  Stat stat;
+  if (!thorough || !read_stat(life.pid, &stat)) {
+    return false;
+  }
+  return stat.state == 'Z' || stat.state == 'X' ||
+         (life.start != 0 && life.start != stat.start);
+}
+
+const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
+  const uint32_t set = target.line / kLinesPerSet;
+  for (size_t i = 0; i < process->nzones; ++i) {
+    const rl_zone_t* zone = memory_of(process->zones[i], target.zone_id);
+    if (zone != nullptr && set < zone->sets) {
+      return zone;
+    }
+  }
+  return nullptr;
+}
+
+void write_again(const Bucket& image, const Target& target,
+                 const rl_zone_t* zone) {
+  Set* set = set_at(zone, target.line / kLinesPerSet);
+  write(image, target, set, &set->buckets[target.line % kLinesPerSet - 1]);
+}
+
+// Writes the images that go to zones which the process knows.  True: these
+// were all; else the others are left to those who know their zones, after a
+// reload the workers of the configuration before, who alone use that memory.
+bool replay(const rl_process_t* process, Journal* journal, uint32_t n) {
+  bool all = true;
+  for (uint32_t i = 0; i < n; ++i) {
+    const Target& target = journal->targets[i];
+    if (is_nowhere(target)) {
+      continue;
+    }
+    const rl_zone_t* zone = zone_of(process, target);
+    if (zone == nullptr) {
+      all = false;
+      continue;
+    }
+    write_again(journal->images[i], target, zone);
+  }
+  // Only now, when all are written, are they done: a process that dies here
+  // has its claim taken over before anybody takes the dead one's locks.
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  for (uint32_t i = 0; i < n && !all; ++i) {
+    if (zone_of(process, journal->targets[i]) != nullptr) {
+      journal->targets[i].line = 0;
+    }
+  }
+  return all;
+}
+
+// Only one process finishes a dead one's commit; a claim whose holder died in
+// the midst of it is taken over.
+bool take_claim(const rl_process_t* process, Slot* slot) {
+  uint32_t holder = 0;
+  if (slot->claim.compare_exchange_strong(holder, process->owner)) {
+    return true;
+  }
+  return is_dead(registry_of(process), holder, true) &&
+         slot->claim.compare_exchange_strong(holder, process->owner);
+}
+
+// Takes a slot that is free, or one of a dead process that has nothing left to
+// be finished; always with a new generation.
+bool take_slot(Slot* slot, uint32_t pid, uint32_t start, bool thorough) {
+  uint64_t word = slot->life.load(std::memory_order_acquire);
+  Life life = Life::of(word);
+  if (!is_over(life, thorough)) {
+    return false;
+  }
+  // A dead process's count does not rise, so this holds until the exchange.
+  if (slot->pending.load(std::memory_order_acquire) != 0) {
+    return false;
+  }
+  life = {next_generation(life.generation), start, pid};
+  return slot->life.compare_exchange_strong(word, life.word());
+}
+
+// The lowest slot that is free; kProcesses: there is none.  /proc is asked for
+// dead processes that still look alive only where there is none without them.
+uint32_t find_slot(Registry* registry, uint32_t pid) {
+  Stat stat;
+  const uint32_t start = read_stat(pid, &stat) ? stat.start : 0;
+  for (int thorough = 0; thorough < 2; ++thorough) {
+    for (uint32_t i = 0; i < kProcesses; ++i) {
+      if (take_slot(&registry->slots[i], pid, start, thorough != 0)) {
+        return i;
+      }
+    }
+  }
+  return kProcesses;
+}
+
+// Whether this very process, and not the one it was forked from, has joined.
+bool has_joined(const rl_process_t* process, const void* registry) {
+  if (process->registry != registry) {
+    return false;
+  }
+  const Slot* slot = slot_of(process);
+  const Life life = Life::of(slot->life.load(std::memory_order_relaxed));
+  return belongs_to(*slot, process->owner) &&
+         life.pid == static_cast<uint32_t>(getpid());
+}
+
+void finish_all_dead(const rl_process_t* process) {
+  Registry* registry = registry_of(process);
+  for (uint32_t i = 0; i < kProcesses; ++i) {
+    const Slot& slot = registry->slots[i];
+    const Life life = life_of(slot);
+    if (life.generation == 0) {
+      return;
+    }
+    if (slot.pending.load(std::memory_order_relaxed) == 0) {
+      continue;
+    }
+    const uint32_t owner = owner_word(i, life.generation);
+    if (is_dead(registry, owner, true)) {
+      finish_commit_of_dead(process, owner);
+    }
+  }
+}
+
+}  // namespace
+
+bool is_dead(const Registry* registry, uint32_t owner, bool thorough) {
+  const Slot& slot = registry->slots[slot_index(owner)];
+  const Life life = life_of(slot);
+  // The slot is another's by now: its former owner was found dead, or left.
+  return life.generation != owner >> kProcessBits || is_over(life, thorough);
+}
+
+bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
+  const uint32_t index = slot_index(owner);
+  Slot* slot = &registry_of(process)->slots[index];
+  if (slot->pending.load(std::memory_order_acquire) == 0) {
+    return true;
+  }
+  if (!take_claim(process, slot)) {
+    return false;
+  }
+  // The count before the generation: if the slot is still the dead one's, so
+  // was the count, since a slot is not reused before it is 0.
+  const uint32_t n = slot->pending.load(std::memory_order_acquire);
+  if (n != 0 && n <= RL_MAX_ITEMS && belongs_to(*slot, owner) &&
+      replay(process, &registry_of(process)->journals[index], n)) {
+    end_commit(slot);
+  }
+  slot->claim.store(0, std::memory_order_release);
+  return true;
+}
+
+}  // namespace ratelimit
+
+using ratelimit::Life;
+using ratelimit::Registry;
+
+size_t rl_registry_size(void) noexcept {
+  return sizeof(Registry);
+}
+
+void rl_registry_create(void* memory) noexcept {
+  auto* registry = static_cast<Registry*>(memory);
+  registry->magic = 0;
+  registry->version = ratelimit::kRegistryVersion;
+  // Not the journals: see kProcesses.
+  for (ratelimit::Slot& slot : registry->slots) {
+    slot.life.store(0, std::memory_order_relaxed);
+    slot.pending.store(0, std::memory_order_relaxed);
+    slot.claim.store(0, std::memory_order_relaxed);
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  registry->magic = ratelimit::kRegistryMagic;
+}
+
+int rl_registry_attach(void* memory) noexcept {
+  const auto* registry = static_cast<const Registry*>(memory);
+  return registry->magic == ratelimit::kRegistryMagic &&
+                 registry->version == ratelimit::kRegistryVersion
+             ? RL_OK
+             : RL_ERROR;
+}
+
+int rl_process_join(rl_process_t* process, void* memory,
+                    rl_zone_t* const* zones, size_t nzones) noexcept {
+  if (ratelimit::has_joined(process, memory)) {
+    process->zones = zones;
+    process->nzones = nzones;
+    return RL_OK;
+  }
+  auto* registry = static_cast<Registry*>(memory);
+  const uint32_t slot =
+      ratelimit::find_slot(registry, static_cast<uint32_t>(getpid()));
+  if (slot == ratelimit::kProcesses) {
+    return RL_ERROR;
+  }
+  const Life life = ratelimit::life_of(registry->slots[slot]);
+  process->registry = memory;
+  process->owner = ratelimit::owner_word(slot, life.generation);
+  process->slot = slot;
+  process->journal = &registry->journals[slot];
+  process->zones = zones;
+  process->nzones = nzones;
+  ratelimit::finish_all_dead(process);
+  return RL_OK;
+}
+
+uint64_t rl_life_of(uint32_t pid) noexcept {
+  ratelimit::Stat stat;
+  Life life = {1, 0, pid};
+  if (ratelimit::read_stat(pid, &stat)) {
+    life.start = stat.start;
+  }
+  return ratelimit::is_over(life, true) ? 0 : life.word();
+}
+
+int rl_life_is_over(uint64_t life) noexcept {
+  return ratelimit::is_over(Life::of(life), true);
+}
+
+void rl_process_leave(rl_process_t* process) noexcept {
+  if (process->registry != nullptr &&
+      ratelimit::has_joined(process, process->registry)) {
+    ratelimit::Slot* slot = ratelimit::slot_of(process);
+    const Life life = {process->owner >> ratelimit::kProcessBits, 0, 0};
+    slot->life.store(life.word(), std::memory_order_release);
+  }
+  process->registry = nullptr;
+}

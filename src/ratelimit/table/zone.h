@@ -1,0 +1,126 @@
+// A zone's memory: one header block, then the sets of the bucket table.
+//
+//   0     header block (3,648 bytes): what is fixed, counters, the refusal
+//         log, the operator's levers
+//   3648  set 0, set 1, ... (2,048 bytes each)
+//
+// Indices, no pointers.  The layout version says what all of this, Set and
+// Bucket included, looks like: whoever changes one of them raises it.
+
+#ifndef RATELIMIT_TABLE_ZONE_H_
+#define RATELIMIT_TABLE_ZONE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "ratelimit/ratelimit.h"
+#include "ratelimit/table/table.h"
+
+namespace ratelimit {
+
+constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
+constexpr uint32_t kLayoutVersion = 5;
+
+// Refusals are folded in sets of one cache line: see fold.cc.
+constexpr uint32_t kFoldSets = 15;
+constexpr uint32_t kFoldWays = 8;
+
+static_assert(std::atomic<uint64_t>::is_always_lock_free,
+              "counters shared by processes");
+
+// An operator's lever: see lever.cc.
+struct Lever {
+  std::atomic<uint64_t> id;  // kFreeLever, kClaimedLever or whom it is for
+  std::atomic<uint64_t> until_ms;
+  std::atomic<uint64_t> what;  // kind << 32 | value
+  std::atomic<uint64_t> key_id;
+  std::atomic<uint64_t> policy[RL_LEVER_POLICY_LEN / 8];  // zeros behind it
+};
+
+struct ZoneHeader {
+  // Written at creation, read by every request: no counter in this line.
+  uint64_t magic;
+  uint64_t size;
+  uint64_t seed[2];  // the key of all hashes: the zone's secret
+  uint32_t version;
+  uint32_t sets;
+  uint32_t id;
+  // Whatever sends a decision the long way: kMoving, and how many of `levers`
+  // were ever used.
+  std::atomic<uint32_t> detours;
+  std::atomic<uint32_t> next_id;     // of the memory that comes after, or 0
+  std::atomic<uint32_t> moved_sets;  // of the memory before, the first ones
+  uint32_t spare[2];
+
+  alignas(64) std::atomic<uint64_t> evicted_idle;
+  std::atomic<uint64_t> evicted_live;
+  std::atomic<uint64_t> lock_takeovers;
+  std::atomic<uint64_t> warned_at_ms;  // 0: never
+  std::atomic<uint64_t> warned_live;   // evicted_live when last warned
+  std::atomic<uint64_t> copied_at_ms;  // to a state file; 0: never
+  std::atomic<uint64_t> copied_to;     // what names it
+
+  alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
+
+  alignas(64) Lever levers[RL_MAX_LEVERS];
+};
+static_assert(sizeof(ZoneHeader) == 3648 && sizeof(ZoneHeader) % 64 == 0,
+              "keeps the sets aligned, and 15,800 keys in a MiB");
+
+inline ZoneHeader* header_of(const rl_zone_t* zone) {
+  return static_cast<ZoneHeader*>(zone->memory);
+}
+
+// In the old memory: who comes upon it goes on to the new one.  In the new
+// memory: buckets may still be in the old one.  See move.cc.
+constexpr uint32_t kMoving = 0x80000000u;
+
+inline bool has_detours(const rl_zone_t* zone) {
+  return header_of(zone)->detours.load(std::memory_order_acquire) != 0;
+}
+
+inline bool is_moving(const rl_zone_t* zone) {
+  return (header_of(zone)->detours.load(std::memory_order_acquire) &
+          kMoving) != 0;
+}
+
+inline void set_moving(const rl_zone_t* zone) {
+  header_of(zone)->detours.fetch_or(kMoving);
+}
+
+inline void clear_moving(const rl_zone_t* zone) {
+  header_of(zone)->detours.fetch_and(~kMoving);
+}
+
+inline Set* set_at(const rl_zone_t* zone, uint32_t index) {
+  void* sets = static_cast<unsigned char*>(zone->memory) + sizeof(ZoneHeader);
+  return static_cast<Set*>(sets) + index;
+}
+
+inline void add(std::atomic<uint64_t>* counter, uint64_t n) {
+  counter->fetch_add(n, std::memory_order_relaxed);
+}
+
+// The zone's memory of this id: its own, or that which it moves to or from.
+inline const rl_zone_t* memory_of(const rl_zone_t* zone, uint32_t id) {
+  const rl_zone_t* const memories[] = {zone, zone->next, zone->older};
+  for (const rl_zone_t* memory : memories) {
+    if (memory != nullptr && memory->id == id) {
+      return memory;
+    }
+  }
+  return nullptr;
+}
+
+// Counts what had to go for a bucket.
+inline void count_eviction(const rl_zone_t* zone, const Place& place) {
+  if (place.evicts) {
+    ZoneHeader* header = header_of(zone);
+    add(place.evicts_live ? &header->evicted_live : &header->evicted_idle, 1);
+  }
+}
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_TABLE_ZONE_H_

@@ -1,0 +1,237 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The life of a charge, which is an item of the request's record:
+ *
+ *             | a later phase | a redirect | the response | the request ends
+ *             | refuses       |            | begins       | without one
+ *   ----------+---------------+------------+--------------+-----------------
+ *   reserved  | returned [1]  | kept [2]   | kept [2] [3] | aborted [2]
+ *   kept      | kept          | kept [2]   | kept [2] [3] | aborted [2]
+ *   settled   | settled       | settled    | settled [3]  | settled
+ *   returned  | for good
+ *
+ *   [1] kept, where the policy says "keep"
+ *   [2] settled, if "settle=" has a value: at a redirect one that came with
+ *       an upstream's response, for that is gone afterwards
+ *   [3] returned, if the policy says that such a response does not count
+ *
+ * A decision reserves; of a cost of 0 nothing is charged, but it may be
+ * settled.  After a refusal nothing is settled, and once the header is sent
+ * nothing changes any more.  Units are reserved first, rather than charged
+ * with the response, so that parallel requests cannot pass a limit that only
+ * failures count against.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+
+
+static void ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_item_t *item,
+    rl_process_t *process);
+static void ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
+static ngx_int_t ngx_http_ratelimit_settle(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_item_t *item,
+    rl_process_t *process);
+
+
+/* a later phase refuses: n items stand before those of its decision */
+
+void
+ngx_http_ratelimit_return_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process, ngx_uint_t n)
+{
+    rl_item_t   *item;
+    ngx_uint_t   i;
+
+    for (i = record->kept; i < n; i++) {
+        item = &record->items[i];
+
+        if (!ngx_http_ratelimit_item_policy(item)->keep) {
+            ngx_http_ratelimit_return_charge(r, record, item, process);
+        }
+    }
+}
+
+
+/*
+ * A redirect: a content handler may have run, and what it did is not undone by
+ * a refusal where the redirect leads to.
+ */
+
+void
+ngx_http_ratelimit_keep_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    record->kept = record->nitems;
+
+    if (r->upstream && r->upstream->headers_in.status_n) {
+        ngx_http_ratelimit_settle_charges(r, record);
+    }
+}
+
+
+/* the request ends: without a response, unless its header was sent */
+
+void
+ngx_http_ratelimit_end_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    ngx_http_ratelimit_settle_charges(r, record);
+}
+
+
+/*
+ * The response begins, with the status that is about to be sent.  What is
+ * returned goes to the window that it came from.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    ngx_int_t                        counts;
+    rl_item_t                       *item;
+    ngx_uint_t                       i;
+    rl_process_t                    *process;
+    ngx_http_ratelimit_policy_t     *policy;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+    if (process == NULL) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < record->nitems; i++) {
+        item = &record->items[i];
+        policy = ngx_http_ratelimit_item_policy(item);
+
+        if (record->refused && !item->charged) {
+            continue;
+        }
+
+        counts = policy->response
+                 ? ngx_http_ratelimit_response_counts(r, policy->response) : 1;
+
+        if (counts == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        if (!counts) {
+            ngx_http_ratelimit_return_charge(r, record, item, process);
+
+        } else if (!record->refused
+                   && ngx_http_ratelimit_settle(r, record, item, process)
+                      != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_item_t *item,
+    rl_process_t *process)
+{
+    item->data = NULL;
+
+    if (!item->charged) {
+        return;
+    }
+
+    if (rl_refund(process, item, 1, &record->time) == RL_BUSY) {
+        ngx_http_ratelimit_log_busy(r, item->policy, RL_UNCORRECTED,
+                                    "units are not given back");
+        return;
+    }
+
+    ngx_http_ratelimit_count_items(item, 1, RL_COUNT_REFUNDED);
+}
+
+
+/* outside of the header filter, which does it beside all else */
+
+static void
+ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    ngx_uint_t                       i;
+    rl_process_t                    *process;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    if (!record->responds || record->refused || r->header_sent) {
+        return;
+    }
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+    if (process == NULL) {
+        return;
+    }
+
+    ngx_http_ratelimit_age_record(record);
+
+    for (i = 0; i < record->nitems; i++) {
+        (void) ngx_http_ratelimit_settle(r, record, &record->items[i],
+                                         process);
+    }
+}
+
+
+/*
+ * The final cost, once it is known: the first value is the one.  Empty: what
+ * was reserved is right so far.
+ */
+
+static ngx_int_t
+ngx_http_ratelimit_settle(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_item_t *item,
+    rl_process_t *process)
+{
+    uint32_t                      units;
+    ngx_str_t                     value;
+    const char                   *allowed;
+    ngx_http_complex_value_t     *settle;
+
+    settle = item->data;
+
+    if (settle == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, settle, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (value.len == 0) {
+        return NGX_OK;
+    }
+
+    allowed = rl_read_units(ngx_http_ratelimit_str(&value), &units);
+    if (allowed) {
+        ngx_http_ratelimit_log_invalid(r, ngx_http_ratelimit_item_policy(item),
+                                       RL_BAD_SETTLE, &value, allowed,
+                                       "the reserved cost stays");
+        return NGX_OK;
+    }
+
+    if (rl_settle(process, item, units, &record->time) == RL_BUSY) {
+        ngx_http_ratelimit_log_busy(r, item->policy, RL_UNCORRECTED,
+                                    "the final cost is not charged");
+        return NGX_OK;
+    }
+
+    item->data = NULL;
+
+    return NGX_OK;
+}

@@ -1,0 +1,161 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What the module says: of wrong configurations, of refusals, of nonsense at
+ * run time.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+
+
+static u_char *ngx_http_ratelimit_repeats(u_char *p, uint32_t folded);
+
+
+/* ", N more since the last such line", or nothing */
+
+#define NGX_HTTP_RATELIMIT_REPEATS_LEN  64
+
+
+char *
+ngx_http_ratelimit_invalid(ngx_conf_t *cf, char *what, ngx_str_t *value,
+    const char *allowed)
+{
+    ngx_str_t  *directive;
+
+    directive = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid %s \"%V\" in \"%V\", it %s",
+                       what, value, directive, allowed);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_ratelimit_duplicate(ngx_conf_t *cf, ngx_str_t *parameter)
+{
+    ngx_str_t  *directive;
+
+    directive = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "duplicate parameter \"%V\" in \"%V\"",
+                       parameter, directive);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/*
+ * The key is named by its id alone: error logs are read by more people than
+ * may know credentials.
+ */
+
+void
+ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
+    ngx_uint_t level, rl_time_t *now)
+{
+    u_char                        *p, id[16];
+    u_char                         repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
+    uint32_t                       folded;
+    ngx_http_ratelimit_policy_t   *policy;
+
+    if (r->connection->log->log_level < level
+        || !rl_log_due(item->policy->zone, item->bucket.lo, now, &folded))
+    {
+        return;
+    }
+
+    policy = (ngx_http_ratelimit_policy_t *) item->policy;
+
+    rl_render_key_id(rl_key_id(item->policy, item->bucket.lo), id);
+
+    p = ngx_http_ratelimit_repeats(repeats, folded);
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "ratelimit: %s by policy \"%V\", key %*s, "
+                  "retry after %uLs%*s",
+                  item->dry_run ? "would be refused (dry run)" : "refused",
+                  &policy->name, (size_t) 16, id,
+                  rl_seconds_up(item->retry_after_ms),
+                  (size_t) (p - repeats), repeats);
+}
+
+
+static u_char *
+ngx_http_ratelimit_repeats(u_char *p, uint32_t folded)
+{
+    return folded
+           ? ngx_sprintf(p, ", %uD more since the last such line", folded) : p;
+}
+
+
+/* a worker was stopped while it held a lock, or every place is taken */
+
+void
+ngx_http_ratelimit_log_busy(ngx_http_request_t *r,
+    const rl_policy_t *policy, rl_complaint_e what, char *consequence)
+{
+    u_char     *p, repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
+    uint32_t    folded;
+    rl_time_t   now;
+
+    ngx_http_ratelimit_now(&now);
+
+    if (!rl_complaint_due(policy, what, &now, &folded)) {
+        return;
+    }
+
+    p = ngx_http_ratelimit_repeats(repeats, folded);
+
+    ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                  "ratelimit: policy \"%*s\": %s; %s%*s",
+                  policy->name.len, policy->name.data,
+                  what == RL_NO_PLACE
+                  ? "this worker process found no place in the register"
+                  : "another worker process holds a lock and does not move",
+                  consequence, (size_t) (p - repeats), repeats);
+}
+
+
+/* a variable's nonsense, folded: an attacker may have sent it */
+
+void
+ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_complaint_e what, ngx_str_t *value,
+    const char *allowed, char *consequence)
+{
+    u_char     *p, shown[NGX_HTTP_RATELIMIT_MAX_SHOWN];
+    u_char      repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
+    size_t      i, len;
+    uint32_t    folded;
+    rl_time_t   now;
+
+    static char  *names[] = { "quota", "scale", "capacity", "cost", "settle" };
+
+    ngx_http_ratelimit_count(policy, RL_COUNT_ERRORS);
+
+    ngx_http_ratelimit_now(&now);
+
+    if (!rl_complaint_due(&policy->core, what, &now, &folded)) {
+        return;
+    }
+
+    p = ngx_http_ratelimit_repeats(repeats, folded);
+
+    len = ngx_min(value->len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
+
+    for (i = 0; i < len; i++) {
+        shown[i] = (value->data[i] >= 0x20 && value->data[i] < 0x7f)
+                   ? value->data[i] : '?';
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "ratelimit: policy \"%V\" has invalid %s \"%*s\", it %s; "
+                  "%s%*s",
+                  &policy->name, names[what], len, shown, allowed, consequence,
+                  (size_t) (p - repeats), repeats);
+}

@@ -1,0 +1,107 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The record of a request's decisions, which its redirects do not lose.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+
+
+/* of a request whose contexts a redirect has zeroed, or that has none */
+
+ngx_http_ratelimit_record_t *
+ngx_http_ratelimit_find_record(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_ratelimit_record_t  *record;
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_ratelimit_record_cleanup) {
+            record = cln->data;
+            ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
+            ngx_http_ratelimit_keep_charges(r, record);
+            return record;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_ratelimit_record_t *
+ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t nentries)
+{
+    rl_item_t                    *items;
+    ngx_http_ratelimit_record_t  *record;
+
+    record = ngx_http_ratelimit_get_record(r);
+
+    if (record == NULL) {
+        return ngx_http_ratelimit_create_record(r, nentries);
+    }
+
+    if (record->nitems + nentries <= record->size) {
+        return record;
+    }
+
+    items = ngx_palloc(r->pool,
+                       (record->nitems + nentries) * sizeof(rl_item_t));
+    if (items == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(items, record->items, record->nitems * sizeof(rl_item_t));
+
+    record->items = items;
+    record->size = record->nitems + nentries;
+
+    return record;
+}
+
+
+/* what the record says was so at its decision: resets draw nearer since */
+
+void
+ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record)
+{
+    uint64_t     elapsed_ms;
+    rl_time_t    now;
+    rl_item_t   *item;
+    ngx_uint_t   i;
+
+    ngx_http_ratelimit_now(&now);
+
+    if (now.mono_ms <= record->time.mono_ms) {
+        return;
+    }
+
+    elapsed_ms = now.mono_ms - record->time.mono_ms;
+
+    /* not now.wall_ms: the clocks tick apart, a Unix reset would waver */
+
+    record->time.mono_ms += elapsed_ms;
+    record->time.wall_ms += elapsed_ms;
+
+#define ngx_http_ratelimit_age(ms)                                            \
+    (ms) -= ngx_min((ms), elapsed_ms)
+
+    ngx_http_ratelimit_age(record->retry_after_ms);
+
+    for (i = 0; i < record->nitems; i++) {
+        item = &record->items[i];
+
+        ngx_http_ratelimit_age(item->reset_ms);
+        ngx_http_ratelimit_age(item->retry_after_ms);
+        ngx_http_ratelimit_age(item->next_ms);
+    }
+}
+
+
+/* the record is plain memory of the pool's; the handler is its mark */
+
+void
+ngx_http_ratelimit_record_cleanup(void *data)
+{
+}

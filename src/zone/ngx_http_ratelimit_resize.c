@@ -1,0 +1,455 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Zones whose size changes in a reload.  The workers of the configuration
+ * before have no way to the new memory: the old memory goes on being the zone
+ * until the last of them has gone, then the new workers move its buckets.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+
+
+/* how often the workers look whether those before have gone */
+
+#define NGX_HTTP_RATELIMIT_MOVE_INTERVAL  100
+
+/* at a turn of the event loop: some 2,000 buckets, below a millisecond */
+
+#define NGX_HTTP_RATELIMIT_MOVE_SETS      64
+
+/* of a millisecond each: more than a running process holds a lock */
+
+#define NGX_HTTP_RATELIMIT_MOVE_TRIES     100
+
+
+static ngx_int_t ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
+    ngx_http_ratelimit_zone_t *old);
+static ngx_int_t ngx_http_ratelimit_join_for(rl_process_t *process,
+    ngx_http_ratelimit_zone_t *zone, rl_zone_t **zones, ngx_log_t *log);
+static void ngx_http_ratelimit_expect(ngx_http_ratelimit_zone_t *zone,
+    ngx_http_ratelimit_zone_t *old);
+static void ngx_http_ratelimit_claim(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_zone_t *zone, ngx_http_ratelimit_zone_t *old);
+static uint64_t *ngx_http_ratelimit_copy_lives(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_zone_t *old);
+static uint64_t *ngx_http_ratelimit_workers(ngx_cycle_t *cycle);
+static void ngx_http_ratelimit_move_turn(ngx_event_t *ev);
+static ngx_uint_t ngx_http_ratelimit_have_gone(uint64_t *lives);
+
+
+/* a zone of another size than that of the running configuration */
+
+ngx_int_t
+ngx_http_ratelimit_succeed_zone(ngx_shm_zone_t *shm_zone, ngx_shm_zone_t *old)
+{
+    rl_zone_t                  *zones[1];
+    rl_process_t                process;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    zone = shm_zone->data;
+
+    /* what has begun to move must have moved before it moves on */
+
+    if (ngx_http_ratelimit_complete_move(shm_zone, old->data) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* what claim() will need: a size that can never change fails here */
+
+    if (ngx_http_ratelimit_join_for(&process, old->data, zones,
+                                    shm_zone->shm.log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rl_process_leave(&process);
+
+    zone->next = zone->zone;
+
+    ngx_http_ratelimit_expect(zone, old->data);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ratelimit_expect(ngx_http_ratelimit_zone_t *zone,
+    ngx_http_ratelimit_zone_t *old)
+{
+    zone->zone = old->zone;
+
+    rl_zone_expect(&zone->zone, &zone->next, &zone->older);
+}
+
+
+/* one of the same size, which may still be waiting for an earlier change */
+
+ngx_int_t
+ngx_http_ratelimit_attach_zone(ngx_shm_zone_t *shm_zone,
+    ngx_http_ratelimit_zone_t *old)
+{
+    void                       *memory;
+    size_t                      size;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    zone = shm_zone->data;
+    memory = ngx_http_ratelimit_memory(shm_zone, &size);
+
+    if (rl_zone_attach(&zone->zone, memory, size) != RL_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "ratelimit: zone \"%V\" is of another version of the "
+                      "module, restart nginx instead of reloading",
+                      &zone->name);
+        return NGX_ERROR;
+    }
+
+    if (old == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ratelimit_complete_move(shm_zone, old) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (old->zone.next) {
+        zone->next = zone->zone;
+
+        ngx_http_ratelimit_expect(zone, old);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_complete_move(ngx_shm_zone_t *shm_zone,
+    ngx_http_ratelimit_zone_t *old)
+{
+    int            left;
+    rl_zone_t     *zones[1];
+    rl_time_t      now;
+    ngx_uint_t     tries;
+    rl_process_t   process;
+
+    if (old->zone.next == NULL && old->zone.older == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ratelimit_join_for(&process, old, zones, shm_zone->shm.log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ratelimit_now(&now);
+
+    tries = 0;
+
+    do {
+        left = rl_zone_move(&process, &old->zone, NGX_MAX_UINT32_VALUE, &now);
+
+        if (left == RL_ERROR) {
+            ngx_msleep(1);
+        }
+
+    } while (left && tries++ < NGX_HTTP_RATELIMIT_MOVE_TRIES);
+
+    rl_process_leave(&process);
+
+    if (left) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "ratelimit: zone \"%V\" cannot be moved, a stopped "
+                      "process holds a part of it", &old->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the master process is one for a moment only */
+
+static ngx_int_t
+ngx_http_ratelimit_join_for(rl_process_t *process,
+    ngx_http_ratelimit_zone_t *zone, rl_zone_t **zones, ngx_log_t *log)
+{
+    size_t  size;
+
+    ngx_memzero(process, sizeof(rl_process_t));
+
+    zones[0] = &zone->zone;
+
+    if (rl_process_join(process,
+                        ngx_http_ratelimit_memory(zone->registry, &size),
+                        zones, 1)
+        != RL_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "ratelimit: zone \"%V\" cannot be moved, too many "
+                      "worker processes", &zone->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The configuration is in force from now on, and nginx is about to unmap the
+ * old memory, in this process and so in all workers to come: it gets a page to
+ * unmap instead.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_keep_older(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
+{
+    ngx_uint_t                  same_size;
+    ngx_shm_zone_t             *old;
+    ngx_http_ratelimit_zone_t  *zone, *old_zone;
+
+    zone = shm_zone->data;
+
+    if (zone->zone.next == NULL) {
+        return NGX_OK;
+    }
+
+    old = ngx_http_ratelimit_old_zone(shm_zone);
+    old_zone = old->data;
+
+    same_size = (old->shm.size == shm_zone->shm.size);
+
+    if (!same_size) {
+        ngx_http_ratelimit_claim(cycle, zone, old_zone);
+    }
+
+    if (old_zone->zone.next) {
+        zone->kept = old_zone->kept;
+        old_zone->kept.addr = NULL;
+
+    } else {
+        zone->kept = old->shm;
+
+        /* anywhere, of a size that nginx does not take for the new memory's */
+
+        old->shm.addr = NULL;
+        old->shm.size = ngx_pagesize;
+
+        if (old->shm.size == shm_zone->shm.size) {
+            old->shm.size *= 2;
+        }
+
+        if (ngx_shm_alloc(&old->shm) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    zone->kept.log = cycle->log;
+
+    /* the workers of a configuration of the same size know the new memory */
+
+    zone->lives = same_size ? ngx_http_ratelimit_copy_lives(cycle, old_zone)
+                            : ngx_http_ratelimit_workers(cycle);
+
+    return zone->lives ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * Not before, since a configuration that fails must leave the one before as it
+ * was.  Its workers may have begun to move since this one was read.
+ */
+
+static void
+ngx_http_ratelimit_claim(ngx_cycle_t *cycle, ngx_http_ratelimit_zone_t *zone,
+    ngx_http_ratelimit_zone_t *old)
+{
+    int              rc;
+    rl_zone_t       *zones[1];
+    ngx_shm_zone_t   shm_zone;
+    rl_process_t     process;
+
+    /* complete_move() only logs to it */
+
+    shm_zone.shm.log = cycle->log;
+
+    for ( ;; ) {
+
+        if (ngx_http_ratelimit_join_for(&process, zone, zones, cycle->log)
+            != NGX_OK)
+        {
+            return;
+        }
+
+        rc = rl_zone_claim(&process, &zone->zone);
+
+        rl_process_leave(&process);
+
+        if (rc == RL_OK) {
+            return;
+        }
+
+        if (ngx_http_ratelimit_complete_move(&shm_zone, old) != NGX_OK) {
+            return;
+        }
+
+        ngx_http_ratelimit_expect(zone, old);
+    }
+}
+
+
+void
+ngx_http_ratelimit_free_kept(void *data)
+{
+    ngx_http_ratelimit_zone_t  *zone = data;
+
+    if (zone->kept.addr) {
+        ngx_shm_free(&zone->kept);
+        zone->kept.addr = NULL;
+    }
+}
+
+
+static uint64_t *
+ngx_http_ratelimit_copy_lives(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_zone_t *old)
+{
+    uint64_t    *lives;
+    ngx_uint_t   n;
+
+    for (n = 0; old->lives[n]; n++) { /* void */ }
+
+    lives = ngx_palloc(cycle->pool, (n + 1) * sizeof(uint64_t));
+
+    if (lives) {
+        ngx_memcpy(lives, old->lives, (n + 1) * sizeof(uint64_t));
+    }
+
+    return lives;
+}
+
+
+static uint64_t *
+ngx_http_ratelimit_workers(ngx_cycle_t *cycle)
+{
+    uint64_t   *lives;
+    ngx_int_t   i;
+    ngx_uint_t  n;
+
+    lives = ngx_palloc(cycle->pool,
+                       (ngx_last_process + 1) * sizeof(uint64_t));
+    if (lives == NULL) {
+        return NULL;
+    }
+
+    n = 0;
+
+    for (i = 0; i < ngx_last_process; i++) {
+
+        /* others do not decide, and a new binary has memory of its own */
+
+        if (ngx_processes[i].pid == -1
+            || ngx_processes[i].name == NULL
+            || ngx_strcmp(ngx_processes[i].name, "worker process") != 0)
+        {
+            continue;
+        }
+
+        lives[n] = rl_life_of(ngx_processes[i].pid);
+
+        if (lives[n]) {
+            n++;
+        }
+    }
+
+    lives[n] = 0;
+
+    return lives;
+}
+
+
+/* every worker moves a part, so that one that dies is not missed */
+
+void
+ngx_http_ratelimit_await_move(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
+{
+    ngx_http_ratelimit_zone_t  *zone;
+
+    zone = shm_zone->data;
+
+    if (zone->zone.next == NULL && zone->zone.older == NULL) {
+        return;
+    }
+
+    zone->event.handler = ngx_http_ratelimit_move_turn;
+    zone->event.data = shm_zone;
+    zone->event.log = cycle->log;
+    zone->event.cancelable = 1;
+
+    ngx_add_timer(&zone->event, NGX_HTTP_RATELIMIT_MOVE_INTERVAL);
+}
+
+
+static void
+ngx_http_ratelimit_move_turn(ngx_event_t *ev)
+{
+    int                              left;
+    rl_time_t                        now;
+    rl_process_t                    *process;
+    ngx_shm_zone_t                  *shm_zone;
+    ngx_http_ratelimit_zone_t       *zone;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    shm_zone = ev->data;
+    zone = shm_zone->data;
+
+    if (ngx_exiting || ngx_quit || ngx_terminate) {
+        return;
+    }
+
+    rmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_ratelimit_module);
+    process = ngx_http_ratelimit_process(rmcf);
+
+    if (process == NULL
+        || (zone->zone.next && !ngx_http_ratelimit_have_gone(zone->lives)))
+    {
+        ngx_add_timer(ev, NGX_HTTP_RATELIMIT_MOVE_INTERVAL);
+        return;
+    }
+
+    ngx_http_ratelimit_now(&now);
+
+    if (rl_zone_begin_move(process, &zone->zone, &now) == RL_OK) {
+        ngx_log_error(NGX_LOG_NOTICE, ev->log, 0,
+                      "ratelimit: zone \"%V\" moves to %uz bytes",
+                      &zone->name, shm_zone->shm.size);
+    }
+
+    left = rl_zone_move(process, &zone->zone, NGX_HTTP_RATELIMIT_MOVE_SETS,
+                        &now);
+
+    /* others are about it as well, or one that holds a part is stopped */
+
+    if (left == 1) {
+        ngx_add_timer(ev, 1);
+
+    } else if (left == RL_ERROR || zone->zone.next) {
+        ngx_add_timer(ev, NGX_HTTP_RATELIMIT_MOVE_INTERVAL);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_have_gone(uint64_t *lives)
+{
+    for ( /* void */ ; *lives; lives++) {
+        if (!rl_life_is_over(*lives)) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
