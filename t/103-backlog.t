@@ -76,11 +76,11 @@ sub opens_with_the_first_request {
 
 sub cuts_without_reload {
     my ($block) = @_;
-    my $lever = 'levers?policy=request&key=acme/bob&key=read';
+    my $override = 'overrides?policy=request&key=acme/bob&key=read';
 
     traffic($block, '1 GET /api/v2/issues?apiKey=bob-1: 200 600 599 \d+');
 
-    is(api($block->name, "PUT $lever&quota=20")->{status}, 200,
+    is(api($block->name, "PUT $override&quota=20")->{status}, 200,
        $block->name . ' - cut');
     traffic($block, <<'_END_');
  19 GET /api/v2/issues?apiKey=bob-1: 200 20 0 \d+
@@ -89,18 +89,18 @@ sub cuts_without_reload {
 600 GET /api/v2/issues?apiKey=alice-1: 200 600 0 \d+
 _END_
 
-    is(api($block->name, "PUT $lever&quota=0")->{status}, 200,
+    is(api($block->name, "PUT $override&quota=0")->{status}, 200,
        $block->name . ' - suspended');
     traffic($block, <<'_END_');
   1 GET /api/v2/issues?apiKey=bob-1: 429 0 0 \d+
   1 GET /api/v2/issues?apiKey=erin-1: 200 60 59 \d+
 _END_
 
-    is(api($block->name, "DELETE $lever")->{status}, 200,
+    is(api($block->name, "DELETE $override")->{status}, 200,
        $block->name . ' - and given back');
     traffic($block, '580 GET /api/v2/issues?apiKey=bob-1: 200 600 0 \d+');
 
-    is(api($block->name, "PUT $lever&quota=9", from => '127.0.0.2')->{status},
+    is(api($block->name, "PUT $override&quota=9", from => '127.0.0.2')->{status},
        403, $block->name . ' - not by others');
 }
 
@@ -135,15 +135,15 @@ sub cut_by_a_flag {
 
 sub cut_by_the_api {
     my ($block) = @_;
-    my $lever = 'levers?policy=request';
+    my $override = 'overrides?policy=request';
 
     traffic($block, '1 GET /api/v2/issues?apiKey=erin-1: 200 60 59 \d+');
 
-    is(api($block->name, "PUT $lever&scale=25%25&for=10m")->{status}, 200,
+    is(api($block->name, "PUT $override&scale=25%25&for=10m")->{status}, 200,
        $block->name . ' - cut');
     traffic($block, $cut);
 
-    is(api($block->name, "DELETE $lever")->{status}, 200,
+    is(api($block->name, "DELETE $override")->{status}, 200,
        $block->name . ' - and given back');
     traffic($block, $restored);
 }

@@ -28,7 +28,7 @@ Vary: Accept
 --- response_body_filters eval
 Api::at(map({ "zones.0.$_" } qw(name size_bytes used live evicted_idle evicted_live lock_takeovers)), 'zones.n',
         map({ "policies.0.$_" } qw(name zone algorithm key quota scale hidden)),
-        map({ "policies.1.$_" } qw(name zone algorithm key quota scale hidden)), 'policies.n', 'write', 'levers')
+        map({ "policies.1.$_" } qw(name zone algorithm key quota scale hidden)), 'policies.n', 'write', 'overrides')
 --- response_body
 zones.0.name: api
 zones.0.size_bytes: 65536
@@ -54,7 +54,7 @@ policies.1.scale: []
 policies.1.hidden: true
 policies.n: 2
 write: false
-levers: []
+overrides: []
 
 
 
@@ -112,7 +112,7 @@ levers: []
 
 
 
-=== TEST 4: a policy that does not apply is counted once, beside any other and under a lever
+=== TEST 4: a policy that does not apply is counted once, beside any other and under an override
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy none  key=$arg_none quota=9/1h;
@@ -125,7 +125,7 @@ levers: []
     location /api/  { ratelimit_api write=on; allow all; }
 --- request eval
 ["GET /quick?k=a", "GET /mixed?k=a&q=5/1h", "GET /alone", "GET /api/",
- "PUT /api/levers?policy=token&scale=50%25",
+ "PUT /api/overrides?policy=token&scale=50%25",
  "GET /quick?k=a", "GET /alone", "GET /api/", "GET /api/"]
 --- response_body_filters eval
 [Api::any(), Api::any(), Api::any(), Api::counts(0), Api::any(), Api::any(), Api::any(), Api::counts(0), Api::counts(1)]
@@ -268,12 +268,12 @@ qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]
     location ~ ^/re(/|$)   { ratelimit_api; allow all; }
 --- request eval
 ["GET /api", "GET /api/", "GET /api/metrics", "GET /api/nothing", "GET /api/metrics/", "GET /apis", "GET /slash/",
- "GET /slash/keys?top=1", "GET /exact", "GET /re/metrics", "GET /re/", "GET /re/keys?top=1", "GET /re/levers"]
+ "GET /slash/keys?top=1", "GET /exact", "GET /re/metrics", "GET /re/", "GET /re/keys?top=1", "GET /re/overrides"]
 --- error_code eval
 [200, 200, 200, 404, 404, 404, 200, 200, 200, 200, 200, 200, 200]
 --- response_body_like eval
 ["zones", "zones", "# HELP", "there is nothing here", "there is nothing here", "there is nothing here", "zones", "busiest", "zones",
- "# HELP", "zones", "busiest", "levers"]
+ "# HELP", "zones", "busiest", "overrides"]
 
 
 
@@ -301,7 +301,7 @@ qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]
     location /api { ratelimit_api; allow all; }
     location /off { ratelimit_api write=off; allow all; }
 --- request eval
-["DELETE /api/keys?policy=token&key=a", "PUT /api/levers?zone=api&scale=1%", "POST /api", "OPTIONS /api/keys", "DELETE /off/keys?policy=token&key=a"]
+["DELETE /api/keys?policy=token&key=a", "PUT /api/overrides?zone=api&scale=1%", "POST /api", "OPTIONS /api/keys", "DELETE /off/keys?policy=token&key=a"]
 --- error_code eval
 [405, 405, 405, 405, 405]
 --- response_headers eval
@@ -324,7 +324,7 @@ _END_
 --- config
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["DELETE /api/", "POST /api/keys", "POST /api/levers", "PUT /api/metrics"]
+["DELETE /api/", "POST /api/keys", "POST /api/overrides", "PUT /api/metrics"]
 --- error_code eval
 [405, 405, 405, 405]
 --- response_headers eval
@@ -543,8 +543,8 @@ nginx_ratelimit_zone_used_buckets\{zone="api"\} 0
     location /re  { location ~ { ratelimit_api write=on; allow all; limit_except GET { allow all; } } }
     location /off { ratelimit_api; allow all; limit_except GET { allow all; } }
 --- request eval
-["GET /api", "PUT /api/levers?zone=api&scale=50%", "DELETE /api/keys?policy=token&key=a", "POST /api/keys",
- "GET /no/levers", "DELETE /no/levers?zone=api", "DELETE /re/levers?zone=api", "DELETE /off/levers?zone=api"]
+["GET /api", "PUT /api/overrides?zone=api&scale=50%", "DELETE /api/keys?policy=token&key=a", "POST /api/keys",
+ "GET /no/overrides", "DELETE /no/overrides?zone=api", "DELETE /re/overrides?zone=api", "DELETE /off/overrides?zone=api"]
 --- error_code eval
 [200, 200, 200, 405, 200, 403, 200, 405]
 
@@ -638,8 +638,8 @@ duplicate parameter "write=off" in "ratelimit_api"
 alice:{PLAIN}secret
 a"b:{PLAIN}secret
 --- request eval
-["DELETE /api/keys?policy=token&key=topsecret", "PUT /api/levers?zone=api&scale=50%", "DELETE /api/keys?policy=token&key=topsecret",
- "DELETE /api/keys?policy=no%0apo&key=topsecret", "PUT /api/levers?zone=api&scale=x", "DELETE /off/keys?policy=token&key=topsecret", "GET /api/keys?policy=none&key=a", "GET /log"]
+["DELETE /api/keys?policy=token&key=topsecret", "PUT /api/overrides?zone=api&scale=50%", "DELETE /api/keys?policy=token&key=topsecret",
+ "DELETE /api/keys?policy=no%0apo&key=topsecret", "PUT /api/overrides?zone=api&scale=x", "DELETE /off/keys?policy=token&key=topsecret", "GET /api/keys?policy=none&key=a", "GET /log"]
 --- more_headers eval
 ["Authorization: Basic YWxpY2U6c2VjcmV0", "Authorization: Basic YSJiOnNlY3JldA==", "Authorization: Basic YWxpY2U6c2VjcmV0\r\nSec-Fetch-Site: cross-site",
  ("Authorization: Basic YWxpY2U6c2VjcmV0") x 2, "X-None: 1", "Authorization: Basic YWxpY2U6c2VjcmV0", "X-None: 1"]
@@ -650,10 +650,10 @@ a"b:{PLAIN}secret
 --- response_body eval
 [("") x 7, <<'_END_']
 key ID of policy "token" reset (it was not stored) by "ratelimit_api", user: "alice", client: 127.0.0.1
-lever of zone "api" set to 50% by "ratelimit_api", user: "a?b", client: 127.0.0.1
+override of zone "api" set to 50% by "ratelimit_api", user: "a?b", client: 127.0.0.1
 DELETE of "keys" refused with 403 (the request comes from a page of another origin) by "ratelimit_api", user: "alice", client: 127.0.0.1
 DELETE of "keys" refused with 404 (unknown policy "no?po") by "ratelimit_api", user: "alice", client: 127.0.0.1
-PUT of "levers" refused with 400 (invalid "scale=", it must be a percentage such as "50%" or "12.5%", of 0% to 10000% with at most three decimals) by "ratelimit_api", user: "alice", client: 127.0.0.1
+PUT of "overrides" refused with 400 (invalid "scale=", it must be a percentage such as "50%" or "12.5%", of 0% to 10000% with at most three decimals) by "ratelimit_api", user: "alice", client: 127.0.0.1
 DELETE of "keys" refused with 405 (this cannot be done here, or needs "ratelimit_api write=on") by "ratelimit_api", client: 127.0.0.1
 _END_
 --- no_error_log
@@ -673,11 +673,11 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
 --- request eval
 ["GET /api", "GET /api/metrics", "GET /api/keys?top=50"]
 --- response_body_filters eval
-[Api::at("policies.n", "policies.0.name", "policies.32.name", "policies.299.name", "policies.299.requests.refused", "levers"),
+[Api::at("policies.n", "policies.0.name", "policies.32.name", "policies.299.name", "policies.299.requests.refused", "overrides"),
  [sub { my %n; $n{$_}++ for $_[0] =~ /^(nginx_ratelimit_\w+)\{.*policy="p\d+"/mg; return CORE::join '', map { "$_ $n{$_}\n" } sort keys %n }],
  Api::at("refused.n", "busiest.n")]
 --- response_body eval
-["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\nlevers: []\n",
+["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
  "nginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\n",
  "refused.n: 50\nbusiest.n: 0\n"]
 --- timeout: 10

@@ -21,7 +21,7 @@ __DATA__
 --- error_code eval
 [200, 200, 200]
 --- response_body_filters eval
-[Api::any(), (Api::at(@main::figures, qw(retry_after_ms refused admitted.recent admitted.count lever))) x 2]
+[Api::any(), (Api::at(@main::figures, qw(retry_after_ms refused admitted.recent admitted.count override))) x 2]
 --- response_body eval
 ["", <<'_END_', <<'_END_']
 policy: token
@@ -37,7 +37,7 @@ retry_after_ms: 0
 refused: null
 admitted.recent: 1
 admitted.count: 1
-lever: null
+override: null
 _END_
 policy: token
 zone: api
@@ -52,7 +52,7 @@ retry_after_ms: 0
 refused: null
 admitted.recent: nothing
 admitted.count: nothing
-lever: null
+override: null
 _END_
 
 
@@ -438,7 +438,7 @@ RateLimit::pipeline(3000, sub { "/r?k=" . ($_[0] % 10 ? $_[0] : 'often') });
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
 ["GET /t", "GET /t", "GET /api/keys?policy=token&key=a:b", "GET /api/keys?policy=token&key=127.0.0.1", "GET /api/keys?policy=one&key=127.0.0.1",
- "DELETE /api/keys?policy=token&key=127.0.0.1", "PUT /api/levers?policy=token&key=127.0.0.1&quota=1", "GET /api/keys?policy=pair&key=127.0.0.1&key=addr:127.0.0.1",
+ "DELETE /api/keys?policy=token&key=127.0.0.1", "PUT /api/overrides?policy=token&key=127.0.0.1&quota=1", "GET /api/keys?policy=pair&key=127.0.0.1&key=addr:127.0.0.1",
  "DELETE /api/keys?policy=token&key=addr:127.0.0.1"]
 --- more_headers eval
 ["Authorization: Bearer a:b", ("X-None: 1") x 8]
@@ -468,7 +468,7 @@ RateLimit::pipeline(3000, sub { "/r?k=" . ($_[0] % 10 ? $_[0] : 'often') });
 --- response_body_filters eval
 [Api::any(), [sub {
     my ($id) = @_;
-    my @answers = map { Api::ask(@$_) } ['DELETE', "/api/keys?policy=p&id=$id"], ['PUT', "/api/levers?policy=p&id=$id&quota=1"], ['GET', "/api/keys?policy=p&id=$id"],
+    my @answers = map { Api::ask(@$_) } ['DELETE', "/api/keys?policy=p&id=$id"], ['PUT', "/api/overrides?policy=p&id=$id&quota=1"], ['GET', "/api/keys?policy=p&id=$id"],
         ['GET', '/api/keys?policy=q&key=a'], ['DELETE', "/api/keys?policy=q&id=$id"], ['GET', '/api/keys?policy=p&key=a'];
     return CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : /"stored": (\w+),.*"remaining": (\w+)/s ? "$1 $2\n" : "not: $_" } @answers;
 }]]

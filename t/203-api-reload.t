@@ -81,13 +81,13 @@ __DATA__
 --- config
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["PUT /api/levers?policy=token&key=a&quota=7", "PUT /api/levers?policy=going&key=a&quota=8", "PUT /api/levers?policy=going&scale=50%"]
+["PUT /api/overrides?policy=token&key=a&quota=7", "PUT /api/overrides?policy=going&key=a&quota=8", "PUT /api/overrides?policy=going&scale=50%"]
 --- error_code eval
 [200, 200, 200]
 --- response_body_filters eval
-[Api::any(), Api::any(), Api::at(map { "levers.$_.in_force" } 0 .. 2)]
+[Api::any(), Api::any(), Api::at(map { "overrides.$_.in_force" } 0 .. 2)]
 --- response_body eval
-["", "", "levers.0.in_force: true\nlevers.1.in_force: true\nlevers.2.in_force: true\n"]
+["", "", "overrides.0.in_force: true\noverrides.1.in_force: true\noverrides.2.in_force: true\n"]
 
 
 
@@ -98,25 +98,25 @@ __DATA__
 --- config
     location /api { ratelimit_api write=on; allow all; }
 --- request
-GET /api/levers
+GET /api/overrides
 --- response_body_filters eval
 [sub {
     my ($body) = @_;
-    my $shown = Api::at(map { ("levers.$_.policy", "levers.$_.in_force") } 0 .. 2)->[0]->($body);
+    my $shown = Api::at(map { ("overrides.$_.policy", "overrides.$_.in_force") } 0 .. 2)->[0]->($body);
     my ($token, $going) = $body =~ /"key_id": "(\w+)"/g;
-    my @answers = map { Api::ask('DELETE', "/api/levers?$_") } "policy=going&id=$token", "policy=going&id=$going", "policy=going", "policy=going", "policy=token&id=$token", "policy=token&id=$token";
+    my @answers = map { Api::ask('DELETE', "/api/overrides?$_") } "policy=going&id=$token", "policy=going&id=$going", "policy=going", "policy=going", "policy=token&id=$token", "policy=token&id=$token";
     return $shown . CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : (() = /"zone"/g) . " left\n" } @answers;
 }]
 --- response_body
-levers.0.policy: token
-levers.0.in_force: false
-levers.1.policy: going
-levers.1.in_force: false
-levers.2.policy: going
-levers.2.in_force: false
-there is no lever
+overrides.0.policy: token
+overrides.0.in_force: false
+overrides.1.policy: going
+overrides.1.in_force: false
+overrides.2.policy: going
+overrides.2.in_force: false
+there is no override
 2 left
 1 left
-there is no lever
+there is no override
 0 left
-there is no lever
+there is no override

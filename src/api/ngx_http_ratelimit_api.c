@@ -53,14 +53,14 @@ static ngx_http_ratelimit_api_route_t  ngx_http_ratelimit_api_routes[] = {
     { ngx_string("keys"), NGX_HTTP_DELETE, 1,
       ngx_http_ratelimit_api_delete_key },
 
-    { ngx_string("levers"), NGX_HTTP_RATELIMIT_API_READ, 0,
-      ngx_http_ratelimit_api_levers },
+    { ngx_string("overrides"), NGX_HTTP_RATELIMIT_API_READ, 0,
+      ngx_http_ratelimit_api_overrides },
 
-    { ngx_string("levers"), NGX_HTTP_PUT|NGX_HTTP_PATCH, 1,
-      ngx_http_ratelimit_api_put_lever },
+    { ngx_string("overrides"), NGX_HTTP_PUT|NGX_HTTP_PATCH, 1,
+      ngx_http_ratelimit_api_put_override },
 
-    { ngx_string("levers"), NGX_HTTP_DELETE, 1,
-      ngx_http_ratelimit_api_delete_lever },
+    { ngx_string("overrides"), NGX_HTTP_DELETE, 1,
+      ngx_http_ratelimit_api_delete_override },
 
     { ngx_null_string, 0, 0, NULL }
 };

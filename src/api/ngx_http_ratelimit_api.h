@@ -126,15 +126,16 @@ ngx_int_t ngx_http_ratelimit_api_add_json(ngx_http_ratelimit_api_call_t *call,
 /* ngx_http_ratelimit_api_status.c */
 
 ngx_int_t ngx_http_ratelimit_api_status(ngx_http_ratelimit_api_call_t *call);
-ngx_int_t ngx_http_ratelimit_api_levers(ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_overrides(
+    ngx_http_ratelimit_api_call_t *call);
 json_t *ngx_http_ratelimit_api_string(ngx_str_t *text);
 json_t *ngx_http_ratelimit_api_key_id(uint64_t key_id);
 json_t *ngx_http_ratelimit_api_time(rl_time_t *now, uint64_t mono_ms);
-json_t *ngx_http_ratelimit_api_list_levers(
+json_t *ngx_http_ratelimit_api_list_overrides(
     ngx_http_ratelimit_api_call_t *call);
-json_t *ngx_http_ratelimit_api_lever(ngx_http_ratelimit_api_call_t *call,
-    ngx_str_t *zone, rl_lever_t *lever);
-ngx_str_t ngx_http_ratelimit_api_lever_policy(rl_lever_t *lever);
+json_t *ngx_http_ratelimit_api_override(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *zone, rl_override_t *override);
+ngx_str_t ngx_http_ratelimit_api_override_policy(rl_override_t *override);
 
 /* ngx_http_ratelimit_api_metrics.c */
 
@@ -165,11 +166,11 @@ ngx_int_t ngx_http_ratelimit_api_parse_id(
 json_t *ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket);
 
-/* ngx_http_ratelimit_api_levers.c */
+/* ngx_http_ratelimit_api_overrides.c */
 
-ngx_int_t ngx_http_ratelimit_api_put_lever(
+ngx_int_t ngx_http_ratelimit_api_put_override(
     ngx_http_ratelimit_api_call_t *call);
-ngx_int_t ngx_http_ratelimit_api_delete_lever(
+ngx_int_t ngx_http_ratelimit_api_delete_override(
     ngx_http_ratelimit_api_call_t *call);
 
 /* ngx_http_ratelimit_api_page.c */

@@ -4,7 +4,7 @@
  *
  * The parameters of a request to "ratelimit_api".  They stand in the query:
  * requests have no bodies.  What is not known is an error and not ignored:
- * a misspelled "for=" would make a lever hold for ever.
+ * a misspelled "for=" would make an override hold for ever.
  */
 
 

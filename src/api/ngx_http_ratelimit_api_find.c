@@ -417,7 +417,7 @@ ngx_http_ratelimit_api_check_known(ngx_http_ratelimit_api_call_t *call,
 {
     int            rc;
     size_t         i, n;
-    rl_lever_t     levers[RL_MAX_LEVERS];
+    rl_override_t     overrides[RL_MAX_OVERRIDES];
     rl_bucket_t    stored;
     rl_process_t  *process;
     rl_watched_t   watched;
@@ -440,10 +440,10 @@ ngx_http_ratelimit_api_check_known(ngx_http_ratelimit_api_call_t *call,
         return NGX_OK;
     }
 
-    n = rl_levers(policy->core.zone, &call->now, levers);
+    n = rl_overrides(policy->core.zone, &call->now, overrides);
 
     for (i = 0; i < n; i++) {
-        if (levers[i].id == key) {
+        if (overrides[i].id == key) {
             return NGX_OK;
         }
     }

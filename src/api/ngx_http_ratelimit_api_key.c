@@ -17,7 +17,7 @@
 #define NGX_HTTP_RATELIMIT_FROM_CONF     1
 #define NGX_HTTP_RATELIMIT_FROM_REQUEST  2
 #define NGX_HTTP_RATELIMIT_FROM_BUCKET   3
-#define NGX_HTTP_RATELIMIT_FROM_LEVER    4
+#define NGX_HTTP_RATELIMIT_FROM_OVERRIDE    4
 
 
 /* all that is known of a key */
@@ -38,7 +38,7 @@ typedef struct {
 
 static void ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_known_t *known, rl_hash_t *bucket);
-static void ngx_http_ratelimit_api_lever_decides(
+static void ngx_http_ratelimit_api_override_decides(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
 static ngx_int_t ngx_http_ratelimit_api_constant_quota(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
@@ -46,7 +46,7 @@ static ngx_int_t ngx_http_ratelimit_api_is_constant(
     ngx_http_ratelimit_policy_t *policy);
 static json_t *ngx_http_ratelimit_api_watched(
     ngx_http_ratelimit_api_call_t *call, rl_watched_t *key);
-static json_t *ngx_http_ratelimit_api_key_lever(
+static json_t *ngx_http_ratelimit_api_key_override(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     uint64_t key_id);
 static json_t *ngx_http_ratelimit_api_last_seen(
@@ -56,7 +56,7 @@ static json_t *ngx_http_ratelimit_api_window(
 
 
 static char  *ngx_http_ratelimit_api_sources[] = {
-    "unknown", "configuration", "last_request", "bucket", "lever"
+    "unknown", "configuration", "last_request", "bucket", "override"
 };
 
 
@@ -109,8 +109,8 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
     json_object_set_new(json, "admitted", known.has_busy
                         ? ngx_http_ratelimit_api_watched(call, &known.busy)
                         : json_null());
-    json_object_set_new(json, "lever",
-                        ngx_http_ratelimit_api_key_lever(call, policy,
+    json_object_set_new(json, "override",
+                        ngx_http_ratelimit_api_key_override(call, policy,
                                                          bucket->lo));
 
     return json;
@@ -172,7 +172,7 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     }
 
     if (known->from != NGX_HTTP_RATELIMIT_FROM_CONF) {
-        ngx_http_ratelimit_api_lever_decides(call, known);
+        ngx_http_ratelimit_api_override_decides(call, known);
     }
 
     known->looked = process && item->quota.window_ms && !item->quota.unlimited
@@ -181,12 +181,13 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
 
 
 /*
- * A lever that gives the units, or lets all through, holds since it was set,
+ * An override that gives the units, or lets all through, holds since it was
+ * set,
  * for whatever the last request had.  A scale may be in that already.
  */
 
 static void
-ngx_http_ratelimit_api_lever_decides(ngx_http_ratelimit_api_call_t *call,
+ngx_http_ratelimit_api_override_decides(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_known_t *known)
 {
     rl_item_t   *item;
@@ -195,14 +196,14 @@ ngx_http_ratelimit_api_lever_decides(ngx_http_ratelimit_api_call_t *call,
     item = &known->item;
     quota = item->quota;
 
-    if (!rl_lever_apply(&known->policy->core, &item->bucket, &call->now,
+    if (!rl_override_apply(&known->policy->core, &item->bucket, &call->now,
                         &quota))
     {
         return;
     }
 
     item->quota = quota;
-    known->from = NGX_HTTP_RATELIMIT_FROM_LEVER;
+    known->from = NGX_HTTP_RATELIMIT_FROM_OVERRIDE;
 
     if (known->policy->capacity == NULL || quota.units == 0) {
         item->capacity_units = quota.units;
@@ -210,7 +211,7 @@ ngx_http_ratelimit_api_lever_decides(ngx_http_ratelimit_api_call_t *call,
 }
 
 
-/* as a request's is made, with all levers */
+/* as a request's is made, with all overrides */
 
 static ngx_int_t
 ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
@@ -241,7 +242,7 @@ ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
                                                  scales, i);
     }
 
-    rl_lever_apply(&policy->core, &known->item.bucket, &call->now,
+    rl_override_apply(&policy->core, &known->item.bucket, &call->now,
                    &known->item.quota);
 
     known->item.capacity_units = known->item.quota.units;
@@ -292,19 +293,19 @@ ngx_http_ratelimit_api_watched(ngx_http_ratelimit_api_call_t *call,
 /* the key's own one; its policy's and zone's are not in it */
 
 static json_t *
-ngx_http_ratelimit_api_key_lever(ngx_http_ratelimit_api_call_t *call,
+ngx_http_ratelimit_api_key_override(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, uint64_t key_id)
 {
     size_t      i, n;
-    rl_lever_t  levers[RL_MAX_LEVERS];
+    rl_override_t  overrides[RL_MAX_OVERRIDES];
 
-    n = rl_levers(policy->core.zone, &call->now, levers);
+    n = rl_overrides(policy->core.zone, &call->now, overrides);
 
     for (i = 0; i < n; i++) {
-        if (levers[i].id == key_id) {
-            return ngx_http_ratelimit_api_lever(call,
+        if (overrides[i].id == key_id) {
+            return ngx_http_ratelimit_api_override(call,
                                                 &policy->shm_zone->shm.name,
-                                                &levers[i]);
+                                                &overrides[i]);
         }
     }
 

@@ -10,7 +10,7 @@
 #include "api/ngx_http_ratelimit_api.h"
 
 
-/* what a lever is to be set on */
+/* what an override is to be set on */
 
 typedef struct {
     const rl_zone_t             *zone;
@@ -28,47 +28,49 @@ static ngx_int_t ngx_http_ratelimit_api_find_stored(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
 static ngx_uint_t ngx_http_ratelimit_api_is_target(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target,
-    rl_zone_t *zone, rl_lever_t *lever);
-static ngx_int_t ngx_http_ratelimit_api_lever_busy(
+    rl_zone_t *zone, rl_override_t *override);
+static ngx_int_t ngx_http_ratelimit_api_override_busy(
     ngx_http_ratelimit_api_call_t *call);
-static ngx_int_t ngx_http_ratelimit_api_parse_lever(
-    ngx_http_ratelimit_api_call_t *call, rl_lever_t *lever);
+static ngx_int_t ngx_http_ratelimit_api_parse_override(
+    ngx_http_ratelimit_api_call_t *call, rl_override_t *override);
 static ngx_int_t ngx_http_ratelimit_api_parse_for(
-    ngx_http_ratelimit_api_call_t *call, rl_lever_t *lever);
+    ngx_http_ratelimit_api_call_t *call, rl_override_t *override);
 
 
 ngx_int_t
-ngx_http_ratelimit_api_put_lever(ngx_http_ratelimit_api_call_t *call)
+ngx_http_ratelimit_api_put_override(ngx_http_ratelimit_api_call_t *call)
 {
     int                           rc;
-    rl_lever_t                    lever;
+    rl_override_t                    override;
     rl_process_t                 *process;
     ngx_http_ratelimit_target_t   target;
 
     if (ngx_http_ratelimit_api_find_target(call, &target) != NGX_OK
-        || ngx_http_ratelimit_api_parse_lever(call, &lever) != NGX_OK
-        || ngx_http_ratelimit_api_parse_for(call, &lever) != NGX_OK)
+        || ngx_http_ratelimit_api_parse_override(call, &override) != NGX_OK
+        || ngx_http_ratelimit_api_parse_for(call, &override) != NGX_OK)
     {
         return call->rc;
     }
 
-    lever.id = target.id;
-    lever.key_id = target.key_id;
+    override.id = target.id;
+    override.key_id = target.key_id;
 
     if (target.policy) {
-        if (target.policy->name.len > sizeof(lever.policy)) {
+        if (target.policy->name.len > sizeof(override.policy)) {
             ngx_http_ratelimit_api_problem(call, NGX_HTTP_INSUFFICIENT_STORAGE,
                                            "a policy whose name is longer "
-                                           "than %d can have no lever",
-                                           (int) sizeof(lever.policy));
+                                           "than %d can have no override",
+                                           (int) sizeof(override.policy));
             return call->rc;
         }
 
-        ngx_memcpy(lever.policy, target.policy->name.data,
+        ngx_memcpy(override.policy, target.policy->name.data,
                    target.policy->name.len);
     }
 
-    if (lever.kind != RL_LEVER_SCALE && lever.id == RL_LEVER_ZONE) {
+    if (override.kind != RL_OVERRIDE_SCALE
+        && override.id == RL_OVERRIDE_ZONE)
+    {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
                                        "a zone has no quota, only \"scale=\"");
         return call->rc;
@@ -80,43 +82,43 @@ ngx_http_ratelimit_api_put_lever(ngx_http_ratelimit_api_call_t *call)
         return ngx_http_ratelimit_api_no_place(call);
     }
 
-    rc = rl_lever_set(process, target.zone, &lever, &call->now);
+    rc = rl_override_set(process, target.zone, &override, &call->now);
 
     if (rc == RL_ERROR) {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_INSUFFICIENT_STORAGE,
-                                       "a zone has no more than %d levers, "
+                                       "a zone has no more than %d overrides, "
                                        "delete one",
-                                       (int) RL_MAX_LEVERS);
+                                       (int) RL_MAX_OVERRIDES);
         return call->rc;
     }
 
     if (rc == RL_BUSY) {
-        return ngx_http_ratelimit_api_lever_busy(call);
+        return ngx_http_ratelimit_api_override_busy(call);
     }
 
-    ngx_http_ratelimit_api_log(call, "lever of %*s set to %V%s%V",
+    ngx_http_ratelimit_api_log(call, "override of %*s set to %V%s%V",
                                target.len, target.text,
                                call->args.scale.data ? &call->args.scale
                                                      : &call->args.quota,
-                               lever.until_ms ? " for " : "",
+                               override.until_ms ? " for " : "",
                                &call->args.duration);
 
-    return ngx_http_ratelimit_api_levers(call);
+    return ngx_http_ratelimit_api_overrides(call);
 }
 
 
 /*
  * By what was stored: a policy that has gone, or has another key now, has
- * levers still.  A key by its value is one of a policy that is there.
+ * overrides still.  A key by its value is one of a policy that is there.
  */
 
 ngx_int_t
-ngx_http_ratelimit_api_delete_lever(ngx_http_ratelimit_api_call_t *call)
+ngx_http_ratelimit_api_delete_override(ngx_http_ratelimit_api_call_t *call)
 {
     int                           rc;
     size_t                        j, n;
     ngx_uint_t                    i, cleared;
-    rl_lever_t                    levers[RL_MAX_LEVERS];
+    rl_override_t                    overrides[RL_MAX_OVERRIDES];
     rl_process_t                 *process;
     ngx_shm_zone_t              **zones;
     ngx_http_ratelimit_zone_t    *zone;
@@ -137,19 +139,19 @@ ngx_http_ratelimit_api_delete_lever(ngx_http_ratelimit_api_call_t *call)
 
     for (i = 0; i < call->conf->zones.nelts; i++) {
         zone = zones[i]->data;
-        n = rl_levers(&zone->zone, &call->now, levers);
+        n = rl_overrides(&zone->zone, &call->now, overrides);
 
         for (j = 0; j < n; j++) {
             if (!ngx_http_ratelimit_api_is_target(call, &target, &zone->zone,
-                                                  &levers[j]))
+                                                  &overrides[j]))
             {
                 continue;
             }
 
-            rc = rl_lever_clear(process, &zone->zone, levers[j].id);
+            rc = rl_override_clear(process, &zone->zone, overrides[j].id);
 
             if (rc == RL_BUSY) {
-                return ngx_http_ratelimit_api_lever_busy(call);
+                return ngx_http_ratelimit_api_override_busy(call);
             }
 
             cleared += (rc == RL_OK);
@@ -158,14 +160,14 @@ ngx_http_ratelimit_api_delete_lever(ngx_http_ratelimit_api_call_t *call)
 
     if (cleared == 0) {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
-                                       "there is no lever");
+                                       "there is no override");
         return call->rc;
     }
 
-    ngx_http_ratelimit_api_log(call, "lever of %*s cleared", target.len,
+    ngx_http_ratelimit_api_log(call, "override of %*s cleared", target.len,
                                target.text);
 
-    return ngx_http_ratelimit_api_levers(call);
+    return ngx_http_ratelimit_api_overrides(call);
 }
 
 
@@ -209,24 +211,25 @@ ngx_http_ratelimit_api_find_stored(ngx_http_ratelimit_api_call_t *call,
 
 static ngx_uint_t
 ngx_http_ratelimit_api_is_target(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_target_t *target, rl_zone_t *zone, rl_lever_t *lever)
+    ngx_http_ratelimit_target_t *target, rl_zone_t *zone,
+    rl_override_t *override)
 {
     ngx_str_t  name;
 
     if (target->zone) {
-        return target->zone == zone && target->id == lever->id;
+        return target->zone == zone && target->id == override->id;
     }
 
-    name = ngx_http_ratelimit_api_lever_policy(lever);
+    name = ngx_http_ratelimit_api_override_policy(override);
 
     return name.len && name.len == call->args.policy.len
            && ngx_memcmp(name.data, call->args.policy.data, name.len) == 0
-           && target->key_id == lever->key_id;
+           && target->key_id == override->key_id;
 }
 
 
 static ngx_int_t
-ngx_http_ratelimit_api_lever_busy(ngx_http_ratelimit_api_call_t *call)
+ngx_http_ratelimit_api_override_busy(ngx_http_ratelimit_api_call_t *call)
 {
     ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
                                    "the zone is held by a stopped process");
@@ -273,7 +276,7 @@ ngx_http_ratelimit_api_find_target(ngx_http_ratelimit_api_call_t *call,
         target->policy = NULL;
         target->key_id = 0;
         target->zone = &zone->zone;
-        target->id = RL_LEVER_ZONE;
+        target->id = RL_OVERRIDE_ZONE;
         target->len = ngx_slprintf(target->text, last, "zone \"%V\"", &name)
                       - target->text;
 
@@ -315,13 +318,13 @@ ngx_http_ratelimit_api_find_target(ngx_http_ratelimit_api_call_t *call,
 
 
 static ngx_int_t
-ngx_http_ratelimit_api_parse_lever(ngx_http_ratelimit_api_call_t *call,
-    rl_lever_t *lever)
+ngx_http_ratelimit_api_parse_override(ngx_http_ratelimit_api_call_t *call,
+    rl_override_t *override)
 {
     rl_str_t     text;
     const char  *allowed, *name;
 
-    ngx_memzero(lever, sizeof(rl_lever_t));
+    ngx_memzero(override, sizeof(rl_override_t));
 
     if ((call->args.scale.data == NULL) == (call->args.quota.data == NULL)) {
         return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
@@ -332,7 +335,7 @@ ngx_http_ratelimit_api_parse_lever(ngx_http_ratelimit_api_call_t *call,
     if (call->args.scale.data) {
         name = "scale";
         text = ngx_http_ratelimit_str(&call->args.scale);
-        lever->kind = RL_LEVER_SCALE;
+        override->kind = RL_OVERRIDE_SCALE;
 
         /* empty is 100 % in a policy, where a variable may be */
 
@@ -341,18 +344,18 @@ ngx_http_ratelimit_api_parse_lever(ngx_http_ratelimit_api_call_t *call,
             text = ngx_http_ratelimit_str(&call->args.scale);
         }
 
-        allowed = rl_parse_scale(text, &lever->value);
+        allowed = rl_parse_scale(text, &override->value);
 
     } else {
         name = "quota";
         text = ngx_http_ratelimit_str(&call->args.quota);
-        lever->kind = RL_LEVER_UNITS;
-        allowed = rl_parse_units(text, &lever->value);
+        override->kind = RL_OVERRIDE_UNITS;
+        allowed = rl_parse_units(text, &override->value);
 
         if (allowed && text.len == 9
             && ngx_strncmp(text.data, "unlimited", 9) == 0)
         {
-            lever->kind = RL_LEVER_UNLIMITED;
+            override->kind = RL_OVERRIDE_UNLIMITED;
             allowed = NULL;
         }
     }
@@ -373,12 +376,12 @@ ngx_http_ratelimit_api_parse_lever(ngx_http_ratelimit_api_call_t *call,
 
 static ngx_int_t
 ngx_http_ratelimit_api_parse_for(ngx_http_ratelimit_api_call_t *call,
-    rl_lever_t *lever)
+    rl_override_t *override)
 {
     rl_quota_t   quota;
     const char  *allowed;
 
-    lever->until_ms = 0;
+    override->until_ms = 0;
 
     if (call->args.duration.data == NULL) {
         return NGX_OK;
@@ -392,7 +395,7 @@ ngx_http_ratelimit_api_parse_for(ngx_http_ratelimit_api_call_t *call,
                                               allowed);
     }
 
-    lever->until_ms = call->now.mono_ms + quota.window_ms;
+    override->until_ms = call->now.mono_ms + quota.window_ms;
 
     return NGX_OK;
 }

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * The whole state as JSON: zones, policies and what they have decided, levers.
+ * The whole state as JSON: zones, policies and what they have decided,
+ * overrides.
  */
 
 
@@ -24,7 +25,7 @@ static json_t *ngx_http_ratelimit_api_quota(
     ngx_http_ratelimit_policy_t *policy);
 static json_t *ngx_http_ratelimit_api_texts(ngx_array_t *values, size_t size);
 static int ngx_http_ratelimit_api_in_force(ngx_http_ratelimit_api_call_t *call,
-    ngx_str_t *name, rl_lever_t *lever);
+    ngx_str_t *name, rl_override_t *override);
 
 
 ngx_int_t
@@ -86,11 +87,11 @@ ngx_http_ratelimit_api_status_turn(ngx_http_ratelimit_api_call_t *call)
         return NGX_AGAIN;
     }
 
-    if (ngx_http_ratelimit_api_add_text(call, n ? "\n  ],\n  \"levers\": "
-                                                : "],\n  \"levers\": ")
+    if (ngx_http_ratelimit_api_add_text(call, n ? "\n  ],\n  \"overrides\": "
+                                                : "],\n  \"overrides\": ")
         != NGX_OK
         || ngx_http_ratelimit_api_add_json(call,
-                                      ngx_http_ratelimit_api_list_levers(call),
+                                  ngx_http_ratelimit_api_list_overrides(call),
                                       2)
            != NGX_OK
         || ngx_http_ratelimit_api_add_text(call, "\n}\n") != NGX_OK)
@@ -216,21 +217,21 @@ ngx_http_ratelimit_api_texts(ngx_array_t *values, size_t size)
 
 
 ngx_int_t
-ngx_http_ratelimit_api_levers(ngx_http_ratelimit_api_call_t *call)
+ngx_http_ratelimit_api_overrides(ngx_http_ratelimit_api_call_t *call)
 {
     return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
-               json_pack("{s:o}", "levers",
-                         ngx_http_ratelimit_api_list_levers(call)));
+               json_pack("{s:o}", "overrides",
+                         ngx_http_ratelimit_api_list_overrides(call)));
 }
 
 
 json_t *
-ngx_http_ratelimit_api_list_levers(ngx_http_ratelimit_api_call_t *call)
+ngx_http_ratelimit_api_list_overrides(ngx_http_ratelimit_api_call_t *call)
 {
     json_t                     *json;
     size_t                      j, n;
     ngx_uint_t                  i;
-    rl_lever_t                  levers[RL_MAX_LEVERS];
+    rl_override_t                  overrides[RL_MAX_OVERRIDES];
     ngx_shm_zone_t            **zones;
     ngx_http_ratelimit_zone_t  *zone;
 
@@ -239,11 +240,12 @@ ngx_http_ratelimit_api_list_levers(ngx_http_ratelimit_api_call_t *call)
 
     for (i = 0; i < call->conf->zones.nelts; i++) {
         zone = zones[i]->data;
-        n = rl_levers(&zone->zone, &call->now, levers);
+        n = rl_overrides(&zone->zone, &call->now, overrides);
 
         for (j = 0; j < n; j++) {
             json_array_append_new(json,
-                ngx_http_ratelimit_api_lever(call, &zone->name, &levers[j]));
+                                ngx_http_ratelimit_api_override(call,
+                                                &zone->name, &overrides[j]));
         }
     }
 
@@ -254,40 +256,41 @@ ngx_http_ratelimit_api_list_levers(ngx_http_ratelimit_api_call_t *call)
 /* with whose it is, although that policy may be gone */
 
 json_t *
-ngx_http_ratelimit_api_lever(ngx_http_ratelimit_api_call_t *call,
-    ngx_str_t *zone, rl_lever_t *lever)
+ngx_http_ratelimit_api_override(ngx_http_ratelimit_api_call_t *call,
+    ngx_str_t *zone, rl_override_t *override)
 {
     json_t     *json;
     ngx_str_t   policy;
 
-    policy = ngx_http_ratelimit_api_lever_policy(lever);
+    policy = ngx_http_ratelimit_api_override_policy(override);
 
     json = json_pack("{s:o, s:o, s:o, s:b, s:o}",
                "zone", ngx_http_ratelimit_api_string(zone),
                "policy", policy.len ? ngx_http_ratelimit_api_string(&policy)
                                     : json_null(),
-               "key_id", lever->key_id
-                         ? ngx_http_ratelimit_api_key_id(lever->key_id)
+               "key_id", override->key_id
+                         ? ngx_http_ratelimit_api_key_id(override->key_id)
                          : json_null(),
                "in_force", ngx_http_ratelimit_api_in_force(call, &policy,
-                                                           lever),
-               "until", lever->until_ms
+                                                           override),
+               "until", override->until_ms
                         ? ngx_http_ratelimit_api_time(&call->now,
-                                                      lever->until_ms)
+                                                      override->until_ms)
                         : json_null());
 
-    switch (lever->kind) {
+    switch (override->kind) {
 
-    case RL_LEVER_SCALE:
+    case RL_OVERRIDE_SCALE:
         json_object_set_new(json, "scale_percent",
-                            json_real((double) lever->value / 1000));
+                            json_real((double) override->value / 1000));
         break;
 
-    case RL_LEVER_UNITS:
-        json_object_set_new(json, "quota_units", json_integer(lever->value));
+    case RL_OVERRIDE_UNITS:
+        json_object_set_new(json, "quota_units",
+                            json_integer(override->value));
         break;
 
-    default: /* RL_LEVER_UNLIMITED */
+    default: /* RL_OVERRIDE_UNLIMITED */
         json_object_set_new(json, "unlimited", json_true());
     }
 
@@ -296,12 +299,12 @@ ngx_http_ratelimit_api_lever(ngx_http_ratelimit_api_call_t *call,
 
 
 ngx_str_t
-ngx_http_ratelimit_api_lever_policy(rl_lever_t *lever)
+ngx_http_ratelimit_api_override_policy(rl_override_t *override)
 {
     ngx_str_t  name;
 
-    name.data = (u_char *) lever->policy;
-    name.len = strnlen(lever->policy, sizeof(lever->policy));
+    name.data = (u_char *) override->policy;
+    name.len = strnlen(override->policy, sizeof(override->policy));
 
     return name;
 }
@@ -311,19 +314,19 @@ ngx_http_ratelimit_api_lever_policy(rl_lever_t *lever)
 
 static int
 ngx_http_ratelimit_api_in_force(ngx_http_ratelimit_api_call_t *call,
-    ngx_str_t *name, rl_lever_t *lever)
+    ngx_str_t *name, rl_override_t *override)
 {
     ngx_http_ratelimit_policy_t  *policy;
 
-    if (lever->id == RL_LEVER_ZONE) {
+    if (override->id == RL_OVERRIDE_ZONE) {
         return 1;
     }
 
     policy = ngx_http_ratelimit_find_policy(call->conf, name);
 
     return policy
-           && lever->id == (lever->key_id
-                            ? rl_key_id(&policy->core, lever->key_id)
+           && override->id == (override->key_id
+                            ? rl_key_id(&policy->core, override->key_id)
                             : policy->core.secret.lo);
 }
 

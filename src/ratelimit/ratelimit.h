@@ -209,9 +209,9 @@ int rl_life_is_over(uint64_t life) RL_NOEXCEPT;
  * its view, and must, as *next, stay where it is.
  * rl_zone_claim makes it the one: processes that expect another one will not
  * begin any more.  RL_ERROR: they have begun; then rl_zone_move, and anew.
- * rl_zone_begin_move begins to move, and takes the levers along: for when no
- * process is left that does not know *next.  RL_ERROR: it has begun already,
- * or *next is not claimed, or a living process holds the zone.
+ * rl_zone_begin_move begins to move, and takes the overrides along: for when
+ * no process is left that does not know *next.  RL_ERROR: it has begun
+ * already, or *next is not claimed, or a living process holds the zone.
  * From then on *zone becomes *next, wherever a process comes upon it, and
  * every decision moves the buckets that it needs.  rl_zone_move moves the
  * others, this many sets at a time: 1 while there are more, 0 when nothing is
@@ -233,7 +233,8 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
 
 /*
  * A zone's live buckets as bytes, to outlive a restart: a header with the
- * zone's secret and the levers, blocks of one or more sets each, an end mark.
+ * zone's secret and the overrides, blocks of one or more sets each, an end
+ * mark.
  * Every part carries a checksum under the zone's secret, so that a file that
  * was cut short, damaged or put together from two is known as such.
  *
@@ -383,8 +384,8 @@ typedef enum {
   RL_REFUSED = 1,        /* by a policy that is not in dry run */
   RL_BUSY = 2,           /* a lock's living owner did not move: nothing was
                             decided or charged */
-  RL_LEVERED = 3         /* rl_decide_keys: an operator has set a lever, and
-                            nothing was done */
+  RL_OVERRIDDEN = 3      /* rl_decide_keys: an operator has set an override,
+                            and nothing was done */
 } rl_verdict_e;
 
 /*
@@ -399,9 +400,9 @@ rl_verdict_e rl_decide(rl_process_t *process, rl_item_t *items, size_t n,
 
 /*
  * What rl_part_hash (into an item's bucket, by its policy's secret) and
- * rl_decide do, in one call, where no zone has a lever; parts are the n items'
- * keys, each looked at unless the item has another's.  capacity_units become
- * the quota's units.
+ * rl_decide do, in one call, where no zone has an override; parts are the n
+ * items' keys, each looked at unless the item has another's.  capacity_units
+ * become the quota's units.
  */
 rl_verdict_e rl_decide_keys(rl_process_t *process, rl_item_t *items,
                             const rl_part_t *parts, size_t n,
@@ -436,53 +437,56 @@ rl_verdict_e rl_settle(rl_process_t *process, rl_item_t *item,
 const rl_item_t *rl_speaker(const rl_item_t *items, size_t n,
                             const unsigned char *skip) RL_NOEXCEPT;
 
-/* ----------------------------------------------------------------- levers */
+/* --------------------------------------------------------------- overrides */
 
 /*
  * What an operator sets at run time, kept in the zone's memory: at most
- * RL_MAX_LEVERS of them, a lever for a zone, a policy or one key of a policy.
+ * RL_MAX_OVERRIDES of them, an override for a zone, a policy or one key of a
+ * policy.
  */
-#define RL_MAX_LEVERS 40u
-#define RL_LEVER_POLICY_LEN 32 /* a policy of a longer name can have none */
+#define RL_MAX_OVERRIDES 40u
+#define RL_OVERRIDE_POLICY_LEN 32 /* a policy of a longer name can have none */
 
 typedef enum {
-  RL_LEVER_SCALE = 1,    /* value: thousandths of a percent */
-  RL_LEVER_UNITS = 2,    /* value: the units of the quota */
-  RL_LEVER_UNLIMITED = 3 /* the policy does not apply */
-} rl_lever_kind_e;
+  RL_OVERRIDE_SCALE = 1,    /* value: thousandths of a percent */
+  RL_OVERRIDE_UNITS = 2,    /* value: the units of the quota */
+  RL_OVERRIDE_UNLIMITED = 3 /* the policy does not apply */
+} rl_override_kind_e;
 
 typedef struct {
-  uint64_t id;       /* RL_LEVER_ZONE, a policy's secret.lo, a bucket.lo */
+  uint64_t id;       /* RL_OVERRIDE_ZONE, a policy's secret.lo, a bucket.lo */
   uint64_t until_ms; /* monotonic; 0: until it is cleared */
-  rl_lever_kind_e kind;
+  rl_override_kind_e kind;
   uint32_t value;
   uint64_t key_id;   /* rl_key_id of a key, else 0; with policy it says whose
-                        the lever is, also when that policy is gone */
-  char policy[RL_LEVER_POLICY_LEN]; /* zeros fill it up, all of a zone's */
-} rl_lever_t;
+                        the override is, also when that policy is gone */
+  char policy[RL_OVERRIDE_POLICY_LEN]; /* zeros fill it up, all of a zone's */
+} rl_override_t;
 
-#define RL_LEVER_ZONE 1u
+#define RL_OVERRIDE_ZONE 1u
 
 /*
- * rl_lever_set replaces the lever of that id.  RL_ERROR: there is no room.
- * rl_lever_clear: RL_ERROR if there is none.  Both: RL_BUSY as of decisions;
- * process may be NULL where nobody else uses the zone.
- * rl_levers lists those in force into out[RL_MAX_LEVERS], returns how many.
+ * rl_override_set replaces the override of that id.  RL_ERROR: there is no
+ * room.  rl_override_clear: RL_ERROR if there is none.  Both: RL_BUSY as of
+ * decisions; process may be NULL where nobody else uses the zone.
+ * rl_overrides lists those in force into out[RL_MAX_OVERRIDES], returns how
+ * many.
  */
-int rl_lever_set(rl_process_t *process, const rl_zone_t *zone,
-                 const rl_lever_t *lever, const rl_time_t *now) RL_NOEXCEPT;
-int rl_lever_clear(rl_process_t *process, const rl_zone_t *zone,
+int rl_override_set(rl_process_t *process, const rl_zone_t *zone,
+                    const rl_override_t *override,
+                    const rl_time_t *now) RL_NOEXCEPT;
+int rl_override_clear(rl_process_t *process, const rl_zone_t *zone,
                    uint64_t id) RL_NOEXCEPT;
-size_t rl_levers(const rl_zone_t *zone, const rl_time_t *now,
-                 rl_lever_t *out) RL_NOEXCEPT;
+size_t rl_overrides(const rl_zone_t *zone, const rl_time_t *now,
+                    rl_override_t *out) RL_NOEXCEPT;
 
 /*
- * The quota under the levers in force.  A key's units or unlimited are final;
- * else a policy's units stand for its own, and every scale is multiplied on,
- * as by rl_scale_units.  1: a lever has said the units, or unlimited, whatever
- * the quota's own were; else 0.
+ * The quota under the overrides in force. A key's units or unlimited are
+ * final; else a policy's units stand for its own, and every scale is
+ * multiplied on, as by rl_scale_units. 1: an override has said the units, or
+ * unlimited, whatever the quota's own were; else 0.
  */
-int rl_lever_apply(const rl_policy_t *policy, const rl_hash_t *bucket,
+int rl_override_apply(const rl_policy_t *policy, const rl_hash_t *bucket,
                    const rl_time_t *now, rl_quota_t *quota) RL_NOEXCEPT;
 
 /* --------------------------------------------------------------- counters */

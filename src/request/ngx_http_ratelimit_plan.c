@@ -54,7 +54,7 @@ ngx_http_ratelimit_item(ngx_http_request_t *r,
         return rc;
     }
 
-    rl_lever_apply(&policy->core, &item->bucket, now, &item->quota);
+    rl_override_apply(&policy->core, &item->bucket, now, &item->quota);
 
     if (item->quota.unlimited) {
         return NGX_DECLINED;

@@ -264,7 +264,7 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
     verdict = process ? rl_decide_keys(process, items, parts, n, &record->time)
                       : RL_BUSY;
 
-    if (verdict == RL_LEVERED) {
+    if (verdict == RL_OVERRIDDEN) {
         return ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
     }
 

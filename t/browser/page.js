@@ -165,34 +165,34 @@ async function testLookUp(page) {
     "a compound key has an input for each part");
 }
 
-async function testLevers(page) {
+async function testOverrides(page) {
   page.writes.length = 0;
   const row = rowOf(page, "refused", "strict");
   await row.getByRole("button", { name: /^Let through/ }).click();
   await page.locator("#ask-yes").click();
-  await page.locator("#levers tbody tr").first().waitFor();
+  await page.locator("#overrides tbody tr").first().waitFor();
   same([await get("/strict", "victim"), await get("/strict", "victim")],
     [200, 200], "a customer is let through");
-  await row.getByText("unlimited by a lever").waitFor();
+  await row.getByText("unlimited by an override").waitFor();
   check(true, "and its row says so");
 
-  await rowOf(page, "levers", "unlimited").getByRole("button").click();
+  await rowOf(page, "overrides", "unlimited").getByRole("button").click();
   await page.locator("#ask-yes").click();
-  await page.locator("#levers-none").waitFor();
-  same(await get("/strict", "victim"), 429, "until the lever is removed");
+  await page.locator("#overrides-none").waitFor();
+  same(await get("/strict", "victim"), 429, "until the override is removed");
 
-  await page.selectOption("#lever-of", "policy=strict");
-  await page.fill("#lever-scale", "300");
-  await page.locator("#lever").getByRole("button", { name: "Set" }).click();
+  await page.selectOption("#override-of", "policy=strict");
+  await page.fill("#override-scale", "300");
+  await page.locator("#override").getByRole("button", { name: "Set" }).click();
   await page.locator("#ask-yes").click();
-  await rowOf(page, "levers", "policy strict").waitFor();
+  await rowOf(page, "overrides", "policy strict").waitFor();
   same([await get("/strict", "victim"), await get("/strict", "victim"),
     await get("/strict", "victim")], [200, 200, 429], "a policy is scaled");
-  await rowOf(page, "levers", "policy strict").getByRole("button").click();
+  await rowOf(page, "overrides", "policy strict").getByRole("button").click();
   await page.locator("#ask-yes").click();
-  await page.locator("#levers-none").waitFor();
-  same(page.writes, ["PUT /ratelimit/levers", "DELETE /ratelimit/levers",
-    "PUT /ratelimit/levers", "DELETE /ratelimit/levers"], "by four requests");
+  await page.locator("#overrides-none").waitFor();
+  same(page.writes, ["PUT /ratelimit/overrides", "DELETE /ratelimit/overrides",
+    "PUT /ratelimit/overrides", "DELETE /ratelimit/overrides"], "by four requests");
 }
 
 async function testKeyboard(page) {
@@ -206,7 +206,7 @@ async function testKeyboard(page) {
     }));
   }
   const missing = ["pause", "Show", "Reset", "Let through", "look-policy",
-    "look-id", "Look up", "lever-of", "lever-scale", "Set", "metrics"]
+    "look-id", "Look up", "override-of", "override-scale", "Set", "metrics"]
     .filter((name) => !seen.has(name));
   same(missing, [], "everything can be reached by the keyboard");
   same(await page.evaluate(() => [...document.querySelectorAll(
@@ -297,7 +297,7 @@ async function main() {
   const browser = await chromium.launch({ executablePath: browserPath,
     args: ["--no-sandbox", "--no-proxy-server"] });
   const page = await open(browser, "/ratelimit");
-  for (const test of [testShowing, testReset, testLookUp, testLevers,
+  for (const test of [testShowing, testReset, testLookUp, testOverrides,
     testKeyboard, testPause]) {
     await test(page);
   }

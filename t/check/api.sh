@@ -133,11 +133,11 @@ check 'a key of a variable quota' valid key 'ratelimit/keys?policy=calendar&key=
 check 'a key never seen' valid key 'ratelimit/keys?policy=calendar&key=never'
 check 'lists' valid top 'ratelimit/keys?top=100'
 check 'lists of a policy' valid top 'ratelimit/keys?top=5&policy=sliding'
-check 'a lever of a zone' valid levers 'ratelimit/levers?zone=api&scale=12.5%&for=1h' -X PUT
-check 'a lever of a key' valid levers 'ratelimit/levers?policy=gcra&key=1&key=x&quota=unlimited' -X PUT
-check 'a key with a lever' valid key 'ratelimit/keys?policy=gcra&key=1&key=x'
+check 'an override of a zone' valid overrides 'ratelimit/overrides?zone=api&scale=12.5%&for=1h' -X PUT
+check 'an override of a key' valid overrides 'ratelimit/overrides?policy=gcra&key=1&key=x&quota=unlimited' -X PUT
+check 'a key with an override' valid key 'ratelimit/keys?policy=gcra&key=1&key=x'
 check 'a reset key' valid key 'ratelimit/keys?policy=sliding&key=often' -X DELETE
-check 'one lever less' valid levers 'ratelimit/levers?zone=api' -X DELETE
+check 'one override less' valid overrides 'ratelimit/overrides?zone=api' -X DELETE
 check 'a problem' valid problem 'ratelimit/keys?policy=nope&key=a'
 check 'another problem' valid problem 'ratelimit/nothing'
 check 'no series for a key' same_series

@@ -111,11 +111,11 @@ check '... with what was counted then' same 990 "$(left)"
 check 'a key that nobody asked for has moved twice' \
     same 992 "$(get 'k?k=quiet' -i --output - | remaining)"
 
-# An operator's lever goes along.
-get 'ratelimit/levers?zone=api&scale=50%' -X PUT > "$dir/answers"
+# An operator's override goes along.
+get 'ratelimit/overrides?zone=api&scale=50%' -X PUT > "$dir/answers"
 reload 64k
 check 'it moves again' wait_for times_moved 4
-check '... with the lever that an operator set' same 489 "$(left)"
+check '... with the override that an operator set' same 489 "$(left)"
 
 # And what is left is written at exit, and read at the next start.
 kill -QUIT "$master"

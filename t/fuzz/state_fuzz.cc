@@ -109,7 +109,7 @@ File sealed_file(Input* input, std::vector<Bucket>* buckets) {
   uint64_t seed[2] = {0, 0};
   const Zone zone(kZoneSize);
   rl_state_header(&zone.view, kBoot, &kNow, file.data());
-  const size_t some = 64 + input->byte() % 4 * 24;  // levers are long
+  const size_t some = 64 + input->byte() % 4 * 24;  // overrides are long
   input->bytes(file.data() + 16, some);
   std::memcpy(seed, file.data() + 16, 16);
   seal(&file, 0, RL_STATE_HEADER_LEN, seed);

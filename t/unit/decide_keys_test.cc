@@ -140,17 +140,17 @@ INSTANTIATE_TEST_SUITE_P(Algorithms, DecideKeys,
 
 const std::string kKey = "key";
 
-// A lever may be for any of the keys; rl_lever_apply knows.
-TEST(DecideKeysAlone, LeaveLeversToOthers) {
+// An override may be for any of the keys; rl_override_apply knows.
+TEST(DecideKeysAlone, LeaveOverridesToOthers) {
   Side side(RL_SLIDING);
   const rl_time_t now = at(1000);
-  const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000, 0, {}};
-  ASSERT_EQ(RL_OK, rl_lever_set(&side.process, side.arena.zone(), &lever, &now));
+  const rl_override_t override = {RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}};
+  ASSERT_EQ(RL_OK, rl_override_set(&side.process, side.arena.zone(), &override, &now));
   rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
   const rl_part_t parts[] = {{&side.start, str(kKey)},
                              {&side.start, str(kKey)}};
   for (size_t n = 1; n <= 2; ++n) {
-    EXPECT_EQ(RL_LEVERED,
+    EXPECT_EQ(RL_OVERRIDDEN,
               rl_decide_keys(&side.process, items, parts, n, &now));
   }
   rl_zone_stats_t stats;

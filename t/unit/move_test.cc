@@ -185,26 +185,26 @@ TEST(Move, BeginsOnceAndOnlyIntoTheMemoryThatIsClaimed) {
   EXPECT_EQ(RL_ERROR, one.claim());
 }
 
-TEST(Move, TakesTheLeversAlong) {
+TEST(Move, TakesTheOverridesAlong) {
   const Arena arena = memories(kSmall, kMiB);
   View view(arena);
   View other(arena);
   View third(arena);
   const rl_time_t now = at(1000);
-  rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000, 0, {}};
-  ASSERT_EQ(RL_OK, rl_lever_set(view.process(), view.zone(), &lever, &now));
+  rl_override_t override = {RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}};
+  ASSERT_EQ(RL_OK, rl_override_set(view.process(), view.zone(), &override, &now));
   view.begin();
   // One that has not gone on yet sets and sees those of the new memory.
-  lever.id = 77;
-  ASSERT_EQ(RL_OK, rl_lever_set(other.process(), other.zone(), &lever, &now));
+  override.id = 77;
+  ASSERT_EQ(RL_OK, rl_override_set(other.process(), other.zone(), &override, &now));
   EXPECT_TRUE(other.is_new());
   EXPECT_EQ(0, view.move(UINT32_MAX));
-  rl_lever_t levers[RL_MAX_LEVERS];
-  EXPECT_EQ(2u, rl_levers(view.zone(), &now, levers));
-  EXPECT_EQ(2u, rl_levers(third.zone(), &now, levers));
+  rl_override_t overrides[RL_MAX_OVERRIDES];
+  EXPECT_EQ(2u, rl_overrides(view.zone(), &now, overrides));
+  EXPECT_EQ(2u, rl_overrides(third.zone(), &now, overrides));
   EXPECT_FALSE(third.is_new());
-  EXPECT_EQ(RL_OK, rl_lever_clear(third.process(), third.zone(), 77));
-  EXPECT_EQ(1u, rl_levers(view.zone(), &now, levers));
+  EXPECT_EQ(RL_OK, rl_override_clear(third.process(), third.zone(), 77));
+  EXPECT_EQ(1u, rl_overrides(view.zone(), &now, overrides));
 }
 
 TEST(Move, InspectAndResetFindWhatIsStillInTheOldMemory) {
@@ -373,20 +373,20 @@ TEST(Move, MayBeginAfterAnyInstructionOfADecision) {
       });
 }
 
-TEST(Move, MayBeginAfterAnyInstructionThatSetsALever) {
+TEST(Move, MayBeginAfterAnyInstructionThatSetsAOverride) {
   begin_after_any_instruction(
       [](View* actor) -> Act {
         return [=] {
-          const rl_lever_t lever = {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000, 0, {}};
+          const rl_override_t override = {RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}};
           const rl_time_t now = at(1000);
-          return rl_lever_set(actor->process(), actor->zone(), &lever, &now);
+          return rl_override_set(actor->process(), actor->zone(), &override, &now);
         };
       },
       [](View* view, const Policy&, int result) {
-        rl_lever_t levers[RL_MAX_LEVERS];
+        rl_override_t overrides[RL_MAX_OVERRIDES];
         const rl_time_t now = at(1000);
         return result == RL_OK && view->move(UINT32_MAX) == 0 &&
-               rl_levers(view->zone(), &now, levers) == 1;
+               rl_overrides(view->zone(), &now, overrides) == 1;
       });
 }
 

@@ -168,22 +168,22 @@ TEST(State, WhatIsIdleIsLeftBehind) {
             before.save({kBase + 2000, kWall + 2000}).size());
 }
 
-TEST(State, LeversOutliveARestart) {
+TEST(State, OverridesOutliveARestart) {
   World before;
   const rl_time_t then = {kBase, kWall};
-  const rl_lever_t levers[] = {
-      {RL_LEVER_ZONE, 0, RL_LEVER_SCALE, 50000, 0, {}},
-      {77, kBase + kHour, RL_LEVER_UNITS, 3, 66, "p"},
-      {78, kBase + 1000, RL_LEVER_UNITS, 4, 67, "p"},
+  const rl_override_t overrides[] = {
+      {RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}},
+      {77, kBase + kHour, RL_OVERRIDE_UNITS, 3, 66, "p"},
+      {78, kBase + 1000, RL_OVERRIDE_UNITS, 4, 67, "p"},
   };
-  for (const rl_lever_t& lever : levers) {
-    rl_lever_set(nullptr, &before.zone, &lever, &then);
+  for (const rl_override_t& override : overrides) {
+    rl_override_set(nullptr, &before.zone, &override, &then);
   }
   World after;
   const rl_time_t now = {100 * kHour, kWall + 60000};
   ASSERT_EQ(nullptr, after.load(before.save(then), now, kOtherBoot));
-  rl_lever_t out[RL_MAX_LEVERS];
-  ASSERT_EQ(2u, rl_levers(&after.zone, &now, out));
+  rl_override_t out[RL_MAX_OVERRIDES];
+  ASSERT_EQ(2u, rl_overrides(&after.zone, &now, out));
   EXPECT_EQ(0u, out[0].until_ms);
   EXPECT_EQ(77u, out[1].id);
   EXPECT_EQ(66u, out[1].key_id);

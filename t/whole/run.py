@@ -180,7 +180,7 @@ class Run:
         method, target, arguments, row = make_override(
             self.dice, self.world, self.key_ids, self.counters.buckets,
             self.overrides)
-        uri = "/ratelimit/levers?" + arguments
+        uri = "/ratelimit/overrides?" + arguments
         self.doing = f"{method} {uri}"
         event = Request(self.server, method, uri, {}).next()
         expect("status of the API", event.status, 200)

@@ -14,7 +14,7 @@ function describe(key) {
         ? "depends on the request, and none was seen lately"
         : `${number(key.limit)} in ${key.window}`
           + ({ last_request: ", as at its last request",
-            bucket: ", about", lever: ", by a lever" }[key.limit_from] ?? "")],
+            bucket: ", about", override: ", by an override" }[key.limit_from] ?? "")],
     ["Remaining", "Units that are left now", key.remaining === null ? "unknown"
       : number(key.remaining)],
     ["Admitted again", "When a request of one unit is",
@@ -29,9 +29,9 @@ function describe(key) {
     ["Refused", "As far as the list of refused keys tells", key.refused
       ? `${number(key.refused.count)} times since ${time(key.refused.since)}`
         + `, last ${ago(key.refused.last)}` : "not lately"],
-    ["Lever", "What was changed here for this key",
-      key.lever ? leverIs(key.lever) + (key.lever.until
-        ? ` until ${time(key.lever.until)}` : "") : "none"],
+    ["Override", "What was changed here for this key",
+      key.override ? overrideIs(key.override) + (key.override.until
+        ? ` until ${time(key.override.until)}` : "") : "none"],
   ];
   const list = make("dl");
   for (const [label, meaning, text] of facts) {
@@ -51,15 +51,15 @@ function makeCard(key) {
   const units = make("input", { size: "9", inputmode: "numeric",
     value: String(key.limit ? 2 * key.limit : 100),
     pattern: "[0-9]{1,9}|unlimited", title: "units, or unlimited" });
-  const hours = byId("lever-for").cloneNode(true);
+  const hours = byId("override-for").cloneNode(true);
   hours.removeAttribute("id");
   card.append(
     make("div", { class: "buttons" },
       make("button", { type: "button", onclick: () => reset(key) }, "Reset"),
       make("button", { type: "button", onclick: () => letThrough(key) },
         "Let through for an hour"),
-      ...(key.lever ? [make("button", { type: "button",
-        onclick: () => removeLever(key) }, "Remove lever")] : [])),
+      ...(key.override ? [make("button", { type: "button",
+        onclick: () => removeOverride(key) }, "Remove override")] : [])),
     make("div", { class: "buttons" },
       make("label", {}, "A quota of ", units),
       make("label", {}, "for ", hours),
@@ -144,32 +144,32 @@ function letThrough(key) {
 }
 
 function giveQuota(key, quota, howLong) {
-  const query = `levers?${target(key)}&quota=${encodeURIComponent(quota)}`
+  const query = `overrides?${target(key)}&quota=${encodeURIComponent(quota)}`
     + (howLong ? `&for=${howLong}` : "");
-  const until = howLong ? `for ${howLong}` : "until the lever is removed";
+  const until = howLong ? `for ${howLong}` : "until the override is removed";
   return write(["Change this key's quota?", `The quota of ${nameOf(key)} is `
     + `${quota} ${until}, whatever the configuration says.`, "Change"],
   "PUT", query, `The quota of ${nameOf(key)} is ${quota}.`).then(() => again(key));
 }
 
-function removeLever(lever) {
-  const query = lever.key_id ? target(lever)
-    : lever.policy ? `policy=${lever.policy}`
-      : `zone=${encodeURIComponent(lever.zone)}`;
-  return write(["Remove this lever?", `For ${nameOf(lever)} all is as `
-    + "configured again.", "Remove"], "DELETE", `levers?${query}`,
-  `Removed the lever of ${nameOf(lever)}.`).then(() => again(lever));
+function removeOverride(override) {
+  const query = override.key_id ? target(override)
+    : override.policy ? `policy=${override.policy}`
+      : `zone=${encodeURIComponent(override.zone)}`;
+  return write(["Remove this override?", `For ${nameOf(override)} all is as `
+    + "configured again.", "Remove"], "DELETE", `overrides?${query}`,
+  `Removed the override of ${nameOf(override)}.`).then(() => again(override));
 }
 
-function setLever(event) {
+function setOverride(event) {
   event.preventDefault();
-  const of = byId("lever-of");
+  const of = byId("override-of");
   const name = of.selectedOptions[0].textContent;
-  const scale = byId("lever-scale").value;
-  const howLong = byId("lever-for").value;
+  const scale = byId("override-scale").value;
+  const howLong = byId("override-for").value;
   write(["Scale these quotas?", `Every quota of ${name} is ${scale} % of what `
     + `is configured${howLong ? `, for ${howLong}` : ""}.`, "Scale"], "PUT",
-  `levers?${of.value}&scale=${encodeURIComponent(`${scale}%`)}`
+  `overrides?${of.value}&scale=${encodeURIComponent(`${scale}%`)}`
     + (howLong ? `&for=${howLong}` : ""), `Scaled ${name} to ${scale} %.`);
 }
 

@@ -80,7 +80,7 @@ function idCell(cell, key) {
 }
 
 function againCell(cell, key) {
-  setText(cell, key.unlimited ? "unlimited by a lever" : key.limit === null
+  setText(cell, key.unlimited ? "unlimited by an override" : key.limit === null
     ? "unknown" : key.retry_after_ms === 0 ? "now"
       : `in ${duration(key.retry_after_ms)}`);
 }
@@ -120,22 +120,22 @@ function showZones() {
   ]);
 }
 
-const leverIs = (lever) => lever.unlimited ? "unlimited"
-  : lever.quota_units !== undefined ? `quota of ${number(lever.quota_units)}`
-    : `scaled to ${lever.scale_percent} %`;
+const overrideIs = (override) => override.unlimited ? "unlimited"
+  : override.quota_units !== undefined ? `quota of ${number(override.quota_units)}`
+    : `scaled to ${override.scale_percent} %`;
 
-function showLevers() {
-  fillTable("levers", known.state.levers,
-    (lever) => `${lever.zone}/${lever.policy}/${lever.key_id}`, [
-      textCell((lever) => lever.key_id ? `key ${lever.key_id} of ${lever.policy}`
-        : lever.policy ? `policy ${lever.policy}` : `zone ${lever.zone}`),
-      textCell((lever) => leverIs(lever)
-        + (lever.in_force ? "" : ", not in force: the policy has changed")),
-      textCell((lever) => lever.until ? time(lever.until)
+function showOverrides() {
+  fillTable("overrides", known.state.overrides,
+    (override) => `${override.zone}/${override.policy}/${override.key_id}`, [
+      textCell((override) => override.key_id ? `key ${override.key_id} of ${override.policy}`
+        : override.policy ? `policy ${override.policy}` : `zone ${override.zone}`),
+      textCell((override) => overrideIs(override)
+        + (override.in_force ? "" : ", not in force: the policy has changed")),
+      textCell((override) => override.until ? time(override.until)
         : "removed, or nginx restarts without a state file"),
-      actionsCell(["Remove", removeLever, true]),
+      actionsCell(["Remove", removeOverride, true]),
     ]);
-  byId("lever").hidden = !known.state.write;
+  byId("override").hidden = !known.state.write;
 }
 
 // A choice keeps what was chosen while its options change.
@@ -146,7 +146,7 @@ function showChoices() {
 
   option(byId("look-policy"))(policies.map((policy) =>
     ({ value: policy.name, text: policy.name })));
-  option(byId("lever-of"))([
+  option(byId("override-of"))([
     ...known.state.zones.map((zone) =>
       ({ value: `zone=${encodeURIComponent(zone.name)}`,
         text: `zone ${zone.name}` })),
@@ -171,7 +171,7 @@ function showState() {
   arrange(byId("policies"), known.state.policies,
     (policy) => `${policy.zone}/${policy.name}`, makePolicy, showPolicy);
   showZones();
-  showLevers();
+  showOverrides();
   showChoices();
 }
 
@@ -248,7 +248,7 @@ byId("ask-no").addEventListener("click", () => settle(false));
 byId("ask-yes").addEventListener("click", () => settle(true));
 byId("look").addEventListener("submit", lookUp);
 byId("look-policy").addEventListener("change", showParts);
-byId("lever").addEventListener("submit", setLever);
+byId("override").addEventListener("submit", setOverride);
 byId("metrics").href = `${base}metrics`;
 document.addEventListener("visibilitychange", turn);
 turn();

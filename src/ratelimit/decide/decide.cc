@@ -320,7 +320,7 @@ inline bool note_each(const rl_process_t* process, const rl_time_t& now,
   return verdict;
 }
 
-// False: its zone has a lever, for whatever, or is moving.
+// False: its zone has an override, for whatever, or is moving.
 RATELIMIT_ALWAYS_INLINE bool name_bucket(const rl_hash_t& key,
                                          rl_item_t* item) {
   const rl_policy_t* policy = item->policy;
@@ -355,7 +355,7 @@ bool any_is_moving(const rl_item_t* items, size_t n) {
                                           const rl_time_t& now) {
   return name_bucket(hash_of_key(part), item)
              ? or_in_full(take_one(process, item, now), process, item, 1, now)
-             : RL_LEVERED;
+             : RL_OVERRIDDEN;
 }
 
 [[gnu::noinline]] rl_verdict_e decide_some_keys(rl_process_t* process,
@@ -368,7 +368,7 @@ bool any_is_moving(const rl_item_t* items, size_t n) {
     if (!name_bucket(same == 0 ? hash_of_key(parts[i])
                                : key_of(items[same - 1]),
                      &items[i])) {
-      return RL_LEVERED;
+      return RL_OVERRIDDEN;
     }
   }
   return or_in_full(take_all(process, items, n, now), process, items, n, now);

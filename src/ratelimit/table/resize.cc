@@ -18,7 +18,7 @@
 // was written before, which nobody has looked at.
 //
 // The lock of the old memory's first set guards the beginning itself, and the
-// levers, which go along: see rl_zone_begin_move.
+// overrides, which go along: see rl_zone_begin_move.
 
 #include "ratelimit/table/resize.h"
 
@@ -167,10 +167,10 @@ int rl_zone_begin_move(rl_process_t* process, const rl_zone_t* zone,
   const bool begins = !ratelimit::is_moving(zone) &&
                       header_of(zone)->next_id.load() == next->id;
   if (begins) {
-    rl_lever_t levers[RL_MAX_LEVERS];
-    const size_t nlevers = rl_levers(zone, now, levers);
-    for (size_t i = 0; i < nlevers; ++i) {
-      rl_lever_set(nullptr, next, &levers[i], now);
+    rl_override_t overrides[RL_MAX_OVERRIDES];
+    const size_t noverrides = rl_overrides(zone, now, overrides);
+    for (size_t i = 0; i < noverrides; ++i) {
+      rl_override_set(nullptr, next, &overrides[i], now);
     }
     // In this order: who goes on finds the new memory waiting for the old
     // one's buckets.

@@ -8,9 +8,9 @@
 
 #include <cstring>
 
-#include "ratelimit/table/transfer.h"
 #include "ratelimit/algorithm/rebase.h"
 #include "ratelimit/base/siphash.h"
+#include "ratelimit/table/transfer.h"
 #include "ratelimit/table/zone.h"
 
 namespace ratelimit {
@@ -30,8 +30,8 @@ struct StateHeader {
   unsigned char boot_id[16];
   uint64_t mono_ms;
   uint64_t wall_ms;
-  uint64_t nlevers;
-  rl_lever_t levers[RL_MAX_LEVERS];
+  uint64_t noverrides;
+  rl_override_t overrides[RL_MAX_OVERRIDES];
   uint64_t spare;
   uint64_t checksum[2];
 };
@@ -49,8 +49,8 @@ struct StateBlock {
   uint64_t checksum[2];
   // StateBucket[n] follows
 };
-static_assert(sizeof(StateBlock) + RL_STATE_SETS * kBucketsPerSet *
-                      sizeof(StateBucket) ==
+static_assert(sizeof(StateBlock) +
+                      RL_STATE_SETS * kBucketsPerSet * sizeof(StateBucket) ==
                   RL_STATE_BLOCK_LEN,
               "as promised");
 
@@ -76,8 +76,7 @@ template <class Part>
 void seal(const uint64_t seed[2], Part* part, const void* rest = nullptr,
           size_t rest_len = 0) {
   part->checksum[0] = part->checksum[1] = 0;
-  const rl_hash_t sum =
-      checksum_of(seed, part, sizeof(Part), rest, rest_len);
+  const rl_hash_t sum = checksum_of(seed, part, sizeof(Part), rest, rest_len);
   part->checksum[0] = sum.lo;
   part->checksum[1] = sum.hi;
 }
@@ -119,29 +118,30 @@ struct Reader {
 };
 
 // The kind is read as what it is stored as: no other enumerator must be made.
-bool is_sound(const rl_lever_t& lever) {
-  static_assert(sizeof(lever.kind) == sizeof(uint32_t), "as stored");
+bool is_sound(const rl_override_t& override) {
+  static_assert(sizeof(override.kind) == sizeof(uint32_t), "as stored");
   uint32_t kind = 0;
-  std::memcpy(&kind, &lever.kind, sizeof(kind));
-  return kind >= RL_LEVER_SCALE && kind <= RL_LEVER_UNLIMITED &&
-         lever.value <= RL_MAX_UNITS && lever.until_ms < uint64_t{1} << 41;
+  std::memcpy(&kind, &override.kind, sizeof(kind));
+  return kind >= RL_OVERRIDE_SCALE && kind <= RL_OVERRIDE_UNLIMITED &&
+         override.value <= RL_MAX_UNITS &&
+         override.until_ms < uint64_t{1} << 41;
 }
 
-void load_levers(const rl_zone_t* zone, const StateHeader& header,
-                 int64_t shift, const rl_time_t& now) {
-  for (uint64_t i = 0; i < header.nlevers && i < RL_MAX_LEVERS; ++i) {
-    rl_lever_t lever = header.levers[i];
-    if (!is_sound(lever)) {
+void load_overrides(const rl_zone_t* zone, const StateHeader& header,
+                    int64_t shift, const rl_time_t& now) {
+  for (uint64_t i = 0; i < header.noverrides && i < RL_MAX_OVERRIDES; ++i) {
+    rl_override_t override = header.overrides[i];
+    if (!is_sound(override)) {
       continue;
     }
-    if (lever.until_ms != 0) {
-      const int64_t until = static_cast<int64_t>(lever.until_ms) + shift;
-      lever.until_ms = until > 0 ? static_cast<uint64_t>(until) : 1;
-      if (lever.until_ms <= now.mono_ms) {
+    if (override.until_ms != 0) {
+      const int64_t until = static_cast<int64_t>(override.until_ms) + shift;
+      override.until_ms = until > 0 ? static_cast<uint64_t>(until) : 1;
+      if (override.until_ms <= now.mono_ms) {
         continue;
       }
     }
-    rl_lever_set(nullptr, zone, &lever, &now);
+    rl_override_set(nullptr, zone, &override, &now);
   }
 }
 
@@ -224,7 +224,7 @@ void rl_state_header(const rl_zone_t* zone, const unsigned char boot_id[16],
   std::memcpy(header.boot_id, boot_id, sizeof(header.boot_id));
   header.mono_ms = now->mono_ms;
   header.wall_ms = now->wall_ms;
-  header.nlevers = rl_levers(zone, now, header.levers);
+  header.noverrides = rl_overrides(zone, now, header.overrides);
   ratelimit::seal(header.seed, &header);
   std::memcpy(buf, &header, sizeof(header));
 }
@@ -293,7 +293,7 @@ const char* rl_state_load(const rl_zone_t* zone, rl_state_read_t read,
   ratelimit::ZoneHeader* zone_header = header_of(zone);
   zone_header->seed[0] = header.seed[0];
   zone_header->seed[1] = header.seed[1];
-  ratelimit::load_levers(zone, header, shift, *now);
+  ratelimit::load_overrides(zone, header, shift, *now);
   uint64_t loaded = 0;
   const char* wrong =
       ratelimit::load_blocks(zone, reader, header, shift, *now, &loaded);

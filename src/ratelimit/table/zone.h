@@ -1,7 +1,7 @@
 // A zone's memory: one header block, then the sets of the bucket table.
 //
 //   0     header block (3,648 bytes): what is fixed, counters, the refusal
-//         log, the operator's levers
+//         log, the operator's overrides
 //   3648  set 0, set 1, ... (2,048 bytes each)
 //
 // Indices, no pointers.  The layout version says what all of this, Set and
@@ -29,13 +29,14 @@ constexpr uint32_t kFoldWays = 8;
 static_assert(std::atomic<uint64_t>::is_always_lock_free,
               "counters shared by processes");
 
-// An operator's lever: see lever.cc.
-struct Lever {
-  std::atomic<uint64_t> id;  // kFreeLever, kClaimedLever or whom it is for
+// An operator's override: see override.cc.
+struct Override {
+  std::atomic<uint64_t>
+      id;  // kFreeOverride, kClaimedOverride or whom it is for
   std::atomic<uint64_t> until_ms;
   std::atomic<uint64_t> what;  // kind << 32 | value
   std::atomic<uint64_t> key_id;
-  std::atomic<uint64_t> policy[RL_LEVER_POLICY_LEN / 8];  // zeros behind it
+  std::atomic<uint64_t> policy[RL_OVERRIDE_POLICY_LEN / 8];  // zeros behind it
 };
 
 struct ZoneHeader {
@@ -46,8 +47,8 @@ struct ZoneHeader {
   uint32_t version;
   uint32_t sets;
   uint32_t id;
-  // Whatever sends a decision the long way: kMoving, and how many of `levers`
-  // were ever used.
+  // Whatever sends a decision the long way: kMoving, and how many of
+  // `overrides` were ever used.
   std::atomic<uint32_t> detours;
   std::atomic<uint32_t> next_id;     // of the memory that comes after, or 0
   std::atomic<uint32_t> moved_sets;  // of the memory before, the first ones
@@ -63,7 +64,7 @@ struct ZoneHeader {
 
   alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
 
-  alignas(64) Lever levers[RL_MAX_LEVERS];
+  alignas(64) Override overrides[RL_MAX_OVERRIDES];
 };
 static_assert(sizeof(ZoneHeader) == 3648 && sizeof(ZoneHeader) % 64 == 0,
               "keeps the sets aligned, and 15,800 keys in a MiB");

@@ -19,15 +19,15 @@ __DATA__
     location /t   { ratelimit a b; ratelimit_headers per-policy prefix=X-; empty_gif; }
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["PUT /api/levers?zone=one&scale=50%", "GET /t?k=k", "GET /api/levers", "DELETE /api/levers?zone=one", "GET /t?k=k", "DELETE /api/levers?zone=one"]
+["PUT /api/overrides?zone=one&scale=50%", "GET /t?k=k", "GET /api/overrides", "DELETE /api/overrides?zone=one", "GET /t?k=k", "DELETE /api/overrides?zone=one"]
 --- error_code eval
 [200, 200, 200, 200, 200, 404]
 --- response_headers eval
 ["", "X-a-max: 4\r\nX-b-max: 8", "", "", "X-a-max: 8\r\nX-b-max: 8", ""]
 --- response_body_filters eval
-[Api::at("levers"), Api::any(), Api::at("levers"), Api::at("levers"), Api::any(), Api::at("detail")]
+[Api::at("overrides"), Api::any(), Api::at("overrides"), Api::at("overrides"), Api::any(), Api::at("detail")]
 --- response_body eval
-["levers: $main::half\n", "", "levers: $main::half\n", "levers: []\n", "", "detail: there is no lever\n"]
+["overrides: $main::half\n", "", "overrides: $main::half\n", "overrides: []\n", "", "detail: there is no override\n"]
 
 
 
@@ -40,17 +40,17 @@ __DATA__
     location /t   { ratelimit a b; ratelimit_headers per-policy prefix=X-; empty_gif; }
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["PATCH /api/levers?policy=b&quota=20&for=1h", "GET /t?k=k", "GET /api"]
+["PATCH /api/overrides?policy=b&quota=20&for=1h", "GET /t?k=k", "GET /api"]
 --- response_headers eval
 ["", "X-a-max: 8\r\nX-b-max: 20", ""]
 --- response_body_filters eval
-[Api::at("levers.0.quota_units", "levers.0.policy"), Api::any(), Api::at("levers.n")]
+[Api::at("overrides.0.quota_units", "overrides.0.policy"), Api::any(), Api::at("overrides.n")]
 --- response_body eval
-["levers.0.quota_units: 20\nlevers.0.policy: b\n", "", "levers.n: 1\n"]
+["overrides.0.quota_units: 20\noverrides.0.policy: b\n", "", "overrides.n: 1\n"]
 
 
 
-=== TEST 3: a lever whose time is over
+=== TEST 3: an override whose time is over
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy b key=$arg_k quota=8/1h;
@@ -58,14 +58,14 @@ __DATA__
     location /t   { ratelimit b; ratelimit_headers per-policy prefix=X-; empty_gif; }
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["PUT /api/levers?policy=b&quota=20&for=50ms", "GET /t?k=k", "GET /api/levers"]
+["PUT /api/overrides?policy=b&quota=20&for=50ms", "GET /t?k=k", "GET /api/overrides"]
 --- wait: 0.3
 --- response_headers eval
 ["", "X-b-max: 8", ""]
 --- response_body_filters eval
-[Api::any(), Api::any(), Api::at("levers.n")]
+[Api::any(), Api::any(), Api::at("overrides.n")]
 --- response_body eval
-["", "", "levers.n: 0\n"]
+["", "", "overrides.n: 0\n"]
 
 
 
@@ -77,17 +77,17 @@ __DATA__
     location /t   { ratelimit token; ratelimit_headers x-ratelimit; empty_gif; }
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["GET /t?k=a", "GET /t?k=a", "GET /t?k=b", "PUT /api/levers?policy=token&key=a&quota=unlimited&for=1h", "GET /t?k=a", "GET /t?k=b",
- "GET /api/keys?policy=token&key=a", "PUT /api/levers?policy=token&key=a&quota=5", "GET /t?k=a", "GET /api/keys?policy=token&key=a", "DELETE /api/levers?policy=token&key=a", "GET /t?k=a"]
+["GET /t?k=a", "GET /t?k=a", "GET /t?k=b", "PUT /api/overrides?policy=token&key=a&quota=unlimited&for=1h", "GET /t?k=a", "GET /t?k=b",
+ "GET /api/keys?policy=token&key=a", "PUT /api/overrides?policy=token&key=a&quota=5", "GET /t?k=a", "GET /api/keys?policy=token&key=a", "DELETE /api/overrides?policy=token&key=a", "GET /t?k=a"]
 --- error_code eval
 [200, 429, 200, 200, 200, 429, 200, 200, 200, 200, 200, 429]
 --- response_headers eval
 ["X-RateLimit-Limit: 1", "X-RateLimit-Limit: 1", "", "", "!X-RateLimit-Limit", "", "", "", "X-RateLimit-Limit: 5", "", "", "X-RateLimit-Limit: 1"]
 --- response_body_filters eval
-[(map { Api::any() } 1 .. 6), Api::at("limit", "unlimited", "lever.unlimited"), (map { Api::any() } 1 .. 2),
- Api::at("limit", "remaining", "lever.quota_units"), Api::at("levers.n"), Api::any()]
+[(map { Api::any() } 1 .. 6), Api::at("limit", "unlimited", "override.unlimited"), (map { Api::any() } 1 .. 2),
+ Api::at("limit", "remaining", "override.quota_units"), Api::at("overrides.n"), Api::any()]
 --- response_body eval
-[("") x 6, "limit: null\nunlimited: true\nlever.unlimited: true\n", "", "", "limit: 5\nremaining: 3\nlever.quota_units: 5\n", "levers.n: 0\n", ""]
+[("") x 6, "limit: null\nunlimited: true\noverride.unlimited: true\n", "", "", "limit: 5\nremaining: 3\noverride.quota_units: 5\n", "overrides.n: 0\n", ""]
 
 
 
@@ -98,9 +98,9 @@ __DATA__
 --- config
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["PUT /api/levers", "PUT /api/levers?zone=nope&scale=50%", "PUT /api/levers?zone=api", "PUT /api/levers?zone=api&scale=50%&quota=1", "PUT /api/levers?zone=api&quota=5",
- "PUT /api/levers?zone=api&policy=token&scale=50%", "PUT /api/levers?policy=token&scale=fifty", "PUT /api/levers?policy=token&scale=",
- "PUT /api/levers?policy=token&quota=-1", "PUT /api/levers?policy=token&quota=5&for=ever", "PUT /api/levers?policy=token&quota=5&fro=1h", "PUT /api/levers?policy=nope&quota=5"]
+["PUT /api/overrides", "PUT /api/overrides?zone=nope&scale=50%", "PUT /api/overrides?zone=api", "PUT /api/overrides?zone=api&scale=50%&quota=1", "PUT /api/overrides?zone=api&quota=5",
+ "PUT /api/overrides?zone=api&policy=token&scale=50%", "PUT /api/overrides?policy=token&scale=fifty", "PUT /api/overrides?policy=token&scale=",
+ "PUT /api/overrides?policy=token&quota=-1", "PUT /api/overrides?policy=token&quota=5&for=ever", "PUT /api/overrides?policy=token&quota=5&fro=1h", "PUT /api/overrides?policy=nope&quota=5"]
 --- error_code eval
 [400, 404, 400, 400, 400, 400, 400, 400, 400, 400, 400, 404]
 --- response_body_filters eval
@@ -121,14 +121,14 @@ __DATA__
 --- config
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-[map { "PUT /api/levers?policy=token&key=$_&quota=5" } 1 .. 41]
+[map { "PUT /api/overrides?policy=token&key=$_&quota=5" } 1 .. 41]
 --- error_code eval
 [(200) x 40, 507]
 --- timeout: 10
 
 
 
-=== TEST 7: levers are logged, without keys
+=== TEST 7: overrides are logged, without keys
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h;
@@ -136,23 +136,23 @@ __DATA__
     location /api { ratelimit_api write=on; allow all; }
     location /log { alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }
 --- request eval
-["PUT /api/levers?zone=api&scale=50%&for=1h", "PUT /api/levers?policy=token&quota=7", "PUT /api/levers?policy=token&key=topsecret&quota=unlimited&for=10m",
- "DELETE /api/levers?policy=token&key=topsecret", "GET /log"]
+["PUT /api/overrides?zone=api&scale=50%&for=1h", "PUT /api/overrides?policy=token&quota=7", "PUT /api/overrides?policy=token&key=topsecret&quota=unlimited&for=10m",
+ "DELETE /api/overrides?policy=token&key=topsecret", "GET /log"]
 --- response_body_filters eval
-[(map { Api::any() } 1 .. 4), [RateLimit::lines_like(qr/ratelimit: (lever .*)/), sub { $_[0] =~ s/[0-9a-f]{16}/ID/gr }]]
+[(map { Api::any() } 1 .. 4), [RateLimit::lines_like(qr/ratelimit: (override .*)/), sub { $_[0] =~ s/[0-9a-f]{16}/ID/gr }]]
 --- response_body eval
 ["", "", "", "", <<'_END_']
-lever of zone "api" set to 50% for 1h by "ratelimit_api", client: 127.0.0.1
-lever of policy "token" set to 7 by "ratelimit_api", client: 127.0.0.1
-lever of key ID of policy "token" set to unlimited for 10m by "ratelimit_api", client: 127.0.0.1
-lever of key ID of policy "token" cleared by "ratelimit_api", client: 127.0.0.1
+override of zone "api" set to 50% for 1h by "ratelimit_api", client: 127.0.0.1
+override of policy "token" set to 7 by "ratelimit_api", client: 127.0.0.1
+override of key ID of policy "token" set to unlimited for 10m by "ratelimit_api", client: 127.0.0.1
+override of key ID of policy "token" cleared by "ratelimit_api", client: 127.0.0.1
 _END_
 --- no_error_log
 topsecret
 
 
 
-=== TEST 8: a key's lever says whose it is, and its id clears it
+=== TEST 8: a key's override says whose it is, and its id clears it
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy a key=$arg_k quota=1/1h;
@@ -161,19 +161,19 @@ topsecret
 --- config
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["PUT /api/levers?policy=b&key=x&quota=5", "PUT /api/levers?policy=b&scale=10%", "GET /api/keys?policy=b&key=x", "PUT /api/levers?policy=a_policy_whose_name_is_longer_than_it&quota=5"]
+["PUT /api/overrides?policy=b&key=x&quota=5", "PUT /api/overrides?policy=b&scale=10%", "GET /api/keys?policy=b&key=x", "PUT /api/overrides?policy=a_policy_whose_name_is_longer_than_it&quota=5"]
 --- error_code eval
 [200, 200, 200, 507]
 --- response_body_filters eval
-[Api::at("levers.0.policy", "levers.0.in_force"), Api::at("levers.1.policy", "levers.1.key_id"), [sub {
+[Api::at("overrides.0.policy", "overrides.0.in_force"), Api::at("overrides.1.policy", "overrides.1.key_id"), [sub {
     my ($id) = $_[0] =~ /"key_id": "(\w+)"/ or return "no id: $_[0]";
-    my @answers = map { Api::ask(@$_) } ['DELETE', "/api/levers?policy=a&id=$id"], ['DELETE', "/api/levers?policy=b&id=$id"],
-        ['DELETE', "/api/levers?policy=b&id=$id"], ['DELETE', '/api/levers?policy=b'];
-    return CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : /"levers": \[(.)/s ? (/key_id": "/ ? "a key's\n" : /policy/ ? "a policy's\n" : "none\n") : "$_\n" } @answers;
+    my @answers = map { Api::ask(@$_) } ['DELETE', "/api/overrides?policy=a&id=$id"], ['DELETE', "/api/overrides?policy=b&id=$id"],
+        ['DELETE', "/api/overrides?policy=b&id=$id"], ['DELETE', '/api/overrides?policy=b'];
+    return CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : /"overrides": \[(.)/s ? (/key_id": "/ ? "a key's\n" : /policy/ ? "a policy's\n" : "none\n") : "$_\n" } @answers;
 }], Api::at("detail")]
 --- response_body eval
-["levers.0.policy: b\nlevers.0.in_force: true\n", "levers.1.policy: b\nlevers.1.key_id: null\n",
- "there is no lever\na policy's\nthere is no lever\nnone\n", "detail: a policy whose name is longer than 32 can have no lever\n"]
+["overrides.0.policy: b\noverrides.0.in_force: true\n", "overrides.1.policy: b\noverrides.1.key_id: null\n",
+ "there is no override\na policy's\nthere is no override\nnone\n", "detail: a policy whose name is longer than 32 can have no override\n"]
 
 
 
@@ -185,14 +185,14 @@ topsecret
     location /t   { ratelimit tier; empty_gif; }
     location /api { ratelimit_api write=on; allow all; }
 --- request eval
-["GET /t?k=a&q=1/1h", "GET /t?k=a&q=1/1h", "PUT /api/levers?policy=tier&key=a&quota=unlimited", "GET /t?k=a&q=1/1h", "GET /api/keys?policy=tier&key=a",
- "PUT /api/levers?policy=tier&key=a&quota=5", "GET /api/keys?policy=tier&key=a", "DELETE /api/levers?policy=tier&key=a",
- "PUT /api/levers?policy=tier&quota=unlimited", "GET /api/keys?policy=tier&key=a", "GET /api/keys?policy=tier&key=new"]
+["GET /t?k=a&q=1/1h", "GET /t?k=a&q=1/1h", "PUT /api/overrides?policy=tier&key=a&quota=unlimited", "GET /t?k=a&q=1/1h", "GET /api/keys?policy=tier&key=a",
+ "PUT /api/overrides?policy=tier&key=a&quota=5", "GET /api/keys?policy=tier&key=a", "DELETE /api/overrides?policy=tier&key=a",
+ "PUT /api/overrides?policy=tier&quota=unlimited", "GET /api/keys?policy=tier&key=a", "GET /api/keys?policy=tier&key=new"]
 --- error_code eval
 [200, 429, (200) x 9]
 --- response_body_filters eval
 [(map { Api::any() } 1 .. 4), Api::at(qw(unlimited limit retry_after_ms limit_from)), Api::any(), Api::at(qw(unlimited limit remaining retry_after_ms limit_from)),
  Api::any(), Api::any(), (Api::at(qw(unlimited limit_from))) x 2]
 --- response_body eval
-[("") x 4, "unlimited: true\nlimit: null\nretry_after_ms: null\nlimit_from: lever\n", "",
- "unlimited: false\nlimit: 5\nremaining: 4\nretry_after_ms: 0\nlimit_from: lever\n", "", "", ("unlimited: true\nlimit_from: lever\n") x 2]
+[("") x 4, "unlimited: true\nlimit: null\nretry_after_ms: null\nlimit_from: override\n", "",
+ "unlimited: false\nlimit: 5\nremaining: 4\nretry_after_ms: 0\nlimit_from: override\n", "", "", ("unlimited: true\nlimit_from: override\n") x 2]
