@@ -110,8 +110,9 @@ main::walk(map { $_ => main::get("$_ /t HTTP/1.1") }
            qw(GET HEAD POST PUT DELETE OPTIONS PATCH PROPFIND FOO TRACE CONNECT get));
 --- request
 GET /answers
---- response_body
-GET: 429
+--- response_body_like eval
+# CONNECT is not allowed, or since 1.29 a bad request where nothing allows it.
+qr/\AGET: 429
 HEAD: 429
 POST: 429
 PUT: 429
@@ -121,8 +122,9 @@ PATCH: 429
 PROPFIND: 429
 FOO: 429
 TRACE: 405
-CONNECT: 405
+CONNECT: 40[05]
 get: 400
+\z/
 
 
 
@@ -176,19 +178,21 @@ main::walk(
     'half a request'      => "GET /t HTTP/1.1\r\nHost: local");
 --- request
 GET /answers
---- response_body
-HTTP/0.9: bare 429
-HTTP/1.0: 429
-HTTP/1.9: 429
-HTTP/2.0 in words: 505
+--- response_body_like eval
+# freenginx and Angie allow one empty line before a request.
+qr/\AHTTP\/0\.9: bare 429
+HTTP\/1\.0: 429
+HTTP\/1\.9: 429
+HTTP\/2\.0 in words: 505
 bare LF: 429
-empty lines before: 429
+empty lines before: (?:429|400)
 pipelined: 429 429 429
 no Host: 400
 two Hosts: 400
 h2c upgrade: 429
 WebSocket: 429
 half a request: closed
+\z/
 
 
 
@@ -214,14 +218,15 @@ main::walk(map { ($$_[0], main::get('GET /t HTTP/1.1', @$_[1 .. $#$_])) }
     ['X-Original-URL', 'X-Original-URL: /answers', 'X-Rewrite-URL: /answers']);
 --- request
 GET /answers
---- response_body
-40 KB in a field: 400
+--- response_body_like eval
+# A line without a colon is passed over, or refused by freenginx and Angie.
+qr/\A40 KB in a field: 400
 40 KB in fields: 400
 5,000 bytes of name: 429
 underscore: 429
 no name: 400
 blank before the colon: 400
-no colon: 429
+no colon: (?:429|400)
 conditional: 429
 If-Match: 429
 Range: 429
@@ -230,6 +235,7 @@ X-Forwarded-For: 429
 X-Accel-Redirect: 429
 X-HTTP-Method-Override: 429
 X-Original-URL: 429
+\z/
 
 
 
@@ -365,8 +371,9 @@ while (my ($name, $fields) = splice @shapes, 0, 2) {
 RateLimit::publish('h2', $text);
 --- request
 GET /h2
---- response_body
-good: 429
+--- response_body_like eval
+# Fields of a connection are refused by nginx since 1.31.
+qr/\Agood: 429
 two :path: refused by nginx
 two :method: refused by nginx
 no :path: refused by nginx
@@ -375,13 +382,14 @@ empty :path: refused by nginx
 unknown pseudo: refused by nginx
 pseudo behind a field: 429
 host and :authority: refused by nginx
-connection: 429
-transfer-encoding: 429
+connection: (?:429|refused by nginx)
+transfer-encoding: (?:429|refused by nginx)
 content-length: refused by nginx
 path with a blank: refused by nginx
 line break in a field: refused by nginx
 method with a line: refused by nginx
 upper case: refused by nginx
+\z/
 
 
 
