@@ -37,11 +37,12 @@ wanted() {
 
 # build_project CMAKE-ARGUMENTS...: in $build, unit tests where they are wanted.
 build_project() {
-    local unit=OFF
-    ! wanted unit || unit=ON
+    local unit=OFF targets=(all)
+    ! wanted unit || unit=ON targets+=(unit_tests)
     say "building in ${build#"$root"/}"
     mkdir -p "$build"
-    { cmake -S . -B "$build" -DBUILD_TESTING=$unit "$@" && cmake --build "$build" -j"$jobs"; } \
+    { cmake -S . -B "$build" -DBUILD_TESTING=$unit "$@" &&
+        cmake --build "$build" -j"$jobs" --target "${targets[@]}"; } \
         < /dev/null > "$build/build.log" 2>&1 ||
         { tail -n 60 "$build/build.log" >&2; stop 'the build failed'; }
     grep -A 3 'CMake Warning' "$build/build.log" >&2
