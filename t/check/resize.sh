@@ -15,6 +15,7 @@ conf() {
     echo 'http {'
     http_conf
     cat << END
+    access_log off;
     ratelimit_zone   zone=api:$1 state=$dir/state/api.state;
     ratelimit_policy minute key=\$arg_k quota=1000/1h zone=api;
 

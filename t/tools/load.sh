@@ -84,11 +84,12 @@ pid_in() {
     return 1
 }
 
-# workers: the pids of the master's children that are not about to leave.
+# workers: the pids of the master's children that are not about to leave.  Angie
+# gives each a number.
 workers() {
     local pid
     for pid in $(pgrep -P "$master"); do
-        grep -q -a 'worker process$' <(tr -d '\0' < "/proc/$pid/cmdline") &&
+        grep -q -a -E 'worker process( #[0-9]+)?$' <(tr -d '\0' < "/proc/$pid/cmdline") &&
             echo "$pid"
     done 2> /dev/null
 }

@@ -31,6 +31,15 @@ mode_nginx() {
     run_checks
 }
 
+# mode_source DIR: with the nginx whose source is there.
+mode_source() {
+    local name=${1##*/} build=$build-source-${1##*/}
+    build_nginx_from "$1" "$build"
+    build_project -DNGINX_SRC="$nginx_src" -DBUILD_TESTING=OFF
+    run_suites "suites, $name"
+    run_checks
+}
+
 mode_asan() {
     local build=$build-asan
     build_nginx_asan "$build"
