@@ -171,7 +171,8 @@ json_t* load_object(rl_str_t text, std::size_t flags) {
 bool is_beyond_int64(rl_str_t text) {
   if (number_of(text) != Number::kInteger) return false;
   const bool negative = text.data[0] == '-';
-  const std::string_view digits = to_view(text).substr(negative ? 1 : 0);
+  std::string_view digits = to_view(text);
+  if (negative) digits.remove_prefix(1);
   const std::string_view most =
       negative ? "9223372036854775808" : "9223372036854775807";
   return digits.size() != most.size() ? digits.size() > most.size()
