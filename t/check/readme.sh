@@ -1,7 +1,7 @@
 #!/bin/bash
 
-# nginx accepts every configuration in the README, and its links lead
-# somewhere.
+# nginx accepts every configuration in the README, and the links of each
+# README lead somewhere.
 
 . t/tools/tap.sh
 
@@ -37,25 +37,28 @@ accepted() {
     "$NGINX_BINARY" -t -q -p "$dir/" -c "$conf" -e stderr
 }
 
-linked() {
+linked() { # README
     local target missing=0
     while read -r target; do
         case $target in
             http*) ;;
-            \#*) headings | grep -q -x -- "${target#\#}" ;;
-            *) [ -e "$target" ] ;;
+            \#*) headings "$1" | grep -q -x -- "${target#\#}" ;;
+            *) [ -e "$(dirname "$1")/$target" ] ;;
         esac || { echo "no $target"; missing=1; }
-    done < <(grep -o '](\([^)]*\))' README.md | sed 's/^](//; s/)$//')
+    done < <(grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//')
     return $missing
 }
 
 headings() {
-    sed -n 's/^##* //p' README.md | tr '[:upper:] ' '[:lower:]-' | tr -d ',.'
+    sed -n 's/^##* //p' "$1" | tr '[:upper:] ' '[:lower:]-' | tr -d ',.'
 }
 
 for block in "$dir"/*.block; do
     check "block ${block##*/}: $(head -n 1 "$block")" accepted "$block"
 done
-check 'every link leads somewhere' linked
+for readme in README.md {src,t,conf-examples}/README.md t/*/README.md; do
+    [ -f "$readme" ] || continue
+    check "every link of $readme leads somewhere" linked "$readme"
+done
 
 finish
