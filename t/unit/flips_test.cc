@@ -397,5 +397,73 @@ TEST(Flips, SlidingCountsTheShortestWindowThatAdmitted) {
   }
 }
 
+// fixed, calendar: the same, of whole windows.  One that was opened by a longer
+// quota ends where the shorter one's would have, whatever is in it.
+struct Opened {
+  bool on_grid;  // calendar
+  uint64_t begin_ms = 0;
+  uint64_t window_ms = 0;
+  uint32_t used = 0;
+
+  uint64_t end_ms(uint64_t with_window_ms) const {
+    return (on_grid ? begin_ms / with_window_ms * with_window_ms : begin_ms) +
+           with_window_ms;
+  }
+
+  // What a request under such a window has to count.
+  uint32_t known(uint64_t wall_ms, uint64_t asked_ms) const {
+    const uint64_t end = std::min(end_ms(window_ms), end_ms(asked_ms));
+    return used > 0 && wall_ms < end ? used : 0;
+  }
+
+  void admit(uint64_t wall_ms, uint64_t asked_ms, uint32_t cost) {
+    const uint32_t before = known(wall_ms, asked_ms);
+    if (before == 0) {
+      begin_ms = on_grid ? wall_ms / asked_ms * asked_ms : wall_ms;
+    }
+    used = before + cost;
+    window_ms = asked_ms;
+  }
+
+  // A longer window counts from its first request on, a shorter one forgets
+  // nothing by it.
+  void refuse(uint64_t wall_ms, uint64_t asked_ms) {
+    const bool is_open = used > 0 && wall_ms < end_ms(window_ms);
+    if (is_open && end_ms(asked_ms) > end_ms(window_ms)) window_ms = asked_ms;
+  }
+};
+
+TEST(Flips, WindowsCountUntilTheShortestThatAdmittedEnds) {
+  constexpr uint64_t kWindowsMs[] = {1000, 7000, 60000};
+  for (uint64_t round = 0; round < 600 * effort(); round++) {
+    Random random(round);
+    const rl_algorithm_e algorithm = round % 2 == 0 ? RL_FIXED : RL_CALENDAR;
+    uint64_t now = 1000000 + random.below(60000);
+    Store store({algorithm, 10, 10, 0, 60000, 0}, at(now));
+    Opened model = {algorithm == RL_CALENDAR, 0, 60000, 0};
+    for (int i = 0; i < 300; i++) {
+      now += random.below(random.one_in(5) ? 8000 : 500);
+      const uint64_t wall_ms = at(now).wall_ms;
+      const uint64_t window_ms = random.of(kWindowsMs);
+      const auto units = static_cast<uint32_t>(random.below(11));
+      const auto cost = static_cast<uint32_t>(random.below(5));
+      store.shape.window_ms = window_ms;
+      store.shape.units = store.shape.capacity_units = units;
+      const uint32_t used = model.known(wall_ms, window_ms);
+      const Standing s = store.decide(at(now), cost);
+      const char* name = rl_algorithm_name(algorithm);
+      ASSERT_EQ(s.admitted, cost == 0 || used + cost <= units)
+          << name << ", round " << round << ", step " << i;
+      ASSERT_EQ(s.remaining_units, used < units ? units - used : 0)
+          << name << ", round " << round << ", step " << i;
+      if (s.admitted && cost > 0) {
+        model.admit(wall_ms, window_ms, cost);
+      } else {
+        model.refuse(wall_ms, window_ms);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ratelimit
