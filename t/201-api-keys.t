@@ -87,7 +87,7 @@ main::stay_clear_of_halving();
   "retry_after_ms": \1,
   "last_seen": (\d{10}),
   "refused": \{
-    "recent": 2,
+    "recent": [12],
     "count": 2,
     "since": \d{10},
     "last": \d{10}
@@ -364,13 +364,13 @@ RateLimit::pipeline(21, sub { $_[0] < 14 ? "/t?k=" . ($_[0] % 7 < 4 ? 'a' : 'b')
 ["GET /api/keys?top=10", "GET /api/keys?top=1", "GET /api/keys?top=10&policy=token", "GET /api/keys?top=10&policy=strict"]
 --- response_body_filters eval
 [Api::at("refused.n", map({ ("refused.$_.policy", "refused.$_.refused.count") } 0 .. 2), "busiest.0.policy"),
- Api::at("refused.n", "refused.0.refused.recent", "busiest.n"),
+ Api::at("refused.n", "refused.0.refused.count", "busiest.n"),
  Api::at("refused.n", "refused.0.refused.count", "refused.1.refused.count", "refused.1.remaining"),
  Api::at("refused.n", "busiest.n")]
 --- response_body eval
 ["refused.n: 3\nrefused.0.policy: token\nrefused.0.refused.count: 7\nrefused.1.policy: strict\nrefused.1.refused.count: 7\n"
  . "refused.2.policy: token\nrefused.2.refused.count: 5\nbusiest.0.policy: token\n",
- "refused.n: 1\nrefused.0.refused.recent: 7\nbusiest.n: 1\n",
+ "refused.n: 1\nrefused.0.refused.count: 7\nbusiest.n: 1\n",
  "refused.n: 2\nrefused.0.refused.count: 7\nrefused.1.refused.count: 5\nrefused.1.remaining: 0\n",
  "refused.n: 1\nbusiest.n: 0\n"]
 

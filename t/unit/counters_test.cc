@@ -260,6 +260,15 @@ TEST_F(CountersTest, FewRequestsAreAllSampled) {
   EXPECT_EQ(all[0].count, 5u);
 }
 
+TEST_F(CountersTest, ASingleRequestIsSeenBehindAHalving) {
+  Policy policy(arena_.zone(), "p", 7, 60000);
+  attach(&policy, "p");
+  pretend(&policy, "k", false, 32767);
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 32767)[0].recent, 1u);
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 32768)[0].recent, 1u);
+  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 2 * 32768)[0].recent, 0u);
+}
+
 TEST_F(CountersTest, WeightsFadeAndPausesStartAnew) {
   Policy policy(arena_.zone(), "p", 7, 60000);
   attach(&policy, "p");

@@ -130,7 +130,10 @@ bool copy(const WatchedKey& place, uint64_t epoch, rl_watched_t* out) {
   const uint64_t window = load(place.window);
   *out = {};
   out->key_id = key;
-  out->recent = weight_at(load(place.weight), epoch) >> kWeightFraction;
+  // To the nearest: a single request is still seen after one halving, which
+  // may come right behind it.
+  const uint64_t weight = weight_at(load(place.weight), epoch);
+  out->recent = (weight + (1u << (kWeightFraction - 1))) >> kWeightFraction;
   out->count = load(place.count);
   out->first_ms = load(place.first_ms);
   out->last_ms = load(place.last_ms);
