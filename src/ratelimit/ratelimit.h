@@ -365,7 +365,9 @@ typedef struct {
   void *data;              /* the caller's own, left alone */
 
   int admitted;            /* by this policy alone */
-  int charged;             /* cost_units are in the bucket now */
+  int charged;             /* how many charges of it are in the bucket now, to
+                              cost_units together: 0, 1, or 2 once rl_settle
+                              has charged more */
   uint32_t limit_units;    /* quota, or capacity for gcra */
   uint32_t remaining_units;/* after this request; 0 if it refused in dry run */
   uint64_t reset_ms;       /* admitted: until the whole quota is there again,
@@ -377,6 +379,8 @@ typedef struct {
                               gcra: until the next unit comes back (0: none is
                               out) */
   uint64_t receipt;        /* names the window that was charged */
+  uint64_t more_receipt;   /* charged is 2: that of the second charge, */
+  uint32_t more_units;     /* and its part of cost_units */
 } rl_item_t;
 
 typedef enum {
@@ -417,11 +421,12 @@ rl_verdict_e rl_look(rl_process_t *process, rl_item_t *items, size_t n,
                      const rl_time_t *now) RL_NOEXCEPT;
 
 /*
- * Gives `units` of the charged items back to the window that they came from
+ * Gives `units` of the charged items back to the windows that they came from
  * (at most what is still there of it, and never to a later one), or, where
  * rl_settle finds the final cost higher, charges the difference, into debt if
  * need be.  Both update remaining_units, reset_ms and next_ms.  rl_refund
- * leaves the items uncharged.
+ * leaves the items uncharged.  A cost is final once: of two that raised it a
+ * refund knows the window of the last.
  */
 rl_verdict_e rl_refund(rl_process_t *process, rl_item_t *items, size_t n,
                        const rl_time_t *now) RL_NOEXCEPT;

@@ -302,6 +302,30 @@ TEST_F(Decide, SettlingChargesOrReturnsTheDifference) {
   EXPECT_FALSE(item.charged);
 }
 
+// A charge and what it was settled at more, in another window, both go back.
+TEST_F(Decide, WhatWasSettledInAnotherWindowIsGivenBack) {
+  for (const rl_algorithm_e algorithm :
+       {RL_SLIDING, RL_FIXED, RL_CALENDAR, RL_GCRA}) {
+    const Policy policy(arena_.zone(), rl_algorithm_name(algorithm), 20,
+                        kMinute, algorithm);
+    rl_item_t item = policy.item("k", 1);
+    ASSERT_EQ(RL_ADMITTED, decide(&item, 10 * kMinute));
+
+    // sliding: another sixteenth; gcra: a window that voids the receipt.
+    const bool stays = algorithm == RL_SLIDING || algorithm == RL_GCRA;
+    const uint64_t then_ms = 10 * kMinute + (stays ? 6000 : kMinute + 1000);
+    const rl_time_t now = at(then_ms);
+    rl_item_t other = policy.item("k", 2);
+    if (algorithm == RL_GCRA) other.quota.window_ms = 2 * kMinute;
+    ASSERT_EQ(RL_ADMITTED, decide(&other, then_ms));
+    ASSERT_EQ(RL_ADMITTED, rl_settle(&process_, &item, 9, &now));
+    ASSERT_EQ(RL_ADMITTED, rl_refund(&process_, &item, 1, &now));
+    EXPECT_EQ(18u, look(policy.item("k"), then_ms).remaining_units)
+        << rl_algorithm_name(algorithm);
+    EXPECT_FALSE(item.charged);
+  }
+}
+
 TEST_F(Decide, SettlingALookChargesAndMakesTheBucket) {
   const rl_time_t now = at(1000);
   rl_item_t item = ten_.item("k", 0);

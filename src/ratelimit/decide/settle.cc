@@ -3,13 +3,40 @@
 // One item at a time, since none depends on another: after RL_BUSY the items
 // that were done say so, and only the others are left to do.
 
+#include <algorithm>
+
 #include "ratelimit/decide/locate.h"
 
 namespace ratelimit {
 
 namespace {
 
-// Takes `back` units out of the bucket, then charges `more`.  A bucket that is
+// What was charged last goes first, and each part to the window that it was
+// charged to.
+void take_back(const rl_item_t& item, const Shape& shape, uint32_t back,
+               Bucket* bucket) {
+  const uint32_t more = item.charged > 1 ? item.more_units : 0;
+  const uint32_t of_more = std::min(back, more);
+  refund(bucket, shape, more, of_more, item.more_receipt);
+  refund(bucket, shape, item.cost_units - more, back - of_more, item.receipt);
+}
+
+void note_less(uint32_t back, rl_item_t* item) {
+  if (item->charged > 1) item->more_units -= std::min(back, item->more_units);
+}
+
+void note_more(uint32_t more, uint64_t receipt, rl_item_t* item) {
+  if (!item->charged) {
+    item->receipt = receipt;
+    item->charged = 1;
+    return;
+  }
+  item->more_units = more + (item->charged > 1 ? item->more_units : 0);
+  item->more_receipt = receipt;
+  item->charged = 2;
+}
+
+// Takes `back` units out of the bucket, or charges `more`.  A bucket that is
 // gone has nothing to give back, but one can be made to be charged.
 bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
            uint32_t more, const rl_time_t& now) {
@@ -28,14 +55,11 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
   Bucket* image = &journal->images[0];
   prepare(*item, shape, now, &seat, image);
   if (back > 0) {
-    refund(image, shape, item->cost_units, back, item->receipt);
+    take_back(*item, shape, back, image);
+    note_less(back, item);
   }
   if (more > 0) {
-    const uint64_t receipt = charge(image, shape, more, now);
-    // A later refund goes to the window of the decision, if that charged.
-    if (!item->charged) {
-      item->receipt = receipt;
-    }
+    note_more(more, charge(image, shape, more, now), item);
   }
   report(stand(*image, shape, 0, item->want_next != 0, now), item);
   if (seat.exists() || more > 0) {
@@ -77,6 +101,6 @@ rl_verdict_e rl_settle(rl_process_t* process, rl_item_t* item,
     return RL_BUSY;
   }
   item->cost_units = final_units;
-  item->charged = final_units > 0;
+  if (final_units == 0) item->charged = 0;
   return RL_ADMITTED;
 }
