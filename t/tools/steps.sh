@@ -102,7 +102,7 @@ run_suites() {
         count "$name: nginx with the module does not start" 0 1
         return
     fi
-    [ ${#files[@]} -gt 0 ] || files=(t/*.t)
+    [ ${#files[@]} -gt 0 ] || files=(t/suite/*.t)
     rm -rf "$build/reports" && mkdir -p "$build/reports"
     TEST_NGINX_BINARY=$nginx TEST_NGINX_LOAD_MODULES=$module \
         run_tap "$name" "$build/suites" "${files[@]}"
