@@ -50,4 +50,4 @@ END
 trap 'kill "$(cat "$dir/nginx.pid")"' EXIT
 
 export NODE_PATH=$NPM_DIR/node_modules NO_PROXY='*'
-timeout 240 node t/browser/page.js "http://127.0.0.1:$port" "$dir"
+timeout 240 node t/page/page.js "http://127.0.0.1:$port" "$dir"

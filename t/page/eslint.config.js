@@ -25,7 +25,7 @@ const rules = {
 module.exports = [
   { files: ["src/api/page/*.js"], rules,
     languageOptions: { sourceType: "script", globals: browser } },
-  { files: ["t/browser/*.js"],
+  { files: ["t/page/*.js"],
     rules: { ...rules, "no-restricted-properties": "off" },
     languageOptions: { sourceType: "commonjs",
       globals: { ...node, ...browser, window: "readonly",

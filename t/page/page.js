@@ -1,7 +1,7 @@
 // The page of ratelimit_api in a real browser, against a running nginx under
 // load.  Prints the Test Anything Protocol.
 //
-//   NODE_PATH=... node t/browser/page.js URL DIR
+//   NODE_PATH=... node t/page/page.js URL DIR
 //
 // URL is the server that browser.sh has started; DIR gets the screenshots.
 

@@ -33,16 +33,16 @@ bin=$NPM_DIR/node_modules/.bin
 # The page's scripts share their names, so they are read as one.
 page_scripts() {
     sed -n 's/^<script src="\(.*\)">.*/src\/api\/page\/\1/p' src/api/page/page.html |
-        xargs cat | "$bin/eslint" -c t/browser/eslint.config.js --stdin \
+        xargs cat | "$bin/eslint" -c t/page/eslint.config.js --stdin \
         --stdin-filename src/api/page/all.js
 }
 
 check 'eslint of the page' page_scripts
-check 'eslint of its test' "$bin/eslint" -c t/browser/eslint.config.js \
-    t/browser/*.js
-check html-validate "$bin/html-validate" -c t/browser/htmlvalidate.json \
+check 'eslint of its test' "$bin/eslint" -c t/page/eslint.config.js \
+    t/page/*.js
+check html-validate "$bin/html-validate" -c t/page/htmlvalidate.json \
     src/api/page/page.html
-check stylelint "$bin/stylelint" --config t/browser/stylelint.json \
+check stylelint "$bin/stylelint" --config t/page/stylelint.json \
     --config-basedir "$NPM_DIR" src/api/page/page.css
 
 finish

@@ -3,7 +3,7 @@
 # nginx's own, given before there is a request to decide.
 #
 # Internal redirects, subrequests and early answers (return, rewrite) are in
-# request_life.t, allocations that fail in check/allocations.sh.
+# request_life.t, allocations that fail in t/system/allocations.sh.
 
 use lib 't/lib';
 use RateLimit;

@@ -5,7 +5,7 @@ use Test::Nginx::Socket 'no_plan';
 
 # What becomes of a request that cannot be decided.  That a worker finds no
 # place in the register, and that a lock's owner does not move, is planted by
-# t/check/undecided.sh.
+# t/system/undecided.sh.
 add_block_preprocessor(sub {
     my $block = shift;
 

@@ -18,7 +18,7 @@ optimize=2
 explore() {
     (
         cd "$dir" &&
-            spin -a "$@" "$OLDPWD/t/model/commit.pml" > spin.log &&
+            spin -a "$@" "$OLDPWD/t/system/model/commit.pml" > spin.log &&
             cc "-O$optimize" -w -DSAFETY -DCOLLAPSE -DVECTORSZ=2048 -o pan pan.c &&
             ./pan -m1000000 > pan.log 2>&1
         cat pan.log

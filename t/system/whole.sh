@@ -1,8 +1,8 @@
 #!/bin/bash
 
-# A model of the whole, t/whole, and a real nginx take the same random steps,
+# A model of the whole, in whole/, and a real nginx take the same random steps,
 # with one worker and with two; and what is admitted of requests that come at
-# once is the quota.  A part of it: t/whole/README.md.
+# once is the quota.  A part of it: t/system/whole/README.md.
 
 . t/tools/load.sh
 
@@ -13,6 +13,6 @@ if [ -z "$library" ]; then
 fi
 
 load_dir whole
-python3 -B t/whole/run.py --nginx "$NGINX_BINARY" --module "$MODULE" \
+python3 -B t/system/whole/run.py --nginx "$NGINX_BINARY" --module "$MODULE" \
     --faketime "$library" --dir "$dir" --seeds "$(short_or_long 48-59 1-60)" \
     --steps "$(short_or_long 120 1500)" --bursts "$(short_or_long 2 30)"

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Sends a request once for every allocation that the module makes for it, with
-# that one failing, to a server with t/fault/alloc.c in it.
+# that one failing, to a server with t/system/fault/alloc.c in it.
 #
 #   fail_allocations.pl PORT FAULT-FILE ERROR-LOG [REFUSED]
 #

@@ -14,13 +14,13 @@ load_dir() {
 }
 
 # link_faulty NAME: $dir/faulty.so, the module as it was linked, with
-# t/fault/NAME.c in front of what that wraps.
+# t/system/fault/NAME.c in front of what that wraps.
 link_faulty() {
     local link wraps
-    cc -O1 -g -fPIC -Wall -Wextra -Werror -Isrc -c "t/fault/$1.c" \
+    cc -O1 -g -fPIC -Wall -Wextra -Werror -Isrc -c "t/system/fault/$1.c" \
         -o "$dir/$1.o" &&
         link=$(cat "$BUILD/CMakeFiles/ngx_http_ratelimit_module.dir/link.txt") &&
-        wraps=$(grep -o -E '(^WRAP\(|__wrap_)\w+' "t/fault/$1.c" |
+        wraps=$(grep -o -E '(^WRAP\(|__wrap_)\w+' "t/system/fault/$1.c" |
             sed -E 's/WRAP\(|__wrap_/-Wl,--wrap=/' | sort -u) &&
         (cd "$BUILD" && eval "${link/ -o ngx_http_ratelimit_module.so/ -o \
             $dir/faulty.so} $dir/$1.o" $wraps)

@@ -25,7 +25,7 @@ run_planted() {
 link_planted() {
     local link
     link=$(cat "$build/CMakeFiles/ngx_http_ratelimit_module.dir/link.txt") &&
-        cc -fPIC -g -c t/fault/plant.c -fsanitize=address \
+        cc -fPIC -g -c t/system/fault/plant.c -fsanitize=address \
             -o "$build/planted/plant.o" &&
         (cd "$build" && eval "${link/ -o ngx_http_ratelimit_module.so/ -o \
             planted/planted.so} planted/plant.o -Wl,--wrap=ngx_pnalloc")

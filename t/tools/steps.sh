@@ -117,7 +117,7 @@ run_suites() {
 run_checks() {
     local files=("${check_files[@]}")
     wanted checks || return 0
-    [ ${#files[@]} -gt 0 ] || files=(t/check/*.sh)
+    [ ${#files[@]} -gt 0 ] || files=(t/{build,docs,page,peers,system}/*.sh)
     NGINX_BINARY=$nginx MODULE=$module BUILD=$build PROMTOOL=$promtool \
         NPM_DIR=$npm_dir NO_NPM=$no_npm NO_BROWSER=$no_browser \
         run_tap checks "$build/checks" "${files[@]}"

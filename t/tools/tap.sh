@@ -1,4 +1,4 @@
-# Sourced by t/check/*.sh: the Test Anything Protocol for shell.
+# Sourced by the checks: the Test Anything Protocol for shell.
 #
 #   check NAME COMMAND...   ok when COMMAND succeeds; its output is shown
 #                           when it does not

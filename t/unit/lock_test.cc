@@ -282,7 +282,7 @@ TEST(Register, GivesEveryProcessASlotAndTakesItBack) {
 }
 
 // nginx's masters have 1,024 at most; what is said of workers that pile up over
-// reloads is in t/check/undecided.sh.
+// reloads is in t/system/undecided.sh.
 TEST(Register, HasRoomForMoreProcessesThanTwoMastersHave) {
   Arena arena(64 * 1024);
   fill(arena, 0, 2 * 1024);
