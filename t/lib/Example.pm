@@ -24,14 +24,14 @@ package Example;
 use strict;
 use warnings;
 
+use RateLimit;
+
 use Cwd qw(getcwd);
 use IO::Socket::INET;
 use Test::More ();
 use Test::Nginx::Socket ();
 use Test::Nginx::Util;
 use Time::HiRes qw(sleep time);
-
-use RateLimit;
 
 our $Folder = 'conf-examples';
 our @Fields = map { "x-ratelimit-$_" } qw(limit remaining reset);

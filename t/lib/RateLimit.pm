@@ -15,15 +15,58 @@ package RateLimit;
 use strict;
 use warnings;
 
+use Cwd qw(getcwd);
+use File::Basename qw(basename);
+use File::Path qw(make_path);
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP ();
 use Time::HiRes ();
-use Test::Nginx::Util;
 
-# Debug lines would be most of the time that a run takes.
-$ENV{TEST_NGINX_LOG_LEVEL} ||= 'info';
-log_level($ENV{TEST_NGINX_LOG_LEVEL});
+# What Test::Nginx takes from the environment when it is loaded, where that does
+# not say: Debian's nginx, the module in build/, and for each suite a port and a
+# folder of its own, so that several can run at once.
+our $port_mark;
+
+sub free_port {
+    for (1 .. 1000) {
+        my %place = (LocalAddr => '127.0.0.1', LocalPort => 20000 + int rand 10000);
+
+        # Nginx is not listening yet: until this suite ends, UDP's port of the
+        # same number tells others that it is taken.
+        $port_mark = IO::Socket::INET->new(%place, Proto => 'udp') or next;
+        return $place{LocalPort} if IO::Socket::INET->new(%place, Listen => 1);
+    }
+
+    die "no free port\n";
+}
+
+BEGIN {
+    my $build = $ENV{BUILD} // getcwd() . '/build';
+    my $dir = "$build/suites/" . basename($0, '.t');
+    make_path($dir);
+
+    $ENV{TEST_NGINX_BINARY} //= '/usr/sbin/nginx';
+    $ENV{TEST_NGINX_LOAD_MODULES} //= "$build/ngx_http_ratelimit_module.so";
+    $ENV{TEST_NGINX_SERVROOT} //= "$dir/servroot";
+
+    # Debug lines would be most of the time that a run takes.
+    $ENV{TEST_NGINX_LOG_LEVEL} //= 'info';
+
+    if (!defined $ENV{TEST_NGINX_ERROR_LOG}) {
+        $ENV{TEST_NGINX_ERROR_LOG} = "$dir/error.log";
+        unlink $ENV{TEST_NGINX_ERROR_LOG};
+    }
+
+    if (!defined $ENV{TEST_NGINX_SERVER_PORT}) {
+        my $port = free_port();
+        $ENV{TEST_NGINX_SERVER_PORT} = "127.0.0.1:$port";
+        $ENV{TEST_NGINX_CLIENT_PORT} = $port;
+        $ENV{TEST_NGINX_STREAM_PORT} = $port + 1;
+    }
+}
+
+use Test::Nginx::Util;
 
 $ENV{TEST_NGINX_HTML_DIR} ||= html_dir();
 

@@ -68,13 +68,14 @@ run_unit() {
     count 'unit tests' "$(grep -c ' Passed ' "$log")" "${bad:-1}"
 }
 
-# run_tap NAME DIR FILE...: suites or checks.
+# run_tap NAME DIR FILE...: suites or checks, with what they need of the
+# environment; DIR gets the log.
 run_tap() {
     local name=$1 dir=$2 good bad
     shift 2
     say "$name"
     rm -rf "$dir" && mkdir -p "$dir"
-    perl t/tools/harness.pl --jobs "$jobs" --dir "$dir" "$@" \
+    perl t/tools/harness.pl --jobs "$jobs" "$@" \
         < /dev/null | tee "$dir/log" | grep -v -E '^[0-9]+ [0-9]+$' >&2
     read -r good bad < <(tail -n 1 "$dir/log")
     case $good-$bad in
@@ -104,7 +105,7 @@ run_suites() {
     fi
     [ ${#files[@]} -gt 0 ] || files=(t/suite/*.t)
     rm -rf "$build/reports" && mkdir -p "$build/reports"
-    TEST_NGINX_BINARY=$nginx TEST_NGINX_LOAD_MODULES=$module \
+    BUILD=$build TEST_NGINX_BINARY=$nginx TEST_NGINX_LOAD_MODULES=$module \
         run_tap "$name" "$build/suites" "${files[@]}"
     if bash t/tools/reports.sh "$build" >&2; then
         count "$name: logs" 1 0
