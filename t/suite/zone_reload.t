@@ -149,7 +149,7 @@ GET /t?k=a
 --- response_headers
 X-RateLimit-Remaining: 1
 --- error_log
-ratelimit: zone "api" of 262144 bytes holds 3875 keys as soon as the workers before have gone
+ratelimit: zone "api" of 262144 bytes holds 3906 keys as soon as the workers before have gone
 
 
 

@@ -75,7 +75,7 @@ __DATA__
 --- raw_response_headers_like eval
 [qr/X-RateLimit-Remaining: 0/, qr/X-RateLimit-Remaining: 1/, qr/200 OK/]
 --- response_body_like eval
-[qr/429/, qr/GIF/, qr/zone "api" of 65536 bytes holds 899 keys, 1 carried over/]
+[qr/429/, qr/GIF/, qr/zone "api" of 65536 bytes holds 930 keys, 1 carried over/]
 
 
 

@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr size_t kZoneSize = 64 * 1024;  // 899 buckets: new ones displace some
+constexpr size_t kZoneSize = 64 * 1024;  // 930 buckets: new ones displace some
 
 struct Side {
   Arena arena{kZoneSize};
