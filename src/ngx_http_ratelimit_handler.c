@@ -7,6 +7,11 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "request/ngx_http_ratelimit_charge.h"
+#include "request/ngx_http_ratelimit_decide.h"
+#include "request/ngx_http_ratelimit_record.h"
+#include "response/ngx_http_ratelimit_refuse.h"
+#include "ngx_http_ratelimit_handler.h"
 
 
 static ngx_int_t ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r);
@@ -14,8 +19,8 @@ static ngx_http_ratelimit_noinline ngx_uint_t ngx_http_ratelimit_is_open(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
     ngx_http_phase_handler_t *ph);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_preaccess(
-    ngx_http_request_t *r, ngx_http_ratelimit_loc_conf_t *rlcf);
+static ngx_int_t ngx_http_ratelimit_answer(ngx_http_request_t *r,
+    ngx_int_t rc);
 static ngx_int_t ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_add_handler(
@@ -36,7 +41,8 @@ ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    return ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
+    return ngx_http_ratelimit_answer(r, ngx_http_ratelimit_decide(r, rlcf,
+                                                          &rlcf->preaccess));
 }
 
 
@@ -70,6 +76,7 @@ static ngx_int_t
 ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
     ngx_http_phase_handler_t *ph)
 {
+    ngx_int_t                       rc;
     ngx_http_ratelimit_loc_conf_t  *rlcf;
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
@@ -81,18 +88,31 @@ ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
         return NGX_AGAIN;
     }
 
-    return (rlcf->items && ngx_http_ratelimit_get_record(r) == NULL)
-           ? ngx_http_ratelimit_decide_quickly(r, rlcf)
-           : ngx_http_ratelimit_preaccess(r, rlcf);
+    rc = (rlcf->items && ngx_http_ratelimit_get_record(r) == NULL)
+         ? ngx_http_ratelimit_decide_quickly(r, rlcf)
+         : ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
+
+    rc = ngx_http_ratelimit_answer(r, rc);
+
+    if (rc == NGX_DECLINED) {
+        r->phase_handler++;
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
+    }
+
+    return NGX_OK;
 }
 
 
-static ngx_http_ratelimit_noinline ngx_int_t
-ngx_http_ratelimit_preaccess(ngx_http_request_t *r,
-    ngx_http_ratelimit_loc_conf_t *rlcf)
+/* of what was decided; a phase handler's return value */
+
+static ngx_int_t
+ngx_http_ratelimit_answer(ngx_http_request_t *r, ngx_int_t rc)
 {
-    return ngx_http_ratelimit_go_on(r, ngx_http_ratelimit_decide(r, rlcf,
-                                                      &rlcf->preaccess));
+    return (rc == NGX_OK) ? ngx_http_ratelimit_refuse(r) : rc;
 }
 
 
@@ -109,7 +129,8 @@ ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    return ngx_http_ratelimit_decide(r, rlcf, &rlcf->precontent);
+    return ngx_http_ratelimit_answer(r, ngx_http_ratelimit_decide(r, rlcf,
+                                                         &rlcf->precontent));
 }
 
 

@@ -2,11 +2,28 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * The directives, and what a location's configuration inherits.
+ * The directives, what a location's configuration inherits, and how processes
+ * begin and end.
  */
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_resize.h"
+#include "zone/ngx_http_ratelimit_state.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "key/ngx_http_ratelimit_jwt.h"
+#include "key/ngx_http_ratelimit_key.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_statistics.h"
+#include "request/ngx_http_ratelimit_decide.h"
+#include "response/ngx_http_ratelimit_headers.h"
+#include "response/ngx_http_ratelimit_refuse.h"
+#include "response/ngx_http_ratelimit_variables.h"
+#include "api/ngx_http_ratelimit_api.h"
+#include "ngx_http_ratelimit_handler.h"
 
 
 static char *ngx_http_ratelimit_status(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -20,6 +37,9 @@ static void *ngx_http_ratelimit_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_ratelimit_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_ratelimit_init_module(ngx_cycle_t *cycle);
+static ngx_int_t ngx_http_ratelimit_init_process(ngx_cycle_t *cycle);
+static void ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_conf_enum_t  ngx_http_ratelimit_log_levels[] = {
@@ -192,25 +212,6 @@ ngx_http_ratelimit_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     return ngx_http_ratelimit_parse_status(cf, &value[1], &rlcf->status);
-}
-
-
-char *
-ngx_http_ratelimit_parse_status(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_uint_t *status)
-{
-    ngx_int_t  n;
-
-    n = ngx_atoi(text->data, text->len);
-
-    if (n < 400 || n > 599) {
-        return ngx_http_ratelimit_invalid(cf, "status", text,
-                                          "must be a code of 400 to 599");
-    }
-
-    *status = n;
-
-    return NGX_CONF_OK;
 }
 
 
@@ -387,4 +388,87 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
     ngx_http_ratelimit_check_apis(cf);
 
     return NGX_OK;
+}
+
+
+/* after the zones' memory is there, before the workers fork */
+
+static ngx_int_t
+ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                        i;
+    ngx_shm_zone_t                  **zones;
+    ngx_http_ratelimit_zone_t        *zone;
+    ngx_http_ratelimit_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_ratelimit_module);
+    if (rmcf == NULL || rmcf->zones.nelts == 0) {
+        return NGX_OK;
+    }
+
+    rmcf->core_zones = ngx_palloc(cycle->pool,
+                                  rmcf->zones.nelts * sizeof(rl_zone_t *));
+    if (rmcf->core_zones == NULL) {
+        return NGX_ERROR;
+    }
+
+    zones = rmcf->zones.elts;
+
+    for (i = 0; i < rmcf->zones.nelts; i++) {
+        zone = zones[i]->data;
+        rmcf->core_zones[i] = &zone->zone;
+
+        if (ngx_http_ratelimit_keep_older(cycle, zones[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_ratelimit_bind_policies(cycle, rmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ratelimit_init_statistics(rmcf);
+    ngx_http_ratelimit_init_phases(cycle);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                        i;
+    ngx_shm_zone_t                  **zones;
+    ngx_http_ratelimit_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_ratelimit_module);
+
+    if (rmcf == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    zones = rmcf->zones.elts;
+
+    for (i = 0; i < rmcf->zones.nelts; i++) {
+
+        ngx_http_ratelimit_await_move(cycle, zones[i]);
+
+        if (ngx_http_ratelimit_init_writer(cycle, zones[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_ratelimit_leave();
 }

@@ -6,6 +6,9 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "conf/ngx_http_ratelimit_param.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 

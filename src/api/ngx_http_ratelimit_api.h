@@ -86,6 +86,13 @@ typedef struct {
 #define NGX_HTTP_RATELIMIT_API_MAX_TOP  100
 
 
+/* ngx_http_ratelimit_api.c, ngx_http_ratelimit_api_access.c */
+
+char *ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_ratelimit_merge_api(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
+void ngx_http_ratelimit_check_apis(ngx_conf_t *cf);
+
 /* ngx_http_ratelimit_api_args.c */
 
 ngx_int_t ngx_http_ratelimit_api_parse_args(

@@ -8,6 +8,9 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "request/ngx_http_ratelimit_log.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 

@@ -10,8 +10,14 @@
  */
 
 
-#include "api/ngx_http_ratelimit_api.h"
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "zone/ngx_http_ratelimit_process.h"
 #include "key/ngx_http_ratelimit_key.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "request/ngx_http_ratelimit_log.h"
+#include "api/ngx_http_ratelimit_api.h"
 
 
 /* a part of a key, as one of its sources makes it */
@@ -31,7 +37,7 @@ typedef struct {
 static ngx_int_t ngx_http_ratelimit_api_check_parts(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
 static ngx_int_t ngx_http_ratelimit_api_read_part(
-    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_value_t *value,
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_part_t *part,
     rl_str_t *text, ngx_array_t *readings);
 static ngx_int_t ngx_http_ratelimit_api_add_reading(ngx_array_t *readings,
     ngx_http_ratelimit_api_reading_t *reading);
@@ -81,7 +87,7 @@ ngx_http_ratelimit_api_find_buckets(ngx_http_ratelimit_api_call_t *call,
     rl_str_t                        *keys;
     ngx_uint_t                       i, n;
     ngx_array_t                     *readings;
-    ngx_http_ratelimit_value_t      *values;
+    ngx_http_ratelimit_part_t       *parts;
     ngx_http_ratelimit_api_meant_t  *key;
 
     if (ngx_array_init(meant, call->request->pool, 1,
@@ -113,7 +119,7 @@ ngx_http_ratelimit_api_find_buckets(ngx_http_ratelimit_api_call_t *call,
     }
 
     keys = call->args.keys.elts;
-    values = policy->partition->parts.elts;
+    parts = policy->partition->parts.elts;
 
     readings = ngx_palloc(call->request->pool,
                           call->args.keys.nelts * sizeof(ngx_array_t));
@@ -122,7 +128,7 @@ ngx_http_ratelimit_api_find_buckets(ngx_http_ratelimit_api_call_t *call,
     }
 
     for (i = 0, n = 1; i < call->args.keys.nelts; i++) {
-        if (ngx_http_ratelimit_api_read_part(call, &values[i], &keys[i],
+        if (ngx_http_ratelimit_api_read_part(call, &parts[i], &keys[i],
                                              &readings[i])
             != NGX_OK)
         {
@@ -227,7 +233,7 @@ ngx_http_ratelimit_api_check_parts(ngx_http_ratelimit_api_call_t *call,
 
 static ngx_int_t
 ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_value_t *value, rl_str_t *text, ngx_array_t *readings)
+    ngx_http_ratelimit_part_t *part, rl_str_t *text, ngx_array_t *readings)
 {
     u_char                            *buf;
     rl_str_t                           rest;
@@ -243,19 +249,19 @@ ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
 
     ngx_memzero(&reading, sizeof(reading));
 
-    if (value->key == NULL) {
-        reading.start = value->starts;
+    if (part->key == NULL) {
+        reading.start = part->starts;
         reading.text = *text;
         return ngx_http_ratelimit_api_add_reading(readings, &reading);
     }
 
-    source = value->key->sources.elts;
+    source = part->key->sources.elts;
 
-    for (i = 0, tagged = 0; i < value->key->sources.nelts; i++) {
+    for (i = 0, tagged = 0; i < part->key->sources.nelts; i++) {
         tagged |= ngx_http_ratelimit_api_has_tag(text, &source[i].prefix);
     }
 
-    for (i = 0; i < value->key->sources.nelts; i++) {
+    for (i = 0; i < part->key->sources.nelts; i++) {
 
         rest = *text;
 
@@ -277,7 +283,7 @@ ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
             continue;
         }
 
-        reading.start = value->starts ? &value->starts[i] : NULL;
+        reading.start = part->starts ? &part->starts[i] : NULL;
         reading.prefix = source[i].prefix;
 
         if (ngx_http_ratelimit_api_add_reading(readings, &reading) != NGX_OK) {
@@ -292,7 +298,7 @@ ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
     return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
                                           "no source of \"%V\" yields such a "
                                           "value",
-                                          &value->complex.value);
+                                          &part->value.complex.value);
 }
 
 

@@ -6,6 +6,9 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "policy/ngx_http_ratelimit_policy.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 

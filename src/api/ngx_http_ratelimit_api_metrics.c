@@ -7,6 +7,8 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
+#include "policy/ngx_http_ratelimit_policy.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 

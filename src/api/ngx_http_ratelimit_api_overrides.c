@@ -7,6 +7,12 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "request/ngx_http_ratelimit_log.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 

@@ -7,6 +7,7 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
 #include "api/ngx_http_ratelimit_api.h"
 #include "ngx_http_ratelimit_page.h"
 

@@ -9,6 +9,9 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 

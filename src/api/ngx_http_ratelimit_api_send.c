@@ -6,6 +6,8 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
+#include "request/ngx_http_ratelimit_log.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 

@@ -7,6 +7,10 @@
  */
 
 
+#include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_policy.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 
@@ -156,7 +160,7 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
                                              &policy->shm_zone->shm.name),
                "algorithm", rl_algorithm_name(policy->core.algorithm),
                "key", ngx_http_ratelimit_api_texts(&policy->partition->parts,
-                                         sizeof(ngx_http_ratelimit_value_t)),
+                                         sizeof(ngx_http_ratelimit_part_t)),
                "quota", ngx_http_ratelimit_api_quota(policy),
                "scale", ngx_http_ratelimit_api_texts(&policy->scales,
                                          sizeof(ngx_http_complex_value_t)),

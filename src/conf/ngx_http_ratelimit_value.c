@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_value.h"
 
 
 ngx_int_t
@@ -51,11 +52,7 @@ ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
     ngx_str_t   name;
 
     value->name.len = 0;
-    value->arg.len = 0;
-    value->plain_arg.len = 0;
-    value->bearer = 0;
     value->index = NGX_ERROR;
-    value->key = NULL;
 
     if (ngx_http_ratelimit_compile(cf, text, &value->complex) != NGX_OK) {
         return NGX_ERROR;
@@ -90,63 +87,11 @@ ngx_http_ratelimit_compile_value(ngx_conf_t *cf, ngx_str_t *text,
 }
 
 
-/* a "ratelimit_key" may stand behind its use: looked for at the end */
-
-void
-ngx_http_ratelimit_bind_value(ngx_conf_t *cf,
-    ngx_http_ratelimit_value_t *value)
-{
-    if (value->name.len) {
-        value->key = ngx_http_ratelimit_find_key(cf, &value->name);
-    }
-}
-
-
-/*
- * "$arg_NAME" is found without nginx's variables: some 300 instructions less.
- * It is, unless a "set", a "map" or another module has made it something else;
- * that is known once nginx has bound the variables to their handlers.
- */
-
-void
-ngx_http_ratelimit_bind_argument(ngx_http_core_main_conf_t *cmcf,
-    ngx_http_ratelimit_value_t *value)
-{
-    ngx_uint_t            i;
-    ngx_http_variable_t  *variable, *prefix;
-
-    if (value->index == NGX_ERROR || value->name.len < 5) {
-        return;
-    }
-
-    variable = cmcf->variables.elts;
-    variable += value->index;
-
-    prefix = cmcf->prefix_variables.elts;
-
-    for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
-        if (prefix[i].name.len == 4
-            && ngx_strncmp(prefix[i].name.data, "arg_", 4) == 0
-            && ngx_strncmp(variable->name.data, "arg_", 4) == 0
-            && variable->get_handler == prefix[i].get_handler)
-        {
-            value->arg.len = variable->name.len - 4;
-            value->arg.data = variable->name.data + 4;
-            return;
-        }
-    }
-}
-
-
 ngx_int_t
 ngx_http_ratelimit_value(ngx_http_request_t *r,
     ngx_http_ratelimit_value_t *value, ngx_str_t *out)
 {
     ngx_http_variable_value_t  *vv;
-
-    if (value->key) {
-        return ngx_http_ratelimit_key_text(r, value->key, out);
-    }
 
     if (value->index == NGX_ERROR) {
         return ngx_http_complex_value(r, &value->complex, out);
@@ -161,4 +106,11 @@ ngx_http_ratelimit_value(ngx_http_request_t *r,
     out->data = vv->data;
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_ratelimit_is_true(ngx_str_t *value)
+{
+    return value->len != 0 && !(value->len == 1 && value->data[0] == '0');
 }

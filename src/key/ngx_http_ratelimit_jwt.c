@@ -7,6 +7,11 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "conf/ngx_http_ratelimit_value.h"
+#include "key/ngx_http_ratelimit_jwt.h"
+#include "key/ngx_http_ratelimit_key_field.h"
 
 #include <sys/random.h>
 

@@ -7,6 +7,10 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "conf/ngx_http_ratelimit_value.h"
+#include "key/ngx_http_ratelimit_jwt.h"
 
 
 static char *ngx_http_ratelimit_jwt_parameters(ngx_conf_t *cf,

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * "ratelimit_key": what the files of that name share.
+ * "ratelimit_key": variables made of sources.
  */
 
 
@@ -11,6 +11,11 @@
 
 
 #include "ngx_http_ratelimit.h"
+
+
+/* what a key of usual length is decoded into, on the stack */
+
+#define NGX_HTTP_RATELIMIT_SCRATCH  128
 
 
 typedef struct {
@@ -33,47 +38,19 @@ struct ngx_http_ratelimit_key_s {
 };
 
 
+/* ngx_http_ratelimit_key_conf.c */
+
+char *ngx_http_ratelimit_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_http_ratelimit_key_t *ngx_http_ratelimit_find_key(ngx_conf_t *cf,
+    ngx_str_t *variable);
+
 /* ngx_http_ratelimit_key.c */
 
-ngx_int_t ngx_http_ratelimit_any_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out);
-
-/*
- * A value as a part of a key: a tag and what the source yields are not put
- * together for its hash.  scratch is of NGX_HTTP_RATELIMIT_SCRATCH bytes, and
- * must live as long as the part.  NGX_DECLINED: it is empty.
- */
-
-static ngx_inline ngx_int_t
-ngx_http_ratelimit_value_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_value_t *value, u_char *scratch, rl_part_t *out)
-{
-    out->start = value->starts;
-
-    if (value->arg.len) {
-        return rl_key_raw_arg(ngx_http_ratelimit_str(&r->args),
-                              ngx_http_ratelimit_str(&value->arg), &out->text)
-               ? NGX_OK : NGX_DECLINED;
-    }
-
-    if (value->plain_arg.len
-        && rl_key_plain_arg(ngx_http_ratelimit_str(&r->args),
-                            value->plain_arg, &out->text))
-    {
-        return NGX_OK;
-    }
-
-    if (value->bearer
-        && r->headers_in.authorization
-        && rl_key_bearer(ngx_http_ratelimit_str(
-                                        &r->headers_in.authorization->value),
-                         &out->text))
-    {
-        return NGX_OK;
-    }
-
-    return ngx_http_ratelimit_any_part(r, value, scratch, out);
-}
+ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, ngx_str_t *out);
+ngx_int_t ngx_http_ratelimit_key_first(ngx_http_request_t *r,
+    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_uint_t *i,
+    rl_str_t *out);
 
 /* ngx_http_ratelimit_key_source.c */
 

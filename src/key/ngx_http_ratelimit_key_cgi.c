@@ -8,6 +8,8 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
 #include "key/ngx_http_ratelimit_key.h"
 
 

@@ -7,6 +7,9 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "key/ngx_http_ratelimit_jwt.h"
 #include "key/ngx_http_ratelimit_key.h"
 
 

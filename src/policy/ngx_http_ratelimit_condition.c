@@ -8,6 +8,9 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_value.h"
+#include "policy/ngx_http_ratelimit_condition.h"
 
 
 /* "304" or "5xx" */
@@ -18,7 +21,7 @@ typedef struct {
 } ngx_http_ratelimit_status_range_t;
 
 
-struct ngx_http_ratelimit_response_s {
+struct ngx_http_ratelimit_condition_s {
     ngx_array_t                 *skip;       /* of status ranges; or NULL */
     ngx_array_t                 *count;
     ngx_http_complex_value_t    *skip_if;
@@ -35,34 +38,31 @@ static ngx_int_t ngx_http_ratelimit_response_matches(ngx_http_request_t *r,
 
 
 char *
-ngx_http_ratelimit_response_parameter(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_t *policy, char *name, ngx_str_t *value)
+ngx_http_ratelimit_condition_parameter(ngx_conf_t *cf,
+    ngx_http_ratelimit_condition_t **condition, char *name, ngx_str_t *value)
 {
-    ngx_http_complex_value_t       **cv;
-    ngx_http_ratelimit_response_t   *response;
+    ngx_http_complex_value_t  **cv;
 
-    if (policy->response == NULL) {
-        policy->response = ngx_pcalloc(cf->pool,
-                                       sizeof(ngx_http_ratelimit_response_t));
-        if (policy->response == NULL) {
+    if (*condition == NULL) {
+        *condition = ngx_pcalloc(cf->pool,
+                                 sizeof(ngx_http_ratelimit_condition_t));
+        if (*condition == NULL) {
             return NGX_CONF_ERROR;
         }
     }
 
-    response = policy->response;
-
     if (ngx_strcmp(name, "skip_status=") == 0) {
         return ngx_http_ratelimit_parse_statuses(cf, "skip_status", value,
-                                                 &response->skip);
+                                                 &(*condition)->skip);
     }
 
     if (ngx_strcmp(name, "count_status=") == 0) {
         return ngx_http_ratelimit_parse_statuses(cf, "count_status", value,
-                                                 &response->count);
+                                                 &(*condition)->count);
     }
 
-    cv = (ngx_strcmp(name, "skip_if=") == 0) ? &response->skip_if
-                                             : &response->count_if;
+    cv = (ngx_strcmp(name, "skip_if=") == 0) ? &(*condition)->skip_if
+                                             : &(*condition)->count_if;
 
     return ngx_http_ratelimit_compile_slot(cf, value, cv);
 }
@@ -146,20 +146,20 @@ ngx_http_ratelimit_parse_range(ngx_str_t *text,
 
 ngx_int_t
 ngx_http_ratelimit_response_counts(ngx_http_request_t *r,
-    ngx_http_ratelimit_response_t *response)
+    ngx_http_ratelimit_condition_t *condition)
 {
     ngx_int_t  rc;
 
-    if (response->count || response->count_if) {
-        rc = ngx_http_ratelimit_response_matches(r, response->count,
-                                                 response->count_if);
+    if (condition->count || condition->count_if) {
+        rc = ngx_http_ratelimit_response_matches(r, condition->count,
+                                                 condition->count_if);
         if (rc != 1) {
             return rc;
         }
     }
 
-    rc = ngx_http_ratelimit_response_matches(r, response->skip,
-                                             response->skip_if);
+    rc = ngx_http_ratelimit_response_matches(r, condition->skip,
+                                             condition->skip_if);
 
     return (rc == NGX_ERROR) ? NGX_ERROR : !rc;
 }

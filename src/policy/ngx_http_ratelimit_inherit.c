@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "policy/ngx_http_ratelimit_rule.h"
 
 
 static char *ngx_http_ratelimit_add_entries(ngx_conf_t *cf,

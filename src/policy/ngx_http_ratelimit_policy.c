@@ -8,6 +8,11 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_policy.h"
 
 
 static ngx_int_t ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
@@ -219,7 +224,7 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     u_char                      *p;
     ngx_uint_t                   i;
     ngx_shm_zone_t             **zones;
-    ngx_http_ratelimit_value_t  *value;
+    ngx_http_ratelimit_part_t   *part;
 
     if (!policy->defined) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -255,10 +260,10 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    value = policy->partition->parts.elts;
+    part = policy->partition->parts.elts;
 
     for (i = 0; i < policy->partition->parts.nelts; i++) {
-        ngx_http_ratelimit_bind_value(cf, &value[i]);
+        ngx_http_ratelimit_bind_part(cf, &part[i]);
     }
 
     policy->item.policy = &policy->core;
@@ -278,7 +283,7 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
                           policy->constant && policy->capacity == NULL, p);
 
     policy->quick = policy->constant && policy->capacity == NULL
-                    && policy->response == NULL
+                    && policy->condition == NULL
                     && policy->partition->parts.nelts == 1;
 
     policy->partition = ngx_http_ratelimit_share_partition(cf, rmcf, policy);
@@ -325,38 +330,14 @@ ngx_http_ratelimit_share_partition(ngx_conf_t *cf,
 /* after the zones' memory is there, before the workers fork */
 
 ngx_int_t
-ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
+ngx_http_ratelimit_bind_policies(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_main_conf_t *rmcf)
 {
-    ngx_uint_t                        i, j;
-    ngx_shm_zone_t                  **zones;
-    ngx_http_ratelimit_zone_t        *zone;
-    ngx_http_core_main_conf_t        *cmcf;
-    ngx_http_ratelimit_value_t       *value;
-    ngx_http_ratelimit_policy_t     **policies, *policy;
-    ngx_http_ratelimit_main_conf_t   *rmcf;
-
-    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                               ngx_http_ratelimit_module);
-    if (rmcf == NULL || rmcf->zones.nelts == 0) {
-        return NGX_OK;
-    }
-
-    rmcf->core_zones = ngx_palloc(cycle->pool,
-                                  rmcf->zones.nelts * sizeof(rl_zone_t *));
-    if (rmcf->core_zones == NULL) {
-        return NGX_ERROR;
-    }
-
-    zones = rmcf->zones.elts;
-
-    for (i = 0; i < rmcf->zones.nelts; i++) {
-        zone = zones[i]->data;
-        rmcf->core_zones[i] = &zone->zone;
-
-        if (ngx_http_ratelimit_keep_older(cycle, zones[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
+    ngx_uint_t                     i, j;
+    ngx_http_core_main_conf_t     *cmcf;
+    ngx_http_ratelimit_part_t     *part;
+    ngx_http_ratelimit_zone_t     *zone;
+    ngx_http_ratelimit_policy_t  **policies, *policy;
 
     cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);
 
@@ -366,14 +347,14 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
         policy = policies[i];
         zone = policy->shm_zone->data;
 
-        value = policy->partition->parts.elts;
+        part = policy->partition->parts.elts;
 
         for (j = 0; j < policy->partition->parts.nelts; j++) {
-            ngx_http_ratelimit_bind_argument(cmcf, &value[j]);
+            ngx_http_ratelimit_bind_argument(cmcf, &part[j]);
         }
 
         if (policy->partition->parts.nelts == 1
-            && ngx_http_ratelimit_value_starts(cycle, &zone->zone, value)
+            && ngx_http_ratelimit_part_starts(cycle, &zone->zone, part)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -386,9 +367,6 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
                          ngx_http_ratelimit_str(&policy->partition->text),
                          &policy->core.secret);
     }
-
-    ngx_http_ratelimit_init_counters(rmcf);
-    ngx_http_ratelimit_init_phases(cycle);
 
     return NGX_OK;
 }

@@ -7,6 +7,12 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "conf/ngx_http_ratelimit_value.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_condition.h"
+#include "policy/ngx_http_ratelimit_policy.h"
 
 
 /* what one "ratelimit_policy" line says, before it is checked as a whole */
@@ -169,8 +175,9 @@ ngx_http_ratelimit_policy_parameter(ngx_conf_t *cf,
         line->seen |= 1 << i;
 
         if (p[i].set == NULL) {
-            return ngx_http_ratelimit_response_parameter(cf, line->policy,
-                                                         p[i].name, &value);
+            return ngx_http_ratelimit_condition_parameter(cf,
+                                                   &line->policy->condition,
+                                                   p[i].name, &value);
         }
 
         return p[i].set(cf, line, &value);
@@ -347,7 +354,7 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
     char                         *missing;
     ngx_str_t                    *keys;
     ngx_uint_t                    i;
-    ngx_http_ratelimit_value_t   *part;
+    ngx_http_ratelimit_part_t    *part;
     ngx_http_ratelimit_policy_t  *policy;
 
     policy = line->policy;
@@ -385,7 +392,7 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
     }
 
     if (ngx_array_init(&policy->partition->parts, cf->pool, line->keys.nelts,
-                       sizeof(ngx_http_ratelimit_value_t))
+                       sizeof(ngx_http_ratelimit_part_t))
         != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -396,7 +403,7 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
     for (i = 0; i < line->keys.nelts; i++) {
         part = ngx_array_push(&policy->partition->parts);
 
-        if (ngx_http_ratelimit_compile_value(cf, &keys[i], part) != NGX_OK) {
+        if (ngx_http_ratelimit_compile_part(cf, &keys[i], part) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }

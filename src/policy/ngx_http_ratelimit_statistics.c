@@ -2,74 +2,26 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * The memory in which the policies' decisions are counted.  As the register of
- * processes it is of a size that never changes, so that it outlives reloads.
+ * What the policies have decided, counted in a row of shared memory each.
  */
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_shm.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_statistics.h"
 
 
-static ngx_int_t ngx_http_ratelimit_init_counter_zone(ngx_shm_zone_t *shm_zone,
-    void *data);
 static void *ngx_http_ratelimit_find_counters(
     ngx_http_ratelimit_policy_t *policy, void *memory, ngx_uint_t make);
-
-
-ngx_int_t
-ngx_http_ratelimit_add_counters(ngx_conf_t *cf,
-    ngx_http_ratelimit_main_conf_t *rmcf)
-{
-    size_t     size;
-    ngx_str_t  name = ngx_string("ngx_http_ratelimit_counters");
-
-    if (rmcf->counters) {
-        return NGX_OK;
-    }
-
-    size = ngx_align(rl_counters_size() + ngx_pagesize, ngx_pagesize);
-
-    rmcf->counters = ngx_shared_memory_add(cf, &name, size,
-                                           &ngx_http_ratelimit_module);
-    if (rmcf->counters == NULL) {
-        return NGX_ERROR;
-    }
-
-    rmcf->counters->init = ngx_http_ratelimit_init_counter_zone;
-    rmcf->counters->data = rmcf;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_init_counter_zone(ngx_shm_zone_t *shm_zone, void *data)
-{
-    void    *memory;
-    size_t   size;
-
-    memory = ngx_http_ratelimit_memory(shm_zone, &size);
-
-    if (data == NULL && !shm_zone->shm.exists) {
-        rl_counters_create(memory);
-        return NGX_OK;
-    }
-
-    if (rl_counters_attach(memory) != RL_OK) {
-        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "ratelimit: the counters are of another version of the "
-                      "module, restart nginx instead of reloading");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
 
 
 /* known policies go on counting before new ones are given the rows left */
 
 void
-ngx_http_ratelimit_init_counters(ngx_http_ratelimit_main_conf_t *rmcf)
+ngx_http_ratelimit_init_statistics(ngx_http_ratelimit_main_conf_t *rmcf)
 {
     void                          *memory;
     size_t                         size;
@@ -104,4 +56,26 @@ ngx_http_ratelimit_find_counters(ngx_http_ratelimit_policy_t *policy,
 
     return rl_counters_find(memory, policy->core.name,
                             ngx_http_ratelimit_str(zone), make);
+}
+
+
+/* what a decision does not count by itself; joined or not */
+
+void
+ngx_http_ratelimit_count(ngx_http_ratelimit_policy_t *policy,
+    rl_counter_e what)
+{
+    rl_count(&ngx_http_ratelimit_this_process, &policy->core, what);
+}
+
+
+void
+ngx_http_ratelimit_count_items(rl_item_t *items, ngx_uint_t n,
+    rl_counter_e what)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        rl_count(&ngx_http_ratelimit_this_process, items[i].policy, what);
+    }
 }

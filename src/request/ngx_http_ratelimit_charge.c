@@ -26,6 +26,14 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "policy/ngx_http_ratelimit_condition.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_statistics.h"
+#include "request/ngx_http_ratelimit_charge.h"
+#include "request/ngx_http_ratelimit_log.h"
+#include "request/ngx_http_ratelimit_record.h"
 
 
 static void ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
@@ -115,8 +123,9 @@ ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
             continue;
         }
 
-        counts = policy->response
-                 ? ngx_http_ratelimit_response_counts(r, policy->response) : 1;
+        counts = policy->condition
+                 ? ngx_http_ratelimit_response_counts(r, policy->condition)
+                 : 1;
 
         if (counts == NGX_ERROR) {
             return NGX_ERROR;

@@ -7,6 +7,17 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_statistics.h"
+#include "request/ngx_http_ratelimit_charge.h"
+#include "request/ngx_http_ratelimit_decide.h"
+#include "request/ngx_http_ratelimit_log.h"
+#include "request/ngx_http_ratelimit_plan.h"
+#include "request/ngx_http_ratelimit_record.h"
 
 
 static ngx_int_t ngx_http_ratelimit_collect(ngx_http_request_t *r,
@@ -168,7 +179,7 @@ ngx_http_ratelimit_collect(ngx_http_request_t *r,
         item->want_next = rlcf->want_next;
         item->data = entry[i].rule->settle;
 
-        if (entry[i].policy->response || entry[i].rule->settle) {
+        if (entry[i].policy->condition || entry[i].rule->settle) {
             record->responds = 1;
         }
 
@@ -279,7 +290,7 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
     ngx_uint_t first)
 {
     rl_item_t                    *item, *slowest;
-    ngx_uint_t                    i, status;
+    ngx_uint_t                    i;
     ngx_http_ratelimit_policy_t  *policy;
 
     slowest = NULL;
@@ -305,10 +316,11 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
     ngx_http_ratelimit_log_refusal(r, slowest, record->conf->log_level,
                                    &record->time);
 
-    policy = (ngx_http_ratelimit_policy_t *) slowest->policy;
-    status = policy->status ? policy->status : record->conf->status;
+    policy = ngx_http_ratelimit_item_policy(slowest);
 
-    return ngx_http_ratelimit_refuse(r, record, status);
+    record->status = policy->status ? policy->status : record->conf->status;
+
+    return NGX_OK;
 }
 
 

@@ -2,12 +2,15 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * What the module says: of wrong configurations, of refusals, of nonsense at
- * run time.
+ * What the module says of refusals, and of nonsense at run time.
  */
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_statistics.h"
+#include "request/ngx_http_ratelimit_log.h"
 
 
 static u_char *ngx_http_ratelimit_repeats(u_char *p, uint32_t folded);
@@ -16,37 +19,6 @@ static u_char *ngx_http_ratelimit_repeats(u_char *p, uint32_t folded);
 /* ", N more since the last such line", or nothing */
 
 #define NGX_HTTP_RATELIMIT_REPEATS_LEN  64
-
-
-char *
-ngx_http_ratelimit_invalid(ngx_conf_t *cf, char *what, ngx_str_t *value,
-    const char *allowed)
-{
-    ngx_str_t  *directive;
-
-    directive = cf->args->elts;
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid %s \"%V\" in \"%V\", it %s",
-                       what, value, directive, allowed);
-
-    return NGX_CONF_ERROR;
-}
-
-
-char *
-ngx_http_ratelimit_duplicate(ngx_conf_t *cf, ngx_str_t *parameter)
-{
-    ngx_str_t  *directive;
-
-    directive = cf->args->elts;
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "duplicate parameter \"%V\" in \"%V\"",
-                       parameter, directive);
-
-    return NGX_CONF_ERROR;
-}
 
 
 /*

@@ -8,7 +8,14 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "conf/ngx_http_ratelimit_value.h"
 #include "key/ngx_http_ratelimit_key.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "request/ngx_http_ratelimit_log.h"
+#include "request/ngx_http_ratelimit_plan.h"
 
 
 static ngx_int_t ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
@@ -196,7 +203,7 @@ ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
     }
 
     if (policy->partition->parts.nelts == 1) {
-        rc = ngx_http_ratelimit_value_part(r, policy->partition->parts.elts,
+        rc = ngx_http_ratelimit_get_part(r, policy->partition->parts.elts,
                                            scratch, &part);
         if (rc == NGX_OK) {
             rl_part_hash(&part, &hash);
@@ -228,7 +235,7 @@ ngx_http_ratelimit_item_hash(ngx_http_request_t *r,
     rl_str_t                    *parts;
     ngx_str_t                    value;
     ngx_uint_t                   i, n;
-    ngx_http_ratelimit_value_t  *values;
+    ngx_http_ratelimit_part_t   *values;
 
     n = policy->partition->parts.nelts;
     values = policy->partition->parts.elts;
@@ -240,7 +247,7 @@ ngx_http_ratelimit_item_hash(ngx_http_request_t *r,
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_http_ratelimit_value(r, &values[i], &value) != NGX_OK) {
+        if (ngx_http_ratelimit_part_text(r, &values[i], &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -296,15 +303,6 @@ ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
     }
 
     return NGX_OK;
-}
-
-
-/* as "if=" of access_log */
-
-ngx_uint_t
-ngx_http_ratelimit_is_true(ngx_str_t *value)
-{
-    return value->len != 0 && !(value->len == 1 && value->data[0] == '0');
 }
 
 

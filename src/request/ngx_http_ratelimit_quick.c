@@ -10,7 +10,16 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 #include "key/ngx_http_ratelimit_key.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_statistics.h"
+#include "request/ngx_http_ratelimit_decide.h"
+#include "request/ngx_http_ratelimit_record.h"
 
 
 /* keys are decoded on the stack: this many of them */
@@ -155,10 +164,7 @@ ngx_http_ratelimit_same_key(rl_item_t *items, ngx_uint_t n)
 }
 
 
-/*
- * As a phase's checker, which so needs no registers for what comes after; one
- * policy has code of its own: 70 instructions less for most requests.
- */
+/* one policy has code of its own: 70 instructions less for most requests */
 
 ngx_int_t
 ngx_http_ratelimit_decide_quickly(ngx_http_request_t *r,
@@ -177,8 +183,7 @@ ngx_http_ratelimit_decide_one(ngx_http_request_t *r,
     u_char     scratch[1][NGX_HTTP_RATELIMIT_SCRATCH];
     rl_part_t  parts[1];
 
-    return ngx_http_ratelimit_go_on(r, ngx_http_ratelimit_decide_n(r, rlcf, 1,
-                                                          parts, scratch));
+    return ngx_http_ratelimit_decide_n(r, rlcf, 1, parts, scratch);
 }
 
 
@@ -190,8 +195,8 @@ ngx_http_ratelimit_decide_some(ngx_http_request_t *r,
                       [NGX_HTTP_RATELIMIT_SCRATCH];
     rl_part_t  parts[NGX_HTTP_RATELIMIT_QUICK_POLICIES];
 
-    return ngx_http_ratelimit_go_on(r, ngx_http_ratelimit_decide_n(r, rlcf,
-                                     rlcf->preaccess.nelts, parts, scratch));
+    return ngx_http_ratelimit_decide_n(r, rlcf, rlcf->preaccess.nelts, parts,
+                                       scratch);
 }
 
 
@@ -236,7 +241,7 @@ ngx_http_ratelimit_decide_n(ngx_http_request_t *r,
 
         rc = (nentries > 1 && item->same_key_as)
              ? NGX_OK
-             : ngx_http_ratelimit_value_part(r,
+             : ngx_http_ratelimit_get_part(r,
                                       entry[i].policy->partition->parts.elts,
                                       scratch[n], &parts[n]);
         if (rc == NGX_OK) {

@@ -7,6 +7,9 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "request/ngx_http_ratelimit_charge.h"
+#include "request/ngx_http_ratelimit_record.h"
 
 
 /* of a request whose contexts a redirect has zeroed, or that has none */

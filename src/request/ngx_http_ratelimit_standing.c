@@ -14,6 +14,12 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "request/ngx_http_ratelimit_plan.h"
+#include "request/ngx_http_ratelimit_record.h"
 #include "request/ngx_http_ratelimit_standing.h"
 
 

@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "request/ngx_http_ratelimit_record.h"
 
 
 typedef struct {

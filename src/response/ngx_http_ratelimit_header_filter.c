@@ -8,7 +8,13 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "request/ngx_http_ratelimit_charge.h"
+#include "request/ngx_http_ratelimit_record.h"
 #include "response/ngx_http_ratelimit_field.h"
+#include "response/ngx_http_ratelimit_headers.h"
 
 
 static ngx_int_t ngx_http_ratelimit_header_filter(ngx_http_request_t *r);

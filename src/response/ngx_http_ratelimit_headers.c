@@ -7,6 +7,10 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "response/ngx_http_ratelimit_headers.h"
 
 
 #define NGX_HTTP_RATELIMIT_RESET     0x01

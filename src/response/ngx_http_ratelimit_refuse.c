@@ -7,6 +7,25 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "conf/ngx_http_ratelimit_value.h"
+#include "request/ngx_http_ratelimit_record.h"
+#include "response/ngx_http_ratelimit_refuse.h"
+
+
+/* a piece of a refusal's body; a variable in JSON is escaped */
+
+typedef struct {
+    ngx_http_complex_value_t     complex;
+    ngx_uint_t                   escape;     /* unsigned  escape:1; */
+} ngx_http_ratelimit_piece_t;
+
+
+struct ngx_http_ratelimit_body_s {
+    ngx_str_t                    type;
+    ngx_array_t                 *pieces;     /* NULL: problem */
+};
 
 
 static char *ngx_http_ratelimit_body_pieces(ngx_conf_t *cf, ngx_str_t *text,
@@ -199,13 +218,16 @@ ngx_http_ratelimit_body_is_json(ngx_str_t *type)
 /* answers in place of nginx's own error page, or lets that page be */
 
 ngx_int_t
-ngx_http_ratelimit_refuse(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, ngx_uint_t status)
+ngx_http_ratelimit_refuse(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
-    ngx_http_complex_value_t    cv;
-    ngx_http_ratelimit_body_t  *body;
+    ngx_int_t                     rc;
+    ngx_uint_t                    status;
+    ngx_http_complex_value_t      cv;
+    ngx_http_ratelimit_body_t    *body;
+    ngx_http_ratelimit_record_t  *record;
 
+    record = ngx_http_ratelimit_get_record(r);
+    status = record->status;
     body = record->conf->body;
 
     if (body == NULL || body->type.len == 0 || status == NGX_HTTP_CLOSE) {

@@ -8,7 +8,10 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "request/ngx_http_ratelimit_record.h"
 #include "request/ngx_http_ratelimit_standing.h"
+#include "response/ngx_http_ratelimit_variables.h"
 
 
 typedef u_char *(*ngx_http_ratelimit_variable_pt)(u_char *p,

@@ -9,6 +9,11 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_resize.h"
+#include "zone/ngx_http_ratelimit_shm.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 
 
 /* how often the workers look whether those before have gone */

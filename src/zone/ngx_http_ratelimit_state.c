@@ -7,6 +7,10 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "zone/ngx_http_ratelimit_state.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 
 #include <sys/random.h>
 

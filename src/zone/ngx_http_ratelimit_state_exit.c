@@ -9,6 +9,9 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_state.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 
 
 static ngx_uint_t ngx_http_ratelimit_has_state(

@@ -10,6 +10,8 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_state.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 
 #include <sys/random.h>
 

@@ -7,6 +7,12 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "zone/ngx_http_ratelimit_resize.h"
+#include "zone/ngx_http_ratelimit_shm.h"
+#include "zone/ngx_http_ratelimit_state.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 
 #include <sys/random.h>
 
@@ -106,9 +112,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     /* first: a zone that moves needs the register */
 
-    if (ngx_http_ratelimit_add_registry(cf, rmcf) != NGX_OK
-        || ngx_http_ratelimit_add_counters(cf, rmcf) != NGX_OK)
-    {
+    if (ngx_http_ratelimit_add_segments(cf, rmcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -221,25 +225,6 @@ ngx_http_ratelimit_find_zone(ngx_http_ratelimit_main_conf_t *rmcf,
 }
 
 
-/*
- * The memory behind nginx's slab pool header.  The header must stay: nginx
- * unlocks its mutex when a worker dies.  The rest of the slab pool is not
- * used: its page list alone would cost one bucket in 170.
- */
-
-void *
-ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size)
-{
-    u_char  *p;
-
-    p = ngx_align_ptr(shm_zone->shm.addr + sizeof(ngx_slab_pool_t), 64);
-
-    *size = shm_zone->shm.addr + shm_zone->shm.size - p;
-
-    return p;
-}
-
-
 static ngx_int_t
 ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
@@ -327,42 +312,6 @@ ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *loaded)
     return NGX_OK;
 }
 
-
-/* the zone of the same name in the running cycle, while it is reconfigured */
-
-ngx_shm_zone_t *
-ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_shm_zone_t   *zones;
-
-    for (part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
-         part != NULL;
-         part = part->next)
-    {
-        zones = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-
-            if (zones[i].tag == shm_zone->tag
-                && zones[i].init == ngx_http_ratelimit_init_zone
-                && zones[i].shm.name.len == shm_zone->shm.name.len
-                && ngx_strncmp(zones[i].shm.name.data,
-                               shm_zone->shm.name.data,
-                               shm_zone->shm.name.len)
-                   == 0)
-            {
-                return &zones[i];
-            }
-        }
-    }
-
-    return NULL;
-}
-
-
-/* live buckets that were evicted: said once a minute */
 
 void
 ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,

@@ -9,6 +9,9 @@
 
 #include "ngx_http_ratelimit.h"
 #include "key/ngx_http_ratelimit_key.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "response/ngx_http_ratelimit_variables.h"
 
 
 #define NGX_HTTP_RATELIMIT_NEW      0
@@ -64,7 +67,7 @@ ngx_http_ratelimit_visit_policy(ngx_conf_t *cf,
 {
     ngx_uint_t                   i;
     ngx_http_complex_value_t    *scale;
-    ngx_http_ratelimit_value_t  *part;
+    ngx_http_ratelimit_part_t   *part;
 
     if (policy->visit == NGX_HTTP_RATELIMIT_DONE) {
         return NGX_OK;
@@ -83,7 +86,9 @@ ngx_http_ratelimit_visit_policy(ngx_conf_t *cf,
     part = policy->partition->parts.elts;
 
     for (i = 0; i < policy->partition->parts.nelts; i++) {
-        if (ngx_http_ratelimit_visit_value(cf, &part[i].complex) != NGX_OK) {
+        if (ngx_http_ratelimit_visit_value(cf, &part[i].value.complex)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }

@@ -1,0 +1,78 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Parameters of directives, and what is said of wrong ones.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+
+
+char *
+ngx_http_ratelimit_invalid(ngx_conf_t *cf, char *what, ngx_str_t *value,
+    const char *allowed)
+{
+    ngx_str_t  *directive;
+
+    directive = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid %s \"%V\" in \"%V\", it %s",
+                       what, value, directive, allowed);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_ratelimit_duplicate(ngx_conf_t *cf, ngx_str_t *parameter)
+{
+    ngx_str_t  *directive;
+
+    directive = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "duplicate parameter \"%V\" in \"%V\"",
+                       parameter, directive);
+
+    return NGX_CONF_ERROR;
+}
+
+
+ngx_uint_t
+ngx_http_ratelimit_parameter(ngx_str_t *arg, char *name, ngx_str_t *value)
+{
+    size_t  len;
+
+    len = ngx_strlen(name);
+
+    if (arg->len < len || ngx_strncmp(arg->data, name, len) != 0) {
+        return 0;
+    }
+
+    value->len = arg->len - len;
+    value->data = arg->data + len;
+
+    return 1;
+}
+
+
+char *
+ngx_http_ratelimit_parse_status(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_uint_t *status)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(text->data, text->len);
+
+    if (n < 400 || n > 599) {
+        return ngx_http_ratelimit_invalid(cf, "status", text,
+                                          "must be a code of 400 to 599");
+    }
+
+    *status = n;
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,223 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What stands in a request's header fields: credentials, cookies, any field.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "key/ngx_http_ratelimit_key.h"
+#include "key/ngx_http_ratelimit_key_field.h"
+
+
+/* NGX_DECLINED: the field yields nothing */
+
+typedef ngx_int_t (*ngx_http_ratelimit_field_pt)(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch, rl_str_t *out);
+
+
+static ngx_int_t ngx_http_ratelimit_authorization(ngx_http_request_t *r,
+    rl_source_t *source, ngx_http_ratelimit_field_pt extract,
+    u_char *scratch, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_find_field(ngx_http_request_t *r,
+    rl_source_t *source, rl_str_t *name,
+    ngx_http_ratelimit_field_pt extract, u_char *scratch, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_header(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out);
+
+
+/* the bearer credential */
+
+ngx_int_t
+ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out)
+{
+    return ngx_http_ratelimit_authorization(r, NULL,
+                                            ngx_http_ratelimit_key_bearer,
+                                            NULL, out);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_basic(ngx_http_request_t *r, rl_source_t *source,
+    u_char *scratch, rl_str_t *out)
+{
+    return ngx_http_ratelimit_authorization(r, source,
+                                            ngx_http_ratelimit_key_basic,
+                                            scratch, out);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_header(ngx_http_request_t *r, rl_source_t *source,
+    rl_str_t *out)
+{
+    return ngx_http_ratelimit_find_field(r, source, &source->name,
+                                         ngx_http_ratelimit_key_header, NULL,
+                                         out);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_cookie(ngx_http_request_t *r, rl_source_t *source,
+    u_char *scratch, rl_str_t *out)
+{
+    rl_str_t  name;
+
+    name = ngx_http_ratelimit_make_str((u_char *) "Cookie", 6);
+
+    return ngx_http_ratelimit_find_field(r, source, &name,
+                                         ngx_http_ratelimit_key_cookie,
+                                         scratch, out);
+}
+
+
+/*
+ * nginx knows the first Authorization field; the others are only looked for
+ * where that one yields nothing, and where it is NULL there are none.
+ */
+
+static ngx_int_t
+ngx_http_ratelimit_authorization(ngx_http_request_t *r,
+    rl_source_t *source, ngx_http_ratelimit_field_pt extract,
+    u_char *scratch, rl_str_t *out)
+{
+    rl_str_t          name;
+    ngx_int_t         rc;
+    ngx_table_elt_t  *first;
+
+    first = r->headers_in.authorization;
+
+    if (first == NULL) {
+        return NGX_DECLINED;
+    }
+
+    rc = extract(r, source, &first->value, scratch, out);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
+
+    return ngx_http_ratelimit_find_field(r, source, &name, extract, scratch,
+                                        out);
+}
+
+
+/*
+ * The first field of that name from which the source yields a value: an empty
+ * field in front of the real one must not hide it.
+ */
+
+static ngx_int_t
+ngx_http_ratelimit_find_field(ngx_http_request_t *r,
+    rl_source_t *source, rl_str_t *name,
+    ngx_http_ratelimit_field_pt extract, u_char *scratch, rl_str_t *out)
+{
+    ngx_int_t         rc;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (header[i].key.len != name->len
+                || ngx_strncasecmp(header[i].key.data, (u_char *) name->data,
+                                   name->len)
+                   != 0)
+            {
+                continue;
+            }
+
+            rc = extract(r, source, &header[i].value, scratch, out);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out)
+{
+    return rl_key_bearer(ngx_http_ratelimit_str(field), out) ? NGX_OK
+                                                             : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out)
+{
+    u_char  *buf;
+
+    buf = ngx_http_ratelimit_key_buf(r, scratch, field->len);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    return rl_key_basic(ngx_http_ratelimit_str(field), buf, out)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_header(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out)
+{
+    return rl_key_header(ngx_http_ratelimit_str(field), out) ? NGX_OK
+                                                             : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field, u_char *scratch,
+    rl_str_t *out)
+{
+    u_char  *buf;
+
+    buf = ngx_http_ratelimit_key_buf(r, scratch, field->len);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    return rl_key_cookie(ngx_http_ratelimit_str(field), source->name, buf,
+                         out)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+u_char *
+ngx_http_ratelimit_key_buf(ngx_http_request_t *r, u_char *scratch, size_t len)
+{
+    if (scratch && len <= NGX_HTTP_RATELIMIT_SCRATCH) {
+        return scratch;
+    }
+
+    return ngx_pnalloc(r->pool, len);
+}

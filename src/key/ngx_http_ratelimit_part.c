@@ -1,0 +1,148 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The parts of a key: what partitions a policy.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "conf/ngx_http_ratelimit_value.h"
+#include "key/ngx_http_ratelimit_key.h"
+#include "key/ngx_http_ratelimit_part.h"
+
+
+ngx_int_t
+ngx_http_ratelimit_compile_part(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_ratelimit_part_t *part)
+{
+    ngx_memzero(part, sizeof(ngx_http_ratelimit_part_t));
+
+    return ngx_http_ratelimit_compile_value(cf, text, &part->value);
+}
+
+
+/* a "ratelimit_key" may stand behind its use: looked for at the end */
+
+void
+ngx_http_ratelimit_bind_part(ngx_conf_t *cf, ngx_http_ratelimit_part_t *part)
+{
+    if (part->value.name.len) {
+        part->key = ngx_http_ratelimit_find_key(cf, &part->value.name);
+    }
+}
+
+
+/*
+ * "$arg_NAME" is found without nginx's variables: some 300 instructions less.
+ * It is, unless a "set", a "map" or another module has made it something else;
+ * that is known once nginx has bound the variables to their handlers.
+ */
+
+void
+ngx_http_ratelimit_bind_argument(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_ratelimit_part_t *part)
+{
+    ngx_uint_t            i;
+    ngx_http_variable_t  *variable, *prefix;
+
+    if (part->value.index == NGX_ERROR || part->value.name.len < 5) {
+        return;
+    }
+
+    variable = cmcf->variables.elts;
+    variable += part->value.index;
+
+    prefix = cmcf->prefix_variables.elts;
+
+    for (i = 0; i < cmcf->prefix_variables.nelts; i++) {
+        if (prefix[i].name.len == 4
+            && ngx_strncmp(prefix[i].name.data, "arg_", 4) == 0
+            && ngx_strncmp(variable->name.data, "arg_", 4) == 0
+            && variable->get_handler == prefix[i].get_handler)
+        {
+            part->arg.len = variable->name.len - 4;
+            part->arg.data = variable->name.data + 4;
+            return;
+        }
+    }
+}
+
+
+/* before the first request, for keys of one part */
+
+ngx_int_t
+ngx_http_ratelimit_part_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
+    ngx_http_ratelimit_part_t *part)
+{
+    ngx_uint_t                    i, n;
+    ngx_http_ratelimit_source_t  *source;
+
+    source = part->key ? part->key->sources.elts : NULL;
+    n = part->key ? part->key->sources.nelts : 1;
+
+    part->starts = ngx_pcalloc(cycle->pool, n * sizeof(rl_hash_start_t));
+    if (part->starts == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (source && !part->key->cgi && !part->key->lower) {
+
+        if (source->core.kind == RL_SOURCE_ARG
+            && rl_is_plain_arg(source->core.name))
+        {
+            part->plain_arg = source->core.name;
+        }
+
+        part->bearer = (source->core.kind == RL_SOURCE_BEARER);
+    }
+
+    for (i = 0; i < n; i++) {
+        rl_hash_start(zone,
+                      source ? ngx_http_ratelimit_str(&source[i].prefix)
+                             : ngx_http_ratelimit_make_str(NULL, 0),
+                      &part->starts[i]);
+    }
+
+    return NGX_OK;
+}
+
+
+/* as ngx_http_ratelimit_get_part(), of whatever it is */
+
+ngx_int_t
+ngx_http_ratelimit_any_part(ngx_http_request_t *r,
+    ngx_http_ratelimit_part_t *part, u_char *scratch, rl_part_t *out)
+{
+    ngx_int_t   rc;
+    ngx_str_t   s;
+    ngx_uint_t  i;
+
+    if (part->key) {
+        rc = ngx_http_ratelimit_key_first(r, part->key, scratch, &i,
+                                          &out->text);
+        if (rc == NGX_OK) {
+            out->start = &part->starts[i];
+        }
+
+        return rc;
+    }
+
+    if (ngx_http_ratelimit_value(r, &part->value, &s) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    out->text = ngx_http_ratelimit_str(&s);
+
+    return s.len ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_part_text(ngx_http_request_t *r,
+    ngx_http_ratelimit_part_t *part, ngx_str_t *out)
+{
+    return part->key ? ngx_http_ratelimit_key_text(r, part->key, out)
+                     : ngx_http_ratelimit_value(r, &part->value, out);
+}

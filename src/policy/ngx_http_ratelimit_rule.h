@@ -1,0 +1,51 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit" and "ratelimit_inherit": which policies decide a request.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_RULE_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_RULE_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+
+
+/* one "ratelimit" line */
+
+typedef struct {
+    ngx_uint_t                   methods;    /* NGX_HTTP_GET|..., 0: any */
+    ngx_array_t                 *unknown;    /* ngx_str_t: other methods */
+    ngx_http_complex_value_t    *condition;
+    ngx_http_complex_value_t    *cost;       /* NULL: 1 */
+    ngx_http_complex_value_t    *settle;     /* NULL: the cost is final */
+    ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
+    unsigned                     plain:1;    /* none of the above */
+    unsigned                     except:1;   /* methods=!... */
+    unsigned                     precontent:1;
+} ngx_http_ratelimit_rule_t;
+
+
+/* a policy of such a line; lines are flattened into these */
+
+typedef struct {
+    ngx_http_ratelimit_policy_t *policy;
+    ngx_http_ratelimit_rule_t   *rule;
+} ngx_http_ratelimit_entry_t;
+
+
+/* ngx_http_ratelimit_rule.c */
+
+char *ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t **value);
+
+/* ngx_http_ratelimit_inherit.c */
+
+char *ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
+
+
+#endif /* _NGX_HTTP_RATELIMIT_RULE_H_INCLUDED_ */

@@ -1,0 +1,54 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit_zone": memory that buckets are kept in.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_ZONE_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_ZONE_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+
+
+typedef struct {
+    rl_zone_t                    zone;       /* valid after zone init */
+    ngx_str_t                    name;
+    ngx_str_t                    state;      /* the file's path, or empty */
+    ngx_shm_zone_t              *registry;
+    ngx_core_conf_t             *core_conf;  /* tells the workers' user */
+
+    /* of a zone whose size changes */
+
+    rl_zone_t                    next;
+    rl_zone_t                    older;
+    ngx_shm_t                    kept;       /* the memory of older */
+    uint64_t                    *lives;      /* who knows of nothing but that;
+                                                0 terminated */
+    ngx_event_t                  event;
+} ngx_http_ratelimit_zone_t;
+
+
+char *ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_shm_zone_t *ngx_http_ratelimit_find_zone(
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
+void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
+    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now);
+
+extern time_t  ngx_http_ratelimit_warned;
+
+/* live buckets that were evicted: said once a minute */
+
+static ngx_inline void
+ngx_http_ratelimit_zone_check(ngx_http_request_t *r,
+    ngx_http_ratelimit_main_conf_t *rmcf, rl_time_t *now)
+{
+    if (ngx_time() != ngx_http_ratelimit_warned) {
+        ngx_http_ratelimit_zone_warn(r, rmcf, now);
+    }
+}
+
+
+#endif /* _NGX_HTTP_RATELIMIT_ZONE_H_INCLUDED_ */
