@@ -34,12 +34,22 @@ bool in_force(const rl_override_t& override, const rl_time_t& now) {
   return override.until_ms == 0 || override.until_ms > now.mono_ms;
 }
 
+// Ordered, so that who sees a place's new fields sees its id claimed or
+// changed afterwards.
+uint64_t load_word(const std::atomic<uint64_t>& word) {
+  return word.load(std::memory_order_acquire);
+}
+
+void store_word(std::atomic<uint64_t>* word, uint64_t value) {
+  word->store(value, std::memory_order_release);
+}
+
 // What a request needs, which is not whose it is.
 rl_override_t read(const Override& override) {
-  const uint64_t what = override.what.load(std::memory_order_relaxed);
+  const uint64_t what = load_word(override.what);
   rl_override_t out;
-  out.id = override.id.load(std::memory_order_relaxed);
-  out.until_ms = override.until_ms.load(std::memory_order_relaxed);
+  out.until_ms = load_word(override.until_ms);
+  out.id = load_word(override.id);
   out.kind = static_cast<rl_override_kind_e>(what >> 32);
   out.value = static_cast<uint32_t>(what);
   return out;
@@ -47,34 +57,32 @@ rl_override_t read(const Override& override) {
 
 // False: the place has become another override's meanwhile.
 bool read_all(const Override& override, rl_override_t* out) {
-  const uint64_t id = override.id.load(std::memory_order_acquire);
+  const uint64_t id = load_word(override.id);
   *out = read(override);
-  out->key_id = override.key_id.load(std::memory_order_relaxed);
+  out->key_id = load_word(override.key_id);
   for (size_t i = 0; i < sizeof(out->policy) / 8; ++i) {
-    const uint64_t word = override.policy[i].load(std::memory_order_relaxed);
+    const uint64_t word = load_word(override.policy[i]);
     std::memcpy(out->policy + 8 * i, &word, sizeof(word));
   }
-  std::atomic_thread_fence(std::memory_order_acquire);
-  return out->id == id && override.id.load(std::memory_order_relaxed) == id;
+  return out->id == id && load_word(override.id) == id;
 }
 
 void write(const rl_override_t& from, Override* to) {
   for (size_t i = 0; i < sizeof(from.policy) / 8; ++i) {
     uint64_t word;
     std::memcpy(&word, from.policy + 8 * i, sizeof(word));
-    to->policy[i].store(word, std::memory_order_relaxed);
+    store_word(&to->policy[i], word);
   }
-  to->key_id.store(from.key_id, std::memory_order_relaxed);
-  to->what.store(uint64_t{from.kind} << 32 | from.value,
-                 std::memory_order_relaxed);
-  to->until_ms.store(from.until_ms, std::memory_order_relaxed);
-  to->id.store(from.id, std::memory_order_release);
+  store_word(&to->key_id, from.key_id);
+  store_word(&to->what, uint64_t{from.kind} << 32 | from.value);
+  store_word(&to->until_ms, from.until_ms);
+  store_word(&to->id, from.id);
 }
 
 Override* find_override(ZoneHeader* header, uint64_t id) {
   const uint32_t n = overrides_used(header);
   for (uint32_t i = 0; i < n; ++i) {
-    if (header->overrides[i].id.load(std::memory_order_acquire) == id) {
+    if (load_word(header->overrides[i].id) == id) {
       return &header->overrides[i];
     }
   }
@@ -85,7 +93,7 @@ Override* find_override(ZoneHeader* header, uint64_t id) {
 Override* claim_override(ZoneHeader* header, const rl_time_t& now) {
   for (uint32_t i = 0; i < RL_MAX_OVERRIDES; ++i) {
     Override* override = &header->overrides[i];
-    uint64_t id = override->id.load(std::memory_order_acquire);
+    uint64_t id = load_word(override->id);
     const bool taken = id == kClaimedOverride ||
                        (id != kFreeOverride && in_force(read(*override), now));
     if (taken || !override->id.compare_exchange_strong(id, kClaimedOverride)) {
@@ -149,7 +157,7 @@ int rl_override_clear(rl_process_t* process, const rl_zone_t* zone,
     if (place == nullptr) {
       return RL_ERROR;
     }
-    place->id.store(ratelimit::kFreeOverride, std::memory_order_release);
+    ratelimit::store_word(&place->id, ratelimit::kFreeOverride);
     return RL_OK;
   });
 }
@@ -179,8 +187,7 @@ int rl_override_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
   uint32_t scales[3];
   size_t nscales = 0;
   for (uint32_t i = 0; i < n; ++i) {
-    const uint64_t id =
-        header->overrides[i].id.load(std::memory_order_acquire);
+    const uint64_t id = ratelimit::load_word(header->overrides[i].id);
     const bool is_key = id == bucket->lo;
     if (!is_key && id != policy->secret.lo && id != RL_OVERRIDE_ZONE) {
       continue;
