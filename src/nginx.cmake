@@ -20,17 +20,21 @@ endif()
 file(STRINGS ${nginx_src}/src/core/nginx.h version REGEX "define NGINX_VERSION")
 string(REGEX MATCH "[0-9.]+" NGINX_VERSION "${version}")
 
-# nginx's configure writes where it is started: in a folder of links.
+# nginx's configure writes where it is started: in a folder of links.  They
+# stay when CMake runs again, as something may be building there meanwhile.
 set(links ${CMAKE_BINARY_DIR}/nginx-links)
-file(REMOVE_RECURSE ${links})
-file(MAKE_DIRECTORY ${links})
-file(GLOB entries ${nginx_src}/*)
-foreach(entry IN LISTS entries)
-  get_filename_component(name ${entry} NAME)
-  if(NOT name MATCHES "^(Makefile|objs)$")
-    file(CREATE_LINK ${entry} ${links}/${name} SYMBOLIC)
-  endif()
-endforeach()
+if(NOT EXISTS ${links} OR NOT "${NGINX_LINKED}" STREQUAL "${nginx_src}")
+  file(REMOVE_RECURSE ${links})
+  file(MAKE_DIRECTORY ${links})
+  file(GLOB entries ${nginx_src}/*)
+  foreach(entry IN LISTS entries)
+    get_filename_component(name ${entry} NAME)
+    if(NOT name MATCHES "^(Makefile|objs)$")
+      file(CREATE_LINK ${entry} ${links}/${name} SYMBOLIC)
+    endif()
+  endforeach()
+  set(NGINX_LINKED ${nginx_src} CACHE INTERNAL "what the links lead to")
+endif()
 
 # A tree that was configured is taken as it is.
 if(EXISTS ${nginx_src}/objs/ngx_auto_config.h)
