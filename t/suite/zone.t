@@ -38,7 +38,7 @@ ratelimit: zone "api" of 65536 bytes holds 930 keys
 GET /nothing
 --- error_log
 ratelimit: zone "one" of 65536 bytes holds 930 keys
-ratelimit: zone "two" of 2097152 bytes holds 31651 keys
+ratelimit: zone "two" of 2097152 bytes holds 31682 keys
 
 
 
