@@ -393,6 +393,16 @@ typedef enum {
 } rl_verdict_e;
 
 /*
+ * Names the bucket of an item, whose policy and quota are filled: that of the
+ * key, or, where `key` is NULL, of the key of `same`, a named item of a policy
+ * of the same zone (or the item itself, where its bucket is that of a key of
+ * several parts).  Then applies the overrides in force to its quota, and makes
+ * capacity_units its units.  0: the policy does not apply.
+ */
+int rl_check_name(rl_item_t *item, const rl_part_t *key, const rl_item_t *same,
+                  const rl_time_t *now) RL_NOEXCEPT;
+
+/*
  * Decides n items (1 to RL_MAX_ITEMS, of distinct policies) all or none: the
  * request is admitted only if every item that is not in dry run admits it, and
  * then these are charged.  Items in dry run are charged as enforcement would:

@@ -6,6 +6,7 @@
 
 #include "arena.h"
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/table/zone.h"
 
 namespace {
 
@@ -139,6 +140,65 @@ TEST_F(Override, RoomIsBoundedAndComesBack) {
   EXPECT_EQ(RL_OK, set(kKeyId, RL_OVERRIDE_UNITS, 1)) << "one was over";
   EXPECT_EQ(RL_OK, rl_override_clear(nullptr, &zone_, 100));
   EXPECT_EQ(RL_OK, set(kKeyId + 1, RL_OVERRIDE_UNITS, 1)) << "one was cleared";
+}
+
+// What was set once must not be asked for at every request for ever.
+TEST_F(Override, CostsNothingOnceItIsOver) {
+  const auto costs = [&] { return ratelimit::may_have_overrides(&zone_); };
+  EXPECT_FALSE(costs());
+  set(kPolicyId, RL_OVERRIDE_UNITS, 5, 2000);
+  set(kKeyId, RL_OVERRIDE_UNITS, 6, 3000);
+  now_.mono_ms = 2500;
+  EXPECT_EQ(6, quota());
+  EXPECT_EQ(600, quota(kKeyId + 1));
+  EXPECT_TRUE(costs());
+  now_.mono_ms = 3000;
+  EXPECT_EQ(600, quota(kKeyId + 1)) << "whoever asks notices";
+  EXPECT_FALSE(costs());
+  set(kKeyId, RL_OVERRIDE_UNITS, 7);
+  set(kKeyId + 1, RL_OVERRIDE_UNITS, 8);
+  EXPECT_EQ(7, quota());
+  EXPECT_EQ(RL_OK, rl_override_clear(nullptr, &zone_, kKeyId));
+  EXPECT_EQ(8, quota(kKeyId + 1));
+  EXPECT_TRUE(costs());
+  EXPECT_EQ(RL_OK, rl_override_clear(nullptr, &zone_, kKeyId + 1));
+  EXPECT_FALSE(costs());
+  set(kKeyId, RL_OVERRIDE_UNITS, 9);
+  EXPECT_EQ(9, quota());
+}
+
+// A check is named, and its quota is that of its policy under the overrides.
+TEST(CheckName, IsTheBucketAndTheQuotaInForce) {
+  Arena arena(64 * 1024);
+  Policy p(arena.zone(), "p", 10, 60000);
+  Policy q(arena.zone(), "q", 20, 60000);
+  const rl_time_t now = at(1000);
+  rl_hash_start_t start;
+  rl_hash_start(arena.zone(), str(""), &start);
+  const std::string key = "key";
+  const rl_part_t part = {&start, str(key)};
+  rl_item_t items[] = {p.item(""), q.item("")};
+  const auto name = [&] {
+    return rl_check_name(&items[0], &part, nullptr, &now) +
+           2 * rl_check_name(&items[1], nullptr, &items[0], &now);
+  };
+  ASSERT_EQ(3, name());
+  EXPECT_EQ(p.item(key).bucket.lo, items[0].bucket.lo);
+  EXPECT_EQ(p.item(key).bucket.hi, items[0].bucket.hi);
+  EXPECT_EQ(q.item(key).bucket.lo, items[1].bucket.lo);
+  EXPECT_EQ(q.item(key).bucket.hi, items[1].bucket.hi);
+  ASSERT_EQ(1, rl_check_name(&items[1], nullptr, &items[1], &now));
+  EXPECT_EQ(q.item(key).bucket.lo, items[1].bucket.lo);
+
+  const auto set = [&](uint64_t id, rl_override_kind_e kind, uint32_t value) {
+    const rl_override_t override = {id, 0, kind, value, 0, {}};
+    ASSERT_EQ(RL_OK, rl_override_set(nullptr, arena.zone(), &override, &now));
+  };
+  set(items[0].bucket.lo, RL_OVERRIDE_UNITS, 3);
+  set(q.get()->secret.lo, RL_OVERRIDE_UNLIMITED, 0);
+  ASSERT_EQ(1, name());
+  EXPECT_EQ(3u, items[0].quota.units);
+  EXPECT_EQ(3u, items[0].capacity_units);
 }
 
 }  // namespace

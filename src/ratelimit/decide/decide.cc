@@ -326,7 +326,7 @@ RATELIMIT_ALWAYS_INLINE bool name_bucket(const rl_hash_t& key,
   const rl_policy_t* policy = item->policy;
   item->bucket = {key.lo ^ policy->secret.lo, key.hi ^ policy->secret.hi};
   item->capacity_units = item->quota.units;
-  return !has_detours(policy->zone);
+  return !may_have_overrides(policy->zone);
 }
 
 inline rl_hash_t key_of(const rl_item_t& named) {

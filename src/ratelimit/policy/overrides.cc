@@ -6,6 +6,11 @@
 // the old value or the new one, and either was in force a moment ago.  Writers
 // hold the lock of the zone's first set, since a zone that begins to move
 // takes its overrides along.
+//
+// Overrides that are over are read past until nobody's is in force: then
+// whoever notices says so in the header's flags, without a lock, and they cost
+// nothing any more.  Setting one changes the flags in any case, so that such a
+// word, which knows nothing of it, comes too late.
 
 #include <cstring>
 
@@ -22,7 +27,7 @@ constexpr uint64_t kFreeOverride = 0;
 constexpr uint64_t kClaimedOverride = UINT64_MAX;
 
 uint32_t overrides_used(const ZoneHeader* header) {
-  return header->detours.load(std::memory_order_acquire) & ~kMoving;
+  return header->flags.load(std::memory_order_acquire) & kOverridesUsed;
 }
 
 // Those of the new memory, once the zone has begun to move there.
@@ -32,6 +37,11 @@ ZoneHeader* overrides_of(const rl_zone_t* zone) {
 
 bool in_force(const rl_override_t& override, const rl_time_t& now) {
   return override.until_ms == 0 || override.until_ms > now.mono_ms;
+}
+
+bool is_set(const rl_override_t& override, const rl_time_t& now) {
+  return override.id != kFreeOverride && override.id != kClaimedOverride &&
+         in_force(override, now);
 }
 
 // Ordered, so that who sees a place's new fields sees its id claimed or
@@ -79,14 +89,36 @@ void write(const rl_override_t& from, Override* to) {
   store_word(&to->id, from.id);
 }
 
+// In force or over.
 Override* find_override(ZoneHeader* header, uint64_t id) {
-  const uint32_t n = overrides_used(header);
-  for (uint32_t i = 0; i < n; ++i) {
-    if (load_word(header->overrides[i].id) == id) {
-      return &header->overrides[i];
+  for (Override& override : header->overrides) {
+    if (load_word(override.id) == id) {
+      return &override;
     }
   }
   return nullptr;
+}
+
+// Makes those who read look at an override that has been written.
+void announce(ZoneHeader* header, const Override* override) {
+  constexpr uint32_t kOneChange = kOverridesUsed + 1;
+  const auto needed = static_cast<uint32_t>(override - header->overrides) + 1;
+  uint32_t word = header->flags.load(std::memory_order_relaxed);
+  uint32_t next;
+  do {
+    const uint32_t used = word & kOverridesUsed;
+    next = (word & kMoving) | ((word + kOneChange) & ~kMoving);
+    next += used < needed ? needed - used : 0;
+  } while (!header->flags.compare_exchange_weak(word, next));
+}
+
+// Where none is in force: nobody has to look any more.
+void forget_those_over(ZoneHeader* header, const rl_time_t& now) {
+  uint32_t word = header->flags.load(std::memory_order_acquire);
+  for (uint32_t i = 0; i < (word & kOverridesUsed); ++i) {
+    if (is_set(read(header->overrides[i]), now)) return;
+  }
+  header->flags.compare_exchange_strong(word, word & ~kOverridesUsed);
 }
 
 // A free place, or one whose time is over.
@@ -96,14 +128,9 @@ Override* claim_override(ZoneHeader* header, const rl_time_t& now) {
     uint64_t id = load_word(override->id);
     const bool taken = id == kClaimedOverride ||
                        (id != kFreeOverride && in_force(read(*override), now));
-    if (taken || !override->id.compare_exchange_strong(id, kClaimedOverride)) {
-      continue;
+    if (!taken && override->id.compare_exchange_strong(id, kClaimedOverride)) {
+      return override;
     }
-    uint32_t word = header->detours.load(std::memory_order_relaxed);
-    while ((word & ~kMoving) <= i && !header->detours.compare_exchange_weak(
-                                         word, (word & kMoving) | (i + 1))) {
-    }
-    return override;
   }
   return nullptr;
 }
@@ -146,6 +173,7 @@ int rl_override_set(rl_process_t* process, const rl_zone_t* zone,
       return RL_ERROR;
     }
     ratelimit::write(*override, place);
+    ratelimit::announce(header, place);
     return RL_OK;
   });
 }
@@ -158,6 +186,7 @@ int rl_override_clear(rl_process_t* process, const rl_zone_t* zone,
       return RL_ERROR;
     }
     ratelimit::store_word(&place->id, ratelimit::kFreeOverride);
+    ratelimit::forget_those_over(header, {0, 0});
     return RL_OK;
   });
 }
@@ -170,9 +199,7 @@ size_t rl_overrides(const rl_zone_t* zone, const rl_time_t* now,
   for (uint32_t i = 0; i < n; ++i) {
     rl_override_t override;
     if (ratelimit::read_all(header->overrides[i], &override) &&
-        override.id != ratelimit::kFreeOverride &&
-        override.id != ratelimit::kClaimedOverride &&
-        ratelimit::in_force(override, *now)) {
+        ratelimit::is_set(override, *now)) {
       out[found++] = override;
     }
   }
@@ -181,19 +208,22 @@ size_t rl_overrides(const rl_zone_t* zone, const rl_time_t* now,
 
 int rl_override_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
                       const rl_time_t* now, rl_quota_t* quota) noexcept {
-  const ZoneHeader* header = ratelimit::overrides_of(policy->zone);
+  ZoneHeader* header = ratelimit::overrides_of(policy->zone);
   int decides = 0;
   const uint32_t n = ratelimit::overrides_used(header);
+  bool any = false;
   uint32_t scales[3];
   size_t nscales = 0;
   for (uint32_t i = 0; i < n; ++i) {
     const uint64_t id = ratelimit::load_word(header->overrides[i].id);
-    const bool is_key = id == bucket->lo;
-    if (!is_key && id != policy->secret.lo && id != RL_OVERRIDE_ZONE) {
+    const rl_override_t override = ratelimit::read(header->overrides[i]);
+    if (!ratelimit::is_set(override, *now)) {
       continue;
     }
-    const rl_override_t override = ratelimit::read(header->overrides[i]);
-    if (override.id != id || !ratelimit::in_force(override, *now)) {
+    any = true;
+    const bool is_key = id == bucket->lo;
+    if (override.id != id ||
+        (!is_key && id != policy->secret.lo && id != RL_OVERRIDE_ZONE)) {
       continue;
     }
     decides |= override.kind != RL_OVERRIDE_SCALE;
@@ -214,6 +244,9 @@ int rl_override_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
     if (is_key && override.kind != RL_OVERRIDE_SCALE) {
       return decides;
     }
+  }
+  if (!any && n != 0) {
+    ratelimit::forget_those_over(header, *now);
   }
   if (nscales != 0) {
     quota->units = rl_scale_units(quota->units, scales, nscales);

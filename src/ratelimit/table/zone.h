@@ -47,9 +47,9 @@ struct ZoneHeader {
   uint32_t version;
   uint32_t sets;
   uint32_t id;
-  // Whatever sends a decision the long way: kMoving, and how many of
-  // `overrides` were ever used.
-  std::atomic<uint32_t> detours;
+  // What a decision has to heed: kMoving, and in kOverridesUsed how many of
+  // `overrides` are.  The bits between change with every override that is set.
+  std::atomic<uint32_t> flags;
   std::atomic<uint32_t> next_id;     // of the memory that comes after, or 0
   std::atomic<uint32_t> moved_sets;  // of the memory before, the first ones
   uint32_t spare[2];
@@ -77,21 +77,29 @@ inline ZoneHeader* header_of(const rl_zone_t* zone) {
 // memory: buckets may still be in the old one.  See move.cc.
 constexpr uint32_t kMoving = 0x80000000u;
 
-inline bool has_detours(const rl_zone_t* zone) {
-  return header_of(zone)->detours.load(std::memory_order_acquire) != 0;
+// The first ones of the zone's overrides, all that are in force among them.
+constexpr uint32_t kOverridesUsed = 63;
+static_assert(RL_MAX_OVERRIDES <= kOverridesUsed, "fits");
+
+inline uint32_t flags_of(const rl_zone_t* zone) {
+  return header_of(zone)->flags.load(std::memory_order_acquire);
+}
+
+// A zone that has moved on has those of the new memory.
+inline bool may_have_overrides(const rl_zone_t* zone) {
+  return (flags_of(zone) & (kMoving | kOverridesUsed)) != 0;
 }
 
 inline bool is_moving(const rl_zone_t* zone) {
-  return (header_of(zone)->detours.load(std::memory_order_acquire) &
-          kMoving) != 0;
+  return (flags_of(zone) & kMoving) != 0;
 }
 
 inline void set_moving(const rl_zone_t* zone) {
-  header_of(zone)->detours.fetch_or(kMoving);
+  header_of(zone)->flags.fetch_or(kMoving);
 }
 
 inline void clear_moving(const rl_zone_t* zone) {
-  header_of(zone)->detours.fetch_and(~kMoving);
+  header_of(zone)->flags.fetch_and(~kMoving);
 }
 
 inline Set* set_at(const rl_zone_t* zone, uint32_t index) {

@@ -1,0 +1,25 @@
+// Which bucket a check is about, and under which quota: see ratelimit.h.
+
+#include "ratelimit/base/bytes.h"
+#include "ratelimit/key/hash.h"
+#include "ratelimit/ratelimit.h"
+#include "ratelimit/table/zone.h"
+
+int rl_check_name(rl_item_t* item, const rl_part_t* key, const rl_item_t* same,
+                  const rl_time_t* now) noexcept {
+  const rl_policy_t* policy = item->policy;
+  const rl_hash_t& secret = policy->secret;
+  rl_hash_t hash;
+  if (__builtin_expect(key != nullptr, 1)) {
+    hash = ratelimit::hash_of_key(*key);
+  } else {
+    const rl_hash_t& others = same->policy->secret;
+    hash = {same->bucket.lo ^ others.lo, same->bucket.hi ^ others.hi};
+  }
+  item->bucket = {hash.lo ^ secret.lo, hash.hi ^ secret.hi};
+  if (__builtin_expect(ratelimit::may_have_overrides(policy->zone), 0)) {
+    rl_override_apply(policy, &item->bucket, now, &item->quota);
+  }
+  item->capacity_units = item->quota.units;
+  return !item->quota.unlimited;
+}
