@@ -423,10 +423,10 @@ ngx_http_ratelimit_api_check_known(ngx_http_ratelimit_api_call_t *call,
 {
     int            rc;
     size_t         i, n;
-    rl_override_t     overrides[RL_MAX_OVERRIDES];
     rl_bucket_t    stored;
     rl_process_t  *process;
-    rl_watched_t   watched;
+    rl_top_key_t   top;
+    rl_override_t  overrides[RL_MAX_OVERRIDES];
 
     process = ngx_http_ratelimit_process(call->conf);
 
@@ -438,10 +438,10 @@ ngx_http_ratelimit_api_check_known(ngx_http_ratelimit_api_call_t *call,
     rc = rl_inspect(process, policy->core.zone, key, &call->now, &stored);
 
     if ((rc == 1 && stored.algorithm == policy->core.algorithm)
-        || rl_find_watched(&policy->core, RL_REFUSED_MOST, key, &call->now,
-                           &watched)
-        || rl_find_watched(&policy->core, RL_BUSIEST, key, &call->now,
-                           &watched))
+        || rl_find_top_key(&policy->core, RL_TOP_REFUSED, key, &call->now,
+                           &top)
+        || rl_find_top_key(&policy->core, RL_TOP_ADMITTED, key, &call->now,
+                           &top))
     {
         return NGX_OK;
     }

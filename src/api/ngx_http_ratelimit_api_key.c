@@ -4,7 +4,7 @@
  *
  * One key's bucket as JSON.  Its limit comes from the configuration where that
  * is constant; where it is a variable's, there is no request to evaluate it
- * for, and what the key's last request had speaks instead.
+ * for, and what the key's last request had is taken instead.
  */
 
 
@@ -17,11 +17,11 @@
 
 /* where a limit comes from */
 
-#define NGX_HTTP_RATELIMIT_FROM_NOWHERE  0
-#define NGX_HTTP_RATELIMIT_FROM_CONF     1
-#define NGX_HTTP_RATELIMIT_FROM_REQUEST  2
-#define NGX_HTTP_RATELIMIT_FROM_BUCKET   3
-#define NGX_HTTP_RATELIMIT_FROM_OVERRIDE    4
+#define NGX_HTTP_RATELIMIT_LIMIT_UNKNOWN   0
+#define NGX_HTTP_RATELIMIT_LIMIT_CONF      1
+#define NGX_HTTP_RATELIMIT_LIMIT_REQUEST   2
+#define NGX_HTTP_RATELIMIT_LIMIT_BUCKET    3
+#define NGX_HTTP_RATELIMIT_LIMIT_OVERRIDE  4
 
 
 /* all that is known of a key */
@@ -29,13 +29,13 @@
 typedef struct {
     ngx_http_ratelimit_policy_t *policy;
     rl_item_t                    item;
-    ngx_uint_t                   from;
+    ngx_uint_t                   limit_source;
     rl_bucket_t                  stored;
-    rl_watched_t                 refused;
-    rl_watched_t                 busy;
-    unsigned                     has_stored:1;
-    unsigned                     has_refused:1;
-    unsigned                     has_busy:1;
+    rl_top_key_t                 refused;
+    rl_top_key_t                 admitted;
+    unsigned                     exists:1;   /* there is a bucket */
+    unsigned                     was_refused:1;
+    unsigned                     was_admitted:1;
     unsigned                     looked:1;   /* the item says how it stands */
 } ngx_http_ratelimit_known_t;
 
@@ -48,8 +48,8 @@ static ngx_int_t ngx_http_ratelimit_api_constant_quota(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
 static ngx_int_t ngx_http_ratelimit_api_is_constant(
     ngx_http_ratelimit_policy_t *policy);
-static json_t *ngx_http_ratelimit_api_watched(
-    ngx_http_ratelimit_api_call_t *call, rl_watched_t *key);
+static json_t *ngx_http_ratelimit_api_top_key(
+    ngx_http_ratelimit_api_call_t *call, rl_top_key_t *key);
 static json_t *ngx_http_ratelimit_api_key_override(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     uint64_t key_id);
@@ -59,7 +59,7 @@ static json_t *ngx_http_ratelimit_api_window(
     ngx_http_ratelimit_known_t *known);
 
 
-static char  *ngx_http_ratelimit_api_sources[] = {
+static char  *ngx_http_ratelimit_limit_sources[] = {
     "unknown", "configuration", "last_request", "bucket", "override"
 };
 
@@ -88,8 +88,9 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
                                              &policy->shm_zone->shm.name),
                "key_id", ngx_http_ratelimit_api_key_id(
                                        rl_key_id(&policy->core, bucket->lo)),
-               "stored", known.has_stored,
-               "limit_from", ngx_http_ratelimit_api_sources[known.from],
+               "exists", known.exists,
+               "limit_source",
+               ngx_http_ratelimit_limit_sources[known.limit_source],
                "unlimited", item->quota.unlimited);
 
     json_object_set_new(json, "limit",
@@ -107,15 +108,15 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
                         ngx_http_ratelimit_api_figure(item->retry_after_ms));
     json_object_set_new(json, "last_seen",
                         ngx_http_ratelimit_api_last_seen(call, &known));
-    json_object_set_new(json, "refused", known.has_refused
-                        ? ngx_http_ratelimit_api_watched(call, &known.refused)
+    json_object_set_new(json, "refused", known.was_refused
+                        ? ngx_http_ratelimit_api_top_key(call, &known.refused)
                         : json_null());
-    json_object_set_new(json, "admitted", known.has_busy
-                        ? ngx_http_ratelimit_api_watched(call, &known.busy)
+    json_object_set_new(json, "admitted", known.was_admitted
+                        ? ngx_http_ratelimit_api_top_key(call, &known.admitted)
                         : json_null());
     json_object_set_new(json, "override",
                         ngx_http_ratelimit_api_key_override(call, policy,
-                                                         bucket->lo));
+                                                            bucket->lo));
 
     return json;
 }
@@ -128,7 +129,7 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     rl_item_t      *item;
     rl_policy_t    *policy;
     rl_process_t   *process;
-    rl_watched_t   *last;
+    rl_top_key_t   *last;
 
     item = &known->item;
     policy = &known->policy->core;
@@ -137,45 +138,45 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     item->bucket = *bucket;
     item->cost_units = 1;
 
-    known->has_refused = rl_find_watched(policy, RL_REFUSED_MOST, bucket->lo,
+    known->was_refused = rl_find_top_key(policy, RL_TOP_REFUSED, bucket->lo,
                                          &call->now, &known->refused);
-    known->has_busy = rl_find_watched(policy, RL_BUSIEST, bucket->lo,
-                                      &call->now, &known->busy);
+    known->was_admitted = rl_find_top_key(policy, RL_TOP_ADMITTED, bucket->lo,
+                                          &call->now, &known->admitted);
 
     process = ngx_http_ratelimit_process(call->conf);
 
     /* an id may be of another policy's bucket */
 
-    known->has_stored = process
-                        && rl_inspect(process, policy->zone, bucket->lo,
-                                      &call->now, &known->stored) == 1
-                        && known->stored.algorithm == policy->algorithm;
+    known->exists = process
+                    && rl_inspect(process, policy->zone, bucket->lo,
+                                  &call->now, &known->stored) == 1
+                    && known->stored.algorithm == policy->algorithm;
 
-    if (known->has_stored) {
+    if (known->exists) {
         item->bucket = known->stored.bucket;
     }
 
     if (ngx_http_ratelimit_api_constant_quota(call, known) == NGX_OK) {
-        known->from = NGX_HTTP_RATELIMIT_FROM_CONF;
+        known->limit_source = NGX_HTTP_RATELIMIT_LIMIT_CONF;
 
-    } else if (known->has_refused || known->has_busy) {
-        last = !known->has_busy || (known->has_refused
-                                    && known->refused.last_ms
-                                       > known->busy.last_ms)
-               ? &known->refused : &known->busy;
+    } else if (known->was_refused || known->was_admitted) {
+        last = !known->was_admitted || (known->was_refused
+                                        && known->refused.last_seen_ms
+                                           > known->admitted.last_seen_ms)
+               ? &known->refused : &known->admitted;
 
         item->quota = last->quota;
         item->capacity_units = last->capacity_units;
-        known->from = NGX_HTTP_RATELIMIT_FROM_REQUEST;
+        known->limit_source = NGX_HTTP_RATELIMIT_LIMIT_REQUEST;
 
-    } else if (known->has_stored) {
+    } else if (known->exists) {
         item->quota = known->stored.quota;
         item->capacity_units = known->stored.capacity_units;
-        known->from = NGX_HTTP_RATELIMIT_FROM_BUCKET;
+        known->limit_source = NGX_HTTP_RATELIMIT_LIMIT_BUCKET;
 
     }
 
-    if (known->from != NGX_HTTP_RATELIMIT_FROM_CONF) {
+    if (known->limit_source != NGX_HTTP_RATELIMIT_LIMIT_CONF) {
         ngx_http_ratelimit_api_override_decides(call, known);
     }
 
@@ -186,8 +187,7 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
 
 /*
  * An override that gives the units, or lets all through, holds since it was
- * set,
- * for whatever the last request had.  A scale may be in that already.
+ * set, whatever the last request had.  A scale may be in that already.
  */
 
 static void
@@ -201,13 +201,13 @@ ngx_http_ratelimit_api_override_decides(ngx_http_ratelimit_api_call_t *call,
     quota = item->quota;
 
     if (!rl_override_apply(&known->policy->core, &item->bucket, &call->now,
-                        &quota))
+                           &quota))
     {
         return;
     }
 
     item->quota = quota;
-    known->from = NGX_HTTP_RATELIMIT_FROM_OVERRIDE;
+    known->limit_source = NGX_HTTP_RATELIMIT_LIMIT_OVERRIDE;
 
     if (known->policy->capacity == NULL || quota.units == 0) {
         item->capacity_units = quota.units;
@@ -247,7 +247,7 @@ ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
     }
 
     rl_override_apply(&policy->core, &known->item.bucket, &call->now,
-                   &known->item.quota);
+                      &known->item.quota);
 
     known->item.capacity_units = known->item.quota.units;
 
@@ -283,14 +283,16 @@ ngx_http_ratelimit_api_is_constant(ngx_http_ratelimit_policy_t *policy)
 
 
 static json_t *
-ngx_http_ratelimit_api_watched(ngx_http_ratelimit_api_call_t *call,
-    rl_watched_t *key)
+ngx_http_ratelimit_api_top_key(ngx_http_ratelimit_api_call_t *call,
+    rl_top_key_t *key)
 {
     return json_pack("{s:I, s:I, s:o, s:o}",
-               "recent", (json_int_t) key->recent,
-               "count", (json_int_t) key->count,
-               "since", ngx_http_ratelimit_api_time(&call->now, key->first_ms),
-               "last", ngx_http_ratelimit_api_time(&call->now, key->last_ms));
+               "requests_last_minute", (json_int_t) key->requests_last_minute,
+               "requests", (json_int_t) key->requests,
+               "first_seen", ngx_http_ratelimit_api_time(&call->now,
+                                                         key->first_seen_ms),
+               "last_seen", ngx_http_ratelimit_api_time(&call->now,
+                                                        key->last_seen_ms));
 }
 
 
@@ -300,7 +302,7 @@ static json_t *
 ngx_http_ratelimit_api_key_override(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, uint64_t key_id)
 {
-    size_t      i, n;
+    size_t         i, n;
     rl_override_t  overrides[RL_MAX_OVERRIDES];
 
     n = rl_overrides(policy->core.zone, &call->now, overrides);
@@ -308,8 +310,8 @@ ngx_http_ratelimit_api_key_override(ngx_http_ratelimit_api_call_t *call,
     for (i = 0; i < n; i++) {
         if (overrides[i].id == key_id) {
             return ngx_http_ratelimit_api_override(call,
-                                                &policy->shm_zone->shm.name,
-                                                &overrides[i]);
+                                                  &policy->shm_zone->shm.name,
+                                                  &overrides[i]);
         }
     }
 
@@ -327,16 +329,16 @@ ngx_http_ratelimit_api_last_seen(ngx_http_ratelimit_api_call_t *call,
 
     last_ms = 0;
 
-    if (known->has_stored) {
+    if (known->exists) {
         last_ms = known->stored.charged_ms;
     }
 
-    if (known->has_refused) {
-        last_ms = ngx_max(last_ms, known->refused.last_ms);
+    if (known->was_refused) {
+        last_ms = ngx_max(last_ms, known->refused.last_seen_ms);
     }
 
-    if (known->has_busy) {
-        last_ms = ngx_max(last_ms, known->busy.last_ms);
+    if (known->was_admitted) {
+        last_ms = ngx_max(last_ms, known->admitted.last_seen_ms);
     }
 
     return last_ms ? ngx_http_ratelimit_api_time(&call->now, last_ms)
@@ -368,7 +370,7 @@ ngx_http_ratelimit_api_window(ngx_http_ratelimit_known_t *known)
         return json_null();
     }
 
-    if (known->from == NGX_HTTP_RATELIMIT_FROM_CONF) {
+    if (known->limit_source == NGX_HTTP_RATELIMIT_LIMIT_CONF) {
         return json_stringn((char *) quota->window_text.data,
                             quota->window_text.len);
     }

@@ -15,12 +15,12 @@
 /* a key of a list, and whose it is */
 
 typedef struct {
-    rl_watched_t                 key;
+    rl_top_key_t                 key;
     ngx_http_ratelimit_policy_t *policy;
 } ngx_http_ratelimit_top_t;
 
 
-/* both of them, by rl_watch_e */
+/* both of them, by rl_top_e */
 
 typedef struct {
     ngx_http_ratelimit_policy_t *policy;     /* NULL: of all */
@@ -42,12 +42,12 @@ static ngx_int_t ngx_http_ratelimit_api_top(
 static ngx_int_t ngx_http_ratelimit_api_search_turn(
     ngx_http_ratelimit_api_call_t *call);
 static void ngx_http_ratelimit_api_search(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_policy_t *policy, rl_watch_e list);
+    ngx_http_ratelimit_policy_t *policy, rl_top_e list);
 static ngx_int_t ngx_http_ratelimit_api_list_turn(
     ngx_http_ratelimit_api_call_t *call);
 static ngx_uint_t ngx_http_ratelimit_api_add_top(ngx_http_ratelimit_top_t *top,
     ngx_uint_t n, ngx_uint_t max, ngx_http_ratelimit_policy_t *policy,
-    rl_watched_t *key);
+    rl_top_key_t *key);
 static ngx_int_t ngx_http_ratelimit_api_send_meant(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     ngx_array_t *meant);
@@ -116,7 +116,7 @@ ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call)
 
     ngx_http_ratelimit_api_log(call, "key %*s of policy \"%V\" reset%s",
                                sizeof(id), id, &policy->name,
-                               rc ? "" : " (it was not stored)");
+                               rc ? "" : " (it had no bucket)");
 
     return ngx_http_ratelimit_api_send_key(call, policy, &bucket);
 }
@@ -212,8 +212,8 @@ ngx_http_ratelimit_api_search_turn(ngx_http_ratelimit_api_call_t *call)
 
     for ( /* void */ ; i < end; i++) {
         if (lists->policy == NULL || policies[i] == lists->policy) {
-            ngx_http_ratelimit_api_search(call, policies[i], RL_REFUSED_MOST);
-            ngx_http_ratelimit_api_search(call, policies[i], RL_BUSIEST);
+            ngx_http_ratelimit_api_search(call, policies[i], RL_TOP_REFUSED);
+            ngx_http_ratelimit_api_search(call, policies[i], RL_TOP_ADMITTED);
         }
     }
 
@@ -228,16 +228,16 @@ ngx_http_ratelimit_api_search_turn(ngx_http_ratelimit_api_call_t *call)
 
 static void
 ngx_http_ratelimit_api_search(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_policy_t *policy, rl_watch_e list)
+    ngx_http_ratelimit_policy_t *policy, rl_top_e list)
 {
     size_t                       nkeys, i;
-    rl_watched_t                 keys[RL_MAX_WATCHED];
+    rl_top_key_t                 keys[RL_MAX_TOP_KEYS];
     ngx_http_ratelimit_lists_t  *lists;
 
     lists = call->data;
 
-    nkeys = rl_watched(&policy->core, list, &call->now, keys,
-                       ngx_min(lists->max, RL_MAX_WATCHED));
+    nkeys = rl_top_keys(&policy->core, list, &call->now, keys,
+                        ngx_min(lists->max, RL_MAX_TOP_KEYS));
 
     for (i = 0; i < nkeys; i++) {
         lists->n[list] = ngx_http_ratelimit_api_add_top(lists->top[list],
@@ -259,7 +259,8 @@ ngx_http_ratelimit_api_list_turn(ngx_http_ratelimit_api_call_t *call)
     ngx_http_ratelimit_top_t    *top;
     ngx_http_ratelimit_lists_t  *lists;
 
-    static char  *names[] = { "{\n  \"refused\": [", ",\n  \"busiest\": [" };
+    static char  *names[] = { "{\n  \"top_refused\": [",
+                             ",\n  \"top_admitted\": [" };
 
     lists = call->data;
     top = lists->top[lists->list];
@@ -314,17 +315,17 @@ ngx_http_ratelimit_api_list_turn(ngx_http_ratelimit_api_call_t *call)
 
 static ngx_uint_t
 ngx_http_ratelimit_api_add_top(ngx_http_ratelimit_top_t *top, ngx_uint_t n,
-    ngx_uint_t max, ngx_http_ratelimit_policy_t *policy, rl_watched_t *key)
+    ngx_uint_t max, ngx_http_ratelimit_policy_t *policy, rl_top_key_t *key)
 {
     ngx_uint_t     i;
-    rl_watched_t  *other;
+    rl_top_key_t  *other;
 
     for (i = n; i > 0; i--) {
         other = &top[i - 1].key;
 
-        if (other->recent > key->recent
-            || (other->recent == key->recent
-                && other->last_ms >= key->last_ms))
+        if (other->requests_last_minute > key->requests_last_minute
+            || (other->requests_last_minute == key->requests_last_minute
+                && other->last_seen_ms >= key->last_seen_ms))
         {
             break;
         }

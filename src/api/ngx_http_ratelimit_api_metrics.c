@@ -16,7 +16,7 @@
 
 typedef struct {
     ngx_str_t                    labels;     /* further ones of the series */
-    ngx_uint_t                   index;      /* a counter, or an offset */
+    ngx_uint_t                   index;      /* of the figures of one */
 } ngx_http_ratelimit_series_t;
 
 
@@ -26,6 +26,19 @@ typedef struct {
     char                        *help;
     ngx_http_ratelimit_series_t  series[4];  /* labels.data NULL: no more */
 } ngx_http_ratelimit_metric_t;
+
+
+/* the figures of a zone; those of a policy are its counters */
+
+typedef enum {
+    NGX_HTTP_RATELIMIT_ZONE_CAPACITY = 0,
+    NGX_HTTP_RATELIMIT_ZONE_IDLE,
+    NGX_HTTP_RATELIMIT_ZONE_ACTIVE,
+    NGX_HTTP_RATELIMIT_ZONE_EVICTED_IDLE,
+    NGX_HTTP_RATELIMIT_ZONE_EVICTED_ACTIVE,
+    NGX_HTTP_RATELIMIT_ZONE_LOCK_RECOVERIES,
+    NGX_HTTP_RATELIMIT_ZONE_FIGURES
+} ngx_http_ratelimit_zone_figure_e;
 
 
 /* as far as it is written */
@@ -52,12 +65,12 @@ static u_char *ngx_http_ratelimit_api_policy_metric(u_char *p,
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric);
 static u_char *ngx_http_ratelimit_api_zone_metric(u_char *p,
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric);
+static void ngx_http_ratelimit_api_zone_figures(rl_zone_stats_t *stats,
+    uint64_t *figures);
 static u_char *ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value);
 
 
 #define ngx_http_ratelimit_no_series  { ngx_null_string, 0 }
-#define ngx_http_ratelimit_zone_series(labels, member)                        \
-    { ngx_string(labels), offsetof(rl_zone_stats_t, member) }
 
 
 static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_policy_metrics[] = {
@@ -87,28 +100,26 @@ static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_zone_metrics[] = {
 
     { "nginx_ratelimit_zone_capacity_buckets", "gauge",
       "Buckets that a zone has room for.",
-      { ngx_http_ratelimit_zone_series("", capacity),
+      { { ngx_string(""), NGX_HTTP_RATELIMIT_ZONE_CAPACITY },
         ngx_http_ratelimit_no_series } },
 
-    { "nginx_ratelimit_zone_used_buckets", "gauge",
-      "Buckets that a zone holds, idle ones included.",
-      { ngx_http_ratelimit_zone_series("", used),
-        ngx_http_ratelimit_no_series } },
-
-    { "nginx_ratelimit_zone_live_buckets", "gauge",
-      "Buckets of a zone that have units in use.",
-      { ngx_http_ratelimit_zone_series("", live),
+    { "nginx_ratelimit_zone_buckets", "gauge",
+      "Buckets that a zone holds; active ones have units in use.",
+      { { ngx_string(",state=\"idle\""), NGX_HTTP_RATELIMIT_ZONE_IDLE },
+        { ngx_string(",state=\"active\""), NGX_HTTP_RATELIMIT_ZONE_ACTIVE },
         ngx_http_ratelimit_no_series } },
 
     { "nginx_ratelimit_zone_evictions_total", "counter",
       "Buckets that had to go for new ones; idle ones cost nobody anything.",
-      { ngx_http_ratelimit_zone_series(",bucket=\"idle\"", evicted_idle),
-        ngx_http_ratelimit_zone_series(",bucket=\"live\"", evicted_live),
+      { { ngx_string(",state=\"idle\""),
+          NGX_HTTP_RATELIMIT_ZONE_EVICTED_IDLE },
+        { ngx_string(",state=\"active\""),
+          NGX_HTTP_RATELIMIT_ZONE_EVICTED_ACTIVE },
         ngx_http_ratelimit_no_series } },
 
-    { "nginx_ratelimit_zone_lock_takeovers_total", "counter",
-      "Locks taken over from worker processes that died.",
-      { ngx_http_ratelimit_zone_series("", lock_takeovers),
+    { "nginx_ratelimit_zone_lock_recoveries_total", "counter",
+      "Locks recovered from worker processes that died.",
+      { { ngx_string(""), NGX_HTTP_RATELIMIT_ZONE_LOCK_RECOVERIES },
         ngx_http_ratelimit_no_series } },
 
     { NULL, NULL, NULL, { ngx_http_ratelimit_no_series } }
@@ -189,7 +200,8 @@ ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
 
     /* the longest name, labels' names, a value; names and help of all */
 
-    static const size_t  line = sizeof("nginx_ratelimit_zone_capacity_buckets"
+    static const size_t  line = sizeof("nginx_ratelimit_zone_"
+                                       "lock_recoveries_total"
                                        "{zone=\"\",policy=\"\","
                                        "result=\"refused_dry_run\"} \n")
                                 + NGX_INT64_LEN;
@@ -265,27 +277,41 @@ static u_char *
 ngx_http_ratelimit_api_zone_metric(u_char *p,
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric)
 {
-    uint64_t                      *value;
-    ngx_uint_t                     i, j;
-    ngx_shm_zone_t               **zones;
-    ngx_http_ratelimit_series_t   *series;
+    uint64_t                      figures[NGX_HTTP_RATELIMIT_ZONE_FIGURES];
+    ngx_uint_t                    i, j;
+    ngx_shm_zone_t              **zones;
+    ngx_http_ratelimit_series_t  *series;
 
     zones = call->conf->zones.elts;
 
     p = ngx_http_ratelimit_api_head(p, metric);
 
     for (i = 0; i < call->conf->zones.nelts; i++) {
+        ngx_http_ratelimit_api_zone_figures(&call->zones[i], figures);
+
         for (j = 0; j < 4 && metric->series[j].labels.data; j++) {
             series = &metric->series[j];
-            value = (uint64_t *) ((u_char *) &call->zones[i] + series->index);
 
             p = ngx_sprintf(p, "%s{zone=\"", metric->name);
             p = ngx_http_ratelimit_api_label(p, &zones[i]->shm.name);
-            p = ngx_sprintf(p, "\"%V} %uL\n", &series->labels, *value);
+            p = ngx_sprintf(p, "\"%V} %uL\n", &series->labels,
+                            figures[series->index]);
         }
     }
 
     return p;
+}
+
+
+static void
+ngx_http_ratelimit_api_zone_figures(rl_zone_stats_t *stats, uint64_t *figures)
+{
+    figures[NGX_HTTP_RATELIMIT_ZONE_CAPACITY] = stats->capacity;
+    figures[NGX_HTTP_RATELIMIT_ZONE_IDLE] = stats->entries - stats->active;
+    figures[NGX_HTTP_RATELIMIT_ZONE_ACTIVE] = stats->active;
+    figures[NGX_HTTP_RATELIMIT_ZONE_EVICTED_IDLE] = stats->evicted_idle;
+    figures[NGX_HTTP_RATELIMIT_ZONE_EVICTED_ACTIVE] = stats->evicted_active;
+    figures[NGX_HTTP_RATELIMIT_ZONE_LOCK_RECOVERIES] = stats->lock_recoveries;
 }
 
 

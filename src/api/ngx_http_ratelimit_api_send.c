@@ -249,7 +249,7 @@ ngx_http_ratelimit_api_problem(ngx_http_ratelimit_api_call_t *call,
 }
 
 
-/* to change something a process must be in the register */
+/* to change something a process must be in the process table */
 
 ngx_int_t
 ngx_http_ratelimit_api_no_place(ngx_http_ratelimit_api_call_t *call)

@@ -127,11 +127,11 @@ ngx_http_ratelimit_api_zones(ngx_http_ratelimit_api_call_t *call)
                 "name", ngx_http_ratelimit_api_string(&zones[i]->shm.name),
                 "size_bytes", (json_int_t) zones[i]->shm.size,
                 "capacity", (json_int_t) stats->capacity,
-                "used", (json_int_t) stats->used,
-                "live", (json_int_t) stats->live,
+                "entries", (json_int_t) stats->entries,
+                "active", (json_int_t) stats->active,
                 "evicted_idle", (json_int_t) stats->evicted_idle,
-                "evicted_live", (json_int_t) stats->evicted_live,
-                "lock_takeovers", (json_int_t) stats->lock_takeovers));
+                "evicted_active", (json_int_t) stats->evicted_active,
+                "lock_recoveries", (json_int_t) stats->lock_recoveries));
     }
 
     return json;
@@ -235,7 +235,7 @@ ngx_http_ratelimit_api_list_overrides(ngx_http_ratelimit_api_call_t *call)
     json_t                     *json;
     size_t                      j, n;
     ngx_uint_t                  i;
-    rl_override_t                  overrides[RL_MAX_OVERRIDES];
+    rl_override_t               overrides[RL_MAX_OVERRIDES];
     ngx_shm_zone_t            **zones;
     ngx_http_ratelimit_zone_t  *zone;
 

@@ -146,26 +146,26 @@ int rl_zone_attach(rl_zone_t *zone, void *memory, size_t size) RL_NOEXCEPT;
 
 /* What a zone can say of itself; a scan of all sets where scan is true. */
 typedef struct {
-  uint64_t capacity;       /* buckets */
-  uint64_t used;           /* buckets with an entry, live or idle (scan) */
-  uint64_t live;           /* of these, not idle (scan) */
-  uint64_t evicted_idle;   /* replaced after they had become idle */
-  uint64_t evicted_live;   /* replaced while units were in use */
-  uint64_t lock_takeovers; /* locks taken over from dead processes */
+  uint64_t capacity;        /* buckets */
+  uint64_t entries;         /* buckets that there are, idle or active (scan) */
+  uint64_t active;          /* of these, with units in use (scan) */
+  uint64_t evicted_idle;    /* replaced after they had become idle */
+  uint64_t evicted_active;  /* replaced while units were in use */
+  uint64_t lock_recoveries; /* locks taken from dead processes */
 } rl_zone_stats_t;
 
 void rl_zone_stats(const rl_zone_t *zone, int scan, const rl_time_t *now,
                    rl_zone_stats_t *out) RL_NOEXCEPT;
 
 /*
- * True for one caller per minute and zone, when live buckets have been evicted
+ * True for one caller per minute and zone, when active buckets were evicted
  * since the last time it was true; then *evicted is how many.
  */
 int rl_zone_full_warning(const rl_zone_t *zone, const rl_time_t *now,
                          uint64_t *evicted) RL_NOEXCEPT;
 
 /*
- * The process register: shared memory (aligned to 64) that outlives every zone
+ * The process table: shared memory (aligned to 64) that outlives every zone
  * and names the processes that may own a lock, each with a journal of what it
  * is about to write.  A process joins before its first decision and leaves at
  * exit; what one that dies was about to write is written by whoever waits for
@@ -173,7 +173,7 @@ int rl_zone_full_warning(const rl_zone_t *zone, const rl_time_t *now,
  */
 typedef struct {
   void *registry;           /* shared; NULL before join */
-  void *journal;            /* its undo record there */
+  void *journal;            /* its redo log there */
   uint32_t owner;           /* lock word: slot and generation */
   uint32_t slot;
   rl_zone_t *const *zones; /* every zone this process may touch, to finish */
@@ -232,7 +232,7 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
 /* ------------------------------------------------------------- state files */
 
 /*
- * A zone's live buckets as bytes, to outlive a restart: a header with the
+ * A zone's active buckets as bytes, to outlive a restart: a header with the
  * zone's secret and the overrides, blocks of one or more sets each, an end
  * mark.
  * Every part carries a checksum under the zone's secret, so that a file that
@@ -241,7 +241,7 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
  * rl_state_header and rl_state_end write RL_STATE_HEADER_LEN and
  * RL_STATE_END_LEN bytes.  rl_state_sets writes the block of sets first to
  * first + n - 1 (n at most RL_STATE_SETS) into buf of RL_STATE_BLOCK_LEN,
- * returns its bytes (0: no live bucket) and adds to *buckets.
+ * returns its bytes (0: no active bucket) and adds to *buckets.
  *
  * rl_state_load fills a zone just created from such bytes, as read() yields
  * them, and makes the secret of the file its own.  Monotonic times are those
@@ -444,13 +444,13 @@ rl_verdict_e rl_settle(rl_process_t *process, rl_item_t *item,
                        uint32_t final_units, const rl_time_t *now) RL_NOEXCEPT;
 
 /*
- * The one that speaks for all: the refusing one that takes longest to admit
- * again, else the one with the smallest remaining / cost, ties to the longest
- * reset.  Hidden ones never speak, nor those for which skip[i] is true (skip
+ * The one to report where only one can be: the refusing one that takes longest
+ * to admit again, else the one with the smallest remaining / cost, ties to the
+ * longest reset.  Never a hidden one, nor one for which skip[i] is true (skip
  * may be NULL).  NULL: none.
  */
-const rl_item_t *rl_speaker(const rl_item_t *items, size_t n,
-                            const unsigned char *skip) RL_NOEXCEPT;
+const rl_item_t *rl_most_restrictive(const rl_item_t *items, size_t n,
+                                     const unsigned char *skip) RL_NOEXCEPT;
 
 /* --------------------------------------------------------------- overrides */
 
@@ -544,40 +544,42 @@ void rl_counts(const rl_policy_t *policy, uint64_t out[RL_COUNTERS])
     RL_NOEXCEPT;
 
 /*
- * The keys of a policy that were refused most lately (or would have been, in
- * dry run), and the busiest; see watch.h for what is guaranteed.
+ * The top keys of a policy: those that were refused most lately (or would have
+ * been, in dry run), and those that were admitted most; see top_keys.h for
+ * what is guaranteed.
  */
 typedef enum {
-  RL_REFUSED_MOST,
-  RL_BUSIEST
-} rl_watch_e;
+  RL_TOP_REFUSED,
+  RL_TOP_ADMITTED
+} rl_top_e;
 
 typedef struct {
   uint64_t key_id;
-  uint64_t recent;   /* requests in about the last minute */
-  uint64_t count;    /* since first_ms; estimated for the busiest */
-  uint64_t first_ms; /* since it is listed, or back from a pause of 10 min */
-  uint64_t last_ms;
-  rl_quota_t quota;  /* units and window at the last request */
+  uint64_t requests_last_minute; /* about */
+  uint64_t requests;             /* in all; estimated for the admitted */
+  uint64_t first_seen_ms;        /* since it is listed, or back from a pause of
+                                    10 min */
+  uint64_t last_seen_ms;
+  rl_quota_t quota;              /* units and window at the last request */
   uint32_t capacity_units;
-} rl_watched_t;
+} rl_top_key_t;
 
-#define RL_MAX_WATCHED 64
+#define RL_MAX_TOP_KEYS 64
 
-/* Copies up to max (at most RL_MAX_WATCHED exist), by `recent`. */
-size_t rl_watched(const rl_policy_t *policy, rl_watch_e list,
-                  const rl_time_t *now, rl_watched_t *out, size_t max)
+/* Copies up to max (at most RL_MAX_TOP_KEYS exist), the busiest first. */
+size_t rl_top_keys(const rl_policy_t *policy, rl_top_e list,
+                   const rl_time_t *now, rl_top_key_t *out, size_t max)
     RL_NOEXCEPT;
-int rl_find_watched(const rl_policy_t *policy, rl_watch_e list,
-                    uint64_t key_id, const rl_time_t *now, rl_watched_t *out)
+int rl_find_top_key(const rl_policy_t *policy, rl_top_e list,
+                    uint64_t key_id, const rl_time_t *now, rl_top_key_t *out)
     RL_NOEXCEPT;
 
 /* ------------------------------------------------------- looking at a zone */
 
 /*
- * Adds the buckets of up to `sets` sets from set `first` on to out->used and
- * out->live.  Returns the set to go on with, 0 when all are counted.  So a
- * scan can be cut into turns of an event loop: 256 sets take some 100
+ * Adds the buckets of up to `sets` sets from set `first` on to out->entries
+ * and out->active.  Returns the set to go on with, 0 when all are counted.
+ * So a scan can be cut into turns of an event loop: 256 sets take some 100
  * microseconds.
  */
 uint32_t rl_zone_scan(const rl_zone_t *zone, uint32_t first, uint32_t sets,
@@ -590,7 +592,7 @@ typedef struct {
   rl_quota_t quota;        /* units and window of the last charge */
   uint32_t capacity_units;
   int exact;               /* the units are; else rounded down by < 1/32 */
-  int live;                /* units are in use */
+  int active;              /* units are in use */
   uint64_t charged_ms;     /* sliding, gcra: the last charge, to within 1/256
                               of the window; else when the window opened */
 } rl_bucket_t;
@@ -605,22 +607,23 @@ int rl_inspect(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
 int rl_reset(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
              const rl_time_t *now) RL_NOEXCEPT;
 
-/* ------------------------------------------------------------ folded logs */
+/* ----------------------------------------------------------- log throttle */
 
 /*
- * Folds repeats of a refusal: true if a line is due for this key (none was
- * written in this second); then *folded is how many were swallowed since the
- * last one.
+ * Throttles the log of a refused key: true if a line is due (none was written
+ * in this second); then *suppressed is how many similar ones were left out
+ * since the last one.
  * Shared by all processes of the zone, bounded memory: where more keys than it
  * holds are refused within a second, the others get no line.
  */
-int rl_log_due(const rl_zone_t *zone, uint64_t key_id, const rl_time_t *now,
-               uint32_t *folded) RL_NOEXCEPT;
+int rl_log_throttle(const rl_zone_t *zone, uint64_t key_id,
+                    const rl_time_t *now, uint32_t *suppressed) RL_NOEXCEPT;
 
 /*
- * What is wrong with a policy rather than with a client.  rl_complaint_due is
- * as rl_log_due, for each policy that has counters and each kind apart, so
- * that none of them hides another, nor do refusals.
+ * What is wrong with a policy rather than with a client.
+ * rl_complaint_throttle is as rl_log_throttle, for each policy that has
+ * counters and each kind apart, so that none of them hides another, nor do
+ * refusals.
  */
 typedef enum {
   RL_BAD_QUOTA = 0, /* nonsense from a variable */
@@ -634,8 +637,9 @@ typedef enum {
   RL_COMPLAINTS
 } rl_complaint_e;
 
-int rl_complaint_due(const rl_policy_t *policy, rl_complaint_e what,
-                     const rl_time_t *now, uint32_t *folded) RL_NOEXCEPT;
+int rl_complaint_throttle(const rl_policy_t *policy, rl_complaint_e what,
+                          const rl_time_t *now, uint32_t *suppressed)
+    RL_NOEXCEPT;
 
 /* ------------------------------------------------------------ key sources */
 

@@ -325,8 +325,8 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
 
 
 /*
- * A lock's owner is stopped, or this process has no place in the register, and
- * the n items behind record->nitems are not decided.
+ * A lock's owner is stopped, or this process has no place in the process
+ * table, and the n items behind record->nitems are not decided.
  */
 
 ngx_int_t

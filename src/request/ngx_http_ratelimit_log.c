@@ -13,12 +13,12 @@
 #include "request/ngx_http_ratelimit_log.h"
 
 
-static u_char *ngx_http_ratelimit_repeats(u_char *p, uint32_t folded);
+static u_char *ngx_http_ratelimit_suppressed(u_char *p, uint32_t suppressed);
 
 
-/* ", N more since the last such line", or nothing */
+/* ", N similar suppressed", or nothing */
 
-#define NGX_HTTP_RATELIMIT_REPEATS_LEN  64
+#define NGX_HTTP_RATELIMIT_SUPPRESSED_LEN  64
 
 
 /*
@@ -31,12 +31,13 @@ ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
     ngx_uint_t level, rl_time_t *now)
 {
     u_char                        *p, id[16];
-    u_char                         repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
-    uint32_t                       folded;
+    u_char                         text[NGX_HTTP_RATELIMIT_SUPPRESSED_LEN];
+    uint32_t                       suppressed;
     ngx_http_ratelimit_policy_t   *policy;
 
     if (r->connection->log->log_level < level
-        || !rl_log_due(item->policy->zone, item->bucket.lo, now, &folded))
+        || !rl_log_throttle(item->policy->zone, item->bucket.lo, now,
+                            &suppressed))
     {
         return;
     }
@@ -45,7 +46,7 @@ ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
 
     rl_render_key_id(rl_key_id(item->policy, item->bucket.lo), id);
 
-    p = ngx_http_ratelimit_repeats(repeats, folded);
+    p = ngx_http_ratelimit_suppressed(text, suppressed);
 
     ngx_log_error(level, r->connection->log, 0,
                   "ratelimit: %s by policy \"%V\", key %*s, "
@@ -53,15 +54,15 @@ ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
                   item->dry_run ? "would be refused (dry run)" : "refused",
                   &policy->name, (size_t) 16, id,
                   rl_seconds_up(item->retry_after_ms),
-                  (size_t) (p - repeats), repeats);
+                  (size_t) (p - text), text);
 }
 
 
 static u_char *
-ngx_http_ratelimit_repeats(u_char *p, uint32_t folded)
+ngx_http_ratelimit_suppressed(u_char *p, uint32_t suppressed)
 {
-    return folded
-           ? ngx_sprintf(p, ", %uD more since the last such line", folded) : p;
+    return suppressed
+           ? ngx_sprintf(p, ", %uD similar suppressed", suppressed) : p;
 }
 
 
@@ -71,29 +72,29 @@ void
 ngx_http_ratelimit_log_busy(ngx_http_request_t *r,
     const rl_policy_t *policy, rl_complaint_e what, char *consequence)
 {
-    u_char     *p, repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
-    uint32_t    folded;
+    u_char     *p, text[NGX_HTTP_RATELIMIT_SUPPRESSED_LEN];
+    uint32_t    suppressed;
     rl_time_t   now;
 
     ngx_http_ratelimit_now(&now);
 
-    if (!rl_complaint_due(policy, what, &now, &folded)) {
+    if (!rl_complaint_throttle(policy, what, &now, &suppressed)) {
         return;
     }
 
-    p = ngx_http_ratelimit_repeats(repeats, folded);
+    p = ngx_http_ratelimit_suppressed(text, suppressed);
 
     ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
                   "ratelimit: policy \"%*s\": %s; %s%*s",
                   policy->name.len, policy->name.data,
                   what == RL_NO_PLACE
-                  ? "this worker process found no place in the register"
+                  ? "this worker process found no place in the process table"
                   : "another worker process holds a lock and does not move",
-                  consequence, (size_t) (p - repeats), repeats);
+                  consequence, (size_t) (p - text), text);
 }
 
 
-/* a variable's nonsense, folded: an attacker may have sent it */
+/* a variable's nonsense, throttled: an attacker may have sent it */
 
 void
 ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
@@ -101,9 +102,9 @@ ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
     const char *allowed, char *consequence)
 {
     u_char     *p, shown[NGX_HTTP_RATELIMIT_MAX_SHOWN];
-    u_char      repeats[NGX_HTTP_RATELIMIT_REPEATS_LEN];
+    u_char      text[NGX_HTTP_RATELIMIT_SUPPRESSED_LEN];
     size_t      i, len;
-    uint32_t    folded;
+    uint32_t    suppressed;
     rl_time_t   now;
 
     static char  *names[] = { "quota", "scale", "capacity", "cost", "settle" };
@@ -112,11 +113,11 @@ ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
 
     ngx_http_ratelimit_now(&now);
 
-    if (!rl_complaint_due(&policy->core, what, &now, &folded)) {
+    if (!rl_complaint_throttle(&policy->core, what, &now, &suppressed)) {
         return;
     }
 
-    p = ngx_http_ratelimit_repeats(repeats, folded);
+    p = ngx_http_ratelimit_suppressed(text, suppressed);
 
     len = ngx_min(value->len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
 
@@ -129,5 +130,5 @@ ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
                   "ratelimit: policy \"%V\" has invalid %s \"%*s\", it %s; "
                   "%s%*s",
                   &policy->name, names[what], len, shown, allowed, consequence,
-                  (size_t) (p - repeats), repeats);
+                  (size_t) (p - text), text);
 }

@@ -73,8 +73,9 @@ ngx_http_ratelimit_stand(ngx_http_request_t *r,
     standing->time = record->time;
 
     if (policy == NULL) {
-        standing->item = (rl_item_t *) rl_speaker(record->items,
-                                                  record->nitems, NULL);
+        standing->item = (rl_item_t *) rl_most_restrictive(record->items,
+                                                           record->nitems,
+                                                           NULL);
 
         /* what the client is told, though a hidden policy may have refused */
 
@@ -249,7 +250,7 @@ ngx_http_ratelimit_look_at_all(ngx_http_request_t *r,
         }
     }
 
-    standing->item = (rl_item_t *) rl_speaker(items, n, NULL);
+    standing->item = (rl_item_t *) rl_most_restrictive(items, n, NULL);
 
     if (standing->item && !standing->item->admitted) {
         standing->retry_after_ms = ngx_max(standing->item->retry_after_ms, 1);

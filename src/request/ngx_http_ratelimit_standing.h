@@ -21,7 +21,7 @@ typedef struct {
 } ngx_http_ratelimit_standing_t;
 
 
-/* policy NULL: of the one that speaks for all */
+/* policy NULL: of the reported one */
 
 ngx_int_t ngx_http_ratelimit_stand(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy,

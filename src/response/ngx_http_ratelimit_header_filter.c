@@ -31,7 +31,7 @@ static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_listed(
 static ngx_inline ngx_int_t ngx_http_ratelimit_add_kind(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     u_char *skip);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_speaker(
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_reported(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
 static ngx_inline u_char *ngx_http_ratelimit_room(ngx_http_request_t *r,
@@ -178,13 +178,13 @@ ngx_http_ratelimit_add_kind(ngx_http_request_t *r,
         return ngx_http_ratelimit_add_policies(r, record, dialect, skip);
 
     default: /* RL_DIALECT_X, RL_DIALECT_DRAFT3 */
-        return ngx_http_ratelimit_add_speaker(r, record, dialect, skip);
+        return ngx_http_ratelimit_add_reported(r, record, dialect, skip);
     }
 }
 
 
 static ngx_http_ratelimit_noinline ngx_int_t
-ngx_http_ratelimit_add_speaker(ngx_http_request_t *r,
+ngx_http_ratelimit_add_reported(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     u_char *skip)
 {
@@ -193,7 +193,7 @@ ngx_http_ratelimit_add_speaker(ngx_http_request_t *r,
     item = (record->nitems == 1 && skip == NULL
             && !record->items->policy->hidden)
            ? record->items
-           : rl_speaker(record->items, record->nitems, skip);
+           : rl_most_restrictive(record->items, record->nitems, skip);
     if (item == NULL) {
         return NGX_OK;
     }

@@ -118,7 +118,7 @@ ngx_http_ratelimit_add_variables(ngx_conf_t *cf)
 }
 
 
-/* a variable that speaks for a policy which nobody defined is a mistake */
+/* a variable of a policy which nobody defined is a mistake */
 
 ngx_int_t
 ngx_http_ratelimit_check_variables(ngx_conf_t *cf)

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * This process in the register of those that may hold a zone's locks.
+ * This process in the table of those that may hold a zone's locks.
  */
 
 
@@ -12,11 +12,11 @@
 
 
 #if (NGX_MAX_PROCESSES > RL_MAX_PROCESSES)
-#error a master of this nginx has more processes than the register has places
+#error a master of this nginx has more processes than there are places
 #endif
 
 
-/* this process's place in the register; the zones are the cycle's */
+/* this process's place in the process table; the zones are the cycle's */
 
 rl_process_t  ngx_http_ratelimit_this_process;
 

@@ -18,7 +18,7 @@ void ngx_http_ratelimit_leave(void);
 
 extern rl_process_t  ngx_http_ratelimit_this_process;
 
-/* this process in the register; NULL: there is no room for it */
+/* this process in the process table; NULL: it is full for it */
 
 static ngx_inline rl_process_t *
 ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf)

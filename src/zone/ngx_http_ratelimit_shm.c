@@ -3,7 +3,7 @@
  * Copyright (C) ngx_http_ratelimit_module authors
  *
  * Shared memory: what nginx's slab header leaves of it, and two segments of a
- * size that never changes, so that they outlive every reload: the register of
+ * size that never changes, so that they outlive every reload: the table of
  * processes, since a lock may be held by an old worker, and the statistics.
  */
 
@@ -29,7 +29,7 @@ static ngx_int_t ngx_http_ratelimit_init_segment(ngx_shm_zone_t *shm_zone,
 
 static ngx_http_ratelimit_segment_t  ngx_http_ratelimit_processes = {
     ngx_string("ngx_http_ratelimit_processes"),
-    "process register is",
+    "process table is",
     rl_registry_size,
     rl_registry_create,
     rl_registry_attach

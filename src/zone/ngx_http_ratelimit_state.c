@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * "state=" of a zone: its live buckets in a file, read at start.
+ * "state=" of a zone: its active buckets in a file, read at start.
  */
 
 

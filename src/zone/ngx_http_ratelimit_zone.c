@@ -110,7 +110,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    /* first: a zone that moves needs the register */
+    /* first: a zone that moves needs the process table */
 
     if (ngx_http_ratelimit_add_segments(cf, rmcf) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -263,7 +263,7 @@ ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
                   &stats);
 
     ngx_log_error(NGX_LOG_NOTICE, shm_zone->shm.log, 0,
-                  "ratelimit: zone \"%V\" of %uz bytes holds %uL keys%*s",
+                  "ratelimit: zone \"%V\" of %uz bytes holds %uL buckets%*s",
                   &zone->name, shm_zone->shm.size, stats.capacity,
                   (size_t) (last - text), text);
 

@@ -39,7 +39,7 @@ void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
 
 extern time_t  ngx_http_ratelimit_warned;
 
-/* live buckets that were evicted: said once a minute */
+/* active buckets that were evicted: said once a minute */
 
 static ngx_inline void
 ngx_http_ratelimit_zone_check(ngx_http_request_t *r,

@@ -259,7 +259,8 @@ void key_hash(benchmark::State& state) {
 }
 BENCHMARK(key_hash)->Arg(24)->Arg(1000);
 
-// A new key in a full zone of live buckets: what one request of a flood costs.
+// A new key in a full zone of active buckets: what one request of a flood
+// costs.
 void flood(benchmark::State& state, rl_algorithm_e algorithm) {
   Arena arena(1 << 20);
   const Policy policy(arena.zone(), "p", kQuota, kWindowMs * 60, algorithm);

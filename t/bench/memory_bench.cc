@@ -1,6 +1,6 @@
 // What a zone holds and what its size costs:
 //
-//   memory_bench fill MIB       keys a MiB, and live keys lost at 95 % full
+//   memory_bench fill MIB       keys a MiB, and active keys lost at 95 % full
 //   memory_bench decide KEYS N  N decisions in a zone that knows KEYS keys
 //
 // The decisions alone are counted where callgrind runs with --instr-atstart=no;
@@ -64,8 +64,8 @@ void fill(uint64_t mib) {
   for (uint64_t i = 0; i < keys; ++i) {
     table.decide(i);
   }
-  const uint64_t lost = table.stats().evicted_live;
-  std::printf("%llu keys a MiB, %llu of %llu live keys lost at 95 %%: %.3f %%\n",
+  const uint64_t lost = table.stats().evicted_active;
+  std::printf("%llu keys a MiB, %llu of %llu active ones lost at 95 %%: %.3f %%\n",
               static_cast<unsigned long long>(capacity / mib),
               static_cast<unsigned long long>(lost),
               static_cast<unsigned long long>(keys),

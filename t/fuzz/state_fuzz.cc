@@ -73,7 +73,7 @@ struct Zone {
   rl_zone_t view{};
 };
 
-// A register that lives as long as the fuzzer.
+// A process table that lives as long as the fuzzer.
 void* registry() {
   static void* const memory = [] {
     void* pages = std::aligned_alloc(64, (rl_registry_size() + 63) / 64 * 64);
@@ -234,7 +234,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   require(rl_process_join(&process, registry(), zones, 1) == RL_OK);
   rl_zone_stats_t stats;
   rl_zone_stats(&zone.view, 1, &kNow, &stats);
-  require(stats.live <= stats.used && stats.used <= stats.capacity);
+  require(stats.active <= stats.entries && stats.entries <= stats.capacity);
   save(&process, &zone.view);
   for (const Bucket& bucket : buckets) {
     use(&process, &zone.view, bucket, choice);

@@ -94,9 +94,9 @@ async function testShowing(page) {
   check((await page.locator("#policies article path.admitted").first()
     .getAttribute("d")).startsWith("M"), "a chart is drawn");
 
-  same(await rowOf(page, "refused", "strict").count(), 1, "a refused key is listed");
-  check(await page.locator("#busiest tbody tr").count() >= 5,
-    "so are the busiest");
+  same(await rowOf(page, "top-refused", "strict").count(), 1, "a refused key is listed");
+  check(await page.locator("#top-admitted tbody tr").count() >= 5,
+    "so are those that are admitted most");
   same(await rowOf(page, "zones", "<b>zone</b>").count(), 1,
     "a zone's name is shown as it is");
   same(await page.locator("main b").count(), 0, "and not taken for HTML");
@@ -104,7 +104,7 @@ async function testShowing(page) {
 
 async function testReset(page) {
   same(await get("/strict", "victim"), 429, "a key is refused");
-  const row = rowOf(page, "refused", "strict");
+  const row = rowOf(page, "top-refused", "strict");
   const button = row.getByRole("button", { name: /^Reset/ });
 
   await button.focus();
@@ -167,7 +167,7 @@ async function testLookUp(page) {
 
 async function testOverrides(page) {
   page.writes.length = 0;
-  const row = rowOf(page, "refused", "strict");
+  const row = rowOf(page, "top-refused", "strict");
   await row.getByRole("button", { name: /^Let through/ }).click();
   await page.locator("#ask-yes").click();
   await page.locator("#overrides tbody tr").first().waitFor();
@@ -260,7 +260,7 @@ async function testReadOnly(browser) {
   await page.getByText("read only").waitFor();
   same(await page.getByRole("button", { name: /Reset|Let through|Set|Remove/ })
     .count(), 0, "without write=on there is no button that writes");
-  await rowOf(page, "refused", "strict").getByRole("button", { name: /Show/ })
+  await rowOf(page, "top-refused", "strict").getByRole("button", { name: /Show/ })
     .click();
   await page.locator("#found .card").waitFor();
   same(await page.locator("#found button").count(), 0, "nor in a key's card");

@@ -26,17 +26,17 @@ X-Frame-Options: DENY
 Cross-Origin-Resource-Policy: same-origin
 Vary: Accept
 --- response_body_filters eval
-Api::at(map({ "zones.0.$_" } qw(name size_bytes used live evicted_idle evicted_live lock_takeovers)), 'zones.n',
+Api::at(map({ "zones.0.$_" } qw(name size_bytes entries active evicted_idle evicted_active lock_recoveries)), 'zones.n',
         map({ "policies.0.$_" } qw(name zone algorithm key quota scale hidden)),
         map({ "policies.1.$_" } qw(name zone algorithm key quota scale hidden)), 'policies.n', 'write', 'overrides')
 --- response_body
 zones.0.name: api
 zones.0.size_bytes: 65536
-zones.0.used: 0
-zones.0.live: 0
+zones.0.entries: 0
+zones.0.active: 0
 zones.0.evicted_idle: 0
-zones.0.evicted_live: 0
-zones.0.lock_takeovers: 0
+zones.0.evicted_active: 0
+zones.0.lock_recoveries: 0
 zones.n: 1
 policies.0.name: token
 policies.0.zone: api
@@ -163,9 +163,9 @@ overrides: []
 --- error_code eval
 [200, 200, 200, 200]
 --- response_body_filters eval
-[(map { Api::any() } 1 .. 3), Api::at(map { ("zones.$_.name", "zones.$_.used", "zones.$_.live") } 0, 1)]
+[(map { Api::any() } 1 .. 3), Api::at(map { ("zones.$_.name", "zones.$_.entries", "zones.$_.active") } 0, 1)]
 --- response_body eval
-["", "", "", "zones.0.name: one\nzones.0.used: 3\nzones.0.live: 0\nzones.1.name: two\nzones.1.used: 3\nzones.1.live: 3\n"]
+["", "", "", "zones.0.name: one\nzones.0.entries: 3\nzones.0.active: 0\nzones.1.name: two\nzones.1.entries: 3\nzones.1.active: 3\n"]
 
 
 
@@ -197,11 +197,11 @@ nginx_ratelimit_refunds_total{zone="api",policy="token"} 0
 nginx_ratelimit_refunds_total{zone="api",policy="other"} 0
 nginx_ratelimit_errors_total{zone="api",policy="token"} 0
 nginx_ratelimit_errors_total{zone="api",policy="other"} 0
-nginx_ratelimit_zone_used_buckets{zone="api"} 1
-nginx_ratelimit_zone_live_buckets{zone="api"} 1
-nginx_ratelimit_zone_evictions_total{zone="api",bucket="idle"} 0
-nginx_ratelimit_zone_evictions_total{zone="api",bucket="live"} 0
-nginx_ratelimit_zone_lock_takeovers_total{zone="api"} 0
+nginx_ratelimit_zone_buckets{zone="api",state="idle"} 0
+nginx_ratelimit_zone_buckets{zone="api",state="active"} 1
+nginx_ratelimit_zone_evictions_total{zone="api",state="idle"} 0
+nginx_ratelimit_zone_evictions_total{zone="api",state="active"} 0
+nginx_ratelimit_zone_lock_recoveries_total{zone="api"} 0
 _END_
 --- response_headers eval
 ["", "", "", "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\nCache-Control: no-store"]
@@ -218,9 +218,9 @@ _END_
 --- request eval
 ["GET /api/metrics", "GET /api"]
 --- response_body_filters eval
-[Api::metric('nginx_ratelimit_zone_used'), Api::at("zones.0.name")]
+[Api::metric('nginx_ratelimit_zone_buckets'), Api::at("zones.0.name")]
 --- response_body eval
-["nginx_ratelimit_zone_used_buckets{zone=\"a\\\"\\\\b\\nc\xc3\xa9?\"} 0\n", "zones.0.name: a\"\\b\nc???\n"]
+["nginx_ratelimit_zone_buckets{zone=\"a\\\"\\\\b\\nc\xc3\xa9?\",state=\"idle\"} 0\nnginx_ratelimit_zone_buckets{zone=\"a\\\"\\\\b\\nc\xc3\xa9?\",state=\"active\"} 0\n", "zones.0.name: a\"\\b\nc???\n"]
 
 
 
@@ -272,8 +272,8 @@ qr{Content-Security-Policy: default-src 'none'; script-src 'nonce-([A-Za-z0-9+/]
 --- error_code eval
 [200, 200, 200, 404, 404, 404, 200, 200, 200, 200, 200, 200, 200]
 --- response_body_like eval
-["zones", "zones", "# HELP", "there is nothing here", "there is nothing here", "there is nothing here", "zones", "busiest", "zones",
- "# HELP", "zones", "busiest", "overrides"]
+["zones", "zones", "# HELP", "there is nothing here", "there is nothing here", "there is nothing here", "zones", "top_admitted", "zones",
+ "# HELP", "zones", "top_admitted", "overrides"]
 
 
 
@@ -451,9 +451,9 @@ invalid parameter "write=yes" in "ratelimit_api", it must be write=on, write=off
 --- error_code eval
 [200, 200, 200]
 --- response_body_filters eval
-[Api::at("zones.n", "policies.n"), Api::metric("nginx"), Api::at("refused.n", "busiest.n")]
+[Api::at("zones.n", "policies.n"), Api::metric("nginx"), Api::at("top_refused.n", "top_admitted.n")]
 --- response_body eval
-["zones.n: 0\npolicies.n: 0\n", "", "refused.n: 0\nbusiest.n: 0\n"]
+["zones.n: 0\npolicies.n: 0\n", "", "top_refused.n: 0\ntop_admitted.n: 0\n"]
 
 
 
@@ -467,7 +467,7 @@ invalid parameter "write=yes" in "ratelimit_api", it must be write=on, write=off
 --- error_code eval
 [200, 200, 200, 200]
 --- response_body_like eval
-[("zone_used_buckets\\{zone=\"api\"\\} 0\n") x 4]
+[("zone_buckets\\{zone=\"api\",state=\"idle\"\\} 0\n") x 4]
 
 
 
@@ -481,7 +481,7 @@ invalid parameter "write=yes" in "ratelimit_api", it must be write=on, write=off
 --- request
 GET /api/metrics
 --- response_body_like
-nginx_ratelimit_zone_used_buckets\{zone="api"\} 0
+nginx_ratelimit_zone_buckets\{zone="api",state="idle"\} 0
 
 
 
@@ -529,7 +529,7 @@ nginx_ratelimit_zone_used_buckets\{zone="api"\} 0
 --- error_code eval
 [200, 200, 200, 200, 200, 200, 204]
 --- response_body_like eval
-["zones", "# HELP", "stored", "zones", "# HELP", "zones", '^$']
+["zones", "# HELP", "exists", "zones", "# HELP", "zones", '^$']
 
 
 
@@ -649,7 +649,7 @@ a"b:{PLAIN}secret
 [(map { Api::any() } 1 .. 7), [RateLimit::lines_like(qr/\[warn\] .*ratelimit: (.*ratelimit_api.*)/), sub { $_[0] =~ s/[0-9a-f]{16}/ID/gr }]]
 --- response_body eval
 [("") x 7, <<'_END_']
-key ID of policy "token" reset (it was not stored) by "ratelimit_api", user: "alice", client: 127.0.0.1
+key ID of policy "token" reset (it had no bucket) by "ratelimit_api", user: "alice", client: 127.0.0.1
 override of zone "api" set to 50% by "ratelimit_api", user: "a?b", client: 127.0.0.1
 DELETE of "keys" refused with 403 (the request comes from a page of another origin) by "ratelimit_api", user: "alice", client: 127.0.0.1
 DELETE of "keys" refused with 404 (unknown policy "no?po") by "ratelimit_api", user: "alice", client: 127.0.0.1
@@ -675,9 +675,9 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
 --- response_body_filters eval
 [Api::at("policies.n", "policies.0.name", "policies.32.name", "policies.299.name", "policies.299.requests.refused", "overrides"),
  [sub { my %n; $n{$_}++ for $_[0] =~ /^(nginx_ratelimit_\w+)\{.*policy="p\d+"/mg; return CORE::join '', map { "$_ $n{$_}\n" } sort keys %n }],
- Api::at("refused.n", "busiest.n")]
+ Api::at("top_refused.n", "top_admitted.n")]
 --- response_body eval
 ["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
  "nginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\n",
- "refused.n: 50\nbusiest.n: 0\n"]
+ "top_refused.n: 50\ntop_admitted.n: 0\n"]
 --- timeout: 10

@@ -5,7 +5,7 @@ use Test::Nginx::Socket 'no_plan';
 use POSIX ();
 use Time::HiRes ();
 
-our @figures = qw(policy zone stored limit limit_from unlimited remaining window window_ms);
+our @figures = qw(policy zone exists limit limit_source unlimited remaining window window_ms);
 
 # `recent` halves whenever the monotonic clock passes a multiple of 2^15 ms: a
 # block that asks for the exact value waits where that is about to come.
@@ -32,37 +32,37 @@ main::stay_clear_of_halving();
 --- error_code eval
 [200, 200, 200]
 --- response_body_filters eval
-[Api::any(), (Api::at(@main::figures, qw(retry_after_ms refused admitted.recent admitted.count override))) x 2]
+[Api::any(), (Api::at(@main::figures, qw(retry_after_ms refused admitted.requests_last_minute admitted.requests override))) x 2]
 --- response_body eval
 ["", <<'_END_', <<'_END_']
 policy: token
 zone: api
-stored: true
+exists: true
 limit: 10
-limit_from: configuration
+limit_source: configuration
 unlimited: false
 remaining: 7
 window: 60s
 window_ms: 60000
 retry_after_ms: 0
 refused: null
-admitted.recent: 1
-admitted.count: 1
+admitted.requests_last_minute: 1
+admitted.requests: 1
 override: null
 _END_
 policy: token
 zone: api
-stored: false
+exists: false
 limit: 10
-limit_from: configuration
+limit_source: configuration
 unlimited: false
 remaining: 10
 window: 60s
 window_ms: 60000
 retry_after_ms: 0
 refused: null
-admitted.recent: nothing
-admitted.count: nothing
+admitted.requests_last_minute: nothing
+admitted.requests: nothing
 override: null
 _END_
 
@@ -87,10 +87,10 @@ main::stay_clear_of_halving();
   "retry_after_ms": \1,
   "last_seen": (\d{10}),
   "refused": \{
-    "recent": [12],
-    "count": 2,
-    "since": \d{10},
-    "last": \d{10}
+    "requests_last_minute": [12],
+    "requests": 2,
+    "first_seen": \d{10},
+    "last_seen": \d{10}
   \}/s]
 
 
@@ -108,9 +108,9 @@ main::stay_clear_of_halving();
 --- more_headers eval
 ["X-Key: a&b c++=\xc3\xa9", ("X-Key: z") x 3]
 --- response_body_filters eval
-[Api::any(), (Api::at("stored", "remaining")) x 3]
+[Api::any(), (Api::at("exists", "remaining")) x 3]
 --- response_body eval
-["", "stored: true\nremaining: 9\n", "stored: false\nremaining: 10\n", "stored: true\nremaining: 9\n"]
+["", "exists: true\nremaining: 9\n", "exists: false\nremaining: 10\n", "exists: true\nremaining: 9\n"]
 
 
 
@@ -174,7 +174,7 @@ main::stay_clear_of_halving();
     my @answers = map { Api::ask(@$_) } ['GET', "/api/keys?id=$id&policy=token"],
         ['GET', '/api/keys?policy=token&id=' . uc $id], ['GET', "/api/keys?id=$id&policy=fixed"],
         ['DELETE', "/api/keys?id=$id&policy=token"], ['GET', '/api/keys?key=a&policy=token'];
-    return CORE::join '', map { /"key_id": "$id",\n  "stored": (\w+),.*"remaining": (\w+)/s ? "$1 $2\n" : "not: $_" } @answers;
+    return CORE::join '', map { /"key_id": "$id",\n  "exists": (\w+),.*"remaining": (\w+)/s ? "$1 $2\n" : "not: $_" } @answers;
 }]]
 --- response_body eval
 ["", "", "true 8\ntrue 8\nfalse 10\ntrue 10\ntrue 10\n"]
@@ -217,9 +217,9 @@ main::stay_clear_of_halving();
 --- error_code eval
 [200, 200, 429, 200, 200, 429, 429, 200]
 --- response_body_filters eval
-[(map { Api::any() } 1 .. 3), Api::at("stored", "remaining", "refused.count"), (map { Api::any() } 1 .. 3), Api::at("stored", "remaining")]
+[(map { Api::any() } 1 .. 3), Api::at("exists", "remaining", "refused.requests"), (map { Api::any() } 1 .. 3), Api::at("exists", "remaining")]
 --- response_body eval
-[("") x 3, "stored: true\nremaining: 1\nrefused.count: 1\n", ("") x 3, "stored: false\nremaining: 1\n"]
+[("") x 3, "exists: true\nremaining: 1\nrefused.requests: 1\n", ("") x 3, "exists: false\nremaining: 1\n"]
 
 
 
@@ -232,7 +232,7 @@ main::stay_clear_of_halving();
 --- request
 DELETE /api/keys?policy=token&key=topsecret
 --- error_log eval
-qr/\[warn\] .*ratelimit: key [0-9a-f]{16} of policy "token" reset \(it was not stored\) by "ratelimit_api", client: 127\.0\.0\.1/
+qr/\[warn\] .*ratelimit: key [0-9a-f]{16} of policy "token" reset \(it had no bucket\) by "ratelimit_api", client: 127\.0\.0\.1/
 --- no_error_log
 topsecret
 
@@ -276,9 +276,9 @@ topsecret
 ["", <<'_END_', <<'_END_']
 policy: tier
 zone: api
-stored: true
+exists: true
 limit: 700
-limit_from: last_request
+limit_source: last_request
 unlimited: false
 remaining: 699
 window: 90s
@@ -286,9 +286,9 @@ window_ms: 90000
 _END_
 policy: tier
 zone: api
-stored: false
+exists: false
 limit: null
-limit_from: unknown
+limit_source: unknown
 unlimited: false
 remaining: null
 window: null
@@ -297,7 +297,7 @@ _END_
 
 
 
-=== TEST 12: where the last request is not known either, the bucket's own limit speaks, to within 1/32
+=== TEST 12: where the last request is not known either, the bucket's own limit is shown, to within 1/32
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy tier key=$arg_k quota=$arg_q;
@@ -318,7 +318,7 @@ GET /api/keys?top=100
         my ($id) = $json =~ /"key_id": "(\w+)"/ or return "no answer: $json";
         next if $listed{$id};
         $checked++;
-        return $json if $json !~ /"limit_from": "bucket"/ || $json !~ /"limit": 6[89]\d,/ || $json !~ /"window": "1d"/;
+        return $json if $json !~ /"limit_source": "bucket"/ || $json !~ /"limit": 6[89]\d,/ || $json !~ /"window": "1d"/;
         last if $checked == 20;
     }
     return "checked $checked\n";
@@ -340,15 +340,15 @@ checked 20
 --- request eval
 [map { "GET /api/keys?policy=$_&key=a" } qw(half none zero)]
 --- response_body_filters eval
-[(Api::at(qw(limit unlimited remaining retry_after_ms limit_from))) x 3]
+[(Api::at(qw(limit unlimited remaining retry_after_ms limit_source))) x 3]
 --- response_body eval
-["limit: 2\nunlimited: false\nremaining: 2\nretry_after_ms: 0\nlimit_from: configuration\n",
- "limit: null\nunlimited: true\nremaining: null\nretry_after_ms: null\nlimit_from: configuration\n",
- "limit: 0\nunlimited: false\nremaining: 0\nretry_after_ms: 60000\nlimit_from: configuration\n"]
+["limit: 2\nunlimited: false\nremaining: 2\nretry_after_ms: 0\nlimit_source: configuration\n",
+ "limit: null\nunlimited: true\nremaining: null\nretry_after_ms: null\nlimit_source: configuration\n",
+ "limit: 0\nunlimited: false\nremaining: 0\nretry_after_ms: 60000\nlimit_source: configuration\n"]
 
 
 
-=== TEST 14: the refused and the busiest of a policy, of all
+=== TEST 14: the top keys, refused and admitted, of a policy, of all
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token  key=$arg_k quota=1/1h;
@@ -363,16 +363,16 @@ RateLimit::pipeline(21, sub { $_[0] < 14 ? "/t?k=" . ($_[0] % 7 < 4 ? 'a' : 'b')
 --- request eval
 ["GET /api/keys?top=10", "GET /api/keys?top=1", "GET /api/keys?top=10&policy=token", "GET /api/keys?top=10&policy=strict"]
 --- response_body_filters eval
-[Api::at("refused.n", map({ ("refused.$_.policy", "refused.$_.refused.count") } 0 .. 2), "busiest.0.policy"),
- Api::at("refused.n", "refused.0.refused.count", "busiest.n"),
- Api::at("refused.n", "refused.0.refused.count", "refused.1.refused.count", "refused.1.remaining"),
- Api::at("refused.n", "busiest.n")]
+[Api::at("top_refused.n", map({ ("top_refused.$_.policy", "top_refused.$_.refused.requests") } 0 .. 2), "top_admitted.0.policy"),
+ Api::at("top_refused.n", "top_refused.0.refused.requests", "top_admitted.n"),
+ Api::at("top_refused.n", "top_refused.0.refused.requests", "top_refused.1.refused.requests", "top_refused.1.remaining"),
+ Api::at("top_refused.n", "top_admitted.n")]
 --- response_body eval
-["refused.n: 3\nrefused.0.policy: token\nrefused.0.refused.count: 7\nrefused.1.policy: strict\nrefused.1.refused.count: 7\n"
- . "refused.2.policy: token\nrefused.2.refused.count: 5\nbusiest.0.policy: token\n",
- "refused.n: 1\nrefused.0.refused.count: 7\nbusiest.n: 1\n",
- "refused.n: 2\nrefused.0.refused.count: 7\nrefused.1.refused.count: 5\nrefused.1.remaining: 0\n",
- "refused.n: 1\nbusiest.n: 0\n"]
+["top_refused.n: 3\ntop_refused.0.policy: token\ntop_refused.0.refused.requests: 7\ntop_refused.1.policy: strict\ntop_refused.1.refused.requests: 7\n"
+ . "top_refused.2.policy: token\ntop_refused.2.refused.requests: 5\ntop_admitted.0.policy: token\n",
+ "top_refused.n: 1\ntop_refused.0.refused.requests: 7\ntop_admitted.n: 1\n",
+ "top_refused.n: 2\ntop_refused.0.refused.requests: 7\ntop_refused.1.refused.requests: 5\ntop_refused.1.remaining: 0\n",
+ "top_refused.n: 1\ntop_admitted.n: 0\n"]
 
 
 
@@ -388,9 +388,9 @@ RateLimit::pipeline(21, sub { $_[0] < 14 ? "/t?k=" . ($_[0] % 7 < 4 ? 'a' : 'b')
 --- error_code eval
 [200, 200]
 --- response_body_filters eval
-[Api::any(), Api::at("refused.n", "refused.0.refused.count", "busiest.n")]
+[Api::any(), Api::at("top_refused.n", "top_refused.0.refused.requests", "top_admitted.n")]
 --- response_body eval
-["", "refused.n: 1\nrefused.0.refused.count: 1\nbusiest.n: 0\n"]
+["", "top_refused.n: 1\ntop_refused.0.refused.requests: 1\ntop_admitted.n: 0\n"]
 
 
 
@@ -407,9 +407,9 @@ RateLimit::pipeline(3000, sub { "/r?k=" . ($_[0] % 10 ? $_[0] : 'often') });
 --- request eval
 ["GET /api/keys?top=100&policy=token", "GET /api/keys?policy=token&key=often"]
 --- response_body_filters eval
-[Api::at("refused.n"), Api::at("refused.count")]
+[Api::at("top_refused.n"), Api::at("refused.requests")]
 --- response_body eval
-["refused.n: 64\n", "refused.count: 300\n"]
+["top_refused.n: 64\n", "refused.requests: 300\n"]
 --- timeout: 10
 
 
@@ -484,7 +484,7 @@ RateLimit::pipeline(3000, sub { "/r?k=" . ($_[0] % 10 ? $_[0] : 'often') });
     my ($id) = @_;
     my @answers = map { Api::ask(@$_) } ['DELETE', "/api/keys?policy=p&id=$id"], ['PUT', "/api/overrides?policy=p&id=$id&quota=1"], ['GET', "/api/keys?policy=p&id=$id"],
         ['GET', '/api/keys?policy=q&key=a'], ['DELETE', "/api/keys?policy=q&id=$id"], ['GET', '/api/keys?policy=p&key=a'];
-    return CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : /"stored": (\w+),.*"remaining": (\w+)/s ? "$1 $2\n" : "not: $_" } @answers;
+    return CORE::join '', map { /"detail": "(.*)"/ ? "$1\n" : /"exists": (\w+),.*"remaining": (\w+)/s ? "$1 $2\n" : "not: $_" } @answers;
 }]]
 --- response_body eval
 ["", 'policy \"p\" knows no key of this id' . "\n" . 'policy \"p\" knows no key of this id' . "\nfalse 10\ntrue 9\ntrue 10\ntrue 9\n"]

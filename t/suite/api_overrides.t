@@ -191,8 +191,8 @@ topsecret
 --- error_code eval
 [200, 429, (200) x 9]
 --- response_body_filters eval
-[(map { Api::any() } 1 .. 4), Api::at(qw(unlimited limit retry_after_ms limit_from)), Api::any(), Api::at(qw(unlimited limit remaining retry_after_ms limit_from)),
- Api::any(), Api::any(), (Api::at(qw(unlimited limit_from))) x 2]
+[(map { Api::any() } 1 .. 4), Api::at(qw(unlimited limit retry_after_ms limit_source)), Api::any(), Api::at(qw(unlimited limit remaining retry_after_ms limit_source)),
+ Api::any(), Api::any(), (Api::at(qw(unlimited limit_source))) x 2]
 --- response_body eval
-[("") x 4, "unlimited: true\nlimit: null\nretry_after_ms: null\nlimit_from: override\n", "",
- "unlimited: false\nlimit: 5\nremaining: 4\nretry_after_ms: 0\nlimit_from: override\n", "", "", ("unlimited: true\nlimit_from: override\n") x 2]
+[("") x 4, "unlimited: true\nlimit: null\nretry_after_ms: null\nlimit_source: override\n", "",
+ "unlimited: false\nlimit: 5\nremaining: 4\nretry_after_ms: 0\nlimit_source: override\n", "", "", ("unlimited: true\nlimit_source: override\n") x 2]

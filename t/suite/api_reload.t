@@ -66,10 +66,10 @@ __DATA__
 --- error_code eval
 [200, 200, 200, 200]
 --- response_body_filters eval
-[Api::any(), Api::counts(0), Api::counts(1), Api::at("busiest.n")]
+[Api::any(), Api::counts(0), Api::counts(1), Api::at("top_admitted.n")]
 --- response_body eval
 ["", "admitted=1 refused=0 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n",
- "admitted=1 refused=0 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n", "busiest.n: 1\n"]
+ "admitted=1 refused=0 refused_dry_run=0 bypassed=0 refunded=0 errors=0\n", "top_admitted.n: 1\n"]
 
 
 

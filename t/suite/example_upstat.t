@@ -7,7 +7,7 @@
 #       all three at once                                  3 4 5
 #   U2  the three headers, Reset in Unix time              1 6 7
 #       refused: 429, Retry-After, Remaining 0             1 4 7 8
-#   U3  the headers speak for the nearest to refusing      3 5
+#   U3  the headers tell of the nearest to refusing        3 5
 #   U4  a refusal by the account does not use up the
 #       token's quota                                      9
 #       nor the other way round                            10
@@ -185,7 +185,7 @@ Retry-After: ([1-9]|[1-5]\d|60)
 
 
 
-=== TEST 5: the headers speak for the policy that is nearest to refusing
+=== TEST 5: the headers tell of the policy that is nearest to refusing
 --- example: upstat.conf
 --- traffic
 990 GET /v1/monitors acme-1: 200 1000 10 \d+

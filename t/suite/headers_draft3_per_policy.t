@@ -23,7 +23,7 @@ __DATA__
 
 
 
-=== TEST 2: draft3: of several the nearest to refusing speaks, policies= or not
+=== TEST 2: draft3: of several the nearest to refusing is reported, policies= or not
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy minute key=$arg_k quota=10/60s;

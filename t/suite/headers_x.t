@@ -129,7 +129,7 @@ X-Rate-Limit-Reset: 60
 
 
 
-=== TEST 7: of several policies the one with the smallest remaining speaks
+=== TEST 7: of several policies the one with the smallest remaining is reported
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy minute key=$arg_k quota=3/60s;
@@ -190,7 +190,7 @@ X-RateLimit-Reset: 86400
 
 
 
-=== TEST 10: of several that refuse, the one that takes longest to admit again speaks
+=== TEST 10: of several that refuse, the one that takes longest to admit again is reported
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy minute key=$arg_k quota=0/60s;
@@ -215,7 +215,7 @@ X-RateLimit-Reset: 86400
 
 
 
-=== TEST 11: one that refuses speaks before one that admits, however little that has left
+=== TEST 11: one that refuses is reported before one that admits, however little that has left
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy large key=$arg_k quota=100/60s;
@@ -237,7 +237,7 @@ X-RateLimit-Reset: 86400
 
 
 
-=== TEST 12: policies= says who may speak
+=== TEST 12: policies= says which may be reported
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy minute key=$arg_k quota=10/60s;
@@ -285,7 +285,7 @@ GET /t?k=a
 
 
 
-=== TEST 14: a refusal by one that may not speak still has Retry-After
+=== TEST 14: a refusal by one that may not be reported still has Retry-After
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy minute key=$arg_k quota=0/60s;

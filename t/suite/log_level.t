@@ -59,7 +59,7 @@ ratelimit: refused
 
 
 
-=== TEST 4: repeats of the same refused key are folded: one line a second, with a count
+=== TEST 4: repeats of the same refused key are suppressed: one line a second, with a count
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=0/60s;
@@ -74,14 +74,14 @@ RateLimit::pipeline(18, sub { "/t?k=a" });
 --- error_code eval
 [200, 429, 200]
 --- response_body_filters eval
-[map { [$_] } RateLimit::lines_like(qr/retry after \d+s(?:, \d+ more since the last such line)?/), sub { '' },
- RateLimit::lines_like(qr/retry after \d+s(?:, \d+ more since the last such line)?/)]
+[map { [$_] } RateLimit::lines_like(qr/retry after \d+s(?:, \d+ similar suppressed)?/), sub { '' },
+ RateLimit::lines_like(qr/retry after \d+s(?:, \d+ similar suppressed)?/)]
 --- response_body eval
-["retry after 60s\n", "", "retry after 60s\nretry after 60s, 17 more since the last such line\n"]
+["retry after 60s\n", "", "retry after 60s\nretry after 60s, 17 similar suppressed\n"]
 
 
 
-=== TEST 5: other keys are not folded with it, nor other policies
+=== TEST 5: other keys are not suppressed with it, nor other policies
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy one key=$arg_k quota=0/60s;
@@ -135,7 +135,7 @@ two
 
 
 
-=== TEST 8: a variable's nonsense is folded as well
+=== TEST 8: a variable's nonsense is throttled as well
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=$arg_q;
@@ -264,7 +264,7 @@ RateLimit::pipeline(18, sub { "/t?k=a&q=bad" });
 ["GET /log", "GET /t?k=a&q=bad", "GET /log"]
 --- wait: 1.05
 --- response_body_filters eval
-[map { [$_] } RateLimit::lines_like(qr/does not apply(?:, \d+ more since the last such line)?/), sub { '' },
- RateLimit::lines_like(qr/does not apply(?:, \d+ more since the last such line)?/)]
+[map { [$_] } RateLimit::lines_like(qr/does not apply(?:, \d+ similar suppressed)?/), sub { '' },
+ RateLimit::lines_like(qr/does not apply(?:, \d+ similar suppressed)?/)]
 --- response_body eval
-["does not apply\n", "", "does not apply\ndoes not apply, 17 more since the last such line\n"]
+["does not apply\n", "", "does not apply\ndoes not apply, 17 similar suppressed\n"]

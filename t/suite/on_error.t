@@ -4,7 +4,7 @@ use RateLimit;
 use Test::Nginx::Socket 'no_plan';
 
 # What becomes of a request that cannot be decided.  That a worker finds no
-# place in the register, and that a lock's owner does not move, is planted by
+# place in the process table, and that a lock's owner does not move, is planted by
 # t/system/undecided.sh.
 add_block_preprocessor(sub {
     my $block = shift;

@@ -355,7 +355,7 @@ ratelimit: policy "token" has invalid scale "half", it must be
 
 
 
-=== TEST 19: of several that refuse, the one that speaks gives the status
+=== TEST 19: of several that refuse, the reported one gives the status
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy short key=$arg_k quota=0/60s status=503;

@@ -72,7 +72,7 @@ __DATA__
 
 
 
-=== TEST 4: _NAME speaks for one policy
+=== TEST 4: _NAME is of one policy
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy minute   key=$arg_k quota=10/1m algorithm=fixed;
@@ -429,7 +429,7 @@ RateLimit::pipeline(100, sub { "/look?k=a" });
 
 
 
-=== TEST 23: nor does a line whose condition asks who speaks
+=== TEST 23: nor does a line whose condition asks which policy is reported
 --- http_config
     ratelimit_zone   zone=api:64k;
     ratelimit_policy one key=$arg_k quota=1/1h;

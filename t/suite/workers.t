@@ -216,7 +216,7 @@ RateLimit::publish('admitted', main::admitted('/t?k=a') . "\n");
 
 
 
-=== TEST 10: a refused key's log lines are folded over both workers
+=== TEST 10: a refused key's log is throttled over both workers
 --- config
     location /t   { ratelimit sliding if=1 cost=1001; ratelimit_log_level error; empty_gif; access_log off; }
     location /log { alias $TEST_NGINX_SERVER_ROOT/logs/error.log; default_type text/plain; }

@@ -14,7 +14,7 @@ __DATA__
 GET /nothing
 --- error_log
 [notice]
-ratelimit: zone "api" of 1048576 bytes holds 15810 keys
+ratelimit: zone "api" of 1048576 bytes holds 15810 buckets
 
 
 
@@ -25,7 +25,7 @@ ratelimit: zone "api" of 1048576 bytes holds 15810 keys
 --- request
 GET /nothing
 --- error_log
-ratelimit: zone "api" of 65536 bytes holds 930 keys
+ratelimit: zone "api" of 65536 bytes holds 930 buckets
 
 
 
@@ -37,8 +37,8 @@ ratelimit: zone "api" of 65536 bytes holds 930 keys
 --- request
 GET /nothing
 --- error_log
-ratelimit: zone "one" of 65536 bytes holds 930 keys
-ratelimit: zone "two" of 2097152 bytes holds 31682 keys
+ratelimit: zone "one" of 65536 bytes holds 930 buckets
+ratelimit: zone "two" of 2097152 bytes holds 31682 buckets
 
 
 

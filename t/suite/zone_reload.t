@@ -135,7 +135,7 @@ __DATA__
 
 
 
-=== TEST 8: a larger zone takes every live bucket along
+=== TEST 8: a larger zone takes every active bucket along
 --- http_config
     ratelimit_zone   zone=api:256k;
     map $arg_k $alias { default $arg_k; }
@@ -149,7 +149,7 @@ GET /t?k=a
 --- response_headers
 X-RateLimit-Remaining: 1
 --- error_log
-ratelimit: zone "api" of 262144 bytes holds 3906 keys as soon as the workers before have gone
+ratelimit: zone "api" of 262144 bytes holds 3906 buckets as soon as the workers before have gone
 
 
 

@@ -75,7 +75,7 @@ __DATA__
 --- raw_response_headers_like eval
 [qr/X-RateLimit-Remaining: 0/, qr/X-RateLimit-Remaining: 1/, qr/200 OK/]
 --- response_body_like eval
-[qr/429/, qr/GIF/, qr/zone "api" of 65536 bytes holds 930 keys, 1 carried over/]
+[qr/429/, qr/GIF/, qr/zone "api" of 65536 bytes holds 930 buckets, 1 carried over/]
 
 
 
@@ -217,8 +217,8 @@ carried over
 --- request
 GET /t
 --- error_log
-zone "link" of 65536 bytes holds 930 keys
-zone "whole" of 65536 bytes holds 930 keys, 2 carried over
+zone "link" of 65536 bytes holds 930 buckets
+zone "whole" of 65536 bytes holds 930 buckets, 2 carried over
 
 
 

@@ -104,7 +104,7 @@ kill_some() {
     wait "$load"
     note "$1 workers: $i killed in $((SECONDS - before)) s," \
         "$(sed -n 's/^ *\([0-9]* requests\) in.*/\1/p' "$dir/wrk")," \
-        "lock_takeovers $(metric nginx_ratelimit_zone_lock_takeovers_total \
+        "lock_recoveries $(metric nginx_ratelimit_zone_lock_recoveries_total \
             'zone="api"'), then the slowest of 50 requests $took ms;" \
         "$(lost_at_most 1000000)"
     check "$1 workers: the master replaced every one" test "$i" = "$2"

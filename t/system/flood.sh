@@ -54,8 +54,8 @@ flood() {
         "$((SECONDS - began)) s, then $after of 15; light users refused $light"
 }
 
-evicted_live() {
-    metric nginx_ratelimit_zone_evictions_total "zone=\"$1\",bucket=\"live\""
+evicted_active() {
+    metric nginx_ratelimit_zone_evictions_total "zone=\"$1\",state=\"active\""
 }
 
 # spend N FIRST TIMES: N strangers, from number FIRST on, each ask so often.
@@ -71,8 +71,8 @@ flood token
 check 'the victim has its quota and no more' test "$before" = 10
 check 'it stays refused after the flood' test "$after" = 0
 check 'light users are not refused' test "$light" = 0
-check 'the flood went over its own kind' test "$(evicted_live api)" -gt 30000
-note "evicted_live $(evicted_live api) of $(metric \
+check 'the flood went over its own kind' test "$(evicted_active api)" -gt 30000
+note "evicted_active $(evicted_active api) of $(metric \
     nginx_ratelimit_zone_capacity_buckets 'zone="api"') buckets"
 
 flood limit_req
@@ -93,10 +93,10 @@ for ((i = 0; i < 2 * buckets; i += 31)); do
 done
 note "hostile: the victim is let in again after $i keys that were refused" \
     "as well, $((11 * i)) requests, in a zone of $buckets buckets;" \
-    "evicted_live $(evicted_live spent)"
+    "evicted_active $(evicted_active spent)"
 check 'nor do refused ones, before the zone is full of them for the greater part' \
     test "$i" -ge $((buckets / 2))
-check 'evicted_live tells' test "$(evicted_live spent)" -gt 0
+check 'evicted_active tells' test "$(evicted_active spent)" -gt 0
 check 'and the log warns' grep -q 'zone "spent" is full' "$dir/error.log"
 
 finish

@@ -1,10 +1,10 @@
 #!/bin/bash
 
 # What becomes of requests that cannot be decided, by "ratelimit_on_error": a
-# worker that finds no place in the register, and one that comes upon a lock
+# worker that finds no place in the process table, and one that comes upon a lock
 # whose owner does not move, and a variable that nginx fails to evaluate, all
-# planted.  Then workers that pile up over
-# reloads, each with a request that lasts: none is without a place.
+# planted.  Then workers that pile up over reloads, each with a request that
+# lasts: none is without a place.
 
 . t/tools/tap.sh
 . t/tools/load.sh
@@ -92,7 +92,7 @@ export FAULT_FILE=$dir/fault
 MODULE=$dir/faulty.so conf 1 > "$dir/nginx.conf"
 start
 
-no_place='this worker process found no place in the register'
+no_place='this worker process found no place in the process table'
 locked='another worker process holds a lock and does not move'
 refusing='refuse/quick?k=a refuse/full?k=a&c=9 refuse/late?k=a'
 
@@ -123,7 +123,7 @@ for fault in p l; do
     check "$fault: a line a second" test $(($(lines "$reason") - logged)) -le 3
     sleep 1.1
     told 'pass?k=a' > /dev/null
-    check "$fault: that count" grep -q "$reason; .* [0-9]* more since the last" \
+    check "$fault: that count" grep -q "$reason; .* [0-9]* similar suppressed" \
         "$dir/error.log"
     check "$fault: metric" \
         test $(($(errors quick) - before)) -ge 308

@@ -70,7 +70,7 @@ class SharedMemory {
   size_t mapped_;
 };
 
-// A register and one or more zones, not yet joined.
+// A process table and one or more zones, not yet joined.
 class Arena {
  public:
   explicit Arena(size_t zone_size, size_t zones = 1)

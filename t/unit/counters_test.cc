@@ -1,4 +1,4 @@
-// Counters, the lists of watched keys, and looking at a zone from outside.
+// Counters, the lists of top keys, and looking at a zone from outside.
 
 #include <gtest/gtest.h>
 
@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "arena.h"
-#include "ratelimit/statistics/counters.h"
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/statistics/counters.h"
 
 namespace {
 
@@ -40,11 +40,11 @@ class CountersTest : public testing::Test {
     return counts[what];
   }
 
-  static std::vector<rl_watched_t> list(Policy* policy, rl_watch_e which,
+  static std::vector<rl_top_key_t> list(Policy* policy, rl_top_e which,
                                         uint64_t now_ms, size_t max = 64) {
-    std::vector<rl_watched_t> out(max);
+    std::vector<rl_top_key_t> out(max);
     const rl_time_t now = at(now_ms);
-    out.resize(rl_watched(policy->get(), which, &now, out.data(), max));
+    out.resize(rl_top_keys(policy->get(), which, &now, out.data(), max));
     return out;
   }
 
@@ -106,7 +106,7 @@ TEST_F(CountersTest, ProcessesAddUp) {
         rl_item_t item = policy.item(std::to_string(i % 70));
         item.admitted = i % 2;
         ratelimit::count_decision(&process, &item, 1, RL_ADMITTED, 1000);
-        list(&policy, RL_REFUSED_MOST, 1000);
+        list(&policy, RL_TOP_REFUSED, 1000);
       }
     });
   }
@@ -142,7 +142,7 @@ TEST_F(CountersTest, RowsOfRemovedPoliciesAreGivenAwayLast) {
   }
   EXPECT_EQ(rows.back(), gone.get()->counters);
   EXPECT_EQ(count_of(&gone, RL_COUNT_REFUSED), 0u);  // a clean row
-  EXPECT_TRUE(list(&gone, RL_REFUSED_MOST, 1000).empty());
+  EXPECT_TRUE(list(&gone, RL_TOP_REFUSED, 1000).empty());
   EXPECT_EQ(find("one more"), nullptr);
 }
 
@@ -151,7 +151,7 @@ TEST_F(CountersTest, APolicyWithoutARowIsNotCounted) {
   pretend(&policy, "k", false, 1000);
   rl_count(&process_, policy.get(), RL_COUNT_BYPASSED);
   EXPECT_EQ(count_of(&policy, RL_COUNT_REFUSED), 0u);
-  EXPECT_TRUE(list(&policy, RL_BUSIEST, 1000).empty());
+  EXPECT_TRUE(list(&policy, RL_TOP_ADMITTED, 1000).empty());
 }
 
 TEST_F(CountersTest, RefusedKeysAreListedByHowOften) {
@@ -163,35 +163,35 @@ TEST_F(CountersTest, RefusedKeysAreListedByHowOften) {
               1000 + static_cast<uint64_t>(n));
     }
   }
-  const auto all = list(&policy, RL_REFUSED_MOST, 1100);
+  const auto all = list(&policy, RL_TOP_REFUSED, 1100);
   ASSERT_EQ(all.size(), 10u);
   for (uint32_t i = 0; i < 10; ++i) {
     EXPECT_EQ(all[i].key_id, policy.item(std::to_string(9 - i)).bucket.lo);
-    EXPECT_EQ(all[i].count, 10 - i);
-    EXPECT_EQ(all[i].recent, 10 - i);
-    EXPECT_EQ(all[i].first_ms, 1000u);
-    EXPECT_EQ(all[i].last_ms, 1009u - i);
+    EXPECT_EQ(all[i].requests, 10 - i);
+    EXPECT_EQ(all[i].requests_last_minute, 10 - i);
+    EXPECT_EQ(all[i].first_seen_ms, 1000u);
+    EXPECT_EQ(all[i].last_seen_ms, 1009u - i);
     EXPECT_EQ(all[i].quota.units, 7u);
     EXPECT_EQ(all[i].quota.window_ms, 60000u);
   }
-  const auto three = list(&policy, RL_REFUSED_MOST, 1100, 3);
+  const auto three = list(&policy, RL_TOP_REFUSED, 1100, 3);
   ASSERT_EQ(three.size(), 3u);
   EXPECT_EQ(three[2].key_id, all[2].key_id);
-  EXPECT_TRUE(list(&policy, RL_REFUSED_MOST, 1100, 0).empty());
+  EXPECT_TRUE(list(&policy, RL_TOP_REFUSED, 1100, 0).empty());
 
-  rl_watched_t one;
+  rl_top_key_t one;
   const rl_time_t now = at(1100);
-  EXPECT_EQ(rl_find_watched(policy.get(), RL_REFUSED_MOST, all[4].key_id, &now,
-                            &one),
-            1);
-  EXPECT_EQ(one.count, all[4].count);
-  EXPECT_EQ(rl_find_watched(policy.get(), RL_BUSIEST, all[4].key_id, &now,
+  EXPECT_EQ(
+      rl_find_top_key(policy.get(), RL_TOP_REFUSED, all[4].key_id, &now, &one),
+      1);
+  EXPECT_EQ(one.requests, all[4].requests);
+  EXPECT_EQ(rl_find_top_key(policy.get(), RL_TOP_ADMITTED, all[4].key_id, &now,
                             &one),
             0);
 }
 
-// What watch.h promises: nobody with more than an eighth of its set's requests
-// is missing, and no weight is wrong by much more than that.
+// What top_keys.h promises: nobody with more than an eighth of its set's
+// requests is missing, and no weight is wrong by much more than that.
 TEST_F(CountersTest, HeavyKeysAreNeverCrowdedOut) {
   Policy policy(arena_.zone(), "p", 7, 60000);
   attach(&policy, "p");
@@ -209,16 +209,16 @@ TEST_F(CountersTest, HeavyKeysAreNeverCrowdedOut) {
     ++truth[id];
     ++of_set[set_of(id)];
   }
-  const auto all = list(&policy, RL_REFUSED_MOST, 1000);
+  const auto all = list(&policy, RL_TOP_REFUSED, 1000);
   ASSERT_EQ(all.size(), 64u);
   std::map<uint64_t, uint64_t> listed;
-  for (const rl_watched_t& key : all) {
-    listed[key.key_id] = key.recent;
+  for (const rl_top_key_t& key : all) {
+    listed[key.key_id] = key.requests_last_minute;
     // Keys come in by chance: a sixteenth is what that may add or leave out.
     const uint64_t slack = of_set[set_of(key.key_id)] / 16;
-    EXPECT_GE(key.recent + slack, truth[key.key_id]);
-    EXPECT_LE(key.recent, truth[key.key_id] + 3 * slack);
-    EXPECT_LE(key.count, truth[key.key_id]);
+    EXPECT_GE(key.requests_last_minute + slack, truth[key.key_id]);
+    EXPECT_LE(key.requests_last_minute, truth[key.key_id] + 3 * slack);
+    EXPECT_LE(key.requests, truth[key.key_id]);
   }
   for (const auto& [key, n] : truth) {
     if (n > of_set[set_of(key)] / 8) {
@@ -240,12 +240,14 @@ TEST_F(CountersTest, BusyKeysAreFoundBySampling) {
                         : "light" + std::to_string(random() % 100000),
             true, 1000 + static_cast<uint64_t>(i) / 1000);
   }
-  const auto all = list(&policy, RL_BUSIEST, 1200);
+  const auto all = list(&policy, RL_TOP_ADMITTED, 1200);
   ASSERT_GE(all.size(), 2u);
   EXPECT_EQ(all[0].key_id, policy.item("ten").bucket.lo);
   EXPECT_EQ(all[1].key_id, policy.item("five").bucket.lo);
-  EXPECT_NEAR(static_cast<double>(all[0].recent), total / 10.0, total / 50.0);
-  EXPECT_NEAR(static_cast<double>(all[1].recent), total / 20.0, total / 50.0);
+  EXPECT_NEAR(static_cast<double>(all[0].requests_last_minute), total / 10.0,
+              total / 50.0);
+  EXPECT_NEAR(static_cast<double>(all[1].requests_last_minute), total / 20.0,
+              total / 50.0);
 }
 
 TEST_F(CountersTest, FewRequestsAreAllSampled) {
@@ -254,19 +256,19 @@ TEST_F(CountersTest, FewRequestsAreAllSampled) {
   for (uint64_t i = 0; i < 5; ++i) {
     pretend(&policy, "k", true, 1000 + 125 * i);
   }
-  const auto all = list(&policy, RL_BUSIEST, 1700);
+  const auto all = list(&policy, RL_TOP_ADMITTED, 1700);
   ASSERT_EQ(all.size(), 1u);
-  EXPECT_EQ(all[0].recent, 5u);
-  EXPECT_EQ(all[0].count, 5u);
+  EXPECT_EQ(all[0].requests_last_minute, 5u);
+  EXPECT_EQ(all[0].requests, 5u);
 }
 
 TEST_F(CountersTest, ASingleRequestIsSeenBehindAHalving) {
   Policy policy(arena_.zone(), "p", 7, 60000);
   attach(&policy, "p");
   pretend(&policy, "k", false, 32767);
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 32767)[0].recent, 1u);
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 32768)[0].recent, 1u);
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 2 * 32768)[0].recent, 0u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 32767)[0].requests_last_minute, 1u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 32768)[0].requests_last_minute, 1u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 2 * 32768)[0].requests_last_minute, 0u);
 }
 
 TEST_F(CountersTest, WeightsFadeAndPausesStartAnew) {
@@ -275,17 +277,22 @@ TEST_F(CountersTest, WeightsFadeAndPausesStartAnew) {
   for (int i = 0; i < 8; ++i) {
     pretend(&policy, "k", false, 40000);
   }
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 40000)[0].recent, 8u);
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 40000 + 32768)[0].recent, 4u);
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 40000 + 3 * 32768)[0].recent, 1u);
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 1000)[0].recent, 8u);  // behind
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 40000)[0].requests_last_minute, 8u);
+  EXPECT_EQ(
+      list(&policy, RL_TOP_REFUSED, 40000 + 32768)[0].requests_last_minute,
+      4u);
+  EXPECT_EQ(
+      list(&policy, RL_TOP_REFUSED, 40000 + 3 * 32768)[0].requests_last_minute,
+      1u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 1000)[0].requests_last_minute,
+            8u);  // behind
 
   pretend(&policy, "k", false, 640000);  // ten minutes later
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 640000)[0].count, 9u);
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 640000)[0].first_ms, 40000u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 640000)[0].requests, 9u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 640000)[0].first_seen_ms, 40000u);
   pretend(&policy, "k", false, 1240001);  // and more than that
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 1240001)[0].count, 1u);
-  EXPECT_EQ(list(&policy, RL_REFUSED_MOST, 1240001)[0].first_ms, 1240001u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 1240001)[0].requests, 1u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 1240001)[0].first_seen_ms, 1240001u);
 }
 
 TEST_F(CountersTest, AScanCanBeCutIntoTurns) {
@@ -297,8 +304,8 @@ TEST_F(CountersTest, AScanCanBeCutIntoTurns) {
   const rl_time_t now = at(70000);
   rl_zone_stats_t whole;
   rl_zone_stats(arena_.zone(), 1, &now, &whole);
-  EXPECT_EQ(whole.used, 500u);
-  EXPECT_EQ(whole.live, 300u);
+  EXPECT_EQ(whole.entries, 500u);
+  EXPECT_EQ(whole.active, 300u);
 
   rl_zone_stats_t cut = {};
   uint32_t next = 0;
@@ -308,10 +315,10 @@ TEST_F(CountersTest, AScanCanBeCutIntoTurns) {
     ++turns;
   } while (next != 0);
   EXPECT_EQ(turns, (static_cast<int>(arena_.zone()->sets) + 9) / 10);
-  EXPECT_EQ(cut.used, whole.used);
-  EXPECT_EQ(cut.live, whole.live);
+  EXPECT_EQ(cut.entries, whole.entries);
+  EXPECT_EQ(cut.active, whole.active);
   EXPECT_EQ(rl_zone_scan(arena_.zone(), UINT32_MAX, 10, &now, &cut), 0u);
-  EXPECT_EQ(cut.used, whole.used);
+  EXPECT_EQ(cut.entries, whole.entries);
 }
 
 TEST_F(CountersTest, ABucketIsFoundByItsIdAndCleared) {
@@ -334,7 +341,7 @@ TEST_F(CountersTest, ABucketIsFoundByItsIdAndCleared) {
     EXPECT_EQ(bucket.quota.units, 40u);
     EXPECT_EQ(bucket.quota.window_ms, 60000u);
     EXPECT_EQ(bucket.capacity_units, 40u);
-    EXPECT_TRUE(bucket.live);
+    EXPECT_TRUE(bucket.active);
     EXPECT_TRUE(bucket.exact);
     EXPECT_LE(bucket.charged_ms, 60500u);
     EXPECT_GE(bucket.charged_ms + 60000 / 256 + 1, 60500u);
@@ -347,7 +354,7 @@ TEST_F(CountersTest, ABucketIsFoundByItsIdAndCleared) {
 
     EXPECT_EQ(rl_reset(&process_, arena_.zone(), id, &now), 1);
     ASSERT_EQ(rl_inspect(&process_, arena_.zone(), id, &now, &bucket), 1);
-    EXPECT_FALSE(bucket.live);
+    EXPECT_FALSE(bucket.active);
     item.cost_units = 40;
     EXPECT_EQ(decide(&item, 61000), RL_ADMITTED);
     EXPECT_EQ(item.remaining_units, 0u);

@@ -24,7 +24,7 @@ namespace ratelimit {
 constexpr bool kCanStep = !kThreadSanitizer;
 
 // The memory that processes share, as it was at one moment: the zones, the
-// register's slots and the journals of its first processes.
+// process table's slots and the journals of its first processes.
 class Snapshot {
  public:
   explicit Snapshot(const Arena& arena) : arena_(&arena) {

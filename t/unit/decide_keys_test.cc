@@ -131,7 +131,7 @@ TEST_P(DecideKeys, IsWhatItsPartsAreInTurn) {
   rl_zone_stats_t stats;
   const rl_time_t now = at(now_ms);
   rl_zone_stats(zone, 1, &now, &stats);
-  EXPECT_GT(stats.evicted_idle + stats.evicted_live, 1000u);
+  EXPECT_GT(stats.evicted_idle + stats.evicted_active, 1000u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, DecideKeys,
@@ -155,11 +155,11 @@ TEST(DecideKeysAlone, LeaveOverridesToOthers) {
   }
   rl_zone_stats_t stats;
   rl_zone_stats(side.arena.zone(), 1, &now, &stats);
-  EXPECT_EQ(0u, stats.used);
+  EXPECT_EQ(0u, stats.entries);
 }
 
-// A process without a place in the register cannot decide.
-TEST(DecideKeysAlone, AreBusyWithoutARegister) {
+// A process without a place in the process table cannot decide.
+TEST(DecideKeysAlone, AreBusyWithoutAProcessTable) {
   Side side(RL_SLIDING);
   rl_process_t nobody = {};
   rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};

@@ -39,7 +39,7 @@ class Decide : public testing::Test {
     rl_zone_stats_t stats;
     const rl_time_t now = at(1000);
     rl_zone_stats(arena_.zone(zone), 1, &now, &stats);
-    return stats.used;
+    return stats.entries;
   }
 
   Arena arena_{64 * 1024, 2};
@@ -221,8 +221,8 @@ TEST_F(Decide, DecidesTheMostItemsEvenWhereThereIsNoRoomForThem) {
   SharedMemory memory(kOneSet);
   rl_zone_t zone;
   const std::string seed = Arena::seed();
-  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), kOneSet,
-                                  str(seed).data));
+  ASSERT_EQ(RL_OK,
+            rl_zone_create(&zone, memory.get(), kOneSet, str(seed).data));
   std::vector<std::unique_ptr<Policy>> policies;
   std::vector<rl_item_t> items;
   for (unsigned i = 0; i < RL_MAX_ITEMS; ++i) {
@@ -239,7 +239,7 @@ TEST_F(Decide, DecidesTheMostItemsEvenWhereThereIsNoRoomForThem) {
   rl_zone_stats_t stats;
   const rl_time_t now = at(1000);
   rl_zone_stats(&zone, 1, &now, &stats);
-  EXPECT_EQ(31u, stats.live);
+  EXPECT_EQ(31u, stats.active);
   // Those that were found are never displaced by the others of one request.
   int counted_all = 0;
   for (const rl_item_t& item : items) {
@@ -415,7 +415,7 @@ TEST_F(Decide, AgreesWithAModel) {
   }
 }
 
-class Speaker : public testing::Test {
+class MostRestrictive : public testing::Test {
  protected:
   rl_item_t item(uint32_t remaining, uint32_t cost, uint64_t reset_ms) {
     rl_item_t out = policy_.item("k", cost);
@@ -431,10 +431,11 @@ class Speaker : public testing::Test {
     out.retry_after_ms = retry_ms;
     return out;
   }
-  long speaks(const std::vector<rl_item_t>& items,
+  long picked(const std::vector<rl_item_t>& items,
               const unsigned char* skip = nullptr) {
-    const rl_item_t* speaker = rl_speaker(items.data(), items.size(), skip);
-    return speaker == nullptr ? -1 : speaker - items.data();
+    const rl_item_t* best =
+        rl_most_restrictive(items.data(), items.size(), skip);
+    return best == nullptr ? -1 : best - items.data();
   }
 
   Arena arena_{64 * 1024};
@@ -442,32 +443,32 @@ class Speaker : public testing::Test {
   Policy hidden_{arena_.zone(), "h", 10, kMinute};
 };
 
-TEST_F(Speaker, IsTheRefusingOneThatTakesLongest) {
-  EXPECT_EQ(2, speaks({item(0, 1, 9), refusing(5), refusing(7), refusing(6)}));
+TEST_F(MostRestrictive, IsTheRefusingOneThatTakesLongest) {
+  EXPECT_EQ(2, picked({item(0, 1, 9), refusing(5), refusing(7), refusing(6)}));
 }
 
-TEST_F(Speaker, ElseTheOneNearestToRefusing) {
-  EXPECT_EQ(1, speaks({item(5, 1, 9), item(4, 1, 9), item(6, 1, 9)}));
-  EXPECT_EQ(0, speaks({item(5, 2, 9), item(4, 1, 9)})) << "2.5 requests left";
-  EXPECT_EQ(1, speaks({item(5, 0, 9), item(4, 1, 9)})) << "0 divides as 1";
-  EXPECT_EQ(1, speaks({item(4, 2, 8), item(2, 1, 9)})) << "the longest reset";
-  EXPECT_EQ(0, speaks({item(999999998, 999999999, 9),
+TEST_F(MostRestrictive, ElseTheOneNearestToRefusing) {
+  EXPECT_EQ(1, picked({item(5, 1, 9), item(4, 1, 9), item(6, 1, 9)}));
+  EXPECT_EQ(0, picked({item(5, 2, 9), item(4, 1, 9)})) << "2.5 requests left";
+  EXPECT_EQ(1, picked({item(5, 0, 9), item(4, 1, 9)})) << "0 divides as 1";
+  EXPECT_EQ(1, picked({item(4, 2, 8), item(2, 1, 9)})) << "the longest reset";
+  EXPECT_EQ(0, picked({item(999999998, 999999999, 9),
                        item(999999999, 999999999, 9)}));
 }
 
-TEST_F(Speaker, IsNoRefusalInDryRunWhereOneIsInEarnest) {
-  EXPECT_EQ(1, speaks({refusing(9, 1), refusing(5)}));
-  EXPECT_EQ(1, speaks({item(0, 1, 9), refusing(5, 1)}));
+TEST_F(MostRestrictive, IsNoRefusalInDryRunWhereOneIsInEarnest) {
+  EXPECT_EQ(1, picked({refusing(9, 1), refusing(5)}));
+  EXPECT_EQ(1, picked({item(0, 1, 9), refusing(5, 1)}));
 }
 
-TEST_F(Speaker, IsNeitherHiddenNorSkipped) {
+TEST_F(MostRestrictive, IsNeitherHiddenNorSkipped) {
   hidden_.get()->hidden = 1;
   rl_item_t hidden = refusing(9);
   hidden.policy = hidden_.get();
-  EXPECT_EQ(1, speaks({hidden, item(5, 1, 9)}));
+  EXPECT_EQ(1, picked({hidden, item(5, 1, 9)}));
   const unsigned char skip[] = {0, 1};
-  EXPECT_EQ(-1, speaks({hidden, item(5, 1, 9)}, skip));
-  EXPECT_EQ(-1, speaks({}));
+  EXPECT_EQ(-1, picked({hidden, item(5, 1, 9)}, skip));
+  EXPECT_EQ(-1, picked({}));
 }
 
 }  // namespace

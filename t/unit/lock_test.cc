@@ -1,4 +1,4 @@
-// Locks and the process register: that decisions of several processes are
+// Locks and the process table: that decisions of several processes are
 // exact, that none waits for ever, and that slots are reused safely.  What
 // happens to a process that is killed is in crash_test.cc.
 
@@ -205,7 +205,7 @@ TEST(Locks, OneOfADeadOwnerIsTakenOverAndCounted) {
   EXPECT_EQ(RL_ADMITTED, rl_decide(&process, items, 1, &now));
   rl_zone_stats_t stats;
   rl_zone_stats(arena.zone(), 0, &now, &stats);
-  EXPECT_EQ(1u, stats.lock_takeovers);
+  EXPECT_EQ(1u, stats.lock_recoveries);
   EXPECT_EQ(0u, set->lock);
 }
 
@@ -261,7 +261,7 @@ void fill(const Arena& arena, uint32_t first, uint32_t last = kProcesses) {
   }
 }
 
-TEST(Register, GivesEveryProcessASlotAndTakesItBack) {
+TEST(ProcessTable, GivesEveryProcessASlotAndTakesItBack) {
   Arena arena(64 * 1024);
   std::vector<rl_process_t> joined;
   for (uint32_t i = 0; i < 10; ++i) {
@@ -283,7 +283,7 @@ TEST(Register, GivesEveryProcessASlotAndTakesItBack) {
 
 // nginx's masters have 1,024 at most; what is said of workers that pile up over
 // reloads is in t/system/undecided.sh.
-TEST(Register, HasRoomForMoreProcessesThanTwoMastersHave) {
+TEST(ProcessTable, HasRoomForMoreProcessesThanTwoMastersHave) {
   Arena arena(64 * 1024);
   fill(arena, 0, 2 * 1024);
   const Policy policy(arena.zone(), "p", 10, kHour);
@@ -298,7 +298,7 @@ TEST(Register, HasRoomForMoreProcessesThanTwoMastersHave) {
 }
 
 // The journals of all would be 40 MB.
-TEST(Register, IsBackedByMemoryOnlyWhereItIsUsed) {
+TEST(ProcessTable, IsBackedByMemoryOnlyWhereItIsUsed) {
   Arena arena(64 * 1024);
   const Policy policy(arena.zone(), "p", 10, kHour);
   const rl_time_t now = at(1000);
@@ -319,7 +319,7 @@ TEST(Register, IsBackedByMemoryOnlyWhereItIsUsed) {
             used);
 }
 
-TEST(Register, JoiningAgainOnlyRenewsTheZones) {
+TEST(ProcessTable, JoiningAgainOnlyRenewsTheZones) {
   Arena arena(64 * 1024, 2);
   rl_process_t process = arena.join();
   const uint32_t owner = process.owner;
@@ -329,7 +329,7 @@ TEST(Register, JoiningAgainOnlyRenewsTheZones) {
   EXPECT_EQ(1u, process.nzones);
 }
 
-TEST(Register, AForkOfAJoinedProcessJoinsForItself) {
+TEST(ProcessTable, AForkOfAJoinedProcessJoinsForItself) {
   Arena arena(64 * 1024);
   rl_process_t process = arena.join();
   SharedMemory memory(4096);
@@ -348,8 +348,8 @@ TEST(Register, AForkOfAJoinedProcessJoinsForItself) {
   EXPECT_TRUE(is_dead(registry_of(&process), *owner, false));
 }
 
-// A worker that crashes again and again does not use up the register.
-TEST(Register, SlotsOfTheDeadAreReusedAtOnce) {
+// A worker that crashes again and again does not use up the process table.
+TEST(ProcessTable, SlotsOfTheDeadAreReusedAtOnce) {
   Arena arena(64 * 1024);
   const rl_process_t first = arena.join();
   SharedMemory memory(4096);
@@ -369,8 +369,8 @@ TEST(Register, SlotsOfTheDeadAreReusedAtOnce) {
 }
 
 // A zombie's, or one whose pid is a stranger's by now: /proc is read for them
-// only where the register would be full.
-TEST(Register, SlotsOfThoseThatOnlyLookAliveAreReusedWhenNoneIsFree) {
+// only where the process table would be full.
+TEST(ProcessTable, SlotsOfThoseThatOnlyLookAliveAreReusedWhenNoneIsFree) {
   Arena arena(64 * 1024);
   const rl_process_t stranger = arena.join();
   Life life = Life::of(slot_of(&stranger)->life);
@@ -382,7 +382,7 @@ TEST(Register, SlotsOfThoseThatOnlyLookAliveAreReusedWhenNoneIsFree) {
 }
 
 // So nobody's unfinished commit is lost.
-TEST(Register, ASlotWithAnUnfinishedCommitIsNotReused) {
+TEST(ProcessTable, ASlotWithAnUnfinishedCommitIsNotReused) {
   Arena arena(64 * 1024);
   rl_process_t dead = arena.join();
   Slot* slot = slot_of(&dead);
@@ -391,7 +391,7 @@ TEST(Register, ASlotWithAnUnfinishedCommitIsNotReused) {
   EXPECT_EQ(1u, arena.join().slot);
 }
 
-TEST(Register, KnowsAZombieAndAReusedPid) {
+TEST(ProcessTable, KnowsAZombieAndAReusedPid) {
   Arena arena(64 * 1024);
   rl_process_t process = arena.join();
   SharedMemory memory(4096);
@@ -419,7 +419,7 @@ TEST(Register, KnowsAZombieAndAReusedPid) {
   EXPECT_TRUE(is_dead(registry, process.owner, true));
 }
 
-TEST(Register, IsAttachedOnlyIfItIsOne) {
+TEST(ProcessTable, IsAttachedOnlyIfItIsOne) {
   Arena arena(64 * 1024);
   EXPECT_EQ(RL_OK, rl_registry_attach(arena.registry()));
   *static_cast<char*>(arena.registry()) = 0;

@@ -115,7 +115,7 @@ TEST(Move, TheOldMemoryDecidesUntilItBegins) {
   fill(&view, policy, 100);
   EXPECT_EQ(0, view.move(100));
   EXPECT_FALSE(view.is_new());
-  EXPECT_EQ(100u, view.stats().live);
+  EXPECT_EQ(100u, view.stats().active);
   EXPECT_EQ(930u, view.stats().capacity);
   view.begin();
   EXPECT_EQ(9u, view.remaining(policy.item("0")));
@@ -134,7 +134,7 @@ TEST(Move, IntoALargerZoneLosesNothing) {
   }
   EXPECT_EQ(5, turns) << "31 sets, 7 at a time";
   EXPECT_FALSE(is_moving(view.zone()));
-  EXPECT_EQ(500u, view.stats(2000).live);
+  EXPECT_EQ(500u, view.stats(2000).active);
   for (int i = 0; i < 500; ++i) {
     EXPECT_EQ(static_cast<uint32_t>(9 - i % 9),
               view.remaining(policy.item(std::to_string(i)), 2000));
@@ -148,7 +148,7 @@ TEST(Move, LeavesTheIdleBehind) {
   fill(&view, policy, 500);
   view.begin(61000);
   EXPECT_EQ(0, view.move(UINT32_MAX, 61000));
-  EXPECT_EQ(0u, view.stats(61000).used);
+  EXPECT_EQ(0u, view.stats(61000).entries);
 }
 
 TEST(Move, IntoASmallerZoneKeepsTheLargestDebts) {
@@ -159,8 +159,8 @@ TEST(Move, IntoASmallerZoneKeepsTheLargestDebts) {
   view.begin(2000);
   EXPECT_EQ(0, view.move(UINT32_MAX, 2000));
   const rl_zone_stats_t after = view.stats(2000);
-  EXPECT_LT(after.capacity * 97 / 100, after.live);
-  EXPECT_LE(9 * 400 - after.capacity, after.evicted_live);
+  EXPECT_LT(after.capacity * 97 / 100, after.active);
+  EXPECT_LE(9 * 400 - after.capacity, after.evicted_active);
   // By units used, 1 to 9, how many of 400 keys each are still there.
   int kept[10] = {};
   for (int i = 0; i < 9 * 400; ++i) {
@@ -248,7 +248,7 @@ TEST(Move, GoesAroundAStoppedProcess) {
   EXPECT_FALSE(has_moved(*set));
   locks.release_all();
   EXPECT_EQ(0, view.move(UINT32_MAX));
-  EXPECT_EQ(9u, view.stats().live);
+  EXPECT_EQ(9u, view.stats().active);
 }
 
 // Bucket sets as the process sees them at first.
@@ -643,7 +643,7 @@ TEST(Move, AfterAnyInstructionSomebodyElseGoesOn) {
     const uint32_t left = next.remaining(again.item("k"));
     ASSERT_TRUE(left == 998 || left == 996) << left;
     ASSERT_EQ(0, next.move(UINT32_MAX));
-    ASSERT_EQ(kKeys + 1u, next.stats().live);
+    ASSERT_EQ(kKeys + 1u, next.stats().active);
   }
 }
 

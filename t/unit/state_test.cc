@@ -18,7 +18,7 @@ constexpr unsigned char kBoot[16] = {7};
 constexpr unsigned char kOtherBoot[16] = {8};
 constexpr unsigned char kSeed[16] = {1, 2, 3};
 
-// A zone with a register and a process that has joined.
+// A zone with a process table and a process that has joined.
 struct World {
   explicit World(const unsigned char* seed = kSeed)
       : registry(rl_registry_size()), memory(kZoneSize) {

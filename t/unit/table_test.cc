@@ -93,8 +93,8 @@ TEST(Zone, IsCreatedOverAnythingButNeedsRoomForOneSet) {
   ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), kOneSet,
                                   str(seed).data));
   EXPECT_EQ(31u, stats(&zone).capacity);
-  EXPECT_EQ(0u, stats(&zone).used);
-  EXPECT_EQ(0u, stats(&zone).evicted_live);
+  EXPECT_EQ(0u, stats(&zone).entries);
+  EXPECT_EQ(0u, stats(&zone).evicted_active);
 }
 
 TEST(Table, KeepsALookupToOneSetUntilItIsCrowded) {
@@ -122,8 +122,8 @@ TEST(Table, KeepsALookupToOneSetUntilItIsCrowded) {
     }
   }
   EXPECT_GT(keys / 100, secondary);
-  EXPECT_EQ(keys, stats(arena.zone(), 1000).used);
-  EXPECT_EQ(keys, stats(arena.zone(), 1000).live);
+  EXPECT_EQ(keys, stats(arena.zone(), 1000).entries);
+  EXPECT_EQ(keys, stats(arena.zone(), 1000).active);
 }
 
 TEST(Table, LosesFewLiveKeysWhenNearlyFull) {
@@ -136,12 +136,12 @@ TEST(Table, LosesFewLiveKeysWhenNearlyFull) {
     decide(&process, policy.item_of({random(), random()}), 1000);
   }
   const rl_zone_stats_t full = stats(arena.zone(), 1000);
-  const double lost = static_cast<double>(full.evicted_live) * 100 /
+  const double lost = static_cast<double>(full.evicted_active) * 100 /
                       (static_cast<double>(capacity) * 0.95);
-  std::printf("95 %% full: %.2f %% of live keys lost\n", lost);
+  std::printf("95 %% full: %.2f %% of active keys lost\n", lost);
   RecordProperty("lost_permille", static_cast<int>(lost * 10));
   EXPECT_GT(0.5, lost);
-  EXPECT_EQ(capacity * 95 / 100, full.used + full.evicted_live);
+  EXPECT_EQ(capacity * 95 / 100, full.entries + full.evicted_active);
 }
 
 TEST(Table, EvictsTheIdleFirst) {
@@ -154,7 +154,7 @@ TEST(Table, EvictsTheIdleFirst) {
     decide(&process, policy.item_of({random(), random()}), 1000);
   }
   const rl_zone_stats_t before = stats(arena.zone(), 1000);
-  EXPECT_EQ(before.capacity, before.live);
+  EXPECT_EQ(before.capacity, before.active);
   // A minute later these are idle, and go before any that came since; 300, so
   // that no two sets hold these only.
   for (int i = 0; i < 300; ++i) {
@@ -163,7 +163,7 @@ TEST(Table, EvictsTheIdleFirst) {
               decide(&process, policy.item_of(old.back()), 62000));
   }
   const rl_zone_stats_t after = stats(arena.zone(), 62000);
-  EXPECT_EQ(before.evicted_live, after.evicted_live);
+  EXPECT_EQ(before.evicted_active, after.evicted_active);
   EXPECT_EQ(300u, after.evicted_idle);
   for (const rl_hash_t& key : old) {
     EXPECT_EQ(9u, remaining(&process, policy.item_of(key), 62000));
@@ -202,7 +202,7 @@ TEST(Table, AFloodDisplacesItsOwnKind) {
     EXPECT_EQ(RL_REFUSED, decide(&process, one.item("once" + n), end));
     EXPECT_EQ(95u, remaining(&process, policy.item("light" + n), end));
   }
-  EXPECT_LT(900000u, stats(arena.zone(), end).evicted_live);
+  EXPECT_LT(900000u, stats(arena.zone(), end).evicted_active);
 }
 
 TEST(Table, WarnsOfEvictionsOnceAMinute) {
@@ -223,7 +223,7 @@ TEST(Table, WarnsOfEvictionsOnceAMinute) {
   EXPECT_EQ(0u, warning(1000));
   flood();
   const uint64_t first = warning(1000);
-  EXPECT_EQ(first, stats(arena.zone()).evicted_live);
+  EXPECT_EQ(first, stats(arena.zone()).evicted_active);
   EXPECT_LT(1000u, first);
   EXPECT_EQ(0u, warning(62000)) << "nothing evicted since";
   flood();

@@ -91,7 +91,7 @@ function fillTable(id, items, keyOf, columns) {
 
 const textCell = (text) => (cell, item) => setText(cell, text(item));
 
-// Buttons that speak of what their row holds when they are pressed.
+// Buttons for what their row holds when they are pressed.
 const actionsCell = (...actions) => (cell, item, row) => {
   cell.className = "actions";
   if (cell.childElementCount === 0) {

@@ -14,7 +14,7 @@ function describe(key) {
         ? "depends on the request, and none was seen lately"
         : `${number(key.limit)} in ${key.window}`
           + ({ last_request: ", as at its last request",
-            bucket: ", about", override: ", by an override" }[key.limit_from] ?? "")],
+            bucket: ", about", override: ", by an override" }[key.limit_source] ?? "")],
     ["Remaining", "Units that are left now", key.remaining === null ? "unknown"
       : number(key.remaining)],
     ["Admitted again", "When a request of one unit is",
@@ -25,10 +25,10 @@ function describe(key) {
         : key.reset_ms === 0 ? "now" : `in ${duration(key.reset_ms)}`],
     ["Last seen", "The latest that is still known",
       key.last_seen ? `${time(key.last_seen)}, ${ago(key.last_seen)}`
-        : key.stored ? "unknown" : "never, or long ago"],
+        : key.exists ? "unknown" : "never, or long ago"],
     ["Refused", "As far as the list of refused keys tells", key.refused
-      ? `${number(key.refused.count)} times since ${time(key.refused.since)}`
-        + `, last ${ago(key.refused.last)}` : "not lately"],
+      ? `${number(key.refused.requests)} times since ${time(key.refused.first_seen)}`
+        + `, last ${ago(key.refused.last_seen)}` : "not lately"],
     ["Override", "What was changed here for this key",
       key.override ? overrideIs(key.override) + (key.override.until
         ? ` until ${time(key.override.until)}` : "") : "none"],

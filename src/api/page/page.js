@@ -9,7 +9,7 @@ const TOP = 10;
 const base = location.pathname.replace(/\/?$/, "/");
 
 // What is known: the latest answers, and per policy the rates seen so far.
-const known = { state: null, top: null, rates: new Map() };
+const known = { state: null, keys: null, rates: new Map() };
 let paused = false;
 let answered = 0; // when the server last did
 let timer = 0;
@@ -86,20 +86,20 @@ function againCell(cell, key) {
 }
 
 function showKeys() {
-  fillTable("refused", known.top.refused, keyOf, [
+  fillTable("top-refused", known.keys.top_refused, keyOf, [
     textCell((key) => key.policy), idCell,
-    textCell((key) => number(key.refused?.recent ?? 0)),
-    textCell((key) => number(key.refused?.count ?? 0)),
-    textCell((key) => key.refused ? time(key.refused.since) : ""),
-    textCell((key) => key.refused ? ago(key.refused.last) : ""),
+    textCell((key) => number(key.refused?.requests_last_minute ?? 0)),
+    textCell((key) => number(key.refused?.requests ?? 0)),
+    textCell((key) => key.refused ? time(key.refused.first_seen) : ""),
+    textCell((key) => key.refused ? ago(key.refused.last_seen) : ""),
     fillCell(used), againCell,
     actionsCell(["Show", show], ["Reset", reset, true],
       ["Let through", letThrough, true]),
   ]);
-  fillTable("busiest", known.top.busiest, keyOf, [
+  fillTable("top-admitted", known.keys.top_admitted, keyOf, [
     textCell((key) => key.policy), idCell,
-    textCell((key) => number(key.admitted?.recent ?? 0)),
-    textCell((key) => key.admitted ? ago(key.admitted.last) : ""),
+    textCell((key) => number(key.admitted?.requests_last_minute ?? 0)),
+    textCell((key) => key.admitted ? ago(key.admitted.last_seen) : ""),
     fillCell(used), actionsCell(["Show", show]),
   ]);
 }
@@ -107,16 +107,16 @@ function showKeys() {
 function showZones() {
   fillTable("zones", known.state.zones, (zone) => zone.name, [
     textCell((zone) => zone.name),
-    fillCell((zone) => [zone.live, zone.capacity]),
-    textCell((zone) => number(zone.live)),
-    textCell((zone) => number(zone.used - zone.live)),
+    fillCell((zone) => [zone.active, zone.capacity]),
+    textCell((zone) => number(zone.active)),
+    textCell((zone) => number(zone.entries - zone.active)),
     textCell((zone) => number(zone.capacity)),
     textCell((zone) => number(zone.evicted_idle)),
     (cell, zone) => {
-      setText(cell, number(zone.evicted_live));
-      cell.classList.toggle("alarm", zone.evicted_live > 0);
+      setText(cell, number(zone.evicted_active));
+      cell.classList.toggle("alarm", zone.evicted_active > 0);
     },
-    textCell((zone) => number(zone.lock_takeovers)),
+    textCell((zone) => number(zone.lock_recoveries)),
   ]);
 }
 
@@ -204,9 +204,9 @@ async function attempt(does) {
 }
 
 async function refresh() {
-  const [state, top] = await Promise.all([ask(""), ask(`keys?top=${TOP}`)]);
+  const [state, keys] = await Promise.all([ask(""), ask(`keys?top=${TOP}`)]);
   known.state = state;
-  known.top = top;
+  known.keys = keys;
   answered = Date.now();
   showState();
   showKeys();

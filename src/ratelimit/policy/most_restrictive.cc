@@ -1,11 +1,11 @@
-// Which policy speaks for all: see ratelimit.h.
+// Which policy is reported where only one can be: see ratelimit.h.
 
 #include "ratelimit/ratelimit.h"
 
 namespace {
 
 // What a client has to wait for comes first: a refusal in dry run, which
-// refuses nothing, speaks only where no policy refuses in earnest.
+// refuses nothing, comes first only where no policy refuses in earnest.
 int urgency(const rl_item_t& item) {
   if (item.admitted) {
     return 0;
@@ -17,8 +17,8 @@ uint64_t divisor(const rl_item_t& item) {
   return item.cost_units == 0 ? 1 : item.cost_units;
 }
 
-// Whether a speaks rather than b; of equals the first one does.
-bool speaks_before(const rl_item_t& a, const rl_item_t& b) {
+// Whether a is reported rather than b; of equals the first one is.
+bool is_more_restrictive(const rl_item_t& a, const rl_item_t& b) {
   if (urgency(a) != urgency(b)) {
     return urgency(a) > urgency(b);
   }
@@ -34,16 +34,16 @@ bool speaks_before(const rl_item_t& a, const rl_item_t& b) {
 
 }  // namespace
 
-const rl_item_t* rl_speaker(const rl_item_t* items, size_t n,
-                            const unsigned char* skip) noexcept {
-  const rl_item_t* speaker = nullptr;
+const rl_item_t* rl_most_restrictive(const rl_item_t* items, size_t n,
+                                     const unsigned char* skip) noexcept {
+  const rl_item_t* best = nullptr;
   for (size_t i = 0; i < n; ++i) {
     if (items[i].policy->hidden || (skip != nullptr && skip[i])) {
       continue;
     }
-    if (speaker == nullptr || speaks_before(items[i], *speaker)) {
-      speaker = &items[i];
+    if (best == nullptr || is_more_restrictive(items[i], *best)) {
+      best = &items[i];
     }
   }
-  return speaker;
+  return best;
 }

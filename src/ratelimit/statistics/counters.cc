@@ -42,15 +42,15 @@ void count_refusal(const rl_process_t* process, const rl_item_t& item,
   CounterRow* row = row_of(item.policy);
   if (row == nullptr) return;
   const uint64_t counted = count(shard_of(process, row), what);
-  switch (watch_listed(&row->refused, item, 1, now_ms)) {
-    case Watched::kCounted:
+  switch (count_listed(&row->refused, item, 1, now_ms)) {
+    case Listing::kCounted:
       break;
-    case Watched::kRoom:
-      watch_new(&row->refused, item, 1, 1, now_ms);
+    case Listing::kRoom:
+      list_key(&row->refused, item, 1, 1, now_ms);
       break;
-    case Watched::kFull:
+    case Listing::kFull:
       if (draw(item, counted) >> (64 - kEntersBits) == 0) {
-        watch_new(&row->refused, item, 1, 1u << kEntersBits, now_ms);
+        list_key(&row->refused, item, 1, 1u << kEntersBits, now_ms);
       }
   }
 }
@@ -76,9 +76,9 @@ void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
   shard->sample_after_ms.store(now_ms + kSampleEveryMs, kRelaxed);
   // Not a number that another process of this shard has just overtaken.
   const uint64_t requests = since > 0 && since <= kMaxGap ? since : 1;
-  if (watch_listed(&row->busiest, item, requests, now_ms) !=
-      Watched::kCounted) {
-    watch_new(&row->busiest, item, requests, requests, now_ms);
+  if (count_listed(&row->admitted, item, requests, now_ms) !=
+      Listing::kCounted) {
+    list_key(&row->admitted, item, requests, requests, now_ms);
   }
 }
 
@@ -160,35 +160,32 @@ void rl_count(const rl_process_t* process, const rl_policy_t* policy,
   }
 }
 
-void rl_counts(const rl_policy_t* policy,
-               uint64_t out[RL_COUNTERS]) noexcept {
+void rl_counts(const rl_policy_t* policy, uint64_t out[RL_COUNTERS]) noexcept {
   const CounterRow* row = ratelimit::row_of(policy);
   for (int what = 0; what < RL_COUNTERS; ++what) {
     out[what] = 0;
     for (uint32_t i = 0; row != nullptr && i < ratelimit::kShards; ++i) {
-      out[what] +=
-          row->shards[i].counts[what].load(std::memory_order_relaxed);
+      out[what] += row->shards[i].counts[what].load(std::memory_order_relaxed);
     }
   }
 }
 
-size_t rl_watched(const rl_policy_t* policy, rl_watch_e list,
-                  const rl_time_t* now, rl_watched_t* out,
-                  size_t max) noexcept {
+size_t rl_top_keys(const rl_policy_t* policy, rl_top_e list,
+                   const rl_time_t* now, rl_top_key_t* out,
+                   size_t max) noexcept {
   const CounterRow* row = ratelimit::row_of(policy);
   return row == nullptr
              ? 0
-             : ratelimit::watched(
-                   list == RL_REFUSED_MOST ? row->refused : row->busiest,
+             : ratelimit::top_keys(
+                   list == RL_TOP_REFUSED ? row->refused : row->admitted,
                    now->mono_ms, out, max);
 }
 
-int rl_find_watched(const rl_policy_t* policy, rl_watch_e list,
-                    uint64_t key_id, const rl_time_t* now,
-                    rl_watched_t* out) noexcept {
+int rl_find_top_key(const rl_policy_t* policy, rl_top_e list, uint64_t key_id,
+                    const rl_time_t* now, rl_top_key_t* out) noexcept {
   const CounterRow* row = ratelimit::row_of(policy);
   return row != nullptr &&
-         ratelimit::find_watched(
-             list == RL_REFUSED_MOST ? row->refused : row->busiest, key_id,
+         ratelimit::find_top_key(
+             list == RL_TOP_REFUSED ? row->refused : row->admitted, key_id,
              now->mono_ms, out);
 }

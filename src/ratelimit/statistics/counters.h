@@ -8,8 +8,8 @@
 // is configured no more keeps its counts until its place is needed.
 //
 // A row counts in 16 shards of one cache line each, by the process's slot in
-// the register: no line is shared by two workers of a machine with up to 16
-// cores, and a decision costs one addition a policy.  Where slots do fall
+// the process table: no line is shared by two workers of a machine with up to
+// 16 cores, and a decision costs one addition a policy.  Where slots do fall
 // together, additions are atomic.
 
 #ifndef RATELIMIT_STATISTICS_COUNTERS_H_
@@ -27,7 +27,7 @@ constexpr uint32_t kCounterRows = RL_MAX_POLICIES;
 constexpr uint32_t kShards = 16;
 
 // The admitted go by so fast that only one in 64 of them, on average, is
-// watched, but one in 100 ms while they are few.  It stands for all since the
+// sampled, but one in 100 ms while they are few.  It stands for all since the
 // last one, so that weights come out right.
 struct alignas(64) Shard {
   std::atomic<uint64_t> counts[RL_COUNTERS];
@@ -39,9 +39,10 @@ static_assert(sizeof(Shard) == 64, "one cache line");
 
 struct CounterRow {
   Shard shards[kShards];
-  alignas(64) std::atomic<uint64_t> complaints[RL_COMPLAINTS];  // see fold.cc
-  WatchList refused;
-  WatchList busiest;
+  alignas(64)
+      std::atomic<uint64_t> complaints[RL_COMPLAINTS];  // see log_throttle.cc
+  TopKeys refused;
+  TopKeys admitted;
 };
 
 struct Counters {

@@ -1,8 +1,8 @@
-// Folding repeats of the same line: see rl_log_due and rl_complaint_due in
-// ratelimit.h.
+// Throttling lines that repeat: see rl_log_throttle and rl_complaint_throttle
+// in ratelimit.h.
 //
 // One word for each key that was refused lately: 24 bits of the key's id, the
-// second of its last line, and how many were swallowed since.  Words are only
+// second of its last line, and how many were suppressed since.  Words are only
 // changed by compare-and-exchange; a set of eight is one cache line.
 //
 // Complaints have a word each in the policy's row, so that no flood of refused
@@ -23,12 +23,12 @@ constexpr uint32_t kMaxCount = (1u << kCountBits) - 1;
 // Processes' clocks differ by milliseconds: a second ago is "now" for some.
 constexpr uint32_t kClockSlackS = 2;
 
-struct Fold {
+struct LogThrottle {
   uint32_t tag;  // never 0, so that a zero word is a free one
   uint32_t second;
-  uint32_t count;
+  uint32_t suppressed;
 
-  static Fold of(uint64_t word) {
+  static LogThrottle of(uint64_t word) {
     return {static_cast<uint32_t>(word >> (kSecondBits + kCountBits)),
             static_cast<uint32_t>(word >> kCountBits) & kMaxSecond,
             static_cast<uint32_t>(word) & kMaxCount};
@@ -40,7 +40,7 @@ struct Fold {
 
   uint64_t word() const {
     return uint64_t{tag} << (kSecondBits + kCountBits) |
-           uint64_t{second} << kCountBits | count;
+           uint64_t{second} << kCountBits | suppressed;
   }
 
   // Whether its line was written in this second, or in one that only another
@@ -51,7 +51,7 @@ struct Fold {
 };
 
 // The key's word, or the one to give up for it: free, else the one that has
-// swallowed fewest and is not of this second.
+// suppressed fewest and is not of this second.
 struct Choice {
   std::atomic<uint64_t>* word;  // nullptr: all are of this second
   uint64_t seen;
@@ -60,15 +60,15 @@ struct Choice {
 
 Choice choose(std::atomic<uint64_t>* ways, uint32_t tag, uint32_t now_s) {
   Choice choice = {nullptr, 0, false};
-  for (uint32_t i = 0; i < kFoldWays; ++i) {
+  for (uint32_t i = 0; i < kThrottleWays; ++i) {
     const uint64_t seen = ways[i].load(std::memory_order_relaxed);
-    const Fold fold = Fold::of(seen);
-    if (fold.tag == tag) {
+    const LogThrottle throttle = LogThrottle::of(seen);
+    if (throttle.tag == tag) {
       return {&ways[i], seen, true};
     }
-    if ((seen == 0 || !fold.is_of(now_s)) &&
+    if ((seen == 0 || !throttle.is_of(now_s)) &&
         (choice.word == nullptr ||
-         fold.count < Fold::of(choice.seen).count)) {
+         throttle.suppressed < LogThrottle::of(choice.seen).suppressed)) {
       choice = {&ways[i], seen, false};
     }
   }
@@ -76,18 +76,19 @@ Choice choose(std::atomic<uint64_t>* ways, uint32_t tag, uint32_t now_s) {
 }
 
 // Counts one more in the word that was seen, the tag's own if `found`.  True:
-// it is `due` or has been swallowed; false: the word was another by then.
-bool fold_into(std::atomic<uint64_t>* word, uint64_t seen, bool found,
-               uint32_t tag, uint32_t now_s, bool* due, uint32_t* folded) {
-  Fold fold = Fold::of(seen);
-  *due = !found || !fold.is_of(now_s);
-  *folded = found && *due ? fold.count : 0;
+// it is `due` or has been suppressed; false: the word was another by then.
+bool log_or_suppress(std::atomic<uint64_t>* word, uint64_t seen, bool found,
+                     uint32_t tag, uint32_t now_s, bool* due,
+                     uint32_t* suppressed) {
+  LogThrottle throttle = LogThrottle::of(seen);
+  *due = !found || !throttle.is_of(now_s);
+  *suppressed = found && *due ? throttle.suppressed : 0;
   if (*due) {
-    fold = {tag, now_s, 0};
-  } else if (fold.count < kMaxCount) {
-    ++fold.count;
+    throttle = {tag, now_s, 0};
+  } else if (throttle.suppressed < kMaxCount) {
+    ++throttle.suppressed;
   }
-  return word->compare_exchange_weak(seen, fold.word(),
+  return word->compare_exchange_weak(seen, throttle.word(),
                                      std::memory_order_relaxed);
 }
 
@@ -95,15 +96,15 @@ bool fold_into(std::atomic<uint64_t>* word, uint64_t seen, bool found,
 
 }  // namespace ratelimit
 
-using ratelimit::Fold;
+using ratelimit::LogThrottle;
 
-int rl_log_due(const rl_zone_t* zone, uint64_t key_id, const rl_time_t* now,
-               uint32_t* folded) noexcept {
-  const uint32_t now_s = Fold::second_of(now);
+int rl_log_throttle(const rl_zone_t* zone, uint64_t key_id,
+                    const rl_time_t* now, uint32_t* suppressed) noexcept {
+  const uint32_t now_s = LogThrottle::second_of(now);
   const uint32_t tag = (static_cast<uint32_t>(key_id) & 0xffffff) | 1;
-  const auto set = static_cast<uint32_t>((key_id >> 32) *
-                                         ratelimit::kFoldSets >> 32);
-  std::atomic<uint64_t>* ways = ratelimit::header_of(zone)->folds[set];
+  const auto set =
+      static_cast<uint32_t>((key_id >> 32) * ratelimit::kThrottleSets >> 32);
+  std::atomic<uint64_t>* ways = ratelimit::header_of(zone)->throttles[set];
   for (;;) {
     const ratelimit::Choice choice = ratelimit::choose(ways, tag, now_s);
     if (choice.word == nullptr) {
@@ -112,22 +113,24 @@ int rl_log_due(const rl_zone_t* zone, uint64_t key_id, const rl_time_t* now,
       return 0;
     }
     bool due;
-    if (ratelimit::fold_into(choice.word, choice.seen, choice.found, tag,
-                             now_s, &due, folded)) {
+    if (ratelimit::log_or_suppress(choice.word, choice.seen, choice.found, tag,
+                                   now_s, &due, suppressed)) {
       return due;
     }
   }
 }
 
-int rl_complaint_due(const rl_policy_t* policy, rl_complaint_e what,
-                     const rl_time_t* now, uint32_t* folded) noexcept {
+int rl_complaint_throttle(const rl_policy_t* policy, rl_complaint_e what,
+                          const rl_time_t* now,
+                          uint32_t* suppressed) noexcept {
   constexpr uint32_t kTag = 1;
   std::atomic<uint64_t>* word = &ratelimit::row_of(policy)->complaints[what];
   bool due;
   uint64_t seen;
   do {
     seen = word->load(std::memory_order_relaxed);
-  } while (!ratelimit::fold_into(word, seen, seen != 0, kTag,
-                                 Fold::second_of(now), &due, folded));
+  } while (!ratelimit::log_or_suppress(word, seen, seen != 0, kTag,
+                                       LogThrottle::second_of(now), &due,
+                                       suppressed));
   return due;
 }

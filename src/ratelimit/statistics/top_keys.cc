@@ -18,7 +18,7 @@ static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << kWindowBits, "months above");
 constexpr uint64_t kLockExpiresMs = 1000;
 
 // Who was not seen for so long and comes back is counted anew, so that
-// "refused since" does not speak of another day's trouble.
+// "first seen" is not of another day's trouble.
 constexpr uint64_t kPauseMs = 10 * 60 * 1000;
 
 // Ordered, so that who sees a place's new fields sees its key gone or changed.
@@ -44,60 +44,59 @@ uint64_t weight_word(uint64_t weight, uint64_t epoch) {
   return epoch << kWeightBits | (weight < kMaxWeight ? weight : kMaxWeight);
 }
 
-void keep_quota(WatchedKey* place, const rl_item_t& item) {
-  store(&place->limit,
-        uint64_t{item.capacity_units} << 32 | item.quota.units);
+void keep_quota(TopKey* place, const rl_item_t& item) {
+  store(&place->limit, uint64_t{item.capacity_units} << 32 | item.quota.units);
   store(&place->window, uint64_t{item.quota.window_months} << kWindowBits |
                             item.quota.window_ms);
 }
 
 // Two processes that count the same key at once may lose one's weight, which
 // is an estimate, but not its count.
-void add(WatchedKey* place, const rl_item_t& item, uint64_t requests,
+void add(TopKey* place, const rl_item_t& item, uint64_t requests,
          uint64_t now_ms) {
   const uint64_t epoch = epoch_of(now_ms);
-  const uint64_t last_ms = load(place->last_ms);
-  store(&place->weight,
-        weight_word(weight_at(load(place->weight), epoch) +
-                        (requests << kWeightFraction),
-                    epoch));
-  if (now_ms > last_ms + kPauseMs) {
-    store(&place->first_ms, now_ms);
-    store(&place->count, 0);
+  const uint64_t last_seen_ms = load(place->last_seen_ms);
+  store(&place->weight, weight_word(weight_at(load(place->weight), epoch) +
+                                        (requests << kWeightFraction),
+                                    epoch));
+  if (now_ms > last_seen_ms + kPauseMs) {
+    store(&place->first_seen_ms, now_ms);
+    store(&place->requests, 0);
   }
-  place->count.fetch_add(requests, std::memory_order_relaxed);
-  store(&place->last_ms, now_ms);
+  place->requests.fetch_add(requests, std::memory_order_relaxed);
+  store(&place->last_seen_ms, now_ms);
   keep_quota(place, item);
 }
 
 unsigned set_index(uint64_t key) {
-  return static_cast<unsigned>(key >> 32) % kWatchSets;
+  return static_cast<unsigned>(key >> 32) % kTopSets;
 }
 
 // nullptr: not listed.
-WatchedKey* find(WatchSet* set, uint64_t key) {
-  for (WatchedKey& place : set->keys) {
+TopKey* find(TopSet* set, uint64_t key) {
+  for (TopKey& place : set->keys) {
     if (load(place.key) == key) return &place;
   }
   return nullptr;
 }
 
-bool try_lock(WatchSet* set, uint64_t now_ms) {
+bool try_lock(TopSet* set, uint64_t now_ms) {
   uint64_t locked_at = load(set->locked_at_ms);
   if (locked_at != 0 && now_ms < locked_at + kLockExpiresMs) return false;
-  return set->locked_at_ms.compare_exchange_strong(
-      locked_at, now_ms | 1, std::memory_order_acquire,
-      std::memory_order_relaxed);
+  return set->locked_at_ms.compare_exchange_strong(locked_at, now_ms | 1,
+                                                   std::memory_order_acquire,
+                                                   std::memory_order_relaxed);
 }
 
-WatchedKey* lightest(WatchSet* set, uint64_t epoch) {
-  WatchedKey* best = nullptr;
+TopKey* lightest(TopSet* set, uint64_t epoch) {
+  TopKey* best = nullptr;
   uint64_t best_weight = 0;
-  for (WatchedKey& place : set->keys) {
+  for (TopKey& place : set->keys) {
     if (load(place.key) == 0) return &place;
     const uint64_t weight = weight_at(load(place.weight), epoch);
     if (best == nullptr || weight < best_weight ||
-        (weight == best_weight && load(place.last_ms) < load(best->last_ms))) {
+        (weight == best_weight &&
+         load(place.last_seen_ms) < load(best->last_seen_ms))) {
       best = &place;
       best_weight = weight;
     }
@@ -107,24 +106,24 @@ WatchedKey* lightest(WatchSet* set, uint64_t epoch) {
 
 // A process that is about to count the key that goes counts once for the one
 // that comes: a stray request among estimates.
-void replace(WatchSet* set, const rl_item_t& item, uint64_t requests,
+void replace(TopSet* set, const rl_item_t& item, uint64_t requests,
              uint64_t weight, uint64_t now_ms) {
   const uint64_t epoch = epoch_of(now_ms);
-  WatchedKey* place = lightest(set, epoch);
+  TopKey* place = lightest(set, epoch);
   const uint64_t inherited =
       load(place->key) == 0 ? 0 : weight_at(load(place->weight), epoch);
   store(&place->key, 0);
   store(&place->weight,
         weight_word(inherited + (weight << kWeightFraction), epoch));
-  store(&place->count, requests);
-  store(&place->first_ms, now_ms);
-  store(&place->last_ms, now_ms);
+  store(&place->requests, requests);
+  store(&place->first_seen_ms, now_ms);
+  store(&place->last_seen_ms, now_ms);
   keep_quota(place, item);
   store(&place->key, item.bucket.lo);
 }
 
 // False: the place is free, or another key came into it meanwhile.
-bool copy(const WatchedKey& place, uint64_t epoch, rl_watched_t* out) {
+bool copy(const TopKey& place, uint64_t epoch, rl_top_key_t* out) {
   const uint64_t key = load(place.key);
   const uint64_t limit = load(place.limit);
   const uint64_t window = load(place.window);
@@ -133,10 +132,11 @@ bool copy(const WatchedKey& place, uint64_t epoch, rl_watched_t* out) {
   // To the nearest: a single request is still seen after one halving, which
   // may come right behind it.
   const uint64_t weight = weight_at(load(place.weight), epoch);
-  out->recent = (weight + (1u << (kWeightFraction - 1))) >> kWeightFraction;
-  out->count = load(place.count);
-  out->first_ms = load(place.first_ms);
-  out->last_ms = load(place.last_ms);
+  out->requests_last_minute =
+      (weight + (1u << (kWeightFraction - 1))) >> kWeightFraction;
+  out->requests = load(place.requests);
+  out->first_seen_ms = load(place.first_seen_ms);
+  out->last_seen_ms = load(place.last_seen_ms);
   out->capacity_units = static_cast<uint32_t>(limit >> 32);
   out->quota.units = static_cast<uint32_t>(limit);
   out->quota.window_months = static_cast<uint32_t>(window >> kWindowBits);
@@ -144,34 +144,36 @@ bool copy(const WatchedKey& place, uint64_t epoch, rl_watched_t* out) {
   return key != 0 && load(place.key) == key;
 }
 
-bool before(const rl_watched_t& a, const rl_watched_t& b) {
-  return a.recent != b.recent ? a.recent > b.recent : a.last_ms > b.last_ms;
+bool before(const rl_top_key_t& a, const rl_top_key_t& b) {
+  return a.requests_last_minute != b.requests_last_minute
+             ? a.requests_last_minute > b.requests_last_minute
+             : a.last_seen_ms > b.last_seen_ms;
 }
 
 }  // namespace
 
-Watched watch_listed(WatchList* list, const rl_item_t& item,
-                     uint64_t requests, uint64_t now_ms) {
+Listing count_listed(TopKeys* list, const rl_item_t& item, uint64_t requests,
+                     uint64_t now_ms) {
   const uint64_t key = item.bucket.lo;
-  if (key == 0) return Watched::kCounted;  // one in 2^64: it looks like no key
-  Watched room = Watched::kFull;
-  for (WatchedKey& place : list->sets[set_index(key)].keys) {
+  if (key == 0) return Listing::kCounted;  // one in 2^64: it looks like no key
+  Listing room = Listing::kFull;
+  for (TopKey& place : list->sets[set_index(key)].keys) {
     const uint64_t listed = load(place.key);
     if (listed == key) {
       add(&place, item, requests, now_ms);
-      return Watched::kCounted;
+      return Listing::kCounted;
     }
-    if (listed == 0) room = Watched::kRoom;
+    if (listed == 0) room = Listing::kRoom;
   }
   return room;
 }
 
-void watch_new(WatchList* list, const rl_item_t& item, uint64_t requests,
-               uint64_t weight, uint64_t now_ms) {
-  WatchSet* set = &list->sets[set_index(item.bucket.lo)];
+void list_key(TopKeys* list, const rl_item_t& item, uint64_t requests,
+              uint64_t weight, uint64_t now_ms) {
+  TopSet* set = &list->sets[set_index(item.bucket.lo)];
   if (!try_lock(set, now_ms)) return;
   // Another process may have been faster.
-  WatchedKey* place = find(set, item.bucket.lo);
+  TopKey* place = find(set, item.bucket.lo);
   if (place != nullptr) {
     add(place, item, requests, now_ms);
   } else {
@@ -180,12 +182,12 @@ void watch_new(WatchList* list, const rl_item_t& item, uint64_t requests,
   set->locked_at_ms.store(0, std::memory_order_release);
 }
 
-size_t watched(const WatchList& list, uint64_t now_ms, rl_watched_t* out,
-               size_t max) {
+size_t top_keys(const TopKeys& list, uint64_t now_ms, rl_top_key_t* out,
+                size_t max) {
   size_t n = 0;
-  for (const WatchSet& set : list.sets) {
-    for (const WatchedKey& place : set.keys) {
-      rl_watched_t next;
+  for (const TopSet& set : list.sets) {
+    for (const TopKey& place : set.keys) {
+      rl_top_key_t next;
       if (!copy(place, epoch_of(now_ms), &next)) continue;
       size_t at = n < max ? n++ : max;  // insertion; the last one falls off
       if (at == max && (max == 0 || !before(next, out[--at]))) continue;
@@ -198,9 +200,9 @@ size_t watched(const WatchList& list, uint64_t now_ms, rl_watched_t* out,
   return n;
 }
 
-bool find_watched(const WatchList& list, uint64_t key, uint64_t now_ms,
-                  rl_watched_t* out) {
-  for (const WatchedKey& place : list.sets[set_index(key)].keys) {
+bool find_top_key(const TopKeys& list, uint64_t key, uint64_t now_ms,
+                  rl_top_key_t* out) {
+  for (const TopKey& place : list.sets[set_index(key)].keys) {
     if (key != 0 && load(place.key) == key) {
       return copy(place, epoch_of(now_ms), out) && out->key_id == key;
     }

@@ -1,5 +1,5 @@
-// Which keys of a policy are refused most, and which are busiest, in fixed
-// memory: the list behind "top" of the operator's page.
+// A policy's top keys, its heavy hitters: which are refused most, and which
+// are admitted most, in fixed memory; what the operator's page lists.
 //
 // A key has one of 8 sets, by chance: its own hash.  In each set runs the
 // algorithm Space-Saving (Metwally et al., 2005) with 8 places, over weights
@@ -36,55 +36,55 @@
 
 namespace ratelimit {
 
-constexpr unsigned kWatchSets = 8;
-constexpr unsigned kWatchWays = 8;
-static_assert(kWatchSets * kWatchWays == RL_MAX_WATCHED, "all of a list");
+constexpr unsigned kTopSets = 8;
+constexpr unsigned kTopWays = 8;
+static_assert(kTopSets * kTopWays == RL_MAX_TOP_KEYS, "all of a list");
 
 // A weight keeps 8 bits below the unit, so that a single request is not
 // forgotten after one halving but after eight.
 constexpr unsigned kWeightFraction = 8;
 
-struct alignas(64) WatchedKey {
+struct alignas(64) TopKey {
   std::atomic<uint64_t> key;       // rl_hash_t::lo; 0: the place is free
   std::atomic<uint64_t> weight;    // 24 bits of halvings so far, 40 of weight
-  std::atomic<uint64_t> count;     // since first_ms
-  std::atomic<uint64_t> first_ms;  // monotonic
-  std::atomic<uint64_t> last_ms;
-  std::atomic<uint64_t> limit;     // capacity_units, units
-  std::atomic<uint64_t> window;    // months, 40 bits of window_ms
+  std::atomic<uint64_t> requests;  // since first_seen_ms
+  std::atomic<uint64_t> first_seen_ms;  // monotonic
+  std::atomic<uint64_t> last_seen_ms;
+  std::atomic<uint64_t> limit;   // capacity_units, units
+  std::atomic<uint64_t> window;  // months, 40 bits of window_ms
 };
 
-struct WatchSet {
+struct TopSet {
   alignas(64) std::atomic<uint64_t> locked_at_ms;  // 0: free
-  WatchedKey keys[kWatchWays];
+  TopKey keys[kTopWays];
 };
 
-struct WatchList {
-  WatchSet sets[kWatchSets];
+struct TopKeys {
+  TopSet sets[kTopSets];
 };
 
 // Counts `requests` of the item's key, and keeps what its quota was.
-enum class Watched {
+enum class Listing {
   kCounted,
   kRoom,  // the key is not listed, and a place of its set is free
   kFull   // nor is any
 };
-Watched watch_listed(WatchList* list, const rl_item_t& item,
-                     uint64_t requests, uint64_t now_ms);
+Listing count_listed(TopKeys* list, const rl_item_t& item, uint64_t requests,
+                     uint64_t now_ms);
 
 // Lists a key that is not, with a weight of `weight` requests.
-void watch_new(WatchList* list, const rl_item_t& item, uint64_t requests,
-               uint64_t weight, uint64_t now_ms);
+void list_key(TopKeys* list, const rl_item_t& item, uint64_t requests,
+              uint64_t weight, uint64_t now_ms);
 
 constexpr unsigned kEntersBits = 3;  // one in 8 requests
 
 // Copies up to `max` keys, the one with the greatest weight first.
-size_t watched(const WatchList& list, uint64_t now_ms, rl_watched_t* out,
-               size_t max);
+size_t top_keys(const TopKeys& list, uint64_t now_ms, rl_top_key_t* out,
+                size_t max);
 
 // The key's entry, if it is listed.
-bool find_watched(const WatchList& list, uint64_t key, uint64_t now_ms,
-                  rl_watched_t* out);
+bool find_top_key(const TopKeys& list, uint64_t key, uint64_t now_ms,
+                  rl_top_key_t* out);
 
 }  // namespace ratelimit
 

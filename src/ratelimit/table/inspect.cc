@@ -20,9 +20,9 @@ __attribute__((no_sanitize("thread")))
 void count_buckets(const Set& set, uint64_t now_ms, rl_zone_stats_t* out) {
   for (uint32_t i = 0; i < kBucketsPerSet && set.occupied >> i & 1; ++i) {
     Bucket copy = set.buckets[i];
-    ++out->used;
+    ++out->entries;
     if (idle_at_ms(copy) > now_ms) {
-      ++out->live;
+      ++out->active;
     }
   }
 }
@@ -86,7 +86,7 @@ void describe(const Bucket& bucket, uint8_t tag, uint64_t now_ms,
   } else if (out->algorithm == RL_CALENDAR) {
     out->quota.window_months = bucket.window.months;
   }
-  out->live = idle_at_ms(bucket) > now_ms;
+  out->active = idle_at_ms(bucket) > now_ms;
   out->charged_ms = charged_ms(bucket);
 }
 

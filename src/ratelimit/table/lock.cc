@@ -44,14 +44,14 @@ void pause() {
 #endif
 }
 
-void count_takeover(const rl_process_t* process, const Set* set) {
+void count_recovery(const rl_process_t* process, const Set* set) {
   for (size_t i = 0; i < process->nzones; ++i) {
     const rl_zone_t* zone = process->zones[i];
     const rl_zone_t* const memories[] = {zone, zone->next, zone->older};
     for (const rl_zone_t* memory : memories) {
       if (memory != nullptr && set >= set_at(memory, 0) &&
           set < set_at(memory, memory->sets)) {
-        add(&header_of(memory)->lock_takeovers, 1);
+        add(&header_of(memory)->lock_recoveries, 1);
         return;
       }
     }
@@ -68,7 +68,7 @@ bool take_from_dead(const rl_process_t* process, Set* set, uint32_t owner,
                                          std::memory_order_relaxed)) {
     return false;
   }
-  count_takeover(process, set);
+  count_recovery(process, set);
   return true;
 }
 

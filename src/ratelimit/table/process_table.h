@@ -1,7 +1,7 @@
-// The process register, and the journals that make a decision all or nothing
+// The process table, and the journals that make a decision all or nothing
 // even where its process is killed in the midst of it.
 //
-// A lock word names its owner: a slot of the register and its generation, so
+// A lock word names its owner: a slot of the table and its generation, so
 // that the word of a process that is gone never names a later one.
 //
 // How a decision is written.  Its new buckets are prepared in the process's

@@ -1,9 +1,9 @@
 // A zone whose size changes while processes decide: see ratelimit.h.
 //
 // A bucket is in the old memory until its set has moved, then in the new one;
-// at every moment one lock tells where.  A set moves under its lock: its live
-// buckets are written into the new memory, then the lock is left closed for
-// ever, as kMoved.
+// at every moment one lock tells where.  A set moves under its lock: its
+// active buckets are written into the new memory, then the lock is left closed
+// for ever, as kMoved.
 //
 //  - Who knows only the old memory decides there as ever.  A set that is not
 //    to be had because it has moved sends a process on to the new memory.
@@ -30,7 +30,7 @@ namespace ratelimit {
 
 namespace {
 
-// Where the bucket is already, else where carried buckets go, if it is live.
+// Where the bucket is already, else where carried buckets go, if it is active.
 // False: nowhere.
 bool place_moved(const rl_zone_t* zone, Set* first, Set* second,
                  const Bucket& bucket, uint8_t tag, uint64_t now_ms,

@@ -1,4 +1,4 @@
-// A zone's live buckets as bytes, and back: see ratelimit.h.
+// A zone's active buckets as bytes, and back: see ratelimit.h.
 //
 // The bytes are those of this machine: the file goes back to the machine it
 // came from, and one of another byte order or layout has another magic number
@@ -171,7 +171,7 @@ const char* check_end(const Reader& reader, const StateBlock& block,
              : "is damaged";
 }
 
-// Adds to *loaded what was live.  NULL where every part was whole.
+// Adds to *loaded what was active.  NULL where every part was whole.
 const char* load_blocks(const rl_zone_t* zone, const Reader& reader,
                         const StateHeader& header, int64_t shift,
                         const rl_time_t& now, uint64_t* loaded) {
@@ -240,7 +240,7 @@ size_t rl_state_sets(rl_process_t* process, const rl_zone_t* zone,
     ratelimit::SetCopy copy;
     ratelimit::copy_set(process, ratelimit::set_at(zone, s), &copy);
     for (uint32_t i = 0; i < ratelimit::kBucketsPerSet; ++i) {
-      if (!copy.is_live(i, now->mono_ms)) {
+      if (!copy.is_active(i, now->mono_ms)) {
         continue;
       }
       ratelimit::StateBucket entry = {copy.tags[i], {}};

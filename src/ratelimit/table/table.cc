@@ -92,7 +92,7 @@ Place choose_place(Set* first, uint32_t first_kept, Set* second,
   }
   if (best.index == kNone) {
     scan(first, first_kept, now_ms, &best);
-    if (second != first && (best.index == kNone || best.evicts_live)) {
+    if (second != first && (best.index == kNone || best.evicts_active)) {
       scan(second, second_kept, now_ms, &best);
     }
   }

@@ -139,8 +139,8 @@ struct Place {
   Set* set;
   uint32_t index;  // kNone: none may be displaced
   bool evicts;
-  bool evicts_live;
-  uint32_t debt_share;  // of the live bucket that has to go
+  bool evicts_active;
+  uint32_t debt_share;  // of the active bucket that has to go
   uint64_t idle_at_ms;
 };
 

@@ -24,7 +24,7 @@ namespace {
 // Whether the bucket has a better right to its place than the one that is
 // there: for smaller zones, the order in which eviction would let them go.
 bool outweighs(const Bucket& bucket, const Place& place, uint64_t now_ms) {
-  if (!place.evicts_live) {
+  if (!place.evicts_active) {
     return true;
   }
   const uint32_t share = debt_share(bucket, now_ms);
@@ -49,7 +49,7 @@ uint64_t insert(const rl_zone_t* zone, const Bucket& bucket, uint8_t tag,
   if (place_carried(zone, first, second, bucket, now_ms, &place)) {
     store(place.set, place.index, tag, bucket);
   }
-  return place.evicts_live ? 0 : 1;
+  return place.evicts_active ? 0 : 1;
 }
 
 }  // namespace ratelimit

@@ -89,8 +89,9 @@ void rl_zone_stats(const rl_zone_t* zone, int scan, const rl_time_t* now,
   *out = {};
   out->capacity = uint64_t{zone->sets} * ratelimit::kBucketsPerSet;
   out->evicted_idle = header->evicted_idle.load(std::memory_order_relaxed);
-  out->evicted_live = header->evicted_live.load(std::memory_order_relaxed);
-  out->lock_takeovers = header->lock_takeovers.load(std::memory_order_relaxed);
+  out->evicted_active = header->evicted_active.load(std::memory_order_relaxed);
+  out->lock_recoveries =
+      header->lock_recoveries.load(std::memory_order_relaxed);
   if (scan) {
     rl_zone_scan(zone, 0, zone->sets, now, out);
   }
@@ -99,8 +100,9 @@ void rl_zone_stats(const rl_zone_t* zone, int scan, const rl_time_t* now,
 int rl_zone_full_warning(const rl_zone_t* zone, const rl_time_t* now,
                          uint64_t* evicted) noexcept {
   ZoneHeader* header = header_of(zone);
-  const uint64_t live = header->evicted_live.load(std::memory_order_relaxed);
-  if (live == header->warned_live.load(std::memory_order_relaxed)) {
+  const uint64_t evictions =
+      header->evicted_active.load(std::memory_order_relaxed);
+  if (evictions == header->warned_active.load(std::memory_order_relaxed)) {
     return 0;
   }
   uint64_t warned_at = header->warned_at_ms.load(std::memory_order_relaxed);
@@ -113,6 +115,6 @@ int rl_zone_full_warning(const rl_zone_t* zone, const rl_time_t* now,
   if (!header->warned_at_ms.compare_exchange_strong(warned_at, stamp)) {
     return 0;
   }
-  *evicted = live - header->warned_live.exchange(live);
+  *evicted = evictions - header->warned_active.exchange(evictions);
   return 1;
 }

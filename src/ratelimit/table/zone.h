@@ -22,9 +22,9 @@ namespace ratelimit {
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
 constexpr uint32_t kLayoutVersion = 5;
 
-// Refusals are folded in sets of one cache line: see fold.cc.
-constexpr uint32_t kFoldSets = 15;
-constexpr uint32_t kFoldWays = 8;
+// Refusals are logged by sets of one cache line: see log_throttle.cc.
+constexpr uint32_t kThrottleSets = 15;
+constexpr uint32_t kThrottleWays = 8;
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free,
               "counters shared by processes");
@@ -55,14 +55,14 @@ struct ZoneHeader {
   uint32_t spare[2];
 
   alignas(64) std::atomic<uint64_t> evicted_idle;
-  std::atomic<uint64_t> evicted_live;
-  std::atomic<uint64_t> lock_takeovers;
-  std::atomic<uint64_t> warned_at_ms;  // 0: never
-  std::atomic<uint64_t> warned_live;   // evicted_live when last warned
-  std::atomic<uint64_t> copied_at_ms;  // to a state file; 0: never
-  std::atomic<uint64_t> copied_to;     // what names it
+  std::atomic<uint64_t> evicted_active;
+  std::atomic<uint64_t> lock_recoveries;
+  std::atomic<uint64_t> warned_at_ms;   // 0: never
+  std::atomic<uint64_t> warned_active;  // evicted_active when last warned
+  std::atomic<uint64_t> copied_at_ms;   // to a state file; 0: never
+  std::atomic<uint64_t> copied_to;      // what names it
 
-  alignas(64) std::atomic<uint64_t> folds[kFoldSets][kFoldWays];
+  alignas(64) std::atomic<uint64_t> throttles[kThrottleSets][kThrottleWays];
 
   alignas(64) Override overrides[RL_MAX_OVERRIDES];
 };
@@ -126,7 +126,8 @@ inline const rl_zone_t* memory_of(const rl_zone_t* zone, uint32_t id) {
 inline void count_eviction(const rl_zone_t* zone, const Place& place) {
   if (place.evicts) {
     ZoneHeader* header = header_of(zone);
-    add(place.evicts_live ? &header->evicted_live : &header->evicted_idle, 1);
+    add(place.evicts_active ? &header->evicted_active : &header->evicted_idle,
+        1);
   }
 }
 

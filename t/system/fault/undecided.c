@@ -1,9 +1,9 @@
 /*
  * Linked into the module in front of its core and of nginx (ld's --wrap): what
  * keeps a worker from deciding, as the first byte of the file named by
- * FAULT_FILE says: "p", it finds no place in the register; "l", a lock's owner
- * does not move; "v", nginx fails to evaluate a variable.  The second byte
- * counts how often a place was looked for in vain.
+ * FAULT_FILE says: "p", it finds no place in the process table; "l", a lock's
+ * owner does not move; "v", nginx fails to evaluate a variable.  The second
+ * byte counts how often a place was looked for in vain.
  */
 
 #include <fcntl.h>

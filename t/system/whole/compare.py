@@ -127,12 +127,12 @@ class Comparison:
         told = self.told.overall
         expect("status", told["status"], self.overall_status())
         items = self.record.items if self.record else self.looked_here()
-        possible = self.speakers([i for i in items if not i.policy.hidden])
-        expect("speaking policy", told["policy"], possible or {""})
-        speaker = self.told.policies.get(told["policy"])
-        if speaker:
+        possible = self.reported([i for i in items if not i.policy.hidden])
+        expect("reported policy", told["policy"], possible or {""})
+        policy = self.told.policies.get(told["policy"])
+        if policy:
             for name in ("limit", "remaining", "reset"):
-                expect(name, told[name], speaker[name])
+                expect(name, told[name], policy[name])
         if self.record:
             waits = [int(self.told.policies[i.policy.name]["retry_after"])
                      for i in self.record.refusing]
@@ -154,7 +154,7 @@ class Comparison:
         return "REJECTED_DRY_RUN" if self.record.dry_run else "PASSED"
 
     def looked_here(self):
-        """Without a decision the location's policies speak as they stand."""
+        """Without a decision the location's policies are told as they stand."""
         items = [self.counters.ask(line.policy, None, self.life.location,
                                    self.life.client)
                  for line in self.life.location.lines
@@ -165,8 +165,8 @@ class Comparison:
             item.admitted = not told["retry_after"]
         return items
 
-    def speakers(self, items):
-        """The names of those that may speak for all: the refusal that takes
+    def reported(self, items):
+        """The names of those that may be reported: the refusal that takes
         longest to admit again, else the least remaining / cost, then the
         longest reset.  Refusals in dry run come behind those in earnest."""
         def urgency(item):

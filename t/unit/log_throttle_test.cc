@@ -1,4 +1,4 @@
-// Folding of refusals that repeat.
+// Throttling the log of refusals that repeat.
 
 #include <sched.h>
 #include <sys/wait.h>
@@ -17,21 +17,21 @@
 namespace ratelimit {
 namespace {
 
-class Fold : public testing::Test {
+class LogThrottle : public testing::Test {
  protected:
   // -1: no line is due; else how many it stands for besides its own.
   int due(uint64_t key_id, uint64_t now_ms) {
     const rl_time_t now = at(now_ms);
-    uint32_t folded = 0;
-    return rl_log_due(arena_.zone(), key_id, &now, &folded)
-               ? static_cast<int>(folded)
+    uint32_t suppressed = 0;
+    return rl_log_throttle(arena_.zone(), key_id, &now, &suppressed)
+               ? static_cast<int>(suppressed)
                : -1;
   }
 
   Arena arena_{64 * 1024};
 };
 
-TEST_F(Fold, LogsAKeyOnceASecondWithTheNumberSwallowed) {
+TEST_F(LogThrottle, LogsAKeyOnceASecondWithTheNumberSuppressed) {
   EXPECT_EQ(0, due(7, 10000));
   for (uint64_t ms = 10001; ms < 11000; ms += 100) {
     EXPECT_EQ(-1, due(7, ms));
@@ -42,21 +42,21 @@ TEST_F(Fold, LogsAKeyOnceASecondWithTheNumberSwallowed) {
   EXPECT_EQ(0, due(7, 16000));
 }
 
-TEST_F(Fold, KeepsKeysApart) {
+TEST_F(LogThrottle, KeepsKeysApart) {
   EXPECT_EQ(0, due(7, 10000));
   EXPECT_EQ(0, due(uint64_t{1} << 63, 10000));
   EXPECT_EQ(0, due(8, 10000));
   EXPECT_EQ(-1, due(7, 10000));
 }
 
-TEST_F(Fold, AClockThatIsBehindIsTheSameSecond) {
+TEST_F(LogThrottle, AClockThatIsBehindIsTheSameSecond) {
   EXPECT_EQ(0, due(7, 11000));
   EXPECT_EQ(-1, due(7, 10990));
   EXPECT_EQ(-1, due(7, 11010));
   EXPECT_EQ(2, due(7, 12000));
 }
 
-TEST_F(Fold, SecondsMayWrapAround) {
+TEST_F(LogThrottle, SecondsMayWrapAround) {
   const uint64_t wrap_ms = (uint64_t{1} << 20) * 1000;
   EXPECT_EQ(0, due(7, wrap_ms - 1000));
   EXPECT_EQ(-1, due(7, wrap_ms - 1));
@@ -65,7 +65,7 @@ TEST_F(Fold, SecondsMayWrapAround) {
   EXPECT_EQ(1, due(7, wrap_ms + 1000));
 }
 
-TEST_F(Fold, AFloodOfKeysGivesABoundedNumberOfLinesAndNoKeyTwo) {
+TEST_F(LogThrottle, AFloodOfKeysGivesABoundedNumberOfLinesAndNoKeyTwo) {
   std::mt19937_64 random(1);
   for (uint64_t second = 10; second < 20; ++second) {
     std::multiset<uint64_t> lines;
@@ -75,7 +75,7 @@ TEST_F(Fold, AFloodOfKeysGivesABoundedNumberOfLinesAndNoKeyTwo) {
         lines.insert(key);
       }
     }
-    constexpr size_t kRoom = kFoldSets * kFoldWays;
+    constexpr size_t kRoom = kThrottleSets * kThrottleWays;
     EXPECT_LE(kRoom * 4 / 5, lines.size());
     EXPECT_GE(kRoom, lines.size());
     const std::set<uint64_t> keys(lines.begin(), lines.end());
@@ -84,22 +84,22 @@ TEST_F(Fold, AFloodOfKeysGivesABoundedNumberOfLinesAndNoKeyTwo) {
 }
 
 // Of two policies that count in memory of their own.
-class Complaints : public Fold {
+class Complaints : public LogThrottle {
  protected:
   Complaints() : memory_(rl_counters_size()) {
     rl_counters_create(memory_.get());
     rl_counters_renew(memory_.get());
     for (Policy* policy : {&one_, &two_}) {
-      policy->get()->counters = rl_counters_find(
-          memory_.get(), policy->get()->name, str("zone"), 1);
+      policy->get()->counters =
+          rl_counters_find(memory_.get(), policy->get()->name, str("zone"), 1);
     }
   }
 
   int due_of(Policy* policy, rl_complaint_e what, uint64_t now_ms) {
     const rl_time_t now = at(now_ms);
-    uint32_t folded = 0;
-    return rl_complaint_due(policy->get(), what, &now, &folded)
-               ? static_cast<int>(folded)
+    uint32_t suppressed = 0;
+    return rl_complaint_throttle(policy->get(), what, &now, &suppressed)
+               ? static_cast<int>(suppressed)
                : -1;
   }
 
@@ -108,7 +108,7 @@ class Complaints : public Fold {
   Policy two_{arena_.zone(), "two", 1, 60000};
 };
 
-TEST_F(Complaints, AreFoldedByPolicyAndKind) {
+TEST_F(Complaints, AreThrottledByPolicyAndKind) {
   for (Policy* policy : {&one_, &two_}) {
     for (int what = 0; what < RL_COMPLAINTS; ++what) {
       const auto kind = static_cast<rl_complaint_e>(what);
@@ -133,13 +133,13 @@ TEST_F(Complaints, AreHeardInAFloodOfRefusals) {
   }
 }
 
-TEST_F(Fold, ProcessesFoldTogether) {
+TEST_F(LogThrottle, ProcessesThrottleTogether) {
   constexpr int kProcesses = 4;
   constexpr uint64_t kSeconds = 200;
   constexpr uint64_t kRepeats = 50;
   SharedMemory shared(4096);
   auto* lines = shared.as<std::atomic<uint64_t>>();
-  auto* swallowed = lines + 1;
+  auto* left_out = lines + 1;
   auto* arrived = lines + 2;
   for (int p = 0; p < kProcesses; ++p) {
     if (fork() == 0) {
@@ -148,7 +148,7 @@ TEST_F(Fold, ProcessesFoldTogether) {
           const int n = due(7, (s + 1) * 1000 + i);
           if (n >= 0) {
             lines->fetch_add(1);
-            swallowed->fetch_add(static_cast<uint64_t>(n));
+            left_out->fetch_add(static_cast<uint64_t>(n));
           }
         }
         // Nobody is ahead by more than this second.
@@ -166,7 +166,7 @@ TEST_F(Fold, ProcessesFoldTogether) {
   ASSERT_LE(0, last);
   EXPECT_EQ(kSeconds, lines->load());
   EXPECT_EQ(kProcesses * kSeconds * kRepeats,
-            lines->load() + swallowed->load() + static_cast<uint64_t>(last));
+            lines->load() + left_out->load() + static_cast<uint64_t>(last));
 }
 
 }  // namespace
