@@ -1,6 +1,6 @@
 use lib 't/lib';
-use Api;
 use RateLimit;
+use Api;
 use Test::Nginx::Socket 'no_plan';
 
 # What becomes of a request that cannot be decided.  That a worker finds no
