@@ -1,6 +1,5 @@
-// The way that most requests take through the core against the way that all
-// could take: the answers, the counts and every byte of the table are the
-// same.
+// Decisions against a plain model of them: the answers, the counts and every
+// byte of the table are the same.
 
 #include <cstring>
 #include <random>
@@ -10,8 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "arena.h"
+#include "decide_model.h"
 #include "ratelimit/statistics/counters.h"
-#include "ratelimit/decide/decide.h"
 #include "ratelimit/table/process_table.h"
 
 namespace {
@@ -51,7 +50,7 @@ rl_verdict_e decide_in_turn(Side* side, const std::vector<std::string>& keys,
     items[i].capacity_units = items[i].quota.units;
   }
   const rl_verdict_e verdict =
-      ratelimit::decide_in_full(&side->process, items, keys.size(), now);
+      ratelimit::decide_plainly(&side->process, items, keys.size(), now);
   ratelimit::count_decision(&side->process, items, keys.size(), verdict,
                             now.mono_ms);
   return verdict;

@@ -135,6 +135,36 @@ TEST_F(Decide, DryRunIsChargedWhereAllAdmitAndNotWhereAnEnforcedOneRefuses) {
   EXPECT_EQ(9u, items[0].remaining_units);
 }
 
+// Buckets of a set are its first ones, or a resize would not find them all.
+TEST(DecideInOneSet, ANewBucketThatIsNotChargedLeavesNoGap) {
+  Arena arena(kOneSet);
+  rl_process_t process = arena.join();
+  const Policy first(arena.zone(), "first", 10, kMinute);
+  const Policy second(arena.zone(), "second", 10, kMinute);
+  const Policy refusing(arena.zone(), "refusing", 1, kMinute);
+  std::vector<rl_item_t> items = {first.item("k"), second.item("k"),
+                                  refusing.item("k", 2)};
+  items[0].dry_run = items[2].dry_run = 1;
+  const rl_time_t now = at(1000);
+  ASSERT_EQ(RL_ADMITTED, rl_decide(&process, items.data(), 3, &now));
+  EXPECT_FALSE(items[0].charged);
+  EXPECT_TRUE(items[1].charged);
+  EXPECT_EQ(1u, ratelimit::set_at(arena.zone(), 0)->occupied);
+  rl_item_t item = second.item("k");
+  ASSERT_EQ(RL_ADMITTED, rl_look(&process, &item, 1, &now));
+  EXPECT_EQ(9u, item.remaining_units);
+}
+
+TEST_F(Decide, NoneOrTooManyChecksAreNoDecision) {
+  const rl_time_t now = at(1000);
+  std::vector<rl_item_t> items(RL_MAX_ITEMS + 1, ten_.item("k"));
+  for (const size_t n : {size_t{0}, items.size()}) {
+    EXPECT_EQ(RL_BUSY, rl_decide(&process_, items.data(), n, &now));
+    EXPECT_EQ(RL_BUSY, rl_look(&process_, items.data(), n, &now));
+  }
+  EXPECT_EQ(0u, buckets());
+}
+
 TEST_F(Decide, ARefusalInDryRunWithSomethingLeftTellsNothingLeft) {
   rl_item_t item = ten_.item("k", 11);
   item.dry_run = 1;

@@ -1,25 +1,40 @@
-// Deciding the short way: see ratelimit.h.
+// Deciding and looking: see ratelimit.h.
 //
-// Most requests find their buckets where they should be, nobody at them and
-// units left.  Then all that has to be known of a bucket comes out of one pass
-// over it, and mostly its head is all that changes.  Whatever else there is
-// goes the long way, from the start: nothing has been changed until everything
-// is known.
-
-#include "ratelimit/decide/decide.h"
+// Under the locks of all sets concerned every policy is asked first; only if
+// the request is admitted is anything charged.  So a refused request costs
+// nobody anything, no reservation has to be rolled back, and nobody is refused
+// because of a reservation that is.
+//
+// Most requests are admitted.  So each bucket is charged as it is asked, into
+// the journal, which changes nothing yet; only where one refuses are all of
+// them asked how they stand, and those charged that are charged nevertheless,
+// as dry run has it.
 
 #include "ratelimit/algorithm/charge_head.h"
-#include "ratelimit/statistics/counters.h"
-#include "ratelimit/key/hash.h"
-#include "ratelimit/decide/held.h"
+#include "ratelimit/base/bytes.h"
 #include "ratelimit/decide/locate.h"
+#include "ratelimit/key/hash.h"
+#include "ratelimit/statistics/counters.h"
 
 namespace ratelimit {
 
 namespace {
 
-// Who has more policies than this has other worries than 300 instructions.
-constexpr size_t kShortItems = 8;
+// What is to be written of a bucket; a whole one is in the journal.
+enum class Change : uint8_t { kNone, kHead, kWhole };
+
+// What a decision works on.  Handed on by value, so that most of it can stay
+// in registers.
+struct Decision {
+  const rl_process_t* process;
+  rl_item_t* items;
+  size_t n;
+  const rl_time_t& now;
+  BucketRef* refs;
+  Change* changes;
+
+  Bucket* image(size_t i) const { return &journal_of(process)->images[i]; }
+};
 
 inline unsigned limit_code_of(const rl_item_t& item) {
   const rl_policy_t* policy = item.policy;
@@ -28,67 +43,7 @@ inline unsigned limit_code_of(const rl_item_t& item) {
              : encode_limit(item.capacity_units);
 }
 
-[[gnu::noinline]] Took take_other_head(const rl_item_t& item,
-                                       const Bucket& stored,
-                                       const rl_time_t& now, Head* head,
-                                       Taken* taken) {
-  return charge_head(stored, shape_of(item), limit_code_of(item),
-                     item.cost_units, now, head, taken);
-}
-
-// What most requests do.
-RATELIMIT_ALWAYS_INLINE Took take_head(const rl_item_t& item,
-                                       const Bucket* stored,
-                                       const rl_time_t& now, Head* head,
-                                       Taken* taken) {
-  if (stored == nullptr) {
-    return Took::kUnusual;
-  }
-  if (__builtin_expect(item.policy->algorithm == RL_SLIDING &&
-                           stored->sliding.carry == 1,
-                       1)) {
-    return sliding_head<false>(*stored, item.quota.units, item.quota.window_ms,
-                               limit_code_of(item), item.cost_units,
-                               now.mono_ms, head, taken);
-  }
-  // Their addresses go away, and so they alone are in memory.
-  Taken other;
-  Head other_head;
-  const Took took = take_other_head(item, *stored, now, &other_head, &other);
-  *taken = other;
-  *head = other_head;
-  return took;
-}
-
-inline void open_new(const rl_item_t& item, const Shape& shape,
-                     const rl_time_t& now, Bucket* bucket) {
-  open(bucket, shape, now);
-  bucket->key = item.bucket.lo;
-}
-
-// take() of what is stored, into *image; of a new bucket where there is none.
-inline Took take_whole(const rl_item_t& item, const Bucket* stored,
-                       const rl_time_t& now, Bucket* image, Taken* taken) {
-  const unsigned code = limit_code_of(item);
-  if (stored != nullptr && item.policy->algorithm == RL_SLIDING &&
-      stored->sliding.carry == 1) {
-    Taken alone;  // its address does not go away
-    const Took took = sliding_take_in<false>(
-        *stored, item.quota.units, item.quota.window_ms, code, item.cost_units,
-        now.mono_ms, image, &alone);
-    *taken = alone;
-    return took;
-  }
-  const Shape shape = shape_of(item);
-  if (stored != nullptr) {
-    copy(*stored, image);
-  } else {
-    open_new(item, shape, now, image);
-  }
-  return take(image, shape, code, item.cost_units, now, taken);
-}
-
-inline void tell_admitted(const Taken& taken, rl_item_t* item) {
+inline void tell_charged(const Taken& taken, rl_item_t* item) {
   item->admitted = 1;
   item->charged = 1;
   item->limit_units = item->capacity_units;
@@ -99,300 +54,345 @@ inline void tell_admitted(const Taken& taken, rl_item_t* item) {
   report_reset(taken.reset_ms, item);
 }
 
-// Of the bucket as it is when all is written.
-[[gnu::noinline]] void tell_next(const Bucket& bucket, const rl_time_t& now,
-                                 rl_item_t* item) {
-  item->next_ms = next_ms(bucket, shape_of(*item), now);
+[[gnu::noinline]] Took charge_other_head(const rl_item_t& item,
+                                         const Bucket& stored,
+                                         const rl_time_t& now, Head* head,
+                                         Taken* taken) {
+  return charge_head(stored, shape_of(item), limit_code_of(item),
+                     item.cost_units, now, head, taken);
 }
 
-// A new bucket alone needs no journal: before it is marked it is not there,
-// and that is one store.  This one is not marked yet.  Nothing if it refuses,
-// or its first charge changes more than its head, as a calendar window's does.
-[[gnu::noinline]] Bucket* open_in_place(const rl_item_t& item,
-                                        const rl_time_t& now, Set* set) {
-  if (item.cost_units > item.capacity_units ||
-      item.policy->algorithm == RL_CALENDAR) {
-    return nullptr;
+// What most requests do.
+RATELIMIT_ALWAYS_INLINE Took charge_stored(const rl_item_t& item,
+                                           const Bucket& stored,
+                                           const rl_time_t& now, Head* head,
+                                           Taken* taken) {
+  if (__builtin_expect(
+          item.policy->algorithm == RL_SLIDING && stored.sliding.carry == 1,
+          1)) {
+    return sliding_head<false>(stored, item.quota.units, item.quota.window_ms,
+                               limit_code_of(item), item.cost_units,
+                               now.mono_ms, head, taken);
   }
-  Bucket* place = free_place(set);
-  if (item.policy->algorithm == RL_SLIDING) {
-    sliding_open(place, item.bucket.lo, item.quota.units, item.quota.window_ms,
-                 0, now.mono_ms);
-  } else {
-    open_new(item, shape_of(item), now, place);
-  }
-  return place;
-}
-
-// The charged bucket becomes target and image i of the journal, *held tells
-// where it goes.  One that refuses leaves them alone.
-inline Took note_whole(const rl_process_t* process, const rl_time_t& now,
-                       size_t i, rl_item_t* item, Held* held) {
-  Journal* journal = journal_of(process);
-  Taken taken;
-  const Took took =
-      take_whole(*item, held->bucket, now, &journal->images[i], &taken);
-  if (took == Took::kAdmitted) {
-    if (held->bucket == nullptr) held->bucket = free_place(held->set);
-    journal->targets[i] =
-        target_of(item->policy->zone, held->bucket, tag_of(item->bucket));
-    tell_admitted(taken, item);
-  }
+  // Their addresses go away, and so they alone are in memory.
+  Taken other;
+  Head other_head;
+  const Took took = charge_other_head(item, stored, now, &other_head, &other);
+  *taken = other;
+  *head = other_head;
   return took;
 }
 
-// A refusal that has been found; RL_BUSY, here and below: nothing was done,
-// the long way is left.
-[[gnu::noinline]] rl_verdict_e refuse(const rl_process_t* process, Held held,
-                                      const rl_time_t& now, rl_item_t* item) {
-  const bool tells = !item->dry_run;
-  if (tells) {
-    const Shape shape = shape_of(*item);
-    Bucket bucket;
-    if (held.bucket == nullptr) {
-      open_new(*item, shape, now, &bucket);
-    } else {
-      note_refusal(held.bucket);
-      copy(*held.bucket, &bucket);
-      adapt(&bucket, shape, now);
-    }
-    tell(stand(bucket, shape, item->cost_units, item->want_next != 0, now),
-         item);
+// Asks one policy; the item tells its standing as it is, uncharged, and the
+// working copy of the bucket is in *image.  True: it admits the request.
+bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
+         BucketRef* ref, Bucket* image) {
+  prepare(*item, shape, now, ref, image);
+  Standing standing =
+      stand(*image, shape, item->cost_units, item->want_next != 0, now);
+  if (!standing.admitted && ref->exists() && !ref->rewritten) {
+    standing.retry_after_ms = retry_ms(*ref->bucket, shape, item->cost_units,
+                                       standing.retry_after_ms, now);
   }
-  unlock(held.set);
-  if (tells) {
-    count_refused(process, *item, now.mono_ms);
-  }
-  return tells ? RL_REFUSED : RL_BUSY;
+  tell(standing, item);
+  return item->admitted != 0;
 }
 
-inline void finish_one(const rl_process_t* process, const Held& held,
-                       const rl_time_t& now, rl_item_t* item) {
-  if (__builtin_expect(item->want_next, 0)) {
-    tell_next(*held.bucket, now, item);
-  }
-  unlock(held.set);
-  count_admitted(process, *item, now.mono_ms);
+// Charges the admitted request's units to the working copy.
+void charge_copy(const Shape& shape, const rl_time_t& now, rl_item_t* item,
+                 Bucket* image) {
+  item->receipt = charge(image, shape, item->cost_units, now);
+  item->charged = 1;
+  item->remaining_units -= item->cost_units;
+  report_reset(reset_ms(*image, shape, now), item);
 }
 
-[[gnu::noinline]] rl_verdict_e take_one_whole(const rl_process_t* process,
-                                              Held held, const rl_time_t& now,
-                                              rl_item_t* item) {
-  const Took took = note_whole(process, now, 0, item, &held);
-  if (took == Took::kRefused) {
-    return refuse(process, held, now, item);
+// Takes a free place for a new bucket, where nobody finds it before it is
+// marked; none if the sets are crowded, as what has to go is chosen last.
+// True: the bucket is there, and its head is all that its first charge
+// changes.
+[[gnu::noinline]] bool open_in_free_place(Decision d, size_t i) {
+  const rl_item_t& item = d.items[i];
+  BucketRef* ref = &d.refs[i];
+  const uint32_t kept = d.n == 1 ? 0 : kept_of(ref->set, d.refs, i);
+  const uint32_t taken = ref->set->occupied | kept;
+  if (item.cost_units > item.capacity_units || taken >> kCrowded != 0) {
+    return false;
   }
-  if (took == Took::kUnusual) {
-    unlock(held.set);
-    return RL_BUSY;
+  ref->bucket = &ref->set->buckets[__builtin_ctz(~taken)];
+  ref->is_new = true;
+  if (item.policy->algorithm == RL_CALENDAR) {
+    return false;
   }
-  const Journal* journal = journal_of(process);
-  Slot* slot = slot_of(process);
-  begin_commit(slot, 1);
-  write(journal->images[0], journal->targets[0], held.set, held.bucket);
-  end_commit(slot);
-  finish_one(process, held, now, item);
-  return RL_ADMITTED;
-}
-
-RATELIMIT_ALWAYS_INLINE rl_verdict_e take_one(const rl_process_t* process,
-                                              rl_item_t* item,
-                                              const rl_time_t& now) {
-  if (process->registry == nullptr || item->cost_units == 0) {
-    return RL_BUSY;
-  }
-  const Held held = hold(process, *item, true);
-  if (held.set == nullptr) {
-    return RL_BUSY;
-  }
-  Bucket* bucket = held.bucket;
-  if (kHeadIsOneStore && __builtin_expect(bucket == nullptr, 0)) {
-    bucket = open_in_place(*item, now, held.set);
-  }
-  Head head;
-  Taken taken;
-  const Took took = kHeadIsOneStore
-                        ? take_head(*item, bucket, now, &head, &taken)
-                        : Took::kUnusual;
-  if (__builtin_expect(took != Took::kAdmitted, 0)) {
-    return took == Took::kRefused ? refuse(process, held, now, item)
-                                  : take_one_whole(process, held, now, item);
-  }
-  store_head(head, bucket);
-  if (__builtin_expect(held.bucket == nullptr, 0)) {
-    mark(held.set, static_cast<uint32_t>(bucket - held.set->buckets),
-         tag_of(item->bucket));
-  }
-  tell_admitted(taken, item);
-  finish_one(process, {held.set, bucket}, now, item);
-  return RL_ADMITTED;
-}
-
-// How many items from the first one on could be held.
-inline size_t hold_each(const rl_process_t* process, const rl_item_t* items,
-                        size_t n, Held* places) {
-  for (size_t i = 0; i < n; ++i) {
-    if (items[i].cost_units == 0) {
-      return i;
-    }
-    places[i] = hold(process, items[i], false);
-    if (places[i].set == nullptr) {
-      return i;
-    }
-  }
-  return n;
-}
-
-[[gnu::noinline]] Took note_other(const rl_process_t* process,
-                                  const rl_time_t& now, size_t i,
-                                  rl_item_t* item, Held* held) {
-  return note_whole(process, now, i, item, held);
-}
-
-// Whether all admit; then the journal says what is to be written.
-inline bool note_each(const rl_process_t* process, const rl_time_t& now,
-                      rl_item_t* items, size_t n, Held* places) {
-  Journal* journal = journal_of(process);
-  for (size_t i = 0; i < n; ++i) {
-    rl_item_t* item = &items[i];
-    Bucket* bucket = places[i].bucket;
-    if (__builtin_expect(bucket == nullptr, 0)) {
-      bucket = open_in_place(*item, now, places[i].set);
-    }
-    Head head;
-    Taken taken;
-    const Took took = take_head(*item, bucket, now, &head, &taken);
-    if (took == Took::kAdmitted) {
-      journal->targets[i] =
-          target_of(item->policy->zone, bucket, kHeadAlone);
-      if (__builtin_expect(bucket != places[i].bucket, 0)) {
-        journal->targets[i].tag |= kUnmarked | tag_of(item->bucket);
-        places[i].bucket = bucket;
-      }
-      set_head(head, &journal->images[i]);
-      tell_admitted(taken, item);
-    } else if (took == Took::kRefused ||
-               note_other(process, now, i, item, &places[i]) !=
-                   Took::kAdmitted) {
-      return false;
-    }
+  if (item.policy->algorithm == RL_SLIDING) {
+    sliding_open(ref->bucket, item.bucket.lo, item.quota.units,
+                 item.quota.window_ms, 0, d.now.mono_ms);
+  } else {
+    ref->bucket->key = item.bucket.lo;
+    open(ref->bucket, shape_of(item), d.now);
   }
   return true;
 }
 
-[[gnu::noinline]] rl_verdict_e take_all(const rl_process_t* process,
-                                        rl_item_t* items, size_t n,
-                                        const rl_time_t& now) {
-  if (process->registry == nullptr || n > kShortItems) {
-    return RL_BUSY;
+// take() of what is stored, into *image; of a new bucket where there is none.
+inline Took take_copy(const rl_item_t& item, const BucketRef& ref,
+                      const rl_time_t& now, Bucket* image, Taken* taken) {
+  const unsigned code = limit_code_of(item);
+  if (ref.is_stored() && item.policy->algorithm == RL_SLIDING &&
+      ref.bucket->sliding.carry == 1) {
+    return sliding_take_in<false>(*ref.bucket, item.quota.units,
+                                  item.quota.window_ms, code, item.cost_units,
+                                  now.mono_ms, image, taken);
   }
-  Held places[kShortItems];
-  const size_t held = hold_each(process, items, n, places);
-  if (held < n || !note_each(process, now, items, n, places)) {
-    for (size_t i = 0; i < held; ++i) {
-      unlock(places[i].set);
+  const Shape shape = shape_of(item);
+  prepare_copy(item, shape, now, ref, image);
+  return take(image, shape, code, item.cost_units, now, taken);
+}
+
+// Charges a bucket that has no place yet, or of which more changes than its
+// head.
+[[gnu::noinline]] bool charge_whole(Decision d, size_t i) {
+  rl_item_t* item = &d.items[i];
+  BucketRef* ref = &d.refs[i];
+  Bucket* image = d.image(i);
+  Taken taken;
+  const Took took = item->cost_units == 0
+                        ? Took::kUnusual
+                        : take_copy(*item, *ref, d.now, image, &taken);
+  d.changes[i] = Change::kWhole;
+  if (__builtin_expect(took == Took::kAdmitted, 1)) {
+    tell_charged(taken, item);
+    return true;
+  }
+  const Shape shape = shape_of(*item);
+  if (took == Took::kRefused || !ask(shape, d.now, item, ref, image)) {
+    return false;
+  }
+  if (item->cost_units > 0) {
+    charge_copy(shape, d.now, item, image);
+  } else if (!ref->rewritten) {
+    d.changes[i] = Change::kNone;
+  }
+  return true;
+}
+
+// True: the policy admits the request, and its bucket is charged: in *head or
+// in the journal.
+RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i, Head* head) {
+  rl_item_t* item = &d.items[i];
+  if (__builtin_expect(item->cost_units == 0, 0)) {
+    return charge_whole(d, i);
+  }
+  if (__builtin_expect(d.refs[i].bucket == nullptr, 0) &&
+      !open_in_free_place(d, i)) {
+    return charge_whole(d, i);
+  }
+  Taken taken;
+  const Took took =
+      charge_stored(*item, *d.refs[i].bucket, d.now, head, &taken);
+  if (__builtin_expect(took != Took::kAdmitted, 0)) {
+    return took == Took::kUnusual && charge_whole(d, i);
+  }
+  d.changes[i] = Change::kHead;
+  tell_charged(taken, item);
+  return true;
+}
+
+void note_refused(const BucketRef& ref, rl_item_t* item, Bucket* image) {
+  if (ref.exists()) {
+    note_refusal(ref.bucket);
+    image->throttled = 1;
+  }
+  if (item->dry_run) {
+    item->remaining_units = 0;
+  }
+}
+
+// Where image i of the journal goes.
+RATELIMIT_ALWAYS_INLINE Target target_of_change(Decision d, size_t i) {
+  const rl_item_t& item = d.items[i];
+  BucketRef* ref = &d.refs[i];
+  if (__builtin_expect(d.changes[i] == Change::kHead, 1)) {
+    const uint32_t mark = ref->is_new ? kUnmarked | tag_of(item.bucket) : 0u;
+    return target_of(item.policy->zone, ref->bucket, kHeadAlone | mark);
+  }
+  if (d.changes[i] == Change::kNone) return {0, 0, 0};
+  if (!ref->exists()) place_new(d.items, d.refs, d.n, i, d.now.mono_ms);
+  return target_of(item, *ref);
+}
+
+// Writes several changes, or one that is more than a store: all of them or
+// none, whenever the process is killed.
+RATELIMIT_ALWAYS_INLINE void commit_changes(Decision d) {
+  Journal* journal = journal_of(d.process);
+  for (size_t i = 0; i < d.n; ++i) {
+    journal->targets[i] = target_of_change(d, i);
+  }
+  commit(d.process, d.refs, d.n);
+}
+
+[[gnu::noinline]] void commit_whole(Decision d) {
+  commit_changes(d);
+}
+
+[[gnu::noinline]] void tell_next(Decision d, size_t i) {
+  rl_item_t* item = &d.items[i];
+  const BucketRef& ref = d.refs[i];
+  if (item->charged) {
+    item->next_ms = next_ms(ref.exists() ? *ref.bucket : *d.image(i),
+                            shape_of(*item), d.now);
+  }
+}
+
+// A free place that is not taken in the end must not be left between others.
+inline void give_up_place(BucketRef* ref) {
+  if (ref->is_new) {
+    ref->is_new = false;
+    ref->bucket = nullptr;
+  }
+}
+
+// Charges an item of a request that goes on though another one, in dry run,
+// refuses it.
+void charge_enforced(const Decision& d, size_t i) {
+  rl_item_t* item = &d.items[i];
+  if (!item->dry_run && item->cost_units > 0) {
+    charge_copy(shape_of(*item), d.now, item, d.image(i));
+    d.changes[i] = Change::kWhole;
+  }
+}
+
+// Where one refuses: all are asked anew, since nobody is charged for a refused
+// request.
+[[gnu::noinline]] rl_verdict_e conclude_refused(const Decision d) {
+  bool admitted = true;
+  bool writes = false;
+  for (size_t i = 0; i < d.n; ++i) {
+    rl_item_t* item = &d.items[i];
+    BucketRef* ref = &d.refs[i];
+    give_up_place(ref);
+    if (!ask(shape_of(*item), d.now, item, ref, d.image(i))) {
+      note_refused(*ref, item, d.image(i));
+      admitted = admitted && item->dry_run;
     }
-    return RL_BUSY;
+    d.changes[i] = ref->rewritten ? Change::kWhole : Change::kNone;
+    writes = writes || ref->rewritten;
   }
-  const Journal* journal = journal_of(process);
-  Slot* slot = slot_of(process);
-  begin_commit(slot, static_cast<uint32_t>(n));
-  for (size_t i = 0; i < n; ++i) {
-    write(journal->images[i], journal->targets[i], places[i].set,
-          places[i].bucket);
+  for (size_t i = 0; admitted && i < d.n; ++i) {
+    charge_enforced(d, i);
   }
-  end_commit(slot);
-  for (size_t i = 0; i < n; ++i) {
-    finish_one(process, places[i], now, &items[i]);
+  if (admitted || writes) commit_whole(d);
+  for (size_t i = 0; admitted && i < d.n; ++i) {
+    if (d.items[i].want_next) tell_next(d, i);
+  }
+  release_all(d.process, d.refs, d.n);
+  const rl_verdict_e verdict = admitted ? RL_ADMITTED : RL_REFUSED;
+  count_decision(d.process, d.items, d.n, verdict, d.now.mono_ms);
+  return verdict;
+}
+
+// One head is one store; a new bucket is there once it is marked, which is
+// one store as well.
+RATELIMIT_ALWAYS_INLINE void commit_head(const Head& head, Decision d) {
+  const BucketRef& ref = d.refs[0];
+  store_head(head, ref.bucket);
+  if (__builtin_expect(ref.is_new, 0)) {
+    mark(ref.set, static_cast<uint32_t>(ref.bucket - ref.set->buckets),
+         tag_of(d.items[0].bucket));
+  }
+}
+
+// What is done with the locked buckets of every decision.
+RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
+  Head head = {};
+  for (size_t i = 0; i < d.n; ++i) {
+    if (__builtin_expect(!try_charge(d, i, &head), 0)) {
+      return conclude_refused(d);
+    }
+    if (d.changes[i] == Change::kHead && (d.n != 1 || !kHeadIsOneStore)) {
+      set_head(head, d.image(i));
+    }
+  }
+  if (d.n != 1) {
+    commit_changes(d);
+  } else if (kHeadIsOneStore && d.changes[0] == Change::kHead) {
+    commit_head(head, d);
+  } else if (d.changes[0] != Change::kNone) {
+    commit_whole(d);
+  }
+  for (size_t i = 0; i < d.n; ++i) {
+    if (__builtin_expect(d.items[i].want_next, 0)) tell_next(d, i);
+  }
+  release_all(d.process, d.refs, d.n);
+  for (size_t i = 0; i < d.n; ++i) {
+    count_admitted(d.process, d.items[i], d.now.mono_ms);
   }
   return RL_ADMITTED;
 }
 
-[[gnu::noinline, gnu::cold]] rl_verdict_e decide_and_count(
-    rl_process_t* process, rl_item_t* items, size_t n, const rl_time_t& now) {
-  if (process->registry == nullptr || n > RL_MAX_ITEMS) {
+RATELIMIT_ALWAYS_INLINE rl_verdict_e
+lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
+                const rl_time_t& now) {
+  BucketRef refs[RL_MAX_ITEMS];
+  Change changes[RL_MAX_ITEMS];
+  if (!lock_buckets(process, items, n, now.mono_ms, refs)) {
     return RL_BUSY;
   }
-  const rl_verdict_e verdict = decide_in_full(process, items, n, now);
-  if (verdict != RL_BUSY) {
-    count_decision(process, items, n, verdict, now.mono_ms);
-  }
-  return verdict;
+  return decide({process, items, n, now, refs, changes});
 }
 
-// False: its zone has an override, for whatever, or is moving.
-RATELIMIT_ALWAYS_INLINE bool name_bucket(const rl_hash_t& key,
-                                         rl_item_t* item) {
-  const rl_policy_t* policy = item->policy;
-  item->bucket = {key.lo ^ policy->secret.lo, key.hi ^ policy->secret.hi};
-  item->capacity_units = item->quota.units;
-  return !may_have_overrides(policy->zone);
-}
-
-inline rl_hash_t key_of(const rl_item_t& named) {
-  const rl_hash_t& secret = named.policy->secret;
-  return {named.bucket.lo ^ secret.lo, named.bucket.hi ^ secret.hi};
-}
-
-inline rl_verdict_e or_in_full(rl_verdict_e verdict, rl_process_t* process,
-                               rl_item_t* items, size_t n,
-                               const rl_time_t& now) {
-  return verdict != RL_BUSY ? verdict
-                            : decide_and_count(process, items, n, now);
-}
-
-bool any_is_moving(const rl_item_t* items, size_t n) {
-  for (size_t i = 0; i < n; ++i) {
-    if (is_moving(items[i].policy->zone)) return true;
-  }
-  return false;
-}
-
-// Each apart, so that one key's decision needs no registers for the loop.
-[[gnu::noinline]] rl_verdict_e decide_key(rl_process_t* process,
-                                          rl_item_t* item,
-                                          const rl_part_t& part,
-                                          const rl_time_t& now) {
-  return name_bucket(hash_of_key(part), item)
-             ? or_in_full(take_one(process, item, now), process, item, 1, now)
-             : RL_OVERRIDDEN;
-}
-
-[[gnu::noinline]] rl_verdict_e decide_some_keys(rl_process_t* process,
-                                                rl_item_t* items,
-                                                const rl_part_t* parts,
-                                                size_t n,
-                                                const rl_time_t& now) {
-  for (size_t i = 0; i < n; ++i) {
-    const size_t same = items[i].same_key_as;
-    if (!name_bucket(same == 0 ? hash_of_key(parts[i])
-                               : key_of(items[same - 1]),
-                     &items[i])) {
-      return RL_OVERRIDDEN;
-    }
-  }
-  return or_in_full(take_all(process, items, n, now), process, items, n, now);
+[[gnu::noinline]] rl_verdict_e decide_several(const rl_process_t* process,
+                                              rl_item_t* items, size_t n,
+                                              const rl_time_t& now) {
+  return lock_and_decide(process, items, n, now);
 }
 
 }  // namespace
 
 }  // namespace ratelimit
 
+// One text, two copies of it: without loops one check costs 70 instructions
+// less.
 rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
                        const rl_time_t* now) noexcept {
-  // Zones that are not about to move, or that have not been a moment ago.
-  rl_verdict_e verdict = RL_BUSY;
-  if (!ratelimit::any_is_moving(items, n)) {
-    verdict = n == 1 ? ratelimit::take_one(process, items, *now)
-                     : ratelimit::take_all(process, items, n, *now);
+  if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS) {
+    return RL_BUSY;
   }
-  return ratelimit::or_in_full(verdict, process, items, n, *now);
+  return __builtin_expect(n == 1, 1)
+             ? ratelimit::lock_and_decide(process, items, 1, *now)
+             : ratelimit::decide_several(process, items, n, *now);
 }
 
 rl_verdict_e rl_decide_keys(rl_process_t* process, rl_item_t* items,
                             const rl_part_t* parts, size_t n,
                             const rl_time_t* now) noexcept {
-  return n == 1
-             ? ratelimit::decide_key(process, items, parts[0], *now)
-             : ratelimit::decide_some_keys(process, items, parts, n, *now);
+  for (size_t i = 0; i < n; ++i) {
+    const size_t same = items[i].same_key_as;
+    if (ratelimit::may_have_overrides(items[i].policy->zone)) {
+      return RL_OVERRIDDEN;
+    }
+    rl_check_name(&items[i], same == 0 ? &parts[i] : nullptr,
+                  same == 0 ? nullptr : &items[same - 1], now);
+  }
+  return rl_decide(process, items, n, now);
+}
+
+rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
+                     const rl_time_t* now) noexcept {
+  if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS) {
+    return RL_BUSY;
+  }
+  ratelimit::BucketRef refs[RL_MAX_ITEMS];
+  if (!ratelimit::lock_buckets(process, items, n, now->mono_ms, refs)) {
+    return RL_BUSY;
+  }
+  bool admitted = true;
+  for (size_t i = 0; i < n; ++i) {
+    ratelimit::Bucket image;
+    admitted &= ratelimit::ask(ratelimit::shape_of(items[i]), *now, &items[i],
+                               &refs[i], &image) ||
+                items[i].dry_run;
+  }
+  ratelimit::release_all(process, refs, n);
+  return admitted ? RL_ADMITTED : RL_REFUSED;
 }

@@ -1,5 +1,7 @@
 #include "ratelimit/decide/locate.h"
 
+#include <utility>
+
 #include "ratelimit/table/resize.h"
 
 namespace ratelimit {
@@ -22,50 +24,43 @@ size_t insert_sorted(Set** sets, size_t n, Set* set) {
   return n + 1;
 }
 
-// The items' primary sets, or both of them.  False: as take_seats.
-bool take_in_order(const rl_item_t* items, const Seat* seats, size_t n,
-                   bool secondaries, Locks* locks) {
+// False: as lock_in_order.
+bool lock_candidates(const rl_process_t* process, const rl_item_t* items,
+                     size_t n) {
   Set* sets[2 * RL_MAX_ITEMS];
   size_t count = 0;
   for (size_t i = 0; i < n; ++i) {
-    count = insert_sorted(sets, count, seats[i].primary);
-    if (secondaries) {
-      count = insert_sorted(sets, count, secondary_set(items[i]));
-    }
+    count = insert_sorted(sets, count, primary_set(items[i]));
+    count = insert_sorted(sets, count, secondary_set(items[i]));
   }
   for (size_t i = 0; i < count; ++i) {
-    if (!locks->take(sets[i])) {
-      locks->release_all();
+    if (!try_lock(process, sets[i]) && !wait_for_lock(process, sets[i])) {
+      while (i > 0) {
+        unlock(sets[--i]);
+      }
       return false;
     }
   }
   return true;
 }
 
-bool locate_all(const rl_item_t* items, size_t n, Locks* locks, Seat* seats) {
-  for (size_t i = 0; i < n; ++i) {
-    if (!locate(items[i], locks, &seats[i])) {
-      return false;
+// Both sets are locked.
+void find_in_both(const rl_item_t& item, BucketRef* ref) {
+  *ref = {primary_set(item), secondary_set(item), nullptr, false, false};
+  ref->bucket = find_in(item, ref->set);
+  if (ref->bucket == nullptr && is_crowded(*ref->set)) {
+    ref->bucket = find_in(item, ref->other);
+    if (ref->bucket != nullptr) {
+      std::swap(ref->set, ref->other);
     }
   }
-  return true;
-}
-
-// A secondary set is taken, and waiting for it while others are held could
-// close a circle: everything anew, in order.  Any item may need its secondary
-// set by then.
-bool take_all_seats(const rl_item_t* items, size_t n, Locks* locks,
-                    Seat* seats) {
-  locks->release_all();
-  return take_in_order(items, seats, n, true, locks) &&
-         locate_all(items, n, locks, seats);
 }
 
 bool bring_all_over(const rl_item_t* items, size_t n, uint64_t now_ms,
-                    const Locks* locks) {
+                    const rl_process_t* process) {
   for (size_t i = 0; i < n; ++i) {
-    if (!bring_over(locks->process(), items[i].policy->zone,
-                    items[i].bucket.lo, now_ms)) {
+    if (!bring_over(process, items[i].policy->zone, items[i].bucket.lo,
+                    now_ms)) {
       return false;
     }
   }
@@ -81,61 +76,45 @@ bool any_has_moved_on(const rl_item_t* items, size_t n) {
   return false;
 }
 
-// The buckets of the set that belong to this decision, found or new.
-uint32_t kept_of(const Set* set, const Seat* seats, size_t n) {
-  uint32_t kept = 0;
-  for (size_t i = 0; i < n; ++i) {
-    if (seats[i].set == set && seats[i].index != kNone) {
-      kept |= 1u << seats[i].index;
-    }
-  }
-  return kept;
-}
-
 }  // namespace
 
-bool locate_in_secondary(const rl_item_t& item, Locks* locks, Seat* seat) {
-  seat->secondary = secondary_set(item);
-  if (!locks->try_take(seat->secondary)) {
-    return false;
-  }
-  seat->index =
-      find(*seat->secondary, item.bucket.lo, tag_of(item.bucket));
-  if (seat->index != kNone) {
-    seat->set = seat->secondary;
-  }
-  return true;
-}
-
-bool take_seats(const rl_item_t* items, size_t n, uint64_t now_ms,
-                Locks* locks, Seat* seats) {
+bool lock_in_order(const rl_process_t* process, const rl_item_t* items,
+                   size_t n, uint64_t now_ms, BucketRef* refs) {
   do {
-    go_on(locks->process());
-    if (!bring_all_over(items, n, now_ms, locks)) {
+    go_on(process);
+    if (!bring_all_over(items, n, now_ms, process)) {
       return false;
     }
-    for (size_t i = 0; i < n; ++i) {
-      seats[i].primary = primary_set(items[i]);
-    }
-    if (take_in_order(items, seats, n, false, locks) &&
-        (locate_all(items, n, locks, seats) ||
-         take_all_seats(items, n, locks, seats))) {
+    if (lock_candidates(process, items, n)) {
+      for (size_t i = 0; i < n; ++i) {
+        find_in_both(items[i], &refs[i]);
+      }
       return true;
     }
   } while (any_has_moved_on(items, n));
   return false;
 }
 
-void place_new(const rl_item_t* items, Seat* seats, size_t n, size_t i,
+uint32_t kept_of(const Set* set, const BucketRef* refs, size_t n) {
+  uint32_t kept = 0;
+  for (size_t i = 0; i < n; ++i) {
+    if (refs[i].set == set && refs[i].exists()) {
+      kept |= 1u << (refs[i].bucket - set->buckets);
+    }
+  }
+  return kept;
+}
+
+void place_new(const rl_item_t* items, BucketRef* refs, size_t n, size_t i,
                uint64_t now_ms) {
-  Seat* seat = &seats[i];
-  const uint32_t first = n == 1 ? 0 : kept_of(seat->primary, seats, n);
-  const uint32_t second = n == 1 ? 0 : kept_of(seat->secondary, seats, n);
-  const Place place =
-      choose_place(seat->primary, first, seat->secondary, second, now_ms);
+  BucketRef* ref = &refs[i];
+  Set* other = ref->other != nullptr ? ref->other : ref->set;
+  const Place place = choose_place(ref->set, kept_of(ref->set, refs, n), other,
+                                   kept_of(other, refs, n), now_ms);
   count_eviction(items[i].policy->zone, place);
-  seat->set = place.set;
-  seat->index = place.index;
+  if (place.index == kNone) return;
+  if (place.set != ref->set) std::swap(ref->set, ref->other);
+  ref->bucket = &place.set->buckets[place.index];
 }
 
 }  // namespace ratelimit

@@ -8,28 +8,29 @@
 #include <cstdint>
 
 #include "ratelimit/algorithm/bucket.h"
-#include "ratelimit/table/lock.h"
+#include "ratelimit/base/bytes.h"
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/table/lock.h"
 #include "ratelimit/table/process_table.h"
 #include "ratelimit/table/table.h"
 #include "ratelimit/table/zone.h"
 
 namespace ratelimit {
 
-// An item's bucket, valid while the locks are held.
-struct Seat {
-  Set* primary;
-  Set* secondary;  // locked as well, and another than the primary set, only
-                   // where that one is crowded and does not hold the bucket
-  Set* set;        // that holds it, or nullptr
-  uint32_t index;
+// Where a check's bucket is, or will be; valid while the locks are held.
+struct BucketRef {
+  Set* set;        // locked; holds the bucket, or is its primary set
+  Set* other;      // its other set, where that is locked as well, or nullptr
+  Bucket* bucket;  // nullptr: there is none
+  bool is_new;     // in a free place, and not marked yet
   bool rewritten;  // adapt() wants the bucket stored in any case
 
-  bool exists() const { return set != nullptr; }
+  bool exists() const { return bucket != nullptr; }
+  bool is_stored() const { return exists() && !is_new; }
 };
 
 inline Shape shape_of(const rl_item_t& item) {
-  return {item.policy->algorithm, item.quota.units,     item.capacity_units,
+  return {item.policy->algorithm,   item.quota.units,     item.capacity_units,
           item.quota.window_months, item.quota.window_ms, item.policy->tz_ms};
 }
 
@@ -43,46 +44,95 @@ inline Set* secondary_set(const rl_item_t& item) {
   return set_at(zone, secondary_index(item.bucket.lo, zone->sets));
 }
 
-// Locks what the items' buckets need and finds them.  False: a living owner
-// did not move, and nothing is held.
-bool take_seats(const rl_item_t* items, size_t n, uint64_t now_ms,
-                Locks* locks, Seat* seats);
-
-// Looks where the primary set, which is locked and crowded, does not hold the
-// bucket.  False: somebody else has the secondary set.
-bool locate_in_secondary(const rl_item_t& item, Locks* locks, Seat* seat);
-
-// The primary set is locked; as locate_in_secondary.
-inline bool locate(const rl_item_t& item, Locks* locks, Seat* seat) {
-  seat->set = seat->primary;
-  seat->secondary = seat->primary;
-  seat->index = find(*seat->primary, item.bucket.lo, tag_of(item.bucket));
-  if (seat->index != kNone) {
-    return true;
-  }
-  seat->set = nullptr;
-  return !is_crowded(*seat->primary) ||
-         locate_in_secondary(item, locks, seat);
+inline Bucket* find_in(const rl_item_t& item, Set* set) {
+  return const_cast<Bucket*>(
+      find_bucket(*set, item.bucket.lo, tag_of(item.bucket)));
 }
 
-// The item's bucket as it is now, or a new one.
-inline void prepare(const rl_item_t& item, const Shape& shape,
-                    const rl_time_t& now, Seat* seat, Bucket* bucket) {
-  seat->rewritten = false;
-  if (seat->exists()) {
-    *bucket = seat->set->buckets[seat->index];
-    seat->rewritten = adapt(bucket, shape, now);
+// Two checks may have one set.
+inline void release(const rl_process_t* process, Set* set) {
+  if (set->lock.load(std::memory_order_relaxed) == process->owner) {
+    unlock(set);
+  }
+}
+
+RATELIMIT_ALWAYS_INLINE void release_all(const rl_process_t* process,
+                                         const BucketRef* refs, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    release(process, refs[i].set);
+    if (__builtin_expect(refs[i].other != nullptr, 0)) {
+      release(process, refs[i].other);
+    }
+  }
+}
+
+// Locks both sets of every check, in the order of their addresses, and finds
+// the buckets; waits for locks and moves what a resize has yet to move.
+// False: a living owner did not move, and nothing is held.
+bool lock_in_order(const rl_process_t* process, const rl_item_t* items,
+                   size_t n, uint64_t now_ms, BucketRef* refs);
+
+// Locks the check's primary set, if nobody else has it and that is enough.
+RATELIMIT_ALWAYS_INLINE bool try_lock_bucket(const rl_process_t* process,
+                                             const rl_item_t& item,
+                                             BucketRef* ref) {
+  Set* set = primary_set(item);
+  ref->set = set;
+  ref->other = nullptr;
+  ref->bucket = nullptr;
+  ref->is_new = false;
+  if (__builtin_expect(is_moving(item.policy->zone), 0)) return false;
+  uint32_t word = 0;
+  if (__builtin_expect(!set->lock.compare_exchange_strong(
+                           word, process->owner, std::memory_order_acquire,
+                           std::memory_order_relaxed),
+                       0) &&
+      word != process->owner) {
+    return false;
+  }
+  ref->bucket = find_in(item, set);
+  return __builtin_expect(ref->bucket != nullptr, 1) || !is_crowded(*set);
+}
+
+// Locks the sets that the checks need and finds their buckets.  Primary sets
+// are tried in any order, since none is waited for; where one is not to be had
+// at once, or not enough, all is let go and begun anew in order.
+RATELIMIT_ALWAYS_INLINE bool lock_buckets(const rl_process_t* process,
+                                          const rl_item_t* items, size_t n,
+                                          uint64_t now_ms, BucketRef* refs) {
+  for (size_t i = 0; i < n; ++i) {
+    if (__builtin_expect(!try_lock_bucket(process, items[i], &refs[i]), 0)) {
+      release_all(process, refs, i + 1);
+      return lock_in_order(process, items, n, now_ms, refs);
+    }
+  }
+  return true;
+}
+
+// A copy of the item's bucket as it is stored, or a new one.
+inline void prepare_copy(const rl_item_t& item, const Shape& shape,
+                         const rl_time_t& now, const BucketRef& ref,
+                         Bucket* bucket) {
+  if (ref.is_stored()) {
+    copy(*ref.bucket, bucket);
   } else {
     open(bucket, shape, now);
     bucket->key = item.bucket.lo;
   }
 }
 
+// As it is now.
+inline void prepare(const rl_item_t& item, const Shape& shape,
+                    const rl_time_t& now, BucketRef* ref, Bucket* bucket) {
+  prepare_copy(item, shape, now, *ref, bucket);
+  ref->rewritten = ref->is_stored() && adapt(bucket, shape, now);
+}
+
 // At most the window; but not for gcra, whose bucket of more units than the
 // quota takes longer to fill.
 inline void report_reset(uint64_t reset_ms, rl_item_t* item) {
-  const bool clamp = reset_ms > item->quota.window_ms &&
-                     item->policy->algorithm != RL_GCRA;
+  const bool clamp =
+      reset_ms > item->quota.window_ms && item->policy->algorithm != RL_GCRA;
   item->reset_ms = clamp ? item->quota.window_ms : reset_ms;
 }
 
@@ -119,40 +169,32 @@ inline void note_refusal(Bucket* stored) {
   }
 }
 
-// Finds a place for items[i]'s bucket, which has none.
-void place_new(const rl_item_t* items, Seat* seats, size_t n, size_t i,
+// The buckets of the set that the refs have, new ones as well.
+uint32_t kept_of(const Set* set, const BucketRef* refs, size_t n);
+
+// Finds a place for items[i]'s bucket, which has none; it spares those that
+// other items have.
+void place_new(const rl_item_t* items, BucketRef* refs, size_t n, size_t i,
                uint64_t now_ms);
 
-inline void set_no_target(Journal* journal, size_t i) {
-  journal->targets[i].line = 0;
+// Where the journal's image of the item's bucket is to go; nowhere if there is
+// no room for it.
+inline Target target_of(const rl_item_t& item, const BucketRef& ref) {
+  if (!ref.exists()) return {0, 0, 0};
+  return target_of(item.policy->zone, ref.bucket, tag_of(item.bucket));
 }
 
-// Makes the item's bucket, placed if it has to be, target i of the journal;
-// nowhere if there is no room for it.
-inline void set_target(const rl_item_t* items, Seat* seats, size_t n, size_t i,
-                       uint64_t now_ms, Journal* journal) {
-  if (!seats[i].exists()) {
-    place_new(items, seats, n, i, now_ms);
-  }
-  if (seats[i].index == kNone) {
-    return set_no_target(journal, i);
-  }
-  journal->targets[i] = target_of(items[i].policy->zone,
-                                  &seats[i].set->buckets[seats[i].index],
-                                  tag_of(items[i].bucket));
-}
-
-// Writes the images of all targets into their seats: all of them or none,
+// Writes the images of all targets into their buckets: all of them or none,
 // whenever the process is killed.
-inline void commit(const rl_process_t* process, const Seat* seats, size_t n) {
+RATELIMIT_ALWAYS_INLINE void commit(const rl_process_t* process,
+                                    const BucketRef* refs, size_t n) {
   const Journal* journal = journal_of(process);
   Slot* slot = slot_of(process);
   begin_commit(slot, static_cast<uint32_t>(n));
   for (size_t i = 0; i < n; ++i) {
     const Target& target = journal->targets[i];
     if (!is_nowhere(target)) {
-      Set* set = seats[i].set;
-      write(journal->images[i], target, set, &set->buckets[seats[i].index]);
+      write(journal->images[i], target, refs[i].set, refs[i].bucket);
     }
   }
   end_commit(slot);

@@ -40,20 +40,17 @@ void note_more(uint32_t more, uint64_t receipt, rl_item_t* item) {
 // gone has nothing to give back, but one can be made to be charged.
 bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
            uint32_t more, const rl_time_t& now) {
-  Seat seat;
-  Locks locks(process);
+  BucketRef ref;
   if (process->registry == nullptr ||
-      !take_seats(item, 1, now.mono_ms, &locks, &seat)) {
+      !lock_buckets(process, item, 1, now.mono_ms, &ref)) {
     return false;
   }
   const Shape asked = shape_of(*item);
   const Shape shape =
-      more > 0 || !seat.exists()
-          ? asked
-          : kept_shape(seat.set->buckets[seat.index], asked);
+      more > 0 || !ref.exists() ? asked : kept_shape(*ref.bucket, asked);
   Journal* journal = journal_of(process);
   Bucket* image = &journal->images[0];
-  prepare(*item, shape, now, &seat, image);
+  prepare(*item, shape, now, &ref, image);
   if (back > 0) {
     take_back(*item, shape, back, image);
     note_less(back, item);
@@ -62,11 +59,12 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
     note_more(more, charge(image, shape, more, now), item);
   }
   report(stand(*image, shape, 0, item->want_next != 0, now), item);
-  if (seat.exists() || more > 0) {
-    set_target(item, &seat, 1, 0, now.mono_ms, journal);
-    commit(process, &seat, 1);
+  if (ref.exists() || more > 0) {
+    if (!ref.exists()) place_new(item, &ref, 1, 0, now.mono_ms);
+    journal->targets[0] = target_of(*item, ref);
+    commit(process, &ref, 1);
   }
-  locks.release_all();
+  release_all(process, &ref, 1);
   return true;
 }
 

@@ -1,0 +1,109 @@
+// What decisions are held against: every policy is asked on a copy of its
+// bucket, and charged on that copy; no bucket has a way of its own.
+
+#ifndef RATELIMIT_T_UNIT_DECIDE_MODEL_H_
+#define RATELIMIT_T_UNIT_DECIDE_MODEL_H_
+
+#include "ratelimit/decide/locate.h"
+
+namespace ratelimit {
+
+// Asks one policy; the item tells its standing as it is, uncharged, and the
+// working copy of the bucket is in *image.  True: it admits the request.
+inline bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
+                BucketRef* ref, Bucket* image) {
+  prepare(*item, shape, now, ref, image);
+  Standing standing =
+      stand(*image, shape, item->cost_units, item->want_next != 0, now);
+  if (!standing.admitted && ref->exists() && !ref->rewritten) {
+    standing.retry_after_ms = retry_ms(*ref->bucket, shape, item->cost_units,
+                                       standing.retry_after_ms, now);
+  }
+  tell(standing, item);
+  return item->admitted != 0;
+}
+
+// Charges the admitted request's units to the working copy.
+inline void charge_item(const Shape& shape, const rl_time_t& now,
+                        rl_item_t* item, Bucket* image) {
+  item->receipt = charge(image, shape, item->cost_units, now);
+  item->charged = 1;
+  if (item->want_next) {
+    report(stand(*image, shape, 0, true, now), item);
+  } else {
+    item->remaining_units -= item->cost_units;
+    report_reset(reset_ms(*image, shape, now), item);
+  }
+}
+
+inline void refuse(const BucketRef& ref, rl_item_t* item, Bucket* image) {
+  if (ref.exists()) {
+    note_refusal(ref.bucket);
+    image->throttled = 1;
+  }
+  if (item->dry_run) {
+    item->remaining_units = 0;
+  }
+}
+
+struct Votes {
+  bool enforced;  // every item that is not in dry run admits
+  bool all;       // every item admits
+};
+
+inline Votes ask_all(const rl_time_t& now, rl_item_t* items, size_t n,
+                     BucketRef* refs, Bucket* images) {
+  Votes votes = {true, true};
+  for (size_t i = 0; i < n; ++i) {
+    if (!ask(shape_of(items[i]), now, &items[i], &refs[i], &images[i])) {
+      votes.all = false;
+      votes.enforced = votes.enforced && items[i].dry_run;
+    }
+  }
+  return votes;
+}
+
+// Charges what is to be charged and makes it a journal target.  False: nothing
+// has to be written.
+inline bool settle_item(rl_item_t* items, BucketRef* refs, size_t n, size_t i,
+                        const Votes& votes, const rl_time_t& now,
+                        Journal* journal) {
+  rl_item_t* item = &items[i];
+  Bucket* image = &journal->images[i];
+  if (!item->admitted) {
+    refuse(refs[i], item, image);
+  }
+  const bool charges = item->dry_run ? votes.all : votes.enforced;
+  if (charges && item->cost_units > 0) {
+    charge_item(shape_of(*item), now, item, image);
+  } else if (!refs[i].rewritten) {
+    journal->targets[i] = {0, 0, 0};
+    return false;
+  }
+  if (!refs[i].exists()) place_new(items, refs, n, i, now.mono_ms);
+  journal->targets[i] = target_of(*item, refs[i]);
+  return true;
+}
+
+inline rl_verdict_e decide_plainly(rl_process_t* process, rl_item_t* items,
+                                   size_t n, const rl_time_t& now) {
+  BucketRef refs[RL_MAX_ITEMS];
+  if (!lock_in_order(process, items, n, now.mono_ms, refs)) {
+    return RL_BUSY;
+  }
+  Journal* journal = journal_of(process);
+  const Votes votes = ask_all(now, items, n, refs, journal->images);
+  bool writes = false;
+  for (size_t i = 0; i < n; ++i) {
+    writes |= settle_item(items, refs, n, i, votes, now, journal);
+  }
+  if (writes) {
+    commit(process, refs, n);
+  }
+  release_all(process, refs, n);
+  return votes.enforced ? RL_ADMITTED : RL_REFUSED;
+}
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_T_UNIT_DECIDE_MODEL_H_
