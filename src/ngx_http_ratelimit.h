@@ -20,16 +20,6 @@
 #include "ratelimit/ratelimit.h"
 
 
-/* apart from its caller, which so needs not save registers for it */
-
-#define ngx_http_ratelimit_noinline  __attribute__((noinline))
-
-/* compiled anew for each of its callers, for what is constant there */
-
-#define ngx_http_ratelimit_always_inline                                      \
-    inline __attribute__((always_inline))
-
-
 /* what the configuration points at, each in its room */
 
 typedef struct ngx_http_ratelimit_key_s  ngx_http_ratelimit_key_t;
@@ -60,7 +50,7 @@ typedef struct {
                                                 pointers */
     ngx_array_t                  dialects;   /* ngx_http_ratelimit_dialect_t
                                                 pointers */
-    ngx_array_t                  quick;      /* ngx_http_ratelimit_loc_conf_t
+    ngx_array_t                  planned;    /* ngx_http_ratelimit_loc_conf_t
                                                 pointers */
     ngx_array_t                  apis;       /* ngx_http_ratelimit_api_t
                                                 pointers */
@@ -77,13 +67,11 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t                 *entries;    /* this level's own lines; */
+    ngx_array_t                 *steps;      /* this level's own lines; */
     unsigned                     off:1;      /* "ratelimit off" */
 
-    ngx_array_t                  preaccess;  /* ngx_http_ratelimit_entry_t, */
+    ngx_array_t                  preaccess;  /* ngx_http_ratelimit_step_t, */
     ngx_array_t                  precontent; /* after inheritance */
-    rl_item_t                   *items;      /* of preaccess, but for the keys;
-                                                NULL: more than they varies */
     ngx_uint_t                   inherit;
 
     ngx_array_t                 *dialects;   /* ngx_http_ratelimit_dialect_t

@@ -15,10 +15,7 @@
 
 
 static ngx_int_t ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r);
-static ngx_http_ratelimit_noinline ngx_uint_t ngx_http_ratelimit_is_open(
-    ngx_http_request_t *r);
-static ngx_int_t ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
-    ngx_http_phase_handler_t *ph);
+static ngx_uint_t ngx_http_ratelimit_is_open(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_answer(ngx_http_request_t *r,
     ngx_int_t rc);
 static ngx_int_t ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r);
@@ -53,7 +50,7 @@ ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r)
  * comes without a header that was sent.
  */
 
-static ngx_http_ratelimit_noinline ngx_uint_t
+static ngx_uint_t
 ngx_http_ratelimit_is_open(ngx_http_request_t *r)
 {
     if (r != r->main) {
@@ -63,47 +60,6 @@ ngx_http_ratelimit_is_open(ngx_http_request_t *r)
     (void) ngx_http_ratelimit_get_record(r);
 
     return !r->header_sent && !r->post_action;
-}
-
-
-/*
- * As nginx's checker of this phase, ngx_http_core_generic_phase(), does, for a
- * request that goes on, in 30 instructions less: most of what the module costs
- * a location that limits nothing.
- */
-
-static ngx_int_t
-ngx_http_ratelimit_preaccess_phase(ngx_http_request_t *r,
-    ngx_http_phase_handler_t *ph)
-{
-    ngx_int_t                       rc;
-    ngx_http_ratelimit_loc_conf_t  *rlcf;
-
-    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
-
-    if ((r->internal && !ngx_http_ratelimit_is_open(r))
-        || rlcf->preaccess.nelts == 0)
-    {
-        r->phase_handler++;
-        return NGX_AGAIN;
-    }
-
-    rc = (rlcf->items && ngx_http_ratelimit_get_record(r) == NULL)
-         ? ngx_http_ratelimit_decide_quickly(r, rlcf)
-         : ngx_http_ratelimit_decide(r, rlcf, &rlcf->preaccess);
-
-    rc = ngx_http_ratelimit_answer(r, rc);
-
-    if (rc == NGX_DECLINED) {
-        r->phase_handler++;
-        return NGX_AGAIN;
-    }
-
-    if (rc != NGX_DONE) {
-        ngx_http_finalize_request(r, rc);
-    }
-
-    return NGX_OK;
 }
 
 
@@ -214,22 +170,4 @@ ngx_http_ratelimit_add_handler(ngx_http_core_main_conf_t *cmcf,
     *h = handler;
 
     return NGX_OK;
-}
-
-
-/* once nginx has made its phase engine of the handlers */
-
-void
-ngx_http_ratelimit_init_phases(ngx_cycle_t *cycle)
-{
-    ngx_http_phase_handler_t   *ph;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);
-
-    for (ph = cmcf->phase_engine.handlers; ph->checker; ph++) {
-        if (ph->handler == ngx_http_ratelimit_preaccess_handler) {
-            ph->checker = ngx_http_ratelimit_preaccess_phase;
-        }
-    }
 }

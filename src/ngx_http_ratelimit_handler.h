@@ -14,7 +14,6 @@
 
 
 ngx_int_t ngx_http_ratelimit_init_handlers(ngx_conf_t *cf);
-void ngx_http_ratelimit_init_phases(ngx_cycle_t *cycle);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_HANDLER_H_INCLUDED_ */

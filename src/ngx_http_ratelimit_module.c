@@ -18,7 +18,7 @@
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_statistics.h"
-#include "request/ngx_http_ratelimit_decide.h"
+#include "policy/ngx_http_ratelimit_step.h"
 #include "response/ngx_http_ratelimit_headers.h"
 #include "response/ngx_http_ratelimit_refuse.h"
 #include "response/ngx_http_ratelimit_variables.h"
@@ -291,7 +291,8 @@ ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&rmcf->dialects, cf->pool, 2, sizeof(void *))
            != NGX_OK
-        || ngx_array_init(&rmcf->quick, cf->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&rmcf->planned, cf->pool, 4, sizeof(void *))
+           != NGX_OK
         || ngx_array_init(&rmcf->apis, cf->pool, 1, sizeof(void *)) != NGX_OK)
     {
         return NULL;
@@ -314,7 +315,7 @@ ngx_http_ratelimit_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
-     *     rlcf->entries = NULL;
+     *     rlcf->steps = NULL;
      *     rlcf->off = 0;
      *     rlcf->preaccess = { NULL };
      *     rlcf->precontent = { NULL };
@@ -339,8 +340,6 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_ratelimit_loc_conf_t *prev = parent;
     ngx_http_ratelimit_loc_conf_t *conf = child;
 
-    char  *rv;
-
     ngx_conf_merge_uint_value(conf->inherit, prev->inherit,
                               NGX_HTTP_RATELIMIT_INHERIT_ON);
     ngx_conf_merge_ptr_value(conf->dry_run, prev->dry_run, NULL);
@@ -361,12 +360,7 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->jwt = prev->jwt;
     }
 
-    rv = ngx_http_ratelimit_merge_rules(cf, prev, conf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    return ngx_http_ratelimit_find_quick(cf, conf);
+    return ngx_http_ratelimit_merge_rules(cf, prev, conf);
 }
 
 
@@ -374,7 +368,6 @@ static ngx_int_t
 ngx_http_ratelimit_init(ngx_conf_t *cf)
 {
     if (ngx_http_ratelimit_init_policies(cf) != NGX_OK
-        || ngx_http_ratelimit_init_quick(cf) != NGX_OK
         || ngx_http_ratelimit_check_variables(cf) != NGX_OK
         || ngx_http_ratelimit_check_cycles(cf) != NGX_OK
         || ngx_http_ratelimit_init_headers(cf) != NGX_OK
@@ -385,6 +378,8 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_http_ratelimit_init_plans(ngx_http_conf_get_module_main_conf(cf,
+                                                 ngx_http_ratelimit_module));
     ngx_http_ratelimit_check_apis(cf);
 
     return NGX_OK;
@@ -429,7 +424,6 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
     }
 
     ngx_http_ratelimit_init_statistics(rmcf);
-    ngx_http_ratelimit_init_phases(cycle);
 
     return NGX_OK;
 }

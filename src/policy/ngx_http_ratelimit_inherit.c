@@ -11,10 +11,10 @@
 #include "policy/ngx_http_ratelimit_rule.h"
 
 
-static char *ngx_http_ratelimit_add_entries(ngx_conf_t *cf,
-    ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *entries);
-static ngx_int_t ngx_http_ratelimit_inherit_entries(ngx_conf_t *cf,
-    ngx_array_t *entries, ngx_array_t *outer);
+static char *ngx_http_ratelimit_add_steps(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *steps);
+static ngx_int_t ngx_http_ratelimit_inherit_steps(ngx_conf_t *cf,
+    ngx_array_t *steps, ngx_array_t *outer);
 static ngx_uint_t ngx_http_ratelimit_count_policies(ngx_conf_t *cf,
     ngx_http_ratelimit_loc_conf_t *conf);
 
@@ -28,14 +28,16 @@ char *
 ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
     ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf)
 {
-    char        *rv;
-    ngx_uint_t   outer;
+    char                             *rv;
+    ngx_uint_t                        outer;
+    ngx_http_ratelimit_loc_conf_t   **pp;
+    ngx_http_ratelimit_main_conf_t   *rmcf;
 
-    if (prev->preaccess.elts == NULL && prev->entries) {
+    if (prev->preaccess.elts == NULL && prev->steps) {
 
         /* the http level itself is never merged into */
 
-        rv = ngx_http_ratelimit_add_entries(cf, prev, prev->entries);
+        rv = ngx_http_ratelimit_add_steps(cf, prev, prev->steps);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -48,7 +50,7 @@ ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
         break;
 
     case NGX_HTTP_RATELIMIT_INHERIT_ON:
-        outer = !conf->off && conf->entries == NULL;
+        outer = !conf->off && conf->steps == NULL;
         break;
 
     default: /* NGX_HTTP_RATELIMIT_INHERIT_OFF */
@@ -56,25 +58,21 @@ ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
         break;
     }
 
-    if (outer && conf->entries == NULL) {
-        conf->preaccess = prev->preaccess;
-        conf->precontent = prev->precontent;
-        return NGX_CONF_OK;
-    }
-
-    if (conf->entries) {
-        rv = ngx_http_ratelimit_add_entries(cf, conf, conf->entries);
+    if (conf->steps) {
+        rv = ngx_http_ratelimit_add_steps(cf, conf, conf->steps);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
     }
 
+    /* a copy, for what this level's "ratelimit_dry_run" makes of it */
+
     if (outer) {
-        if (ngx_http_ratelimit_inherit_entries(cf, &conf->preaccess,
-                                               &prev->preaccess)
+        if (ngx_http_ratelimit_inherit_steps(cf, &conf->preaccess,
+                                             &prev->preaccess)
             != NGX_OK
-            || ngx_http_ratelimit_inherit_entries(cf, &conf->precontent,
-                                                  &prev->precontent)
+            || ngx_http_ratelimit_inherit_steps(cf, &conf->precontent,
+                                                &prev->precontent)
                != NGX_OK)
         {
             return NGX_CONF_ERROR;
@@ -88,39 +86,52 @@ ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    if (conf->preaccess.nelts + conf->precontent.nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    pp = ngx_array_push(&rmcf->planned);
+    if (pp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *pp = conf;
+
     return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_http_ratelimit_add_entries(ngx_conf_t *cf,
-    ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *entries)
+ngx_http_ratelimit_add_steps(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *steps)
 {
-    ngx_uint_t                   i;
-    ngx_array_t                 *to;
-    ngx_http_ratelimit_entry_t  *entry, *e;
+    ngx_uint_t                  i;
+    ngx_array_t                *to;
+    ngx_http_ratelimit_step_t  *step, *s;
 
-    if (ngx_array_init(&conf->preaccess, cf->pool, entries->nelts,
-                       sizeof(ngx_http_ratelimit_entry_t))
+    if (ngx_array_init(&conf->preaccess, cf->pool, steps->nelts,
+                       sizeof(ngx_http_ratelimit_step_t))
         != NGX_OK
-        || ngx_array_init(&conf->precontent, cf->pool, entries->nelts,
-                          sizeof(ngx_http_ratelimit_entry_t))
+        || ngx_array_init(&conf->precontent, cf->pool, steps->nelts,
+                          sizeof(ngx_http_ratelimit_step_t))
            != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    entry = entries->elts;
+    step = steps->elts;
 
-    for (i = 0; i < entries->nelts; i++) {
-        to = entry[i].rule->precontent ? &conf->precontent : &conf->preaccess;
+    for (i = 0; i < steps->nelts; i++) {
+        to = step[i].rule->precontent ? &conf->precontent : &conf->preaccess;
 
-        e = ngx_array_push(to);
-        if (e == NULL) {
+        s = ngx_array_push(to);
+        if (s == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        *e = entry[i];
+        *s = step[i];
     }
 
     return NGX_CONF_OK;
@@ -128,7 +139,7 @@ ngx_http_ratelimit_add_entries(ngx_conf_t *cf,
 
 
 static ngx_int_t
-ngx_http_ratelimit_inherit_entries(ngx_conf_t *cf, ngx_array_t *entries,
+ngx_http_ratelimit_inherit_steps(ngx_conf_t *cf, ngx_array_t *steps,
     ngx_array_t *outer)
 {
     void  *p;
@@ -137,13 +148,21 @@ ngx_http_ratelimit_inherit_entries(ngx_conf_t *cf, ngx_array_t *entries,
         return NGX_OK;
     }
 
-    p = ngx_array_push_n(entries, outer->nelts);
+    if (steps->elts == NULL
+        && ngx_array_init(steps, cf->pool, outer->nelts,
+                          sizeof(ngx_http_ratelimit_step_t))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = ngx_array_push_n(steps, outer->nelts);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     ngx_memcpy(p, outer->elts,
-               outer->nelts * sizeof(ngx_http_ratelimit_entry_t));
+               outer->nelts * sizeof(ngx_http_ratelimit_step_t));
 
     return NGX_OK;
 }
@@ -153,8 +172,8 @@ static ngx_uint_t
 ngx_http_ratelimit_count_policies(ngx_conf_t *cf,
     ngx_http_ratelimit_loc_conf_t *conf)
 {
-    ngx_uint_t                   i, j, n, count;
-    ngx_http_ratelimit_entry_t  *preaccess, *precontent, *a, *b;
+    ngx_uint_t                  i, j, n, count;
+    ngx_http_ratelimit_step_t  *preaccess, *precontent, *a, *b;
 
     preaccess = conf->preaccess.elts;
     precontent = conf->precontent.elts;

@@ -13,6 +13,7 @@
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "key/ngx_http_ratelimit_part.h"
 #include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_step.h"
 
 
 static ngx_int_t ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
@@ -266,25 +267,18 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
         ngx_http_ratelimit_bind_part(cf, &part[i]);
     }
 
-    policy->item.policy = &policy->core;
-    policy->item.quota = policy->constant_quota;
-    policy->item.cost_units = 1;
-
-    policy->constant = policy->quota == NULL
-                       && !policy->constant_quota.unlimited
-                       && policy->scales.nelts == 0;
+    ngx_http_ratelimit_init_step(policy);
 
     p = ngx_pnalloc(cf->pool, RL_USUAL_LEN(policy->core.name.len));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    rl_policy_usual_quota(&policy->core, &policy->constant_quota,
-                          policy->constant && policy->capacity == NULL, p);
-
-    policy->quick = policy->constant && policy->capacity == NULL
-                    && policy->condition == NULL
-                    && policy->partition->parts.nelts == 1;
+    rl_policy_usual_quota(&policy->core, &policy->step.item.quota,
+                          !(policy->step.varies
+                            & (NGX_HTTP_RATELIMIT_VARIES_QUOTA
+                               |NGX_HTTP_RATELIMIT_VARIES_CAPACITY)),
+                          p);
 
     policy->partition = ngx_http_ratelimit_share_partition(cf, rmcf, policy);
 

@@ -12,6 +12,7 @@
 
 #include "ngx_http_ratelimit.h"
 #include "policy/ngx_http_ratelimit_condition.h"
+#include "policy/ngx_http_ratelimit_step.h"
 
 
 /* what a policy's buckets are partitioned by; shared by equal policies */
@@ -39,22 +40,22 @@ struct ngx_http_ratelimit_policy_s {
 
     ngx_http_complex_value_t    *quota;      /* NULL: constant_quota holds */
     rl_quota_t                   constant_quota;
-    rl_item_t                    item;       /* what is known beforehand */
     ngx_array_t                  scales;     /* ngx_http_complex_value_t */
     ngx_http_complex_value_t    *capacity;
+    uint32_t                     constant_capacity; /* 0: it varies, or there
+                                                       is none */
     ngx_uint_t                   status;     /* 0: the location's */
     ngx_http_ratelimit_condition_t *condition; /* NULL: none matters */
 
     u_char                      *file;       /* of the definition, or while */
     ngx_uint_t                   line;       /* undefined of the first use */
     ngx_str_t                    user;       /* the directive that used it */
+
+    ngx_http_ratelimit_step_t    step;       /* of no line */
     unsigned                     defined:1;
     unsigned                     visit:2;    /* of the search for cycles */
     unsigned                     keep:1;     /* its charges, when a later
                                                 phase refuses */
-    unsigned                     constant:1; /* item.quota is the quota */
-    unsigned                     quick:1;    /* only the key varies, and that
-                                                is one value */
 };
 
 

@@ -424,7 +424,6 @@ static char *
 ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line)
 {
-    uint32_t                      units;
     const char                   *allowed;
     ngx_http_complex_value_t      cv;
     ngx_http_ratelimit_policy_t  *policy;
@@ -469,7 +468,8 @@ ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     }
 
     if (policy->capacity->lengths == NULL) {
-        allowed = ngx_http_ratelimit_parse_capacity(&line->capacity, &units);
+        allowed = ngx_http_ratelimit_parse_capacity(&line->capacity,
+                                                  &policy->constant_capacity);
         if (allowed) {
             return ngx_http_ratelimit_invalid(cf, "capacity", &line->capacity,
                                               allowed);

@@ -62,9 +62,9 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                            *rv;
     ngx_str_t                       *value;
-    ngx_uint_t                       i, seen, nentries;
+    ngx_uint_t                       i, seen, nsteps;
     ngx_http_ratelimit_rule_t       *rule;
-    ngx_http_ratelimit_entry_t      *entry;
+    ngx_http_ratelimit_step_t       *step;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
     value = cf->args->elts;
@@ -84,15 +84,15 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        if (rlcf->entries == NULL) {
-            rlcf->entries = ngx_array_create(cf->pool, 4,
-                                           sizeof(ngx_http_ratelimit_entry_t));
-            if (rlcf->entries == NULL) {
+        if (rlcf->steps == NULL) {
+            rlcf->steps = ngx_array_create(cf->pool, 4,
+                                           sizeof(ngx_http_ratelimit_step_t));
+            if (rlcf->steps == NULL) {
                 return NGX_CONF_ERROR;
             }
         }
 
-        nentries = rlcf->entries->nelts;
+        nsteps = rlcf->steps->nelts;
         seen = 0;
 
         for (i = 1; i < cf->args->nelts; i++) {
@@ -108,30 +108,26 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                 continue;
             }
 
-            entry = ngx_array_push(rlcf->entries);
-            if (entry == NULL) {
+            step = ngx_array_push(rlcf->steps);
+            if (step == NULL) {
                 return NGX_CONF_ERROR;
             }
 
-            entry->rule = rule;
-            entry->policy = ngx_http_ratelimit_use_policy(cf, &value[i]);
-            if (entry->policy == NULL) {
+            step->rule = rule;
+            step->policy = ngx_http_ratelimit_use_policy(cf, &value[i]);
+            if (step->policy == NULL) {
                 return NGX_CONF_ERROR;
             }
         }
 
-        if (rlcf->entries->nelts == nentries) {
+        if (rlcf->steps->nelts == nsteps) {
             return "names no policy";
         }
-
-        rule->plain = rule->methods == 0 && rule->unknown == NULL
-                      && rule->condition == NULL && rule->cost == NULL
-                      && rule->dry_run == NULL;
 
         ngx_http_ratelimit_warn_free(cf, rule);
     }
 
-    if (rlcf->off && rlcf->entries) {
+    if (rlcf->off && rlcf->steps) {
         return "off cannot stand beside other \"ratelimit\" lines";
     }
 

@@ -11,29 +11,21 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "policy/ngx_http_ratelimit_step.h"
 
 
 /* one "ratelimit" line */
 
-typedef struct {
+struct ngx_http_ratelimit_rule_s {
     ngx_uint_t                   methods;    /* NGX_HTTP_GET|..., 0: any */
     ngx_array_t                 *unknown;    /* ngx_str_t: other methods */
     ngx_http_complex_value_t    *condition;
     ngx_http_complex_value_t    *cost;       /* NULL: 1 */
     ngx_http_complex_value_t    *settle;     /* NULL: the cost is final */
     ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
-    unsigned                     plain:1;    /* none of the above */
     unsigned                     except:1;   /* methods=!... */
     unsigned                     precontent:1;
-} ngx_http_ratelimit_rule_t;
-
-
-/* a policy of such a line; lines are flattened into these */
-
-typedef struct {
-    ngx_http_ratelimit_policy_t *policy;
-    ngx_http_ratelimit_rule_t   *rule;
-} ngx_http_ratelimit_entry_t;
+};
 
 
 /* ngx_http_ratelimit_rule.c */

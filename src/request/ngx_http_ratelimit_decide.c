@@ -2,7 +2,8 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * Deciding a request, whatever its policies and lines are.
+ * Deciding a request: what the plan of its location asks, and what comes of
+ * the core's verdict.
  */
 
 
@@ -11,8 +12,8 @@
 #include "zone/ngx_http_ratelimit_process.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "policy/ngx_http_ratelimit_policy.h"
-#include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_statistics.h"
+#include "policy/ngx_http_ratelimit_step.h"
 #include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_decide.h"
 #include "request/ngx_http_ratelimit_log.h"
@@ -20,26 +21,46 @@
 #include "request/ngx_http_ratelimit_record.h"
 
 
-static ngx_int_t ngx_http_ratelimit_collect(ngx_http_request_t *r,
-    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *entries,
+static ngx_int_t ngx_http_ratelimit_prepare(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan,
     ngx_http_ratelimit_record_t *record, ngx_uint_t *n);
+static ngx_int_t ngx_http_ratelimit_prepare_step(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *items, ngx_uint_t n,
+    ngx_uint_t skipped, rl_time_t *now);
+static ngx_uint_t ngx_http_ratelimit_has_decided(
+    ngx_http_ratelimit_record_t *record, ngx_uint_t n,
+    ngx_http_ratelimit_policy_t *policy);
+static rl_item_t *ngx_http_ratelimit_same_key(rl_item_t *items, ngx_uint_t n,
+    ngx_http_ratelimit_policy_t *policy);
+static ngx_int_t ngx_http_ratelimit_not_evaluated(
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_policy_t *policy);
 static void ngx_http_ratelimit_undecided(ngx_http_ratelimit_loc_conf_t *rlcf,
     ngx_http_ratelimit_record_t *record, rl_item_t *item);
+static ngx_int_t ngx_http_ratelimit_busy(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
+    ngx_uint_t n);
 static ngx_int_t ngx_http_ratelimit_fail(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record);
 static ngx_int_t ngx_http_ratelimit_admitted(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t first);
+static ngx_int_t ngx_http_ratelimit_refused(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process,
+    ngx_uint_t first);
+static rl_item_t *ngx_http_ratelimit_slowest(
+    ngx_http_ratelimit_record_t *record, ngx_uint_t first, ngx_uint_t dry_run);
 
 
 ngx_int_t
 ngx_http_ratelimit_decide(ngx_http_request_t *r,
-    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *entries)
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan)
 {
     ngx_uint_t                       n, first;
     rl_process_t                    *process;
     rl_verdict_e                     verdict;
     ngx_http_ratelimit_record_t     *record;
     ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    /* room for the phase to come as well */
 
     record = ngx_http_ratelimit_make_record(r, rlcf->preaccess.nelts
                                                + rlcf->precontent.nelts);
@@ -59,7 +80,7 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
 
     ngx_http_ratelimit_now(&record->time);
 
-    if (ngx_http_ratelimit_collect(r, rlcf, entries, record, &n) != NGX_OK) {
+    if (ngx_http_ratelimit_prepare(r, rlcf, plan, record, &n) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -76,11 +97,10 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
     process = ngx_http_ratelimit_process(rmcf);
 
     first = record->nitems;
-    verdict = RL_BUSY;
 
-    if (process) {
-        verdict = rl_decide(process, &record->items[first], n, &record->time);
-    }
+    verdict = process ? rl_decide(process, &record->items[first], n,
+                                  &record->time)
+                      : RL_BUSY;
 
     if (verdict == RL_BUSY) {
         return ngx_http_ratelimit_busy(r, rlcf, record, n);
@@ -91,122 +111,170 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
 
     ngx_http_ratelimit_zone_check(r, rmcf, &record->time);
 
-    if (verdict == RL_REFUSED) {
-        return ngx_http_ratelimit_refused(r, record, process, first);
-    }
-
-    return ngx_http_ratelimit_admitted(r, record, first);
+    return (verdict == RL_ADMITTED)
+           ? ngx_http_ratelimit_admitted(r, record, first)
+           : ngx_http_ratelimit_refused(r, record, process, first);
 }
 
 
 /*
- * Appends an item for each policy that applies and that has not decided this
+ * Puts an item for each policy that applies, and that has not decided this
  * request yet, behind record->nitems; of a policy's lines the first that
  * applies counts.
  */
 
 static ngx_int_t
-ngx_http_ratelimit_collect(ngx_http_request_t *r,
-    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *entries,
+ngx_http_ratelimit_prepare(ngx_http_request_t *r,
+    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan,
     ngx_http_ratelimit_record_t *record, ngx_uint_t *n)
 {
-    ngx_int_t                    rc;
-    rl_item_t                   *item;
-    ngx_uint_t                   i, j, nitems;
-    ngx_http_ratelimit_entry_t  *entry;
+    ngx_int_t                   rc;
+    rl_item_t                  *items;
+    ngx_uint_t                  i;
+    ngx_http_ratelimit_step_t  *step;
 
-    entry = entries->elts;
-    nitems = record->nitems;
+    step = plan->elts;
+    items = &record->items[record->nitems];
+    *n = 0;
 
-    for (i = 0; i < entries->nelts; i++) {
+    for (i = 0; i < plan->nelts; i++, step++) {
 
-        for (j = 0; j < nitems; j++) {
-            if (record->items[j].policy == &entry[i].policy->core) {
-                break;
-            }
-        }
-
-        if (j < nitems) {
+        if ((record->nitems
+             || (step->varies & NGX_HTTP_RATELIMIT_VARIES_POLICY))
+            && ngx_http_ratelimit_has_decided(record, *n, step->policy))
+        {
             continue;
         }
 
-        if (!entry[i].rule->plain) {
-            rc = ngx_http_ratelimit_rule_applies(r, entry[i].rule);
+        rc = ngx_http_ratelimit_step_applies(r, step);
 
-            if (rc == NGX_DECLINED) {
-                continue;
-            }
-
-            if (rc != NGX_OK) {
-                goto failed;
-            }
-        }
-
-        item = &record->items[nitems];
-
-        rc = ngx_http_ratelimit_item(r, entry[i].policy, item,
-                                     &record->items[record->nitems],
-                                     nitems - record->nitems, &record->time);
         if (rc == NGX_DECLINED) {
-            ngx_http_ratelimit_count(entry[i].policy, RL_COUNT_BYPASSED);
             continue;
         }
 
-        if (rc == NGX_ERROR) {
-            goto failed;
+        if (rc == NGX_OK) {
+            rc = ngx_http_ratelimit_prepare_step(r, step, items, *n, i - *n,
+                                                 &record->time);
         }
 
-        if (!entry[i].rule->plain || rlcf->dry_run) {
-            if (ngx_http_ratelimit_rule_cost(r, &entry[i], item) != NGX_OK
-                || ngx_http_ratelimit_rule_dry_run(r, rlcf, entry[i].rule,
-                                                   item)
-                   != NGX_OK)
-            {
-                goto failed;
+        switch (rc) {
+
+        case NGX_OK:
+            if (step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) {
+                record->responds = 1;
             }
-        }
 
-        if (rc == NGX_ABORT) {
-            ngx_http_ratelimit_undecided(rlcf, record, item);
+            (*n)++;
+            break;
+
+        case NGX_DECLINED:
+            ngx_http_ratelimit_count(step->policy, RL_COUNT_BYPASSED);
+            break;
+
+        case NGX_ABORT:
+            ngx_http_ratelimit_undecided(rlcf, record, &items[*n]);
 
             if (!record->failed) {
-                ngx_http_ratelimit_count(entry[i].policy, RL_COUNT_BYPASSED);
+                ngx_http_ratelimit_count(step->policy, RL_COUNT_BYPASSED);
             }
 
-            continue;
+            break;
+
+        default: /* NGX_ERROR */
+            return ngx_http_ratelimit_not_evaluated(record, step->policy);
         }
-
-        item->want_next = rlcf->want_next;
-        item->data = entry[i].rule->settle;
-
-        if (entry[i].policy->condition || entry[i].rule->settle) {
-            record->responds = 1;
-        }
-
-        nitems++;
     }
 
-    *n = nitems - record->nitems;
-
     return NGX_OK;
+}
 
-failed:
 
-    ngx_http_ratelimit_not_evaluated(record, entry[i].policy);
+/* as ngx_http_ratelimit_item() returns; skipped steps have no item */
 
-    return NGX_ERROR;
+static ngx_int_t
+ngx_http_ratelimit_prepare_step(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *items, ngx_uint_t n,
+    ngx_uint_t skipped, rl_time_t *now)
+{
+    ngx_int_t   rc;
+    rl_item_t  *same;
+
+    same = NULL;
+
+    if (step->same) {
+        same = skipped ? ngx_http_ratelimit_same_key(items, n, step->policy)
+                       : &items[step->same - 1];
+    }
+
+    rc = ngx_http_ratelimit_item(r, step, &items[n], same, now);
+
+    if (rc != NGX_OK && rc != NGX_ABORT) {
+        return rc;
+    }
+
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_COST)
+        && ngx_http_ratelimit_item_cost(r, step, &items[n]) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_DRY_RUN)
+        && ngx_http_ratelimit_item_dry_run(r, step, &items[n]) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+/* n items behind record->nitems are of this decision */
+
+static ngx_uint_t
+ngx_http_ratelimit_has_decided(ngx_http_ratelimit_record_t *record,
+    ngx_uint_t n, ngx_http_ratelimit_policy_t *policy)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < record->nitems + n; i++) {
+        if (record->items[i].policy == &policy->core) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static rl_item_t *
+ngx_http_ratelimit_same_key(rl_item_t *items, ngx_uint_t n,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_ratelimit_item_policy(&items[i])->partition
+            == policy->partition)
+        {
+            return &items[i];
+        }
+    }
+
+    return NULL;
 }
 
 
 /* no memory, or nginx could not evaluate a variable; logged by it */
 
-void
+static ngx_int_t
 ngx_http_ratelimit_not_evaluated(ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_policy_t *policy)
 {
     record->error = 1;
 
     ngx_http_ratelimit_count(policy, RL_COUNT_ERRORS);
+
+    return NGX_ERROR;
 }
 
 
@@ -258,20 +326,9 @@ static ngx_int_t
 ngx_http_ratelimit_admitted(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t first)
 {
-    rl_item_t   *slowest;
-    ngx_uint_t   i;
+    rl_item_t  *slowest;
 
-    slowest = NULL;
-
-    for (i = first; i < record->nitems; i++) {
-
-        if (!record->items[i].admitted
-            && (slowest == NULL
-                || record->items[i].retry_after_ms > slowest->retry_after_ms))
-        {
-            slowest = &record->items[i];
-        }
-    }
+    slowest = ngx_http_ratelimit_slowest(record, first, 1);
 
     if (slowest) {
         record->dry_run = 1;
@@ -284,29 +341,15 @@ ngx_http_ratelimit_admitted(ngx_http_request_t *r,
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_refused(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_process_t *process,
     ngx_uint_t first)
 {
-    rl_item_t                    *item, *slowest;
-    ngx_uint_t                    i;
+    rl_item_t                    *slowest;
     ngx_http_ratelimit_policy_t  *policy;
 
-    slowest = NULL;
-
-    for (i = first; i < record->nitems; i++) {
-        item = &record->items[i];
-
-        if (item->admitted || item->dry_run) {
-            continue;
-        }
-
-        if (slowest == NULL || item->retry_after_ms > slowest->retry_after_ms)
-        {
-            slowest = item;
-        }
-    }
+    slowest = ngx_http_ratelimit_slowest(record, first, 0);
 
     record->refused = 1;
     record->retry_after_ms = slowest->retry_after_ms;
@@ -324,12 +367,39 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
 }
 
 
+/* of the items that refused, in dry run or not, the one to wait longest for */
+
+static rl_item_t *
+ngx_http_ratelimit_slowest(ngx_http_ratelimit_record_t *record,
+    ngx_uint_t first, ngx_uint_t dry_run)
+{
+    rl_item_t   *item, *slowest;
+    ngx_uint_t   i;
+
+    slowest = NULL;
+
+    for (i = first; i < record->nitems; i++) {
+        item = &record->items[i];
+
+        if (!item->admitted
+            && (dry_run || !item->dry_run)
+            && (slowest == NULL
+                || item->retry_after_ms > slowest->retry_after_ms))
+        {
+            slowest = item;
+        }
+    }
+
+    return slowest;
+}
+
+
 /*
  * A lock's owner is stopped, or this process has no place in the process
  * table, and the n items behind record->nitems are not decided.
  */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_busy(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
     ngx_uint_t n)

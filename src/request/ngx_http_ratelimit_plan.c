@@ -14,6 +14,7 @@
 #include "key/ngx_http_ratelimit_part.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_step.h"
 #include "request/ngx_http_ratelimit_log.h"
 #include "request/ngx_http_ratelimit_plan.h"
 
@@ -25,55 +26,48 @@ static ngx_int_t ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_item_invalid(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_complaint_e what, ngx_str_t *value,
     const char *allowed);
-static ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
-    ngx_uint_t nknown);
-static ngx_int_t ngx_http_ratelimit_item_hash(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy, rl_hash_t *hash);
+static ngx_int_t ngx_http_ratelimit_item_name(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_time_t *now);
+static ngx_int_t ngx_http_ratelimit_item_key(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
+static ngx_int_t ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
+    ngx_http_ratelimit_rule_t *rule);
 
-
-/*
- * Fills what an item asks of the core; its cost is 1 and it is not in dry run.
- * known are the items of this very decision: what a key was in an earlier one,
- * before authentication or a redirect, says nothing of what it is now.
- * NGX_DECLINED: the policy does not apply to this request.  NGX_ABORT: nobody
- * can tell what it allows.
- */
 
 ngx_int_t
-ngx_http_ratelimit_item(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
-    ngx_uint_t nknown, rl_time_t *now)
+ngx_http_ratelimit_item(ngx_http_request_t *r, ngx_http_ratelimit_step_t *step,
+    rl_item_t *item, rl_item_t *same, rl_time_t *now)
 {
-    ngx_int_t  rc;
+    ngx_int_t                     rc;
+    ngx_http_ratelimit_policy_t  *policy;
 
-    ngx_memcpy(item, &policy->item, offsetof(rl_item_t, admitted));
+    policy = step->policy;
 
-    if (!policy->constant) {
+    ngx_memcpy(item, &step->item, offsetof(rl_item_t, admitted));
+
+    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_QUOTA) {
         rc = ngx_http_ratelimit_item_quota(r, policy, item);
         if (rc != NGX_OK) {
             return rc;
         }
     }
 
-    rc = ngx_http_ratelimit_item_bucket(r, policy, item, known, nknown);
+    if (same) {
+        rc = rl_check_name(item, NULL, same, now) ? NGX_OK : NGX_DECLINED;
+
+    } else {
+        rc = ngx_http_ratelimit_item_name(r, policy, item, now);
+    }
+
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rl_override_apply(&policy->core, &item->bucket, now, &item->quota);
-
-    if (item->quota.unlimited) {
-        return NGX_DECLINED;
+    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_CAPACITY) {
+        return ngx_http_ratelimit_item_capacity(r, policy, item);
     }
 
-    item->capacity_units = item->quota.units;
-
-    if (policy->capacity == NULL) {
-        return NGX_OK;
-    }
-
-    return ngx_http_ratelimit_item_capacity(r, policy, item);
+    return NGX_OK;
 }
 
 
@@ -142,6 +136,11 @@ ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    if (policy->constant_capacity) {
+        item->capacity_units = policy->constant_capacity;
+        return NGX_OK;
+    }
+
     if (ngx_http_complex_value(r, policy->capacity, &value) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -178,46 +177,69 @@ ngx_http_ratelimit_item_invalid(ngx_http_request_t *r,
 }
 
 
-/* a decision evaluates and hashes a key once, however many policies have it */
+/* a key that is one part is hashed without being put together */
 
 static ngx_int_t
-ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_item_t *known,
-    ngx_uint_t nknown)
+ngx_http_ratelimit_item_name(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item, rl_time_t *now)
 {
-    u_char                        scratch[NGX_HTTP_RATELIMIT_SCRATCH];
-    rl_hash_t                     hash;
-    ngx_int_t                     rc;
-    ngx_uint_t                    i;
-    rl_part_t                     part;
-    ngx_http_ratelimit_policy_t  *other;
-
-    for (i = nknown; i-- > 0; /* void */ ) {
-        other = (ngx_http_ratelimit_policy_t *) known[i].policy;
-
-        if (other->partition == policy->partition) {
-            hash.lo = known[i].bucket.lo ^ other->core.secret.lo;
-            hash.hi = known[i].bucket.hi ^ other->core.secret.hi;
-            goto found;
-        }
-    }
+    u_char     scratch[NGX_HTTP_RATELIMIT_SCRATCH];
+    ngx_int_t  rc;
+    rl_part_t  part;
 
     if (policy->partition->parts.nelts == 1) {
         rc = ngx_http_ratelimit_get_part(r, policy->partition->parts.elts,
-                                           scratch, &part);
-        if (rc == NGX_OK) {
-            rl_part_hash(&part, &hash);
+                                         scratch, &part);
+        if (rc != NGX_OK) {
+            return rc;
         }
 
-    } else {
-        rc = ngx_http_ratelimit_item_hash(r, policy, &hash);
+        return rl_check_name(item, &part, NULL, now) ? NGX_OK : NGX_DECLINED;
     }
 
+    rc = ngx_http_ratelimit_item_key(r, policy, item);
     if (rc != NGX_OK) {
         return rc;
     }
 
-found:
+    return rl_check_name(item, NULL, item, now) ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* the bucket of a key of several parts; NGX_DECLINED: one of them is empty */
+
+static ngx_int_t
+ngx_http_ratelimit_item_key(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item)
+{
+    rl_str_t                   *texts;
+    rl_hash_t                   hash;
+    ngx_str_t                   value;
+    ngx_uint_t                  i, n;
+    ngx_http_ratelimit_part_t  *parts;
+
+    n = policy->partition->parts.nelts;
+    parts = policy->partition->parts.elts;
+
+    texts = ngx_palloc(r->pool, n * sizeof(rl_str_t));
+    if (texts == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (ngx_http_ratelimit_part_text(r, &parts[i], &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len == 0) {
+            return NGX_DECLINED;
+        }
+
+        texts[i] = ngx_http_ratelimit_str(&value);
+    }
+
+    rl_key_hash(policy->core.zone, texts, n, &hash);
 
     item->bucket.lo = hash.lo ^ policy->core.secret.lo;
     item->bucket.hi = hash.hi ^ policy->core.secret.hi;
@@ -226,66 +248,40 @@ found:
 }
 
 
-/* of a key of several parts; NGX_DECLINED: one of them is empty */
-
-static ngx_int_t
-ngx_http_ratelimit_item_hash(ngx_http_request_t *r,
-    ngx_http_ratelimit_policy_t *policy, rl_hash_t *hash)
+ngx_int_t
+ngx_http_ratelimit_step_applies(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step)
 {
-    rl_str_t                    *parts;
-    ngx_str_t                    value;
-    ngx_uint_t                   i, n;
-    ngx_http_ratelimit_part_t   *values;
-
-    n = policy->partition->parts.nelts;
-    values = policy->partition->parts.elts;
-
-    parts = ngx_palloc(r->pool, n * sizeof(rl_str_t));
-    if (parts == NULL) {
-        return NGX_ERROR;
+    if ((r->method & step->methods) == 0) {
+        return NGX_DECLINED;
     }
 
-    for (i = 0; i < n; i++) {
-
-        if (ngx_http_ratelimit_part_text(r, &values[i], &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        if (value.len == 0) {
-            return NGX_DECLINED;
-        }
-
-        parts[i] = ngx_http_ratelimit_str(&value);
-    }
-
-    rl_key_hash(policy->core.zone, parts, n, hash);
-
-    return NGX_OK;
+    return (step->varies & NGX_HTTP_RATELIMIT_VARIES_LINE)
+           ? ngx_http_ratelimit_rule_applies(r, step->rule) : NGX_OK;
 }
 
 
-ngx_int_t
+/* an unknown method of the line's, and its condition */
+
+static ngx_int_t
 ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
     ngx_http_ratelimit_rule_t *rule)
 {
     ngx_str_t   value, *unknown;
     ngx_uint_t  i, listed;
 
-    if (rule->methods || rule->unknown) {
-        listed = (r->method & rule->methods) ? 1 : 0;
+    if (r->method == NGX_HTTP_UNKNOWN && rule->unknown) {
+        listed = 0;
+        unknown = rule->unknown->elts;
 
-        if (r->method == NGX_HTTP_UNKNOWN && rule->unknown) {
-            unknown = rule->unknown->elts;
-
-            for (i = 0; i < rule->unknown->nelts; i++) {
-                if (unknown[i].len == r->method_name.len
-                    && ngx_strncmp(unknown[i].data, r->method_name.data,
-                                   unknown[i].len)
-                       == 0)
-                {
-                    listed = 1;
-                    break;
-                }
+        for (i = 0; i < rule->unknown->nelts; i++) {
+            if (unknown[i].len == r->method_name.len
+                && ngx_strncmp(unknown[i].data, r->method_name.data,
+                               unknown[i].len)
+                   == 0)
+            {
+                listed = 1;
+                break;
             }
         }
 
@@ -307,24 +303,20 @@ ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
-    ngx_http_ratelimit_entry_t *entry, rl_item_t *item)
+ngx_http_ratelimit_item_cost(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *item)
 {
     ngx_str_t    value;
     const char  *allowed;
 
-    if (entry->rule->cost == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, entry->rule->cost, &value) != NGX_OK) {
+    if (ngx_http_complex_value(r, step->rule->cost, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
     allowed = rl_read_units(ngx_http_ratelimit_str(&value), &item->cost_units);
     if (allowed) {
         item->cost_units = 1;
-        ngx_http_ratelimit_log_invalid(r, entry->policy, RL_BAD_COST, &value,
+        ngx_http_ratelimit_log_invalid(r, step->policy, RL_BAD_COST, &value,
                                        allowed, "counted as 1");
     }
 
@@ -333,17 +325,18 @@ ngx_http_ratelimit_rule_cost(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_ratelimit_rule_dry_run(ngx_http_request_t *r,
-    ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_rule_t *rule,
-    rl_item_t *item)
+ngx_http_ratelimit_item_dry_run(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *item)
 {
-    ngx_str_t                  value;
-    ngx_http_complex_value_t  *dry_run;
+    ngx_str_t                       value;
+    ngx_http_complex_value_t       *dry_run;
+    ngx_http_ratelimit_loc_conf_t  *rlcf;
 
-    dry_run = rule->dry_run ? rule->dry_run : rlcf->dry_run;
+    dry_run = step->rule->dry_run;
 
     if (dry_run == NULL) {
-        return NGX_OK;
+        rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
+        dry_run = rlcf->dry_run;
     }
 
     if (ngx_http_complex_value(r, dry_run, &value) != NGX_OK) {

@@ -12,6 +12,9 @@
 #include "request/ngx_http_ratelimit_record.h"
 
 
+static void ngx_http_ratelimit_record_cleanup(void *data);
+
+
 /* of a request whose contexts a redirect has zeroed, or that has none */
 
 ngx_http_ratelimit_record_t *
@@ -34,23 +37,46 @@ ngx_http_ratelimit_find_record(ngx_http_request_t *r)
 
 
 ngx_http_ratelimit_record_t *
-ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t nentries)
+ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t n)
 {
     rl_item_t                    *items;
+    ngx_pool_cleanup_t           *cln;
     ngx_http_ratelimit_record_t  *record;
 
     record = ngx_http_ratelimit_get_record(r);
 
     if (record == NULL) {
-        return ngx_http_ratelimit_create_record(r, nentries);
-    }
 
-    if (record->nitems + nentries <= record->size) {
+        /* as ngx_pool_cleanup_add(), with one allocation for all */
+
+        cln = ngx_palloc(r->pool, sizeof(ngx_pool_cleanup_t)
+                                  + sizeof(ngx_http_ratelimit_record_t)
+                                  + n * sizeof(rl_item_t));
+        if (cln == NULL) {
+            return NULL;
+        }
+
+        record = (ngx_http_ratelimit_record_t *) (cln + 1);
+        ngx_memzero(record, offsetof(ngx_http_ratelimit_record_t, values));
+
+        record->items = (rl_item_t *) (record + 1);
+        record->size = n;
+
+        cln->handler = ngx_http_ratelimit_record_cleanup;
+        cln->data = record;
+        cln->next = r->pool->cleanup;
+        r->pool->cleanup = cln;
+
+        ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
+
         return record;
     }
 
-    items = ngx_palloc(r->pool,
-                       (record->nitems + nentries) * sizeof(rl_item_t));
+    if (record->nitems + n <= record->size) {
+        return record;
+    }
+
+    items = ngx_palloc(r->pool, (record->nitems + n) * sizeof(rl_item_t));
     if (items == NULL) {
         return NULL;
     }
@@ -58,7 +84,7 @@ ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t nentries)
     ngx_memcpy(items, record->items, record->nitems * sizeof(rl_item_t));
 
     record->items = items;
-    record->size = record->nitems + nentries;
+    record->size = record->nitems + n;
 
     return record;
 }
@@ -104,7 +130,7 @@ ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record)
 
 /* the record is plain memory of the pool's; the handler is its mark */
 
-void
+static void
 ngx_http_ratelimit_record_cleanup(void *data)
 {
 }

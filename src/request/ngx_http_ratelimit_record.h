@@ -41,10 +41,13 @@ typedef struct {
 
 ngx_http_ratelimit_record_t *ngx_http_ratelimit_find_record(
     ngx_http_request_t *r);
+
+/* the request's, or a new one, with room for n more items */
+
 ngx_http_ratelimit_record_t *ngx_http_ratelimit_make_record(
-    ngx_http_request_t *r, ngx_uint_t nentries);
+    ngx_http_request_t *r, ngx_uint_t n);
+
 void ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record);
-void ngx_http_ratelimit_record_cleanup(void *data);
 
 
 /*
@@ -62,38 +65,6 @@ ngx_http_ratelimit_get_record(ngx_http_request_t *r)
     if (record == NULL && (r->internal || r->filter_finalize)) {
         return ngx_http_ratelimit_find_record(r);
     }
-
-    return record;
-}
-
-
-static ngx_inline ngx_http_ratelimit_record_t *
-ngx_http_ratelimit_create_record(ngx_http_request_t *r, ngx_uint_t nentries)
-{
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_ratelimit_record_t  *record;
-
-    /* as ngx_pool_cleanup_add(), with one allocation: 30 instructions less */
-
-    cln = ngx_palloc(r->pool, sizeof(ngx_pool_cleanup_t)
-                              + sizeof(ngx_http_ratelimit_record_t)
-                              + nentries * sizeof(rl_item_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    record = (ngx_http_ratelimit_record_t *) (cln + 1);
-    ngx_memzero(record, offsetof(ngx_http_ratelimit_record_t, values));
-
-    record->items = (rl_item_t *) (record + 1);
-    record->size = nentries;
-
-    cln->handler = ngx_http_ratelimit_record_cleanup;
-    cln->data = record;
-    cln->next = r->pool->cleanup;
-    r->pool->cleanup = cln;
-
-    ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
 
     return record;
 }

@@ -17,7 +17,7 @@
 #include "conf/ngx_http_ratelimit_clock.h"
 #include "zone/ngx_http_ratelimit_process.h"
 #include "policy/ngx_http_ratelimit_policy.h"
-#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_step.h"
 #include "request/ngx_http_ratelimit_plan.h"
 #include "request/ngx_http_ratelimit_record.h"
 #include "request/ngx_http_ratelimit_standing.h"
@@ -130,7 +130,8 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
     ngx_http_ratelimit_now(&standing->time);
 
     look->looking = 1;
-    rc = ngx_http_ratelimit_item(r, policy, &item, NULL, 0, &standing->time);
+    rc = ngx_http_ratelimit_item(r, &policy->step, &item, NULL,
+                                 &standing->time);
     look->looking = 0;
 
     if (rc != NGX_OK) {
@@ -209,8 +210,8 @@ ngx_http_ratelimit_look_at_all(ngx_http_request_t *r,
 {
     ngx_uint_t                      i, n;
     rl_item_t                      *items;
-    ngx_array_t                    *entries;
-    ngx_http_ratelimit_entry_t     *entry;
+    ngx_array_t                    *plan;
+    ngx_http_ratelimit_step_t      *step;
     ngx_http_ratelimit_standing_t   one;
     ngx_http_ratelimit_loc_conf_t  *rlcf;
 
@@ -225,21 +226,21 @@ ngx_http_ratelimit_look_at_all(ngx_http_request_t *r,
 
     n = 0;
 
-    for (entries = &rlcf->preaccess;
-         entries != NULL;
-         entries = (entries == &rlcf->preaccess) ? &rlcf->precontent : NULL)
+    for (plan = &rlcf->preaccess;
+         plan != NULL;
+         plan = (plan == &rlcf->preaccess) ? &rlcf->precontent : NULL)
     {
-        entry = entries->elts;
+        step = plan->elts;
 
-        for (i = 0; i < entries->nelts; i++) {
+        for (i = 0; i < plan->nelts; i++) {
 
-            if (ngx_http_ratelimit_rule_applies(r, entry[i].rule) != NGX_OK) {
+            if (ngx_http_ratelimit_step_applies(r, &step[i]) != NGX_OK) {
                 continue;
             }
 
             one.item = NULL;
 
-            if (ngx_http_ratelimit_look(r, entry[i].policy, &one) != NGX_OK) {
+            if (ngx_http_ratelimit_look(r, step[i].policy, &one) != NGX_OK) {
                 return NGX_ERROR;
             }
 

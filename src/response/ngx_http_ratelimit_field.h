@@ -33,7 +33,7 @@ ngx_http_ratelimit_set_field(ngx_table_elt_t *h, ngx_table_elt_t *field,
 
 /* 1 to 3 fields, in place of those of the same names from an upstream */
 
-static ngx_http_ratelimit_always_inline ngx_int_t
+static ngx_inline ngx_int_t
 ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
     rl_str_t *values, ngx_uint_t n)
 {

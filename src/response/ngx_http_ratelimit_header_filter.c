@@ -18,38 +18,38 @@
 
 
 static ngx_int_t ngx_http_ratelimit_header_filter(ngx_http_request_t *r);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_tell(
+static ngx_int_t ngx_http_ratelimit_tell(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_tell_more(
+static ngx_int_t ngx_http_ratelimit_tell_more(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record);
 static ngx_int_t ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_listed(
+static ngx_int_t ngx_http_ratelimit_add_listed(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
 static ngx_inline ngx_int_t ngx_http_ratelimit_add_kind(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     u_char *skip);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_reported(
+static ngx_int_t ngx_http_ratelimit_add_reported(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
 static ngx_inline u_char *ngx_http_ratelimit_room(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, size_t len);
-static ngx_http_ratelimit_always_inline ngx_int_t ngx_http_ratelimit_add_item(
+static ngx_int_t ngx_http_ratelimit_add_item(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, ngx_table_elt_t *fields,
     const rl_item_t *item);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_policies(
+static ngx_int_t ngx_http_ratelimit_add_policies(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
-static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_ietf(
+static ngx_int_t ngx_http_ratelimit_add_ietf(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect, u_char *skip);
-static ngx_http_ratelimit_noinline u_char *ngx_http_ratelimit_skip(
+static u_char *ngx_http_ratelimit_skip(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_dialect_t *dialect);
-static ngx_http_ratelimit_noinline ngx_int_t
+static ngx_int_t
     ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 
@@ -80,7 +80,7 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
 }
 
 
-static ngx_http_ratelimit_noinline ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_tell(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
@@ -108,7 +108,7 @@ ngx_http_ratelimit_tell(ngx_http_request_t *r,
 
 /* than what one dialect says of an admission */
 
-static ngx_http_ratelimit_noinline ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_tell_more(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
@@ -149,7 +149,7 @@ ngx_http_ratelimit_add_dialect(ngx_http_request_t *r,
 }
 
 
-static ngx_http_ratelimit_noinline ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_add_listed(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect)
 {
@@ -183,7 +183,7 @@ ngx_http_ratelimit_add_kind(ngx_http_request_t *r,
 }
 
 
-static ngx_http_ratelimit_noinline ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_add_reported(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     u_char *skip)
@@ -221,7 +221,7 @@ ngx_http_ratelimit_room(ngx_http_request_t *r,
 
 /* what a dialect but "ietf" says of one policy; calls would cost 20 each */
 
-static ngx_http_ratelimit_always_inline ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_dialect_t *dialect,
     ngx_table_elt_t *fields, const rl_item_t *item)
@@ -330,7 +330,7 @@ ngx_http_ratelimit_skip(ngx_http_request_t *r,
 }
 
 
-static ngx_http_ratelimit_noinline ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {

@@ -1,0 +1,197 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * A location's plan, made when its lines and their policies are known: all
+ * that does not vary from request to request is found out here.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_step.h"
+
+
+static void ngx_http_ratelimit_scale_step(ngx_http_ratelimit_policy_t *policy,
+    ngx_http_ratelimit_step_t *step);
+static void ngx_http_ratelimit_init_plan(ngx_http_ratelimit_loc_conf_t *rlcf,
+    ngx_array_t *plan);
+static void ngx_http_ratelimit_step_rule(ngx_http_ratelimit_loc_conf_t *rlcf,
+    ngx_http_ratelimit_step_t *step);
+static ngx_uint_t ngx_http_ratelimit_step_methods(
+    ngx_http_ratelimit_rule_t *rule);
+static void ngx_http_ratelimit_step_before(ngx_http_ratelimit_step_t *steps,
+    ngx_uint_t n);
+
+
+void
+ngx_http_ratelimit_init_step(ngx_http_ratelimit_policy_t *policy)
+{
+    ngx_http_ratelimit_step_t  *step;
+
+    step = &policy->step;
+
+    step->policy = policy;
+    step->methods = (ngx_uint_t) -1;
+
+    step->item.policy = &policy->core;
+    step->item.quota = policy->constant_quota;
+    step->item.cost_units = 1;
+
+    if (policy->quota || policy->constant_quota.unlimited) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_QUOTA;
+
+    } else {
+        ngx_http_ratelimit_scale_step(policy, step);
+    }
+
+    if (policy->capacity) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_CAPACITY;
+    }
+
+    if (policy->condition) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_CHARGE;
+    }
+}
+
+
+static void
+ngx_http_ratelimit_scale_step(ngx_http_ratelimit_policy_t *policy,
+    ngx_http_ratelimit_step_t *step)
+{
+    uint32_t                   scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
+    ngx_uint_t                 i;
+    ngx_http_complex_value_t  *cv;
+
+    cv = policy->scales.elts;
+
+    for (i = 0; i < policy->scales.nelts; i++) {
+
+        if (cv[i].lengths) {
+            step->varies |= NGX_HTTP_RATELIMIT_VARIES_QUOTA;
+            return;
+        }
+
+        (void) rl_parse_scale(ngx_http_ratelimit_str(&cv[i].value),
+                              &scales[i]);
+    }
+
+    if (i) {
+        step->item.quota.units = rl_scale_units(step->item.quota.units, scales,
+                                                i);
+    }
+}
+
+
+void
+ngx_http_ratelimit_init_plans(ngx_http_ratelimit_main_conf_t *rmcf)
+{
+    ngx_uint_t                       i;
+    ngx_http_ratelimit_loc_conf_t  **rlcf;
+
+    rlcf = rmcf->planned.elts;
+
+    for (i = 0; i < rmcf->planned.nelts; i++) {
+        ngx_http_ratelimit_init_plan(rlcf[i], &rlcf[i]->preaccess);
+        ngx_http_ratelimit_init_plan(rlcf[i], &rlcf[i]->precontent);
+    }
+}
+
+
+static void
+ngx_http_ratelimit_init_plan(ngx_http_ratelimit_loc_conf_t *rlcf,
+    ngx_array_t *plan)
+{
+    ngx_uint_t                  i;
+    ngx_http_ratelimit_rule_t  *rule;
+    ngx_http_ratelimit_step_t  *steps;
+
+    steps = plan->elts;
+
+    for (i = 0; i < plan->nelts; i++) {
+        rule = steps[i].rule;
+
+        steps[i] = steps[i].policy->step;
+        steps[i].rule = rule;
+
+        ngx_http_ratelimit_step_rule(rlcf, &steps[i]);
+        ngx_http_ratelimit_step_before(steps, i);
+    }
+}
+
+
+/* what the line and the location say */
+
+static void
+ngx_http_ratelimit_step_rule(ngx_http_ratelimit_loc_conf_t *rlcf,
+    ngx_http_ratelimit_step_t *step)
+{
+    ngx_http_complex_value_t   *dry_run;
+    ngx_http_ratelimit_rule_t  *rule;
+
+    rule = step->rule;
+    dry_run = rule->dry_run ? rule->dry_run : rlcf->dry_run;
+
+    step->methods = ngx_http_ratelimit_step_methods(rule);
+    step->item.data = rule->settle;
+    step->item.want_next = rlcf->want_next;
+
+    if (rule->unknown || rule->condition) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_LINE;
+    }
+
+    if (rule->settle) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_CHARGE;
+    }
+
+    if (rule->cost && rule->cost->lengths) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_COST;
+
+    } else if (rule->cost) {
+        (void) rl_parse_units(ngx_http_ratelimit_str(&rule->cost->value),
+                              &step->item.cost_units);
+    }
+
+    if (dry_run && dry_run->lengths) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_DRY_RUN;
+
+    } else if (dry_run) {
+        step->item.dry_run = (dry_run->value.len == 2);  /* "on" */
+    }
+}
+
+
+/* methods that nginx does not know share a bit, and may vary */
+
+static ngx_uint_t
+ngx_http_ratelimit_step_methods(ngx_http_ratelimit_rule_t *rule)
+{
+    if (rule->methods == 0 && rule->unknown == NULL) {
+        return (ngx_uint_t) -1;
+    }
+
+    return (rule->except ? ~rule->methods : rule->methods)
+           | (rule->unknown ? NGX_HTTP_UNKNOWN : 0);
+}
+
+
+/* what the n steps before the n-th say of it */
+
+static void
+ngx_http_ratelimit_step_before(ngx_http_ratelimit_step_t *steps, ngx_uint_t n)
+{
+    ngx_uint_t  i;
+
+    for (i = n; i-- > 0; /* void */ ) {
+
+        if (steps[i].policy == steps[n].policy) {
+            steps[n].varies |= NGX_HTTP_RATELIMIT_VARIES_POLICY;
+        }
+
+        if (steps[i].policy->partition == steps[n].policy->partition) {
+            steps[n].same = i + 1;
+        }
+    }
+}

@@ -1,0 +1,50 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * A location's plan: what its requests are asked, as far as it does not vary.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_STEP_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_STEP_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+
+
+/* what of a step is to be found out at each request */
+
+#define NGX_HTTP_RATELIMIT_VARIES_LINE      0x01  /* whether it applies */
+#define NGX_HTTP_RATELIMIT_VARIES_QUOTA     0x02
+#define NGX_HTTP_RATELIMIT_VARIES_CAPACITY  0x04  /* or is not the quota's */
+#define NGX_HTTP_RATELIMIT_VARIES_COST      0x08
+#define NGX_HTTP_RATELIMIT_VARIES_DRY_RUN   0x10
+#define NGX_HTTP_RATELIMIT_VARIES_CHARGE    0x20  /* with the response */
+#define NGX_HTTP_RATELIMIT_VARIES_POLICY    0x40  /* an earlier step of it may
+                                                     have decided */
+
+
+typedef struct ngx_http_ratelimit_rule_s  ngx_http_ratelimit_rule_t;
+
+
+/* a policy of a line; lines are flattened into these */
+
+typedef struct {
+    ngx_http_ratelimit_policy_t *policy;
+    ngx_http_ratelimit_rule_t   *rule;       /* NULL: of the policy itself */
+    ngx_uint_t                   methods;    /* those it applies to */
+    ngx_uint_t                   varies;
+    ngx_uint_t                   same;       /* 0, or 1 + the index of an
+                                                earlier step of the same key */
+    rl_item_t                    item;       /* what does not vary */
+} ngx_http_ratelimit_step_t;
+
+
+/* of a policy, once it is known; and of all locations, once all are */
+
+void ngx_http_ratelimit_init_step(ngx_http_ratelimit_policy_t *policy);
+void ngx_http_ratelimit_init_plans(ngx_http_ratelimit_main_conf_t *rmcf);
+
+
+#endif /* _NGX_HTTP_RATELIMIT_STEP_H_INCLUDED_ */
