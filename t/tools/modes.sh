@@ -17,71 +17,71 @@ use_nginx() {
 
 mode_default() {
     use_nginx ''
-    build_project -DNGINX_SRC="$nginx_src"
-    run_unit
-    run_suites suites
-    run_checks
+    build_project -DNGINX_SRC="$nginx_src" -DNGINX_BINARY="$nginx"
+    run_tests tests unit suite $checks
 }
 
 mode_nginx() {
     local build=$build-nginx-$1
     use_nginx "$1"
-    build_project -DNGINX_SRC="$nginx_src" -DBUILD_TESTING=OFF
-    run_suites "suites, nginx $1"
-    run_checks
+    build_project -DNGINX_SRC="$nginx_src" -DNGINX_BINARY="$nginx" \
+        -DBUILD_TESTING=OFF
+    run_tests "nginx $1" suite $checks
 }
 
 # mode_source DIR: with the nginx whose source is there.
 mode_source() {
     local name=${1##*/} build=$build-source-${1##*/}
     build_nginx_from "$1" "$build"
-    build_project -DNGINX_SRC="$nginx_src" -DBUILD_TESTING=OFF
-    run_suites "suites, $name"
-    run_checks
+    build_project -DNGINX_SRC="$nginx_src" -DNGINX_BINARY="$nginx" \
+        -DBUILD_TESTING=OFF
+    run_tests "$name" suite $checks
 }
 
 mode_asan() {
     local build=$build-asan
     build_nginx_asan "$build"
-    build_project -DNGINX_SRC="$nginx_src" \
+    build_project -DNGINX_SRC="$nginx_src" -DNGINX_BINARY="$nginx" \
         -DRATELIMIT_SANITIZE=address,undefined
-    run_unit
+    run_tests 'unit tests, sanitizers' unit
     run_planted
 
     # Commas, not colons: Test::Nginx adds the block's name to log_path.
     ASAN_OPTIONS=detect_odr_violation=0,detect_leaks=0,log_path=$build/reports/asan \
         UBSAN_OPTIONS=print_stacktrace=1,log_path=$build/reports/ubsan \
-        TEST_NGINX_TIMEOUT=10 run_suites 'suites, sanitizers'
+        TEST_NGINX_TIMEOUT=10 run_tests 'suites, sanitizers' suite
 }
 
 mode_tsan() {
     local build=$build-tsan
     build_project -DRATELIMIT_MODULE=OFF -DRATELIMIT_SANITIZE=thread
-    run_unit
+    run_tests 'unit tests, threads' unit
 }
 
 mode_portable() {
     local build=$build-portable
     build_project -DRATELIMIT_MODULE=OFF -DCMAKE_CXX_FLAGS=-DRATELIMIT_NO_SIMD
-    run_unit
+    run_tests 'unit tests, portable' unit
 }
 
 mode_valgrind() {
     local build=$build-valgrind jobs=1 options
     install valgrind
     use_nginx ''
-    build_project -DNGINX_SRC="$nginx_src" -DBUILD_TESTING=OFF
+    build_project -DNGINX_SRC="$nginx_src" -DNGINX_BINARY="$nginx" \
+        -DBUILD_TESTING=OFF
     options="--leak-check=full --show-possibly-lost=no --num-callers=40 --keep-debuginfo=yes"
     options+=" --gen-suppressions=all --suppressions=$root/t/valgrind.suppress"
     TEST_NGINX_USE_VALGRIND="$options --log-file=$build/reports/%p" \
         TEST_NGINX_SLEEP=0.3 TEST_NGINX_TIMEOUT=20 \
-        run_suites 'suites, valgrind'
+        run_tests 'suites, valgrind' suite
 }
 
 mode_static() {
-    local build=$build-static module=
+    local build=$build-static
     build_nginx_static "$build"
-    run_suites 'suites, static'
+    build_project -DRATELIMIT_MODULE=OFF -DNGINX_BINARY="$nginx"
+    run_tests 'suites, static' suite
 }
 
 mode_fuzz() {

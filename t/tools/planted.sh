@@ -4,7 +4,7 @@
 # run_planted: with the module in $build and its $nginx.
 run_planted() {
     local what
-    wanted suites || return 0
+    wanted suite || return 0
     say 'planted errors'
     rm -rf "$build/planted" && mkdir -p "$build/planted"
     if ! link_planted > "$build/planted/log" 2>&1; then

@@ -1,12 +1,11 @@
 #!/bin/bash
 
-# reports.sh BUILD: fails when the suites that just ran in BUILD left an alert
-# or a report of a sanitizer or of valgrind behind, whatever they said
-# themselves.  A worker that a test killed (signals 9 and 15) is no finding.
+# After suites: fails when those that just ran left an alert or a report of a
+# sanitizer or of valgrind behind, whatever they said themselves.  A worker that
+# a test killed (signals 9 and 15) is no finding.
 
 set -u
 
-build=$1
 found=0
 
 while read -r log; do
@@ -17,12 +16,12 @@ while read -r log; do
         printf '%s:\n%s\n' "$log" "$lines"
         found=1
     fi
-done < <(find "$build/suites" -name error.log -not -path '*/servroot/*')
+done < <(find "$BUILD/suites" -name error.log -not -path '*/servroot/*')
 
 while read -r report; do
     printf '%s:\n' "$report"
     head -n 60 "$report"
     found=1
-done < <(find "$build/reports" -type f -size +0)
+done < <(find "$BUILD/reports" -type f -size +0)
 
 exit $found

@@ -1,0 +1,79 @@
+# Included by CMakeLists.txt: what ctest runs.  A test is called by its folder
+# and file, as in suite.policy, and labelled with its folder; t/README.md.
+
+set(NGINX_BINARY /usr/sbin/nginx CACHE FILEPATH
+  "nginx that suites and checks run, that of NGINX_SRC")
+
+# --- unit ---------------------------------------------------------------------
+
+if(BUILD_TESTING)
+  find_package(GTest)
+  find_package(Threads)
+endif()
+if(BUILD_TESTING AND NOT GTest_FOUND)
+  message(STATUS "No GoogleTest (libgtest-dev): no unit tests are built")
+elseif(BUILD_TESTING)
+  include(GoogleTest)
+  ratelimit_programs(tests t/unit/*_test.cc GTest::gtest_main Threads::Threads)
+  foreach(test IN LISTS tests)
+    gtest_discover_tests(${test} TEST_PREFIX unit.${test}.
+      DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 300)
+  endforeach()
+  # C programs: what a C99 caller of ratelimit.h does.
+  ratelimit_programs(c_tests t/unit/*_test.c)
+  foreach(test IN LISTS c_tests)
+    set_target_properties(${test} PROPERTIES
+      C_STANDARD 99 C_EXTENSIONS OFF LINKER_LANGUAGE C)
+    target_compile_options(${test} PRIVATE -Wpedantic -Wstrict-prototypes)
+    add_test(NAME unit.${test} COMMAND ${test})
+    set_tests_properties(unit.${test} PROPERTIES LABELS unit)
+  endforeach()
+  set_target_properties(${tests} ${c_tests} PROPERTIES EXCLUDE_FROM_ALL ON)
+  add_dependencies(unit_tests ${tests} ${c_tests})
+endif()
+
+# --- suites and checks --------------------------------------------------------
+
+# Not NGINX: nginx takes that for sockets to inherit.
+set(environment BUILD=${CMAKE_BINARY_DIR} NGINX_BINARY=${NGINX_BINARY}
+  TEST_NGINX_BINARY=${NGINX_BINARY})
+if(RATELIMIT_MODULE)
+  set(module ${CMAKE_BINARY_DIR}/ngx_http_ratelimit_module.so)
+else()
+  set(module)  # is linked into nginx
+endif()
+list(APPEND environment MODULE=${module} TEST_NGINX_LOAD_MODULES=${module})
+
+# ratelimit_tests(FOLDER EXTENSION COMMAND...): a test per file of t/FOLDER.
+function(ratelimit_tests folder extension)
+  file(GLOB files RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} CONFIGURE_DEPENDS
+    t/${folder}/*.${extension})
+  foreach(file IN LISTS files)
+    get_filename_component(name ${file} NAME_WE)
+    add_test(NAME ${folder}.${name} COMMAND ${ARGN} ${file}
+      WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+    set_tests_properties(${folder}.${name} PROPERTIES LABELS ${folder}
+      TIMEOUT 900 SKIP_REGULAR_EXPRESSION "\\.\\. skipped: "
+      ENVIRONMENT "${environment}")
+    if(folder STREQUAL suite)
+      set_tests_properties(${folder}.${name} PROPERTIES
+        FIXTURES_REQUIRED suites)
+    endif()
+  endforeach()
+endfunction()
+
+set(prove prove --failures --directives)
+ratelimit_tests(suite t ${prove} -It/lib)
+foreach(folder build docs page peers system)
+  ratelimit_tests(${folder} sh ${prove} -e bash)
+endforeach()
+
+# Before and after all suites that run.
+add_test(NAME suites.start COMMAND bash t/tools/starts.sh
+  WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+add_test(NAME suites.logs COMMAND bash t/tools/reports.sh
+  WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+set_tests_properties(suites.start suites.logs PROPERTIES LABELS suite
+  ENVIRONMENT "${environment}")
+set_tests_properties(suites.start PROPERTIES FIXTURES_SETUP suites)
+set_tests_properties(suites.logs PROPERTIES FIXTURES_CLEANUP suites)
