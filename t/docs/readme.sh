@@ -38,13 +38,18 @@ accepted() {
 }
 
 linked() { # README
-    local target missing=0
-    while read -r target; do
-        case $target in
-            http*) ;;
-            \#*) headings "$1" | grep -q -x -- "${target#\#}" ;;
-            *) [ -e "$(dirname "$1")/$target" ] ;;
-        esac || { echo "no $target"; missing=1; }
+    local link file missing=0
+    while read -r link; do
+        file=$1
+        case $link in
+            http*) continue ;;
+            \#*) ;;
+            *) file=$(dirname "$1")/${link%%#*} ;;
+        esac
+        [ -e "$file" ] &&
+            case $link in
+                *\#*) headings "$file" | grep -q -x -- "${link#*#}" ;;
+            esac || { echo "no $link"; missing=1; }
     done < <(grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//')
     return $missing
 }
