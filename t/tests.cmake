@@ -64,7 +64,10 @@ endfunction()
 
 set(prove prove --failures --directives)
 ratelimit_tests(suite t ${prove} -It/lib)
-foreach(folder build docs page peers system)
+foreach(folder build docs page peers)
+  ratelimit_tests(${folder} bats ${prove} -e "bats --tap")
+endforeach()
+foreach(folder page system)
   ratelimit_tests(${folder} sh ${prove} -e bash)
 endforeach()
 

@@ -3,8 +3,6 @@
 # The page of ratelimit_api in Debian's chromium, by playwright-core of npm.
 # $NPM_DIR is where t/run has put that, $NO_BROWSER why there is none.
 
-. t/tools/tap.sh
-
 if [ -n "${NO_BROWSER:-}" ] || [ -z "${NPM_DIR:-}" ]; then
     echo "# SKIPPED: no browser test, ${NO_BROWSER:-t/run has not installed one}" >&2
     echo "ok 1 # SKIP ${NO_BROWSER:-t/run has not installed a browser}"

@@ -1,9 +1,7 @@
-#!/bin/bash
+#!/usr/bin/env bats
 
 # src/sources.txt and the tree agree, every file has its room, and includes go
 # one way: src/README.md has the map.
-
-. t/tools/tap.sh
 
 # The rooms of each layer, from the roof down; those of one line do not know
 # each other.
@@ -21,25 +19,6 @@ table response
 algorithm jwt
 base
 abi'
-
-listed() {
-    grep -v -e '^#' -e '^$' src/sources.txt | LC_ALL=C sort
-}
-
-present() {
-    (cd src && find . -name '*.c' -o -name '*.h' -o -name '*.cc') |
-        sed 's|^\./||' | LC_ALL=C sort
-}
-
-core_knows_no_nginx() {
-    ! grep -rn -E 'ngx_(config|core|http)\.h|ngx_\w+_t\b|\bngx_\w+\(' \
-        src/ratelimit
-}
-
-shim_sees_one_header() {
-    ! grep -rn 'include.*"ratelimit/' src --include='*.[ch]' |
-        grep -v -e '^src/ratelimit/' -e '"ratelimit/ratelimit\.h"'
-}
 
 # goes_down DIR PREFIX ROOMS: no file of DIR stands outside a room, or includes
 # a header of a room that is not below its own.
@@ -73,24 +52,38 @@ goes_down() {
             END { exit bad }'
 }
 
+@test 'every source is listed' {
+    diff <(cd src && find . -name '*.c' -o -name '*.h' -o -name '*.cc' |
+        sed 's|^\./||' | LC_ALL=C sort) \
+        <(grep -v -e '^#' -e '^$' src/sources.txt | LC_ALL=C sort)
+}
+
+@test 'the core knows nothing of nginx' {
+    ! grep -rn -E 'ngx_(config|core|http)\.h|ngx_\w+_t\b|\bngx_\w+\(' \
+        src/ratelimit
+}
+
+@test 'the shim sees only ratelimit.h of the core' {
+    ! grep -rn 'include.*"ratelimit/' src --include='*.[ch]' |
+        grep -v -e '^src/ratelimit/' -e '"ratelimit/ratelimit\.h"'
+}
+
+@test "the shim's includes go down" {
+    goes_down src '' "$shim_rooms"
+}
+
+@test "the core's includes go down" {
+    goes_down src/ratelimit ratelimit/ "$core_rooms"
+}
+
 # nginx names an object by the last folder and the file, without extension.
-objects_differ() {
-    same '' "$(awk -F/ '!/^#/ && /\.(c|cc)$/ {
+@test 'no two objects have one name' {
+    [ -z "$(awk -F/ '!/^#/ && /\.(c|cc)$/ {
         name = $NF; sub(/\.[^.]*$/, "", name); print $(NF - 1) "/" name
-    }' src/sources.txt | sort | uniq -d)"
+    }' src/sources.txt | sort | uniq -d | tee /dev/stderr)" ]
 }
 
 # 79 columns, no tabs, no space at the end of a line.
-tidy_lines() {
+@test 'lines are tidy' {
     ! grep -rn -P '^.{80,}$|\t| $' src --include='*.[ch]' --include='*.cc'
 }
-
-check 'every source is listed' same "$(present)" "$(listed)"
-check 'the core knows nothing of nginx' core_knows_no_nginx
-check 'the shim sees only ratelimit.h of the core' shim_sees_one_header
-check "the shim's includes go down" goes_down src '' "$shim_rooms"
-check "the core's includes go down" goes_down src/ratelimit ratelimit/ "$core_rooms"
-check 'no two objects have one name' objects_differ
-check 'lines are tidy' tidy_lines
-
-finish

@@ -1,23 +1,24 @@
-#!/bin/bash
+#!/usr/bin/env bats
 
-# nginx accepts every configuration in the README, and the links of each
-# README lead somewhere.
-
-. t/tools/tap.sh
+# nginx accepts every configuration in the documents, and their links lead
+# somewhere.
 
 dir=$BUILD/readme
-rm -rf "$dir" && mkdir -p "$dir"
 
-# Each block to a file of its own.
-awk -v dir="$dir" '
-    /^```/ { inside = !inside && $0 == "```nginx"; if (inside) n++; next }
-    inside { print > (dir "/" n ".block") }
-' README.md
+# Each block to a file of its own, and the key files that they name.
+setup_file() {
+    rm -rf "$dir" && mkdir -p "$dir"
+    awk -v dir="$dir" '
+        /^```/ { inside = !inside && $0 == "```nginx"; if (inside) n++; next }
+        inside { print > (dir "/" n ".block") }
+    ' $(documents)
+    openssl genrsa 2048 | openssl rsa -pubout > "$dir/issuer.pem"
+    openssl rand -hex 32 > "$dir/session.key"
+}
 
-# The key files that a block names.
-openssl genrsa 2048 2> /dev/null | openssl rsa -pubout 2> /dev/null \
-    > "$dir/issuer.pem"
-openssl rand -hex 32 > "$dir/session.key"
+documents() {
+    find README.md src t conf-examples -name README.md
+}
 
 # A part of an http block is put into one, with servers on a socket.
 accepted() {
@@ -58,12 +59,18 @@ headings() {
     sed -n 's/^##* //p' "$1" | tr '[:upper:] ' '[:lower:]-' | tr -d ',.'
 }
 
-for block in "$dir"/*.block; do
-    check "block ${block##*/}: $(head -n 1 "$block")" accepted "$block"
-done
-for readme in README.md {src,t,conf-examples}/README.md t/*/README.md; do
-    [ -f "$readme" ] || continue
-    check "every link of $readme leads somewhere" linked "$readme"
-done
+@test 'nginx accepts every configuration' {
+    local block
+    for block in "$dir"/*.block; do
+        echo "${block##*/}: $(head -n 1 "$block")"
+        accepted "$block"
+    done
+}
 
-finish
+@test 'every link leads somewhere' {
+    local document
+    for document in $(documents); do
+        echo "$document:"
+        linked "$document"
+    done
+}

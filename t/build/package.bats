@@ -1,0 +1,37 @@
+#!/usr/bin/env bats
+
+# The Debian package: what is in it, and what it is tied to.
+
+setup_file() {
+    if [ -f "$BUILD/CPackConfig.cmake" ]; then
+        rm -f "$BUILD"/*.deb
+        cmake --build "$BUILD" --target package
+    fi
+}
+
+setup() {
+    [ -f "$BUILD/CPackConfig.cmake" ] || skip "this nginx is not Debian's"
+}
+
+@test 'a package is made' {
+    [ -f "$(echo "$BUILD"/*.deb)" ]
+}
+
+@test 'no unit test is built for it' {
+    ! grep -E '^all: .*_test\.dir' "$BUILD/CMakeFiles/Makefile2"
+}
+
+@test 'it holds the module and what loads it' {
+    diff - <(dpkg-deb -c "$BUILD"/*.deb | sed 's/ -> .*//' |
+        awk '{ print $NF }' | grep -v '/$' | LC_ALL=C sort) << 'END'
+./etc/nginx/modules-enabled/50-mod-http-ratelimit.conf
+./usr/lib/nginx/modules/ngx_http_ratelimit_module.so
+./usr/share/doc/libnginx-mod-http-ratelimit/copyright
+./usr/share/nginx/modules-available/mod-http-ratelimit.conf
+END
+}
+
+@test "it depends on nginx's ABI" {
+    dpkg-deb -f "$BUILD"/*.deb Depends |
+        grep -E '(^|, )nginx-abi-[0-9.]+-[0-9]+(,|$)'
+}
