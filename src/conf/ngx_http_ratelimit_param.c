@@ -41,6 +41,49 @@ ngx_http_ratelimit_duplicate(ngx_conf_t *cf, ngx_str_t *parameter)
 }
 
 
+char *
+ngx_http_ratelimit_set_param(ngx_conf_t *cf,
+    ngx_http_ratelimit_param_t *params, ngx_uint_t *seen, void *conf,
+    ngx_str_t *arg)
+{
+    u_char      *last;
+    ngx_str_t    value;
+    ngx_uint_t   i;
+    u_char       allowed[256];
+
+    for (i = 0; params[i].name; i++) {
+
+        if (!ngx_http_ratelimit_parameter(arg, params[i].name, &value)) {
+            continue;
+        }
+
+        if (params[i].name[ngx_strlen(params[i].name) - 1] != '='
+            && value.len)
+        {
+            continue;
+        }
+
+        if ((*seen & (1 << i)) && !params[i].repeats) {
+            return ngx_http_ratelimit_duplicate(cf, arg);
+        }
+
+        *seen |= 1 << i;
+
+        return params[i].set(cf, conf, &params[i], &value);
+    }
+
+    last = ngx_cpymem(allowed, "must be one of", 14);
+
+    for (i = 0; params[i].name; i++) {
+        last = ngx_sprintf(last, "%s %s", i ? "," : "", params[i].name);
+    }
+
+    *last = '\0';
+
+    return ngx_http_ratelimit_invalid(cf, "parameter", arg, (char *) allowed);
+}
+
+
 ngx_uint_t
 ngx_http_ratelimit_parameter(ngx_str_t *arg, char *name, ngx_str_t *value)
 {

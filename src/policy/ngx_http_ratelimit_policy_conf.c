@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * "ratelimit_policy": what one line says.
+ * "ratelimit_policy": the parameters of a line.
  */
 
 
@@ -10,81 +10,50 @@
 #include "conf/ngx_http_ratelimit_param.h"
 #include "conf/ngx_http_ratelimit_str.h"
 #include "conf/ngx_http_ratelimit_value.h"
-#include "key/ngx_http_ratelimit_part.h"
 #include "policy/ngx_http_ratelimit_condition.h"
 #include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_policy_line.h"
 
 
-/* what one "ratelimit_policy" line says, before it is checked as a whole */
-
-typedef struct {
-    ngx_http_ratelimit_policy_t *policy;
-    ngx_array_t                  keys;       /* ngx_str_t */
-    ngx_str_t                    quota;
-    ngx_str_t                    capacity;
-    ngx_str_t                    tz;
-    ngx_uint_t                   seen;       /* bit mask of parameters */
-} ngx_http_ratelimit_policy_line_t;
-
-
-typedef char *(*ngx_http_ratelimit_policy_pt)(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-
-
-typedef struct {
-    char                        *name;
-    ngx_http_ratelimit_policy_pt set;        /* NULL: of the response */
-    ngx_uint_t                   repeats;    /* unsigned  repeats:1; */
-} ngx_http_ratelimit_policy_parameter_t;
-
-
-static char *ngx_http_ratelimit_policy_key(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_quota(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_scale(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_algorithm(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_tz(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_zone(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_status(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_keep(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value);
-static char *ngx_http_ratelimit_policy_parameter(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *arg);
-static char *ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line);
-static char *ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line);
-static ngx_int_t ngx_http_ratelimit_join_keys(ngx_conf_t *cf,
-    ngx_array_t *keys, ngx_str_t *text);
+static char *ngx_http_ratelimit_policy_key(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_quota(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_scale(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_algorithm(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_tz(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_zone(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_status(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_keep(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_condition(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 
 
-static ngx_http_ratelimit_policy_parameter_t
-    ngx_http_ratelimit_policy_parameters[] =
-{
-    { "key=",          ngx_http_ratelimit_policy_key,          1 },
-    { "quota=",        ngx_http_ratelimit_policy_quota,        0 },
-    { "scale=",        ngx_http_ratelimit_policy_scale,        1 },
-    { "algorithm=",    ngx_http_ratelimit_policy_algorithm,    0 },
-    { "capacity=",     ngx_http_ratelimit_policy_capacity,     0 },
-    { "tz=",           ngx_http_ratelimit_policy_tz,           0 },
-    { "zone=",         ngx_http_ratelimit_policy_zone,         0 },
-    { "status=",       ngx_http_ratelimit_policy_status,       0 },
-    { "hidden",        ngx_http_ratelimit_policy_hidden,       0 },
-    { "keep",          ngx_http_ratelimit_policy_keep,         0 },
-    { "skip_status=",  NULL,                                   0 },
-    { "skip_if=",      NULL,                                   0 },
-    { "count_status=", NULL,                                   0 },
-    { "count_if=",     NULL,                                   0 },
+static ngx_http_ratelimit_param_t  ngx_http_ratelimit_policy_params[] = {
+    { "key=",          ngx_http_ratelimit_policy_key,       1 },
+    { "quota=",        ngx_http_ratelimit_policy_quota,     0 },
+    { "scale=",        ngx_http_ratelimit_policy_scale,     1 },
+    { "algorithm=",    ngx_http_ratelimit_policy_algorithm, 0 },
+    { "capacity=",     ngx_http_ratelimit_policy_capacity,  0 },
+    { "tz=",           ngx_http_ratelimit_policy_tz,        0 },
+    { "zone=",         ngx_http_ratelimit_policy_zone,      0 },
+    { "status=",       ngx_http_ratelimit_policy_status,    0 },
+    { "hidden",        ngx_http_ratelimit_policy_hidden,    0 },
+    { "keep",          ngx_http_ratelimit_policy_keep,      0 },
+    { "skip_status=",  ngx_http_ratelimit_policy_condition, 0 },
+    { "skip_if=",      ngx_http_ratelimit_policy_condition, 0 },
+    { "count_status=", ngx_http_ratelimit_policy_condition, 0 },
+    { "count_if=",     ngx_http_ratelimit_policy_condition, 0 },
     { NULL, NULL, 0 }
 };
 
@@ -94,7 +63,7 @@ ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char                              *rv;
     ngx_str_t                         *value;
-    ngx_uint_t                         i;
+    ngx_uint_t                         i, seen;
     ngx_http_ratelimit_policy_t       *policy;
     ngx_http_ratelimit_policy_line_t   line;
 
@@ -126,6 +95,7 @@ ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_memzero(&line, sizeof(ngx_http_ratelimit_policy_line_t));
     line.policy = policy;
+    seen = 0;
 
     if (ngx_array_init(&line.keys, cf->pool, 2, sizeof(ngx_str_t)) != NGX_OK
         || ngx_array_init(&policy->scales, cf->pool, 1,
@@ -136,7 +106,8 @@ ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
-        rv = ngx_http_ratelimit_policy_parameter(cf, &line, &value[i]);
+        rv = ngx_http_ratelimit_set_param(cf, ngx_http_ratelimit_policy_params,
+                                          &seen, &line, &value[i]);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -147,58 +118,11 @@ ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_ratelimit_policy_parameter(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *arg)
+ngx_http_ratelimit_policy_key(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
-    u_char                                 *last;
-    ngx_str_t                               value;
-    ngx_uint_t                              i;
-    ngx_http_ratelimit_policy_parameter_t  *p;
-    u_char                                  allowed[256];
+    ngx_http_ratelimit_policy_line_t *line = conf;
 
-    p = ngx_http_ratelimit_policy_parameters;
-
-    for (i = 0; p[i].name; i++) {
-
-        if (!ngx_http_ratelimit_parameter(arg, p[i].name, &value)) {
-            continue;
-        }
-
-        if (p[i].name[ngx_strlen(p[i].name) - 1] != '=' && value.len) {
-            continue;
-        }
-
-        if ((line->seen & (1 << i)) && !p[i].repeats) {
-            return ngx_http_ratelimit_duplicate(cf, arg);
-        }
-
-        line->seen |= 1 << i;
-
-        if (p[i].set == NULL) {
-            return ngx_http_ratelimit_condition_parameter(cf,
-                                                   &line->policy->condition,
-                                                   p[i].name, &value);
-        }
-
-        return p[i].set(cf, line, &value);
-    }
-
-    last = ngx_cpymem(allowed, "must be one of", 14);
-
-    for (i = 0; p[i].name; i++) {
-        last = ngx_sprintf(last, "%s %s", i ? "," : "", p[i].name);
-    }
-
-    *last = '\0';
-
-    return ngx_http_ratelimit_invalid(cf, "parameter", arg, (char *) allowed);
-}
-
-
-static char *
-ngx_http_ratelimit_policy_key(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
-{
     ngx_str_t  *key;
 
     if (value->len == 0) {
@@ -218,9 +142,11 @@ ngx_http_ratelimit_policy_key(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_quota(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_quota(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     line->quota = *value;
 
     return NGX_CONF_OK;
@@ -228,9 +154,11 @@ ngx_http_ratelimit_policy_quota(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_scale(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_scale(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     uint32_t                   scale;
     const char                *allowed;
     ngx_http_complex_value_t  *cv;
@@ -261,9 +189,11 @@ ngx_http_ratelimit_policy_scale(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_algorithm(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_algorithm(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     const char  *allowed;
 
     allowed = rl_parse_algorithm(ngx_http_ratelimit_str(value),
@@ -277,9 +207,11 @@ ngx_http_ratelimit_policy_algorithm(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     line->capacity = *value;
 
     return NGX_CONF_OK;
@@ -287,9 +219,11 @@ ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_tz(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_tz(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     const char  *allowed;
 
     line->tz = *value;
@@ -305,9 +239,11 @@ ngx_http_ratelimit_policy_tz(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_zone(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_zone(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     if (value->len == 0) {
         return ngx_http_ratelimit_invalid(cf, "zone", value,
                    "must be the name of a \"ratelimit_zone\"");
@@ -320,17 +256,21 @@ ngx_http_ratelimit_policy_zone(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_status(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_status(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     return ngx_http_ratelimit_parse_status(cf, value, &line->policy->status);
 }
 
 
 static char *
-ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     line->policy->core.hidden = 1;
 
     return NGX_CONF_OK;
@@ -338,9 +278,11 @@ ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_keep(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line, ngx_str_t *value)
+ngx_http_ratelimit_policy_keep(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
     line->policy->keep = 1;
 
     return NGX_CONF_OK;
@@ -348,181 +290,11 @@ ngx_http_ratelimit_policy_keep(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line)
+ngx_http_ratelimit_policy_condition(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
-    char                         *missing;
-    ngx_str_t                    *keys;
-    ngx_uint_t                    i;
-    ngx_http_ratelimit_part_t    *part;
-    ngx_http_ratelimit_policy_t  *policy;
+    ngx_http_ratelimit_policy_line_t *line = conf;
 
-    policy = line->policy;
-    missing = NULL;
-
-    if (line->keys.nelts == 0) {
-        missing = "key=";
-
-    } else if (line->quota.data == NULL) {
-        missing = "quota=";
-    }
-
-    if (missing) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"ratelimit_policy\" \"%V\" has no \"%s\"",
-                           &policy->name, missing);
-        return NGX_CONF_ERROR;
-    }
-
-    if (line->capacity.data && policy->core.algorithm != RL_GCRA) {
-        return ngx_http_ratelimit_invalid(cf, "capacity", &line->capacity,
-                                          "must stand beside algorithm=gcra");
-    }
-
-    if (line->tz.data && policy->core.algorithm != RL_CALENDAR) {
-        return ngx_http_ratelimit_invalid(cf, "tz", &line->tz,
-                                          "must stand beside "
-                                          "algorithm=calendar");
-    }
-
-    policy->partition = ngx_pcalloc(cf->pool,
-                                    sizeof(ngx_http_ratelimit_partition_t));
-    if (policy->partition == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_array_init(&policy->partition->parts, cf->pool, line->keys.nelts,
-                       sizeof(ngx_http_ratelimit_part_t))
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    keys = line->keys.elts;
-
-    for (i = 0; i < line->keys.nelts; i++) {
-        part = ngx_array_push(&policy->partition->parts);
-
-        if (ngx_http_ratelimit_compile_part(cf, &keys[i], part) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (ngx_http_ratelimit_join_keys(cf, &line->keys, &policy->partition->text)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_ratelimit_policy_constants(cf, line);
-}
-
-
-/* a constant is checked now, a variable at each request */
-
-static char *
-ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
-    ngx_http_ratelimit_policy_line_t *line)
-{
-    const char                   *allowed;
-    ngx_http_complex_value_t      cv;
-    ngx_http_ratelimit_policy_t  *policy;
-
-    policy = line->policy;
-
-    if (ngx_http_ratelimit_compile(cf, &line->quota, &cv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (cv.lengths == NULL) {
-        allowed = rl_parse_quota(ngx_http_ratelimit_str(&line->quota),
-                                 policy->core.algorithm == RL_CALENDAR,
-                                 &policy->constant_quota);
-        if (allowed) {
-            return ngx_http_ratelimit_invalid(cf, "quota", &line->quota,
-                                              allowed);
-        }
-
-    } else {
-        policy->quota = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-        if (policy->quota == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *policy->quota = cv;
-    }
-
-    if (line->capacity.data == NULL) {
-        return NGX_CONF_OK;
-    }
-
-    policy->capacity = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (policy->capacity == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_ratelimit_compile(cf, &line->capacity, policy->capacity)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    if (policy->capacity->lengths == NULL) {
-        allowed = ngx_http_ratelimit_parse_capacity(&line->capacity,
-                                                  &policy->constant_capacity);
-        if (allowed) {
-            return ngx_http_ratelimit_invalid(cf, "capacity", &line->capacity,
-                                              allowed);
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-const char *
-ngx_http_ratelimit_parse_capacity(ngx_str_t *text, uint32_t *units)
-{
-    if (rl_parse_units(ngx_http_ratelimit_str(text), units) != NULL
-        || *units == 0)
-    {
-        return NGX_HTTP_RATELIMIT_CAPACITY;
-    }
-
-    return NULL;
-}
-
-
-/* each part behind its length, so that no two lists of keys read alike */
-
-static ngx_int_t
-ngx_http_ratelimit_join_keys(ngx_conf_t *cf, ngx_array_t *keys,
-    ngx_str_t *text)
-{
-    u_char      *p;
-    size_t       len;
-    ngx_str_t   *key;
-    ngx_uint_t   i;
-
-    key = keys->elts;
-    len = 0;
-
-    for (i = 0; i < keys->nelts; i++) {
-        len += NGX_SIZE_T_LEN + 1 + key[i].len;
-    }
-
-    p = ngx_pnalloc(cf->pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    text->data = p;
-
-    for (i = 0; i < keys->nelts; i++) {
-        p = ngx_sprintf(p, "%uz:%V", key[i].len, &key[i]);
-    }
-
-    text->len = p - text->data;
-
-    return NGX_OK;
+    return ngx_http_ratelimit_condition_parameter(cf, &line->policy->condition,
+                                                  param->name, value);
 }

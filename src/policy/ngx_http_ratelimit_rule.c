@@ -16,14 +16,20 @@
 
 static void ngx_http_ratelimit_warn_free(ngx_conf_t *cf,
     ngx_http_ratelimit_rule_t *rule);
-static char *ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
-    ngx_http_ratelimit_rule_t *rule, ngx_str_t *arg, ngx_uint_t *seen);
-static char *ngx_http_ratelimit_rule_methods(ngx_conf_t *cf,
-    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_methods(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_if(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_cost(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_settle(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_dry_run(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_method(ngx_conf_t *cf,
     ngx_http_ratelimit_rule_t *rule, ngx_str_t *name);
-static char *ngx_http_ratelimit_rule_phase(ngx_conf_t *cf,
-    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_units(ngx_conf_t *cf, char *name,
     ngx_str_t *value, ngx_http_complex_value_t **cv);
 
@@ -50,8 +56,14 @@ static ngx_conf_bitmask_t  ngx_http_ratelimit_methods[] = {
 };
 
 
-static char  *ngx_http_ratelimit_rule_parameters[] = {
-    "methods=", "if=", "cost=", "settle=", "dry_run=", "phase=", NULL
+static ngx_http_ratelimit_param_t  ngx_http_ratelimit_rule_params[] = {
+    { "methods=", ngx_http_ratelimit_rule_methods, 0 },
+    { "if=",      ngx_http_ratelimit_rule_if,      0 },
+    { "cost=",    ngx_http_ratelimit_rule_cost,    0 },
+    { "settle=",  ngx_http_ratelimit_rule_settle,  0 },
+    { "dry_run=", ngx_http_ratelimit_rule_dry_run, 0 },
+    { "phase=",   ngx_http_ratelimit_rule_phase,   0 },
+    { NULL, NULL, 0 }
 };
 
 
@@ -99,8 +111,9 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
             if (ngx_strlchr(value[i].data, value[i].data + value[i].len, '='))
             {
-                rv = ngx_http_ratelimit_rule_parameter(cf, rule, &value[i],
-                                                       &seen);
+                rv = ngx_http_ratelimit_set_param(cf,
+                                               ngx_http_ratelimit_rule_params,
+                                               &seen, rule, &value[i]);
                 if (rv != NGX_CONF_OK) {
                     return rv;
                 }
@@ -158,77 +171,14 @@ ngx_http_ratelimit_warn_free(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule)
 }
 
 
-static char *
-ngx_http_ratelimit_rule_parameter(ngx_conf_t *cf,
-    ngx_http_ratelimit_rule_t *rule, ngx_str_t *arg, ngx_uint_t *seen)
-{
-    u_char                          *last;
-    ngx_str_t                        value;
-    ngx_uint_t                       i;
-    ngx_http_ratelimit_main_conf_t  *rmcf;
-    u_char                           allowed[128];
-
-    last = ngx_cpymem(allowed, "must be one of", 14);
-
-    for (i = 0; ngx_http_ratelimit_rule_parameters[i]; i++) {
-
-        if (ngx_http_ratelimit_parameter(arg,
-                                         ngx_http_ratelimit_rule_parameters[i],
-                                         &value))
-        {
-            break;
-        }
-
-        last = ngx_sprintf(last, "%s %s", i ? "," : "",
-                           ngx_http_ratelimit_rule_parameters[i]);
-    }
-
-    if (ngx_http_ratelimit_rule_parameters[i] == NULL) {
-        *last = '\0';
-        return ngx_http_ratelimit_invalid(cf, "parameter", arg,
-                                          (char *) allowed);
-    }
-
-    if (*seen & (1 << i)) {
-        return ngx_http_ratelimit_duplicate(cf, arg);
-    }
-
-    *seen |= 1 << i;
-
-    switch (arg->data[0]) {
-
-    case 'm':
-        return ngx_http_ratelimit_rule_methods(cf, rule, &value);
-
-    case 'i':
-        return ngx_http_ratelimit_compile_slot(cf, &value, &rule->condition);
-
-    case 'c':
-        return ngx_http_ratelimit_rule_units(cf, "cost", &value, &rule->cost);
-
-    case 's':
-        rmcf = ngx_http_conf_get_module_main_conf(cf,
-                                                  ngx_http_ratelimit_module);
-        rmcf->settles = 1;
-
-        return ngx_http_ratelimit_rule_units(cf, "settle", &value,
-                                             &rule->settle);
-
-    case 'd':
-        return ngx_http_ratelimit_compile_dry_run(cf, &value, &rule->dry_run);
-
-    default: /* 'p' */
-        return ngx_http_ratelimit_rule_phase(cf, rule, &value);
-    }
-}
-
-
 /* "GET,POST" or "!OPTIONS,TRACE" */
 
 static char *
-ngx_http_ratelimit_rule_methods(ngx_conf_t *cf,
-    ngx_http_ratelimit_rule_t *rule, ngx_str_t *value)
+ngx_http_ratelimit_rule_methods(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_rule_t *rule = conf;
+
     char       *rv;
     u_char     *p, *last;
     ngx_str_t   name;
@@ -312,9 +262,56 @@ ngx_http_ratelimit_rule_method(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule,
 
 
 static char *
-ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule,
-    ngx_str_t *value)
+ngx_http_ratelimit_rule_if(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_rule_t *rule = conf;
+
+    return ngx_http_ratelimit_compile_slot(cf, value, &rule->condition);
+}
+
+
+static char *
+ngx_http_ratelimit_rule_cost(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_rule_t *rule = conf;
+
+    return ngx_http_ratelimit_rule_units(cf, "cost", value, &rule->cost);
+}
+
+
+static char *
+ngx_http_ratelimit_rule_settle(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_rule_t *rule = conf;
+
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+    rmcf->settles = 1;
+
+    return ngx_http_ratelimit_rule_units(cf, "settle", value, &rule->settle);
+}
+
+
+static char *
+ngx_http_ratelimit_rule_dry_run(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_rule_t *rule = conf;
+
+    return ngx_http_ratelimit_compile_dry_run(cf, value, &rule->dry_run);
+}
+
+
+static char *
+ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_rule_t *rule = conf;
+
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
     if (value->len == 10 && ngx_strncmp(value->data, "precontent", 10) == 0) {

@@ -1,0 +1,202 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit_policy": whether what one line says makes a policy.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "conf/ngx_http_ratelimit_value.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_policy_line.h"
+
+
+static char *ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line);
+static ngx_int_t ngx_http_ratelimit_join_keys(ngx_conf_t *cf,
+    ngx_array_t *keys, ngx_str_t *text);
+
+
+char *
+ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line)
+{
+    char                         *missing;
+    ngx_str_t                    *keys;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_part_t    *part;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = line->policy;
+    missing = NULL;
+
+    if (line->keys.nelts == 0) {
+        missing = "key=";
+
+    } else if (line->quota.data == NULL) {
+        missing = "quota=";
+    }
+
+    if (missing) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ratelimit_policy\" \"%V\" has no \"%s\"",
+                           &policy->name, missing);
+        return NGX_CONF_ERROR;
+    }
+
+    if (line->capacity.data && policy->core.algorithm != RL_GCRA) {
+        return ngx_http_ratelimit_invalid(cf, "capacity", &line->capacity,
+                                          "must stand beside algorithm=gcra");
+    }
+
+    if (line->tz.data && policy->core.algorithm != RL_CALENDAR) {
+        return ngx_http_ratelimit_invalid(cf, "tz", &line->tz,
+                                          "must stand beside "
+                                          "algorithm=calendar");
+    }
+
+    policy->partition = ngx_pcalloc(cf->pool,
+                                    sizeof(ngx_http_ratelimit_partition_t));
+    if (policy->partition == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_array_init(&policy->partition->parts, cf->pool, line->keys.nelts,
+                       sizeof(ngx_http_ratelimit_part_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    keys = line->keys.elts;
+
+    for (i = 0; i < line->keys.nelts; i++) {
+        part = ngx_array_push(&policy->partition->parts);
+
+        if (ngx_http_ratelimit_compile_part(cf, &keys[i], part) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ngx_http_ratelimit_join_keys(cf, &line->keys, &policy->partition->text)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_ratelimit_policy_constants(cf, line);
+}
+
+
+/* a constant is checked now, a variable at each request */
+
+static char *
+ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line)
+{
+    const char                   *allowed;
+    ngx_http_complex_value_t      cv;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = line->policy;
+
+    if (ngx_http_ratelimit_compile(cf, &line->quota, &cv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (cv.lengths == NULL) {
+        allowed = rl_parse_quota(ngx_http_ratelimit_str(&line->quota),
+                                 policy->core.algorithm == RL_CALENDAR,
+                                 &policy->constant_quota);
+        if (allowed) {
+            return ngx_http_ratelimit_invalid(cf, "quota", &line->quota,
+                                              allowed);
+        }
+
+    } else {
+        policy->quota = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+        if (policy->quota == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *policy->quota = cv;
+    }
+
+    if (line->capacity.data == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    policy->capacity = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (policy->capacity == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_ratelimit_compile(cf, &line->capacity, policy->capacity)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (policy->capacity->lengths == NULL) {
+        allowed = ngx_http_ratelimit_parse_capacity(&line->capacity,
+                                                  &policy->constant_capacity);
+        if (allowed) {
+            return ngx_http_ratelimit_invalid(cf, "capacity", &line->capacity,
+                                              allowed);
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+const char *
+ngx_http_ratelimit_parse_capacity(ngx_str_t *text, uint32_t *units)
+{
+    if (rl_parse_units(ngx_http_ratelimit_str(text), units) != NULL
+        || *units == 0)
+    {
+        return NGX_HTTP_RATELIMIT_CAPACITY;
+    }
+
+    return NULL;
+}
+
+
+/* each part behind its length, so that no two lists of keys read alike */
+
+static ngx_int_t
+ngx_http_ratelimit_join_keys(ngx_conf_t *cf, ngx_array_t *keys,
+    ngx_str_t *text)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_str_t   *key;
+    ngx_uint_t   i;
+
+    key = keys->elts;
+    len = 0;
+
+    for (i = 0; i < keys->nelts; i++) {
+        len += NGX_SIZE_T_LEN + 1 + key[i].len;
+    }
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+
+    for (i = 0; i < keys->nelts; i++) {
+        p = ngx_sprintf(p, "%uz:%V", key[i].len, &key[i]);
+    }
+
+    text->len = p - text->data;
+
+    return NGX_OK;
+}
