@@ -15,7 +15,6 @@
 
 
 static ngx_int_t ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r);
-static ngx_uint_t ngx_http_ratelimit_is_open(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_answer(ngx_http_request_t *r,
     ngx_int_t rc);
 static ngx_int_t ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r);
@@ -32,34 +31,12 @@ ngx_http_ratelimit_preaccess_handler(ngx_http_request_t *r)
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
 
-    if ((r->internal && !ngx_http_ratelimit_is_open(r))
-        || rlcf->preaccess.nelts == 0)
-    {
+    if (rlcf->preaccess.nelts == 0 && !r->internal) {
         return NGX_DECLINED;
     }
 
     return ngx_http_ratelimit_answer(r, ngx_http_ratelimit_decide(r, rlcf,
                                                           &rlcf->preaccess));
-}
-
-
-/*
- * Of a subrequest, or of a request that was redirected, which is told here in
- * any location, for the last upstream's response is still known now.  False:
- * nothing is to be decided, any more; a post_action of a client that went away
- * comes without a header that was sent.
- */
-
-static ngx_uint_t
-ngx_http_ratelimit_is_open(ngx_http_request_t *r)
-{
-    if (r != r->main) {
-        return 0;
-    }
-
-    (void) ngx_http_ratelimit_get_record(r);
-
-    return !r->header_sent && !r->post_action;
 }
 
 
@@ -79,9 +56,7 @@ ngx_http_ratelimit_precontent_handler(ngx_http_request_t *r)
 
     rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
 
-    if ((r->internal && !ngx_http_ratelimit_is_open(r))
-        || rlcf->precontent.nelts == 0)
-    {
+    if (rlcf->precontent.nelts == 0 && !r->internal) {
         return NGX_DECLINED;
     }
 

@@ -146,3 +146,38 @@ ngx_http_ratelimit_part_text(ngx_http_request_t *r,
     return part->key ? ngx_http_ratelimit_key_text(r, part->key, out)
                      : ngx_http_ratelimit_value(r, &part->value, out);
 }
+
+
+ngx_int_t
+ngx_http_ratelimit_parts_hash(ngx_http_request_t *r, ngx_array_t *parts,
+    const rl_zone_t *zone, rl_hash_t *hash)
+{
+    rl_str_t                   *texts;
+    ngx_str_t                   value;
+    ngx_uint_t                  i;
+    ngx_http_ratelimit_part_t  *part;
+
+    part = parts->elts;
+
+    texts = ngx_palloc(r->pool, parts->nelts * sizeof(rl_str_t));
+    if (texts == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < parts->nelts; i++) {
+
+        if (ngx_http_ratelimit_part_text(r, &part[i], &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len == 0) {
+            return NGX_DECLINED;
+        }
+
+        texts[i] = ngx_http_ratelimit_str(&value);
+    }
+
+    rl_key_hash(zone, texts, i, hash);
+
+    return NGX_OK;
+}

@@ -43,6 +43,11 @@ ngx_int_t ngx_http_ratelimit_part_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
 ngx_int_t ngx_http_ratelimit_part_text(ngx_http_request_t *r,
     ngx_http_ratelimit_part_t *part, ngx_str_t *out);
 
+/* the hash of a key of several; NGX_DECLINED: one of them is empty */
+
+ngx_int_t ngx_http_ratelimit_parts_hash(ngx_http_request_t *r,
+    ngx_array_t *parts, const rl_zone_t *zone, rl_hash_t *hash);
+
 ngx_int_t ngx_http_ratelimit_any_part(ngx_http_request_t *r,
     ngx_http_ratelimit_part_t *part, u_char *scratch, rl_part_t *out);
 

@@ -13,6 +13,8 @@
 
 static char *ngx_http_ratelimit_add_steps(ngx_conf_t *cf,
     ngx_http_ratelimit_loc_conf_t *conf, ngx_array_t *steps);
+static ngx_int_t ngx_http_ratelimit_inherit_plan(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
 static ngx_int_t ngx_http_ratelimit_inherit_steps(ngx_conf_t *cf,
     ngx_array_t *steps, ngx_array_t *outer);
 static ngx_uint_t ngx_http_ratelimit_count_policies(ngx_conf_t *cf,
@@ -65,18 +67,8 @@ ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
         }
     }
 
-    /* a copy, for what this level's "ratelimit_dry_run" makes of it */
-
-    if (outer) {
-        if (ngx_http_ratelimit_inherit_steps(cf, &conf->preaccess,
-                                             &prev->preaccess)
-            != NGX_OK
-            || ngx_http_ratelimit_inherit_steps(cf, &conf->precontent,
-                                                &prev->precontent)
-               != NGX_OK)
-        {
-            return NGX_CONF_ERROR;
-        }
+    if (outer && ngx_http_ratelimit_inherit_plan(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     if (ngx_http_ratelimit_count_policies(cf, conf) > RL_MAX_ITEMS) {
@@ -135,6 +127,34 @@ ngx_http_ratelimit_add_steps(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* a copy, unless nothing of this level's makes the plan another one */
+
+static ngx_int_t
+ngx_http_ratelimit_inherit_plan(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf)
+{
+    if (conf->steps == NULL
+        && conf->dry_run == prev->dry_run
+        && conf->want_next == prev->want_next)
+    {
+        conf->preaccess = prev->preaccess;
+        conf->precontent = prev->precontent;
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_ratelimit_inherit_steps(cf, &conf->preaccess,
+                                         &prev->preaccess)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ratelimit_inherit_steps(cf, &conf->precontent,
+                                            &prev->precontent);
 }
 
 

@@ -184,14 +184,14 @@ ngx_http_ratelimit_step_before(ngx_http_ratelimit_step_t *steps, ngx_uint_t n)
 {
     ngx_uint_t  i;
 
-    for (i = n; i-- > 0; /* void */ ) {
+    for (i = 0; i < n; i++) {
 
         if (steps[i].policy == steps[n].policy) {
             steps[n].varies |= NGX_HTTP_RATELIMIT_VARIES_POLICY;
         }
 
         if (steps[i].policy->partition == steps[n].policy->partition) {
-            steps[n].same = i + 1;
+            steps[n].same_key = 1;
         }
     }
 }

@@ -35,8 +35,8 @@ typedef struct {
     ngx_http_ratelimit_rule_t   *rule;       /* NULL: of the policy itself */
     ngx_uint_t                   methods;    /* those it applies to */
     ngx_uint_t                   varies;
-    ngx_uint_t                   same;       /* 0, or 1 + the index of an
-                                                earlier step of the same key */
+    ngx_uint_t                   same_key;   /* unsigned  same_key:1;  as an
+                                                earlier step's */
     rl_item_t                    item;       /* what does not vary */
 } ngx_http_ratelimit_step_t;
 

@@ -388,8 +388,11 @@ typedef enum {
   RL_REFUSED = 1,        /* by a policy that is not in dry run */
   RL_BUSY = 2,           /* a lock's living owner did not move: nothing was
                             decided or charged */
-  RL_OVERRIDDEN = 3      /* rl_decide_keys: an operator has set an override,
+  RL_OVERRIDDEN = 3,     /* rl_decide_keys: an operator has set an override,
                             and nothing was done */
+  RL_PENDING = 4         /* not to be had yet: nothing was decided or charged,
+                            and the items can be asked again as they are, after
+                            the first one's retry_after_ms at the latest */
 } rl_verdict_e;
 
 /*
@@ -632,7 +635,7 @@ typedef enum {
   RL_BAD_COST,
   RL_BAD_SETTLE,
   RL_NO_PLACE,      /* rl_process_join found none: undecided */
-  RL_LOCKED,        /* RL_BUSY: undecided */
+  RL_LOCKED,        /* RL_BUSY, or RL_PENDING for too long: undecided */
   RL_UNCORRECTED,   /* RL_BUSY, of a refund or a final cost */
   RL_COMPLAINTS
 } rl_complaint_e;

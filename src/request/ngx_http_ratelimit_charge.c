@@ -50,10 +50,19 @@ static ngx_int_t ngx_http_ratelimit_settle(ngx_http_request_t *r,
 
 void
 ngx_http_ratelimit_return_charges(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process, ngx_uint_t n)
+    ngx_http_ratelimit_record_t *record, ngx_uint_t n)
 {
-    rl_item_t   *item;
-    ngx_uint_t   i;
+    rl_item_t                       *item;
+    ngx_uint_t                       i;
+    rl_process_t                    *process;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+    if (process == NULL) {
+        return;
+    }
 
     for (i = record->kept; i < n; i++) {
         item = &record->items[i];
@@ -158,8 +167,9 @@ ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
     }
 
     if (rl_refund(process, item, 1, &record->time) == RL_BUSY) {
-        ngx_http_ratelimit_log_busy(r, item->policy, RL_UNCORRECTED,
-                                    "units are not given back");
+        ngx_http_ratelimit_log_undecided(r, item->policy, RL_UNCORRECTED,
+                                         NGX_HTTP_RATELIMIT_LOCKED,
+                                         "units are not given back");
         return;
     }
 
@@ -235,8 +245,9 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
     }
 
     if (rl_settle(process, item, units, &record->time) == RL_BUSY) {
-        ngx_http_ratelimit_log_busy(r, item->policy, RL_UNCORRECTED,
-                                    "the final cost is not charged");
+        ngx_http_ratelimit_log_undecided(r, item->policy, RL_UNCORRECTED,
+                                         NGX_HTTP_RATELIMIT_LOCKED,
+                                         "the final cost is not charged");
         return NGX_OK;
     }
 

@@ -15,7 +15,7 @@
 
 
 void ngx_http_ratelimit_return_charges(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process, ngx_uint_t n);
+    ngx_http_ratelimit_record_t *record, ngx_uint_t n);
 void ngx_http_ratelimit_keep_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 ngx_int_t ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,

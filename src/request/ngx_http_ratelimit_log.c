@@ -66,11 +66,12 @@ ngx_http_ratelimit_suppressed(u_char *p, uint32_t suppressed)
 }
 
 
-/* a worker was stopped while it held a lock, or every place is taken */
+/* what was not decided, or corrected, through no fault of a client's */
 
 void
-ngx_http_ratelimit_log_busy(ngx_http_request_t *r,
-    const rl_policy_t *policy, rl_complaint_e what, char *consequence)
+ngx_http_ratelimit_log_undecided(ngx_http_request_t *r,
+    const rl_policy_t *policy, rl_complaint_e what, char *reason,
+    char *consequence)
 {
     u_char     *p, text[NGX_HTTP_RATELIMIT_SUPPRESSED_LEN];
     uint32_t    suppressed;
@@ -86,11 +87,8 @@ ngx_http_ratelimit_log_busy(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
                   "ratelimit: policy \"%*s\": %s; %s%*s",
-                  policy->name.len, policy->name.data,
-                  what == RL_NO_PLACE
-                  ? "this worker process found no place in the process table"
-                  : "another worker process holds a lock and does not move",
-                  consequence, (size_t) (p - text), text);
+                  policy->name.len, policy->name.data, reason, consequence,
+                  (size_t) (p - text), text);
 }
 
 

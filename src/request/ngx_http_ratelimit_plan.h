@@ -2,7 +2,8 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * What a request asks of the core.
+ * What a request asks of the core: an item for each step of its location's
+ * plan that applies, with its bucket and its quota at this moment.
  */
 
 
@@ -11,7 +12,12 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "key/ngx_http_ratelimit_key.h"
+#include "key/ngx_http_ratelimit_part.h"
+#include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_step.h"
+#include "request/ngx_http_ratelimit_record.h"
+#include "request/ngx_http_ratelimit_vary.h"
 
 
 /* NGX_DECLINED: the step's line does not apply */
@@ -20,21 +26,76 @@ ngx_int_t ngx_http_ratelimit_step_applies(ngx_http_request_t *r,
     ngx_http_ratelimit_step_t *step);
 
 /*
- * Fills what an item asks of the core, but for cost and dry run.  same is an
- * item of this very decision with the same key, or NULL: what a key was in an
- * earlier one, before authentication or a redirect, says nothing of what it is
- * now.  NGX_DECLINED: the policy does not apply to this request.  NGX_ABORT:
- * nobody can tell what it allows.
+ * An item of this very decision that has the policy's key, or NULL: what a key
+ * was in an earlier one, before authentication or a redirect, says nothing of
+ * what it is now.
  */
 
-ngx_int_t ngx_http_ratelimit_item(ngx_http_request_t *r,
-    ngx_http_ratelimit_step_t *step, rl_item_t *item, rl_item_t *same,
-    rl_time_t *now);
+rl_item_t *ngx_http_ratelimit_same_key(ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_policy_t *policy);
 
-ngx_int_t ngx_http_ratelimit_item_cost(ngx_http_request_t *r,
-    ngx_http_ratelimit_step_t *step, rl_item_t *item);
-ngx_int_t ngx_http_ratelimit_item_dry_run(ngx_http_request_t *r,
-    ngx_http_ratelimit_step_t *step, rl_item_t *item);
+/* of a key of several parts; NGX_DECLINED: one of them is empty */
+
+ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
+
+
+/*
+ * Fills what an item asks of the core, but for a cost and a dry run that vary.
+ * same is an item with the same key, or NULL.  NGX_DECLINED: the policy does
+ * not apply to this request.  NGX_ABORT: nobody can tell what it allows.
+ */
+
+static ngx_inline ngx_int_t
+ngx_http_ratelimit_item(ngx_http_request_t *r, ngx_http_ratelimit_step_t *step,
+    rl_item_t *item, rl_item_t *same, rl_time_t *now)
+{
+    u_char                        scratch[NGX_HTTP_RATELIMIT_SCRATCH];
+    ngx_int_t                     rc;
+    rl_part_t                     part, *key;
+    ngx_array_t                  *parts;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = step->policy;
+
+    ngx_memcpy(item, &step->item, offsetof(rl_item_t, admitted));
+
+    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_QUOTA) {
+        rc = ngx_http_ratelimit_item_quota(r, policy, item);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    key = NULL;
+
+    if (same == NULL) {
+        parts = &policy->partition->parts;
+
+        if (parts->nelts == 1) {
+
+            /* hashed without being put together */
+
+            rc = ngx_http_ratelimit_get_part(r, parts->elts, scratch, &part);
+            key = &part;
+
+        } else {
+            rc = ngx_http_ratelimit_item_bucket(r, policy, item);
+            same = item;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    if (!rl_check_name(item, key, same, now)) {
+        return NGX_DECLINED;
+    }
+
+    return (step->varies & NGX_HTTP_RATELIMIT_VARIES_CAPACITY)
+           ? ngx_http_ratelimit_item_capacity(r, policy, item) : NGX_OK;
+}
 
 
 #endif /* _NGX_HTTP_RATELIMIT_PLAN_H_INCLUDED_ */

@@ -8,11 +8,9 @@
 
 #include "ngx_http_ratelimit.h"
 #include "conf/ngx_http_ratelimit_clock.h"
+#include "policy/ngx_http_ratelimit_policy.h"
 #include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_record.h"
-
-
-static void ngx_http_ratelimit_record_cleanup(void *data);
 
 
 /* of a request whose contexts a redirect has zeroed, or that has none */
@@ -37,40 +35,10 @@ ngx_http_ratelimit_find_record(ngx_http_request_t *r)
 
 
 ngx_http_ratelimit_record_t *
-ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t n)
+ngx_http_ratelimit_grow_record(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t n)
 {
-    rl_item_t                    *items;
-    ngx_pool_cleanup_t           *cln;
-    ngx_http_ratelimit_record_t  *record;
-
-    record = ngx_http_ratelimit_get_record(r);
-
-    if (record == NULL) {
-
-        /* as ngx_pool_cleanup_add(), with one allocation for all */
-
-        cln = ngx_palloc(r->pool, sizeof(ngx_pool_cleanup_t)
-                                  + sizeof(ngx_http_ratelimit_record_t)
-                                  + n * sizeof(rl_item_t));
-        if (cln == NULL) {
-            return NULL;
-        }
-
-        record = (ngx_http_ratelimit_record_t *) (cln + 1);
-        ngx_memzero(record, offsetof(ngx_http_ratelimit_record_t, values));
-
-        record->items = (rl_item_t *) (record + 1);
-        record->size = n;
-
-        cln->handler = ngx_http_ratelimit_record_cleanup;
-        cln->data = record;
-        cln->next = r->pool->cleanup;
-        r->pool->cleanup = cln;
-
-        ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
-
-        return record;
-    }
+    rl_item_t  *items;
 
     if (record->nitems + n <= record->size) {
         return record;
@@ -87,6 +55,35 @@ ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t n)
     record->size = record->nitems + n;
 
     return record;
+}
+
+
+ngx_uint_t
+ngx_http_ratelimit_has_decided(ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < record->nitems + record->nasked; i++) {
+        if (ngx_http_ratelimit_item_policy(&record->items[i]) == policy) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+ngx_uint_t
+ngx_http_ratelimit_is_open(ngx_http_request_t *r)
+{
+    if (r != r->main) {
+        return 0;
+    }
+
+    (void) ngx_http_ratelimit_get_record(r);
+
+    return !r->header_sent && !r->post_action;
 }
 
 
@@ -130,7 +127,7 @@ ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record)
 
 /* the record is plain memory of the pool's; the handler is its mark */
 
-static void
+void
 ngx_http_ratelimit_record_cleanup(void *data)
 {
 }

@@ -11,6 +11,8 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "request/ngx_http_ratelimit_wait.h"
 
 
 /* what the values of one dialect need, of one policy of "ietf" as well */
@@ -22,12 +24,15 @@ typedef struct {
     ngx_http_ratelimit_loc_conf_t *conf;     /* that decided last */
     rl_item_t                   *items;
     ngx_uint_t                   nitems;
+    ngx_uint_t                   nasked;     /* behind them, not decided yet */
     ngx_uint_t                   size;       /* items has room for */
     ngx_uint_t                   kept;       /* the first of items: a redirect
                                                 came after them */
     rl_time_t                    time;       /* of the last decision */
     uint64_t                     retry_after_ms;
     ngx_uint_t                   status;     /* to refuse it with */
+    ngx_http_ratelimit_wait_t   *wait;       /* NULL: it has not waited for
+                                                the decision to be had */
     unsigned                     refused:1;
     unsigned                     dry_run:1;  /* would have been refused */
     unsigned                     responds:1; /* a charge depends on the
@@ -42,12 +47,25 @@ typedef struct {
 ngx_http_ratelimit_record_t *ngx_http_ratelimit_find_record(
     ngx_http_request_t *r);
 
-/* the request's, or a new one, with room for n more items */
+ngx_http_ratelimit_record_t *ngx_http_ratelimit_grow_record(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record, ngx_uint_t n);
+void ngx_http_ratelimit_record_cleanup(void *data);
 
-ngx_http_ratelimit_record_t *ngx_http_ratelimit_make_record(
-    ngx_http_request_t *r, ngx_uint_t n);
+/* in an earlier decision, or in an earlier step of this one */
+
+ngx_uint_t ngx_http_ratelimit_has_decided(ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_policy_t *policy);
 
 void ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record);
+
+/*
+ * Of a subrequest, or of a request that was redirected, which is told here in
+ * any location, for the last upstream's response is still known now.  False:
+ * nothing is to be decided, any more; a post_action of a client that went away
+ * comes without a header that was sent.
+ */
+
+ngx_uint_t ngx_http_ratelimit_is_open(ngx_http_request_t *r);
 
 
 /*
@@ -67,6 +85,59 @@ ngx_http_ratelimit_get_record(ngx_http_request_t *r)
     }
 
     return record;
+}
+
+
+/* the request's, or a new one, with room for n more items */
+
+static ngx_inline ngx_http_ratelimit_record_t *
+ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t n)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_ratelimit_record_t  *record;
+
+    record = ngx_http_ratelimit_get_record(r);
+
+    if (record) {
+        return ngx_http_ratelimit_grow_record(r, record, n);
+    }
+
+    /* as ngx_pool_cleanup_add(), with one allocation for all */
+
+    cln = ngx_palloc(r->pool, sizeof(ngx_pool_cleanup_t)
+                              + sizeof(ngx_http_ratelimit_record_t)
+                              + n * sizeof(rl_item_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    record = (ngx_http_ratelimit_record_t *) (cln + 1);
+    ngx_memzero(record, offsetof(ngx_http_ratelimit_record_t, values));
+
+    record->items = (rl_item_t *) (record + 1);
+    record->size = n;
+
+    cln->handler = ngx_http_ratelimit_record_cleanup;
+    cln->data = record;
+    cln->next = r->pool->cleanup;
+    r->pool->cleanup = cln;
+
+    ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
+
+    return record;
+}
+
+
+/* of a decision; what was decided before keeps up with it */
+
+static ngx_inline void
+ngx_http_ratelimit_set_time(ngx_http_ratelimit_record_t *record)
+{
+    if (record->nitems) {
+        ngx_http_ratelimit_age_record(record);
+    }
+
+    ngx_http_ratelimit_now(&record->time);
 }
 
 

@@ -47,20 +47,6 @@ rl_verdict_e __wrap_rl_decide(rl_process_t *process, rl_item_t *items,
                              : __real_rl_decide(process, items, n, now);
 }
 
-rl_verdict_e __real_rl_decide_keys(rl_process_t *process, rl_item_t *items,
-                                   const rl_part_t *parts, size_t n,
-                                   const rl_time_t *now);
-rl_verdict_e __wrap_rl_decide_keys(rl_process_t *process, rl_item_t *items,
-                                   const rl_part_t *parts, size_t n,
-                                   const rl_time_t *now);
-rl_verdict_e __wrap_rl_decide_keys(rl_process_t *process, rl_item_t *items,
-                                   const rl_part_t *parts, size_t n,
-                                   const rl_time_t *now) {
-  return control[0] == 'l'
-             ? RL_BUSY
-             : __real_rl_decide_keys(process, items, parts, n, now);
-}
-
 void *__real_ngx_http_get_flushed_variable(void *request, uintptr_t index);
 void *__wrap_ngx_http_get_flushed_variable(void *request, uintptr_t index);
 void *__wrap_ngx_http_get_flushed_variable(void *request, uintptr_t index) {

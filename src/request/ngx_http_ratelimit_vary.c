@@ -1,0 +1,243 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What of an item varies from request to request, but for its key: whether its
+ * line applies, quota, capacity, cost, dry run.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "conf/ngx_http_ratelimit_value.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_step.h"
+#include "request/ngx_http_ratelimit_log.h"
+#include "request/ngx_http_ratelimit_vary.h"
+
+
+static ngx_int_t ngx_http_ratelimit_item_cost(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *item);
+static ngx_int_t ngx_http_ratelimit_item_dry_run(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *item);
+static ngx_int_t ngx_http_ratelimit_item_invalid(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_complaint_e what, ngx_str_t *value,
+    const char *allowed);
+
+
+/* an unknown method of the line's, and its condition */
+
+ngx_int_t
+ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
+    ngx_http_ratelimit_rule_t *rule)
+{
+    ngx_str_t   value, *unknown;
+    ngx_uint_t  i, listed;
+
+    if (r->method == NGX_HTTP_UNKNOWN && rule->unknown) {
+        listed = 0;
+        unknown = rule->unknown->elts;
+
+        for (i = 0; i < rule->unknown->nelts; i++) {
+            if (unknown[i].len == r->method_name.len
+                && ngx_strncmp(unknown[i].data, r->method_name.data,
+                               unknown[i].len)
+                   == 0)
+            {
+                listed = 1;
+                break;
+            }
+        }
+
+        if (listed == rule->except) {
+            return NGX_DECLINED;
+        }
+    }
+
+    if (rule->condition) {
+        if (ngx_http_complex_value(r, rule->condition, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_ratelimit_is_true(&value) ? NGX_OK : NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item)
+{
+    uint32_t                   scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
+    ngx_str_t                  value;
+    ngx_uint_t                 i;
+    const char                *allowed;
+    ngx_http_complex_value_t  *cv;
+
+    if (policy->quota) {
+
+        if (ngx_http_complex_value(r, policy->quota, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        allowed = rl_read_quota(ngx_http_ratelimit_str(&value),
+                                policy->core.algorithm == RL_CALENDAR,
+                                &item->quota);
+        if (allowed) {
+            return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_QUOTA,
+                                                   &value, allowed);
+        }
+    }
+
+    if (item->quota.unlimited) {
+        return NGX_DECLINED;
+    }
+
+    if (policy->scales.nelts == 0) {
+        return NGX_OK;
+    }
+
+    cv = policy->scales.elts;
+
+    for (i = 0; i < policy->scales.nelts; i++) {
+
+        if (ngx_http_complex_value(r, &cv[i], &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        allowed = rl_read_scale(ngx_http_ratelimit_str(&value), &scales[i]);
+        if (allowed) {
+            return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_SCALE,
+                                                   &value, allowed);
+        }
+    }
+
+    item->quota.units = rl_scale_units(item->quota.units, scales, i);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item)
+{
+    ngx_str_t    value;
+    const char  *allowed;
+
+    if (item->quota.units == 0) {
+        return NGX_OK;
+    }
+
+    if (policy->constant_capacity) {
+        item->capacity_units = policy->constant_capacity;
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, policy->capacity, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    allowed = rl_read_units(ngx_http_ratelimit_str(&value),
+                            &item->capacity_units);
+    if (allowed || item->capacity_units == 0) {
+        allowed = NGX_HTTP_RATELIMIT_CAPACITY;
+    }
+
+    if (allowed) {
+        return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_CAPACITY,
+                                               &value, allowed);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_item_charge(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *item)
+{
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_COST)
+        && ngx_http_ratelimit_item_cost(r, step, item) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_DRY_RUN)
+        && ngx_http_ratelimit_item_dry_run(r, step, item) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_item_cost(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *item)
+{
+    ngx_str_t    value;
+    const char  *allowed;
+
+    if (ngx_http_complex_value(r, step->rule->cost, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    allowed = rl_read_units(ngx_http_ratelimit_str(&value), &item->cost_units);
+    if (allowed) {
+        item->cost_units = 1;
+        ngx_http_ratelimit_log_invalid(r, step->policy, RL_BAD_COST, &value,
+                                       allowed, "counted as 1");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_item_dry_run(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *item)
+{
+    ngx_str_t                       value;
+    ngx_http_complex_value_t       *dry_run;
+    ngx_http_ratelimit_loc_conf_t  *rlcf;
+
+    dry_run = step->rule->dry_run;
+
+    if (dry_run == NULL) {
+        rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
+        dry_run = rlcf->dry_run;
+    }
+
+    if (ngx_http_complex_value(r, dry_run, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    item->dry_run = (value.len == 2 && ngx_strncmp(value.data, "on", 2) == 0)
+                    || (value.len == 1 && value.data[0] == '1');
+
+    return NGX_OK;
+}
+
+
+/* a variable yields nonsense */
+
+static ngx_int_t
+ngx_http_ratelimit_item_invalid(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_complaint_e what, ngx_str_t *value,
+    const char *allowed)
+{
+    ngx_http_ratelimit_loc_conf_t  *rlcf;
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
+
+    ngx_http_ratelimit_log_invalid(r, policy, what, value, allowed,
+                                   rlcf->on_error == NGX_HTTP_RATELIMIT_PASS
+                                   ? "the policy does not apply"
+                                   : "the policy cannot decide");
+    return NGX_ABORT;
+}

@@ -1,0 +1,35 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What of an item varies from request to request.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_VARY_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_VARY_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+#include "policy/ngx_http_ratelimit_step.h"
+
+
+/* NGX_DECLINED: the line does not apply */
+
+ngx_int_t ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
+    ngx_http_ratelimit_rule_t *rule);
+
+/* NGX_DECLINED: unlimited; NGX_ABORT: nobody can tell what it is */
+
+ngx_int_t ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
+ngx_int_t ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
+
+/* cost and dry run */
+
+ngx_int_t ngx_http_ratelimit_item_charge(ngx_http_request_t *r,
+    ngx_http_ratelimit_step_t *step, rl_item_t *item);
+
+
+#endif /* _NGX_HTTP_RATELIMIT_VARY_H_INCLUDED_ */
