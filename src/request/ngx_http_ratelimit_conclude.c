@@ -53,8 +53,9 @@ ngx_http_ratelimit_refused_dry(ngx_http_request_t *r,
 
 
 /*
- * A lock's owner is stopped, or this process has no place in the process table, or
- * the request cannot wait (any longer): what it asked is not decided.
+ * A lock's owner is stopped, or this process has no place in the process
+ * table, or the request cannot wait (any longer): what it asked is not
+ * decided.
  */
 
 ngx_int_t
