@@ -19,7 +19,7 @@
 
 static ngx_int_t ngx_http_ratelimit_prepare(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan,
-    ngx_http_ratelimit_record_t *record);
+    ngx_http_ratelimit_record_t **known);
 static ngx_int_t ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan,
     ngx_http_ratelimit_record_t *record);
@@ -50,19 +50,13 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    /* room for the phase to come as well */
+    record = ngx_http_ratelimit_get_record(r);
 
-    record = ngx_http_ratelimit_make_record(r, rlcf->preaccess.nelts
-                                               + rlcf->precontent.nelts);
-    if (record == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (record->wait && record->wait->taken_up) {
+    if (record && record->wait && record->wait->taken_up) {
         ngx_http_ratelimit_set_time(record);
 
     } else {
-        rc = ngx_http_ratelimit_prepare(r, rlcf, plan, record);
+        rc = ngx_http_ratelimit_prepare(r, rlcf, plan, &record);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -87,13 +81,35 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_ratelimit_prepare(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan,
-    ngx_http_ratelimit_record_t *record)
+    ngx_http_ratelimit_record_t **known)
 {
-    if (record->refused) {
-        return NGX_DECLINED;
-    }
+    ngx_uint_t                    n;
+    ngx_http_ratelimit_record_t  *record;
 
-    ngx_http_ratelimit_set_time(record);
+    /* room for the phase to come as well */
+
+    n = rlcf->preaccess.nelts + rlcf->precontent.nelts;
+    record = *known;
+
+    if (record == NULL) {
+        record = ngx_http_ratelimit_create_record(r, n);
+        if (record == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        *known = record;
+
+    } else {
+        if (record->refused) {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_http_ratelimit_grow_record(r, record, n) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_http_ratelimit_set_time(record);
+    }
 
     if (ngx_http_ratelimit_prepare_items(r, rlcf, plan, record) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -120,20 +136,22 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
 {
     ngx_int_t                   rc;
     rl_item_t                  *item, *same;
-    ngx_http_ratelimit_step_t  *step, *last;
+    ngx_uint_t                  n, earlier;
+    ngx_http_ratelimit_step_t  *step;
 
     step = plan->elts;
-    last = step + plan->nelts;
+    earlier = record->nitems;
     item = &record->items[record->nitems];
     record->nasked = 0;
+    record->asks_dry = 0;
 
-    for ( /* void */ ; step < last; step++) {
+    for (n = plan->nelts; n; n--, step++) {
 
         if ((r->method & step->methods) == 0) {
             continue;
         }
 
-        if ((record->nitems
+        if ((earlier
              || (step->varies & NGX_HTTP_RATELIMIT_VARIES_POLICY))
             && ngx_http_ratelimit_has_decided(record, step->policy))
         {
@@ -180,6 +198,7 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
             record->responds = 1;
         }
 
+        record->asks_dry |= item->dry_run;
         record->nasked++;
         item++;
     }
@@ -232,6 +251,10 @@ ngx_http_ratelimit_conclude(ngx_http_request_t *r,
     rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
 
     ngx_http_ratelimit_zone_check(r, rmcf, &record->time);
+
+    if (verdict == RL_ADMITTED && !record->asks_dry) {
+        return NGX_DECLINED;
+    }
 
     slowest = ngx_http_ratelimit_slowest(record, first,
                                          verdict == RL_ADMITTED);

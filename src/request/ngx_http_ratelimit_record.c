@@ -34,19 +34,19 @@ ngx_http_ratelimit_find_record(ngx_http_request_t *r)
 }
 
 
-ngx_http_ratelimit_record_t *
+ngx_int_t
 ngx_http_ratelimit_grow_record(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t n)
 {
     rl_item_t  *items;
 
     if (record->nitems + n <= record->size) {
-        return record;
+        return NGX_OK;
     }
 
     items = ngx_palloc(r->pool, (record->nitems + n) * sizeof(rl_item_t));
     if (items == NULL) {
-        return NULL;
+        return NGX_ERROR;
     }
 
     ngx_memcpy(items, record->items, record->nitems * sizeof(rl_item_t));
@@ -54,7 +54,7 @@ ngx_http_ratelimit_grow_record(ngx_http_request_t *r,
     record->items = items;
     record->size = record->nitems + n;
 
-    return record;
+    return NGX_OK;
 }
 
 

@@ -33,6 +33,8 @@ typedef struct {
     ngx_uint_t                   status;     /* to refuse it with */
     ngx_http_ratelimit_wait_t   *wait;       /* NULL: it has not waited for
                                                 the decision to be had */
+    ngx_uint_t                   asks_dry;   /* one not decided yet does, in
+                                                dry run */
     unsigned                     refused:1;
     unsigned                     dry_run:1;  /* would have been refused */
     unsigned                     responds:1; /* a charge depends on the
@@ -47,8 +49,11 @@ typedef struct {
 ngx_http_ratelimit_record_t *ngx_http_ratelimit_find_record(
     ngx_http_request_t *r);
 
-ngx_http_ratelimit_record_t *ngx_http_ratelimit_grow_record(
-    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record, ngx_uint_t n);
+
+/* to have room for n more items */
+
+ngx_int_t ngx_http_ratelimit_grow_record(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t n);
 void ngx_http_ratelimit_record_cleanup(void *data);
 
 /* in an earlier decision, or in an earlier step of this one */
@@ -88,19 +93,13 @@ ngx_http_ratelimit_get_record(ngx_http_request_t *r)
 }
 
 
-/* the request's, or a new one, with room for n more items */
+/* a request's first, with the time of its decision and room for n items */
 
 static ngx_inline ngx_http_ratelimit_record_t *
-ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t n)
+ngx_http_ratelimit_create_record(ngx_http_request_t *r, ngx_uint_t n)
 {
     ngx_pool_cleanup_t           *cln;
     ngx_http_ratelimit_record_t  *record;
-
-    record = ngx_http_ratelimit_get_record(r);
-
-    if (record) {
-        return ngx_http_ratelimit_grow_record(r, record, n);
-    }
 
     /* as ngx_pool_cleanup_add(), with one allocation for all */
 
@@ -123,6 +122,8 @@ ngx_http_ratelimit_make_record(ngx_http_request_t *r, ngx_uint_t n)
     r->pool->cleanup = cln;
 
     ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
+
+    ngx_http_ratelimit_now(&record->time);
 
     return record;
 }
