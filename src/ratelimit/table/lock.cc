@@ -26,7 +26,7 @@ constexpr long kSleepNs = 20 * 1000;
 // locks was seen to hold others up for 5 to 9 ms on two busy cores; what is
 // not back after this long is stopped (by a debugger, a frozen container), and
 // a worker that went on waiting would stop with it, and all its connections.
-constexpr int64_t kPatienceNs = 50 * 1000 * 1000;
+constexpr int64_t kDeadlineNs = 50 * 1000 * 1000;
 
 // The only look at a clock in the core: the caller's time stands still while
 // it waits here, so it cannot bound the wait.
@@ -72,8 +72,7 @@ bool take_from_dead(const rl_process_t* process, Set* set, uint32_t owner,
   return true;
 }
 
-}  // namespace
-
+// Waits as long as a running owner needs.  False: it does not run.
 bool spin_for_lock(const rl_process_t* process, Set* set) {
   for (int spins = kMinSpins; spins <= kMaxSpins; spins *= 2) {
     for (int i = 0; i < spins; ++i) {
@@ -87,6 +86,8 @@ bool spin_for_lock(const rl_process_t* process, Set* set) {
   return false;
 }
 
+}  // namespace
+
 bool lock_soon(const rl_process_t* process, Set* set) {
   if (spin_for_lock(process, set)) {
     return true;
@@ -96,10 +97,10 @@ bool lock_soon(const rl_process_t* process, Set* set) {
          take_from_dead(process, set, owner, true);
 }
 
-bool Patience::wait() {
+bool Deadline::wait() {
   const int64_t now_ns = clock_ns();
   if (give_up_at_ns_ == 0) {
-    give_up_at_ns_ = now_ns + kPatienceNs;
+    give_up_at_ns_ = now_ns + kDeadlineNs;
   } else if (now_ns >= give_up_at_ns_) {
     return false;
   }
@@ -109,7 +110,7 @@ bool Patience::wait() {
 }
 
 bool wait_for_lock(const rl_process_t* process, Set* set) {
-  Patience patience;
+  Deadline deadline;
   for (unsigned round = 0;; ++round) {
     if (spin_for_lock(process, set)) {
       return true;
@@ -126,7 +127,7 @@ bool wait_for_lock(const rl_process_t* process, Set* set) {
     if (take_from_dead(process, set, owner, round > 0)) {
       return true;
     }
-    if (!patience.wait()) {
+    if (!deadline.wait()) {
       return false;
     }
   }

@@ -17,11 +17,8 @@
 
 namespace ratelimit {
 
-// Waits as long as a running owner needs.  False: it does not run.
-bool spin_for_lock(const rl_process_t* process, Set* set);
-
-// As long as that, and from a dead owner.  False: a living one has the lock,
-// or its set has moved.
+// Waits as long as a running owner needs, and takes it from a dead one.
+// False: a living one has the lock, or its set has moved.
 bool lock_soon(const rl_process_t* process, Set* set);
 
 // Waits for the lock, as lock.cc says.  False: its living owner did not move,
@@ -41,7 +38,7 @@ inline void unlock(Set* set) {
 }
 
 // How long to wait for a living owner, all in all.
-class Patience {
+class Deadline {
  public:
   // Lets others run for a moment.  False: it was long enough.
   bool wait();
@@ -58,10 +55,6 @@ class Locks {
   Locks& operator=(const Locks&) = delete;
 
   const rl_process_t* process() const { return process_; }
-
-  bool holds(const Set* set) const {
-    return set->lock.load(std::memory_order_relaxed) == process_->owner;
-  }
 
   // Only in ascending order of addresses; taken twice is taken once.
   bool take(Set* set) {

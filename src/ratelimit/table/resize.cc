@@ -99,9 +99,9 @@ bool move_set(const rl_process_t* process, const rl_zone_t* zone,
 
 bool move_set_patiently(const rl_process_t* process, const rl_zone_t* zone,
                         uint32_t index, uint64_t now_ms) {
-  Patience patience;
+  Deadline deadline;
   while (!move_set(process, zone, index, now_ms)) {
-    if (!patience.wait()) {
+    if (!deadline.wait()) {
       return false;
     }
   }
