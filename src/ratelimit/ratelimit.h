@@ -360,8 +360,6 @@ typedef struct {
   uint32_t cost_units;     /* 0: look only */
   int dry_run;             /* its refusal refuses nothing */
   int want_next;           /* fill next_ms */
-  uint32_t same_key_as;    /* rl_decide_keys: 0, or 1 + the index of an earlier
-                              item that has the same key */
   void *data;              /* the caller's own, left alone */
 
   int admitted;            /* by this policy alone */
@@ -388,9 +386,7 @@ typedef enum {
   RL_REFUSED = 1,        /* by a policy that is not in dry run */
   RL_BUSY = 2,           /* a lock's living owner did not move: nothing was
                             decided or charged */
-  RL_OVERRIDDEN = 3,     /* rl_decide_keys: an operator has set an override,
-                            and nothing was done */
-  RL_PENDING = 4         /* not to be had yet: nothing was decided or charged,
+  RL_PENDING = 3         /* not to be had yet: nothing was decided or charged,
                             and the items can be asked again as they are, after
                             the first one's retry_after_ms at the latest */
 } rl_verdict_e;
@@ -414,16 +410,6 @@ int rl_check_name(rl_item_t *item, const rl_part_t *key, const rl_item_t *same,
  */
 rl_verdict_e rl_decide(rl_process_t *process, rl_item_t *items, size_t n,
                        const rl_time_t *now) RL_NOEXCEPT;
-
-/*
- * What rl_part_hash (into an item's bucket, by its policy's secret) and
- * rl_decide do, in one call, where no zone has an override; parts are the n
- * items' keys, each looked at unless the item has another's.  capacity_units
- * become the quota's units.
- */
-rl_verdict_e rl_decide_keys(rl_process_t *process, rl_item_t *items,
-                            const rl_part_t *parts, size_t n,
-                            const rl_time_t *now) RL_NOEXCEPT;
 
 /*
  * As rl_decide would find them, charging nothing and creating no bucket:

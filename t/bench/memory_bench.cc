@@ -37,7 +37,8 @@ class Table {
     const rl_part_t part = {&start_, {sizeof(key), key}};
     const rl_time_t now = at(1000000);
     rl_item_t item = item_;
-    if (rl_decide_keys(&process_, &item, &part, 1, &now) != RL_ADMITTED) {
+    if (!rl_check_name(&item, &part, nullptr, &now) ||
+        rl_decide(&process_, &item, 1, &now) != RL_ADMITTED) {
       std::abort();
     }
   }

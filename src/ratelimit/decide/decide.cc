@@ -363,20 +363,6 @@ rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
              : ratelimit::decide_several(process, items, n, *now);
 }
 
-rl_verdict_e rl_decide_keys(rl_process_t* process, rl_item_t* items,
-                            const rl_part_t* parts, size_t n,
-                            const rl_time_t* now) noexcept {
-  for (size_t i = 0; i < n; ++i) {
-    const size_t same = items[i].same_key_as;
-    if (ratelimit::may_have_overrides(items[i].policy->zone)) {
-      return RL_OVERRIDDEN;
-    }
-    rl_check_name(&items[i], same == 0 ? &parts[i] : nullptr,
-                  same == 0 ? nullptr : &items[same - 1], now);
-  }
-  return rl_decide(process, items, n, now);
-}
-
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
                      const rl_time_t* now) noexcept {
   if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS) {

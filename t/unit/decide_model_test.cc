@@ -1,6 +1,7 @@
 // Decisions against a plain model of them: the answers, the counts and every
 // byte of the table are the same.
 
+#include <array>
 #include <cstring>
 #include <random>
 #include <string>
@@ -41,12 +42,15 @@ struct Side {
 // A request's policies, of one key or of several.
 constexpr size_t kPolicies = 3;
 
-rl_verdict_e decide_in_turn(Side* side, const std::vector<std::string>& keys,
-                            const rl_time_t& now, rl_item_t* items) {
+// same[i]: 0, or 1 + the index of an earlier item whose key item i has.
+using Same = std::array<size_t, kPolicies>;
+
+rl_verdict_e decide_by_model(Side* side, const std::vector<std::string>& keys,
+                             const Same& same, const rl_time_t& now,
+                             rl_item_t* items) {
   for (size_t i = 0; i < keys.size(); ++i) {
-    const size_t same = items[i].same_key_as;
     items[i].bucket =
-        side->policies[i].item(keys[same == 0 ? i : same - 1]).bucket;
+        side->policies[i].item(keys[same[i] == 0 ? i : same[i] - 1]).bucket;
     items[i].capacity_units = items[i].quota.units;
   }
   const rl_verdict_e verdict =
@@ -54,6 +58,18 @@ rl_verdict_e decide_in_turn(Side* side, const std::vector<std::string>& keys,
   ratelimit::count_decision(&side->process, items, keys.size(), verdict,
                             now.mono_ms);
   return verdict;
+}
+
+rl_verdict_e name_and_decide(Side* side, const std::vector<std::string>& keys,
+                             const Same& same, const rl_time_t& now,
+                             rl_item_t* items) {
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const rl_part_t part = {&side->start, str(keys[i])};
+    EXPECT_TRUE(rl_check_name(&items[i], same[i] == 0 ? &part : nullptr,
+                              same[i] == 0 ? nullptr : &items[same[i] - 1],
+                              &now));
+  }
+  return rl_decide(&side->process, items, keys.size(), &now);
 }
 
 void expect_equal(const rl_item_t& a, const rl_item_t& b) {
@@ -73,9 +89,9 @@ void expect_equal(const rl_item_t& a, const rl_item_t& b) {
   ASSERT_EQ(a.receipt, b.receipt);
 }
 
-class DecideKeys : public testing::TestWithParam<rl_algorithm_e> {};
+class DecideModel : public testing::TestWithParam<rl_algorithm_e> {};
 
-TEST_P(DecideKeys, IsWhatItsPartsAreInTurn) {
+TEST_P(DecideModel, AgreesToTheByte) {
   Side turn(GetParam());
   Side once(GetParam());
   std::mt19937_64 random(3);
@@ -86,25 +102,22 @@ TEST_P(DecideKeys, IsWhatItsPartsAreInTurn) {
     const rl_time_t now = at(random() % 50 ? now_ms : now_ms - 20);
     const size_t n = random() % 2 ? 1 : 1 + random() % kPolicies;
     std::vector<std::string> keys(n);
-    rl_part_t parts[kPolicies];
+    Same same = {};
     rl_item_t a[kPolicies];
     rl_item_t b[kPolicies];
     for (size_t j = 0; j < n; ++j) {
       keys[j] = std::to_string(random() % (random() % 2 ? 40 : 2000));
-      parts[j] = {&once.start, str(keys[j])};
       a[j] = turn.policies[j].item("");
       a[j].cost_units = static_cast<uint32_t>(random() % 8 ? 1 : random() % 8);
       a[j].dry_run = random() % 20 == 0;
       a[j].want_next = random() % 2;
-      a[j].same_key_as = static_cast<uint32_t>(j > 0 ? random() % (j + 1) : 0);
-      if (a[j].same_key_as != 0 && a[a[j].same_key_as - 1].same_key_as != 0) {
-        a[j].same_key_as = 0;
-      }
+      same[j] = j > 0 ? random() % (j + 1) : 0;
+      if (same[j] != 0 && same[same[j] - 1] != 0) same[j] = 0;
       b[j] = a[j];
       b[j].policy = once.policies[j].get();
     }
-    ASSERT_EQ(decide_in_turn(&turn, keys, now, a),
-              rl_decide_keys(&once.process, b, parts, n, &now));
+    ASSERT_EQ(decide_by_model(&turn, keys, same, now, a),
+              name_and_decide(&once, keys, same, now, b));
     for (size_t j = 0; j < n; ++j) {
       expect_equal(a[j], b[j]);
     }
@@ -133,40 +146,19 @@ TEST_P(DecideKeys, IsWhatItsPartsAreInTurn) {
   EXPECT_GT(stats.evicted_idle + stats.evicted_active, 1000u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Algorithms, DecideKeys,
+INSTANTIATE_TEST_SUITE_P(Algorithms, DecideModel,
                          testing::Values(RL_SLIDING, RL_FIXED, RL_CALENDAR,
                                          RL_GCRA));
 
-const std::string kKey = "key";
-
-// An override may be for any of the keys; rl_override_apply knows.
-TEST(DecideKeysAlone, LeaveOverridesToOthers) {
-  Side side(RL_SLIDING);
-  const rl_time_t now = at(1000);
-  const rl_override_t override = {RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}};
-  ASSERT_EQ(RL_OK, rl_override_set(&side.process, side.arena.zone(), &override, &now));
-  rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
-  const rl_part_t parts[] = {{&side.start, str(kKey)},
-                             {&side.start, str(kKey)}};
-  for (size_t n = 1; n <= 2; ++n) {
-    EXPECT_EQ(RL_OVERRIDDEN,
-              rl_decide_keys(&side.process, items, parts, n, &now));
-  }
-  rl_zone_stats_t stats;
-  rl_zone_stats(side.arena.zone(), 1, &now, &stats);
-  EXPECT_EQ(0u, stats.entries);
-}
-
 // A process without a place in the process table cannot decide.
-TEST(DecideKeysAlone, AreBusyWithoutAProcessTable) {
+TEST(DecideModelAlone, IsBusyWithoutAProcessTable) {
   Side side(RL_SLIDING);
   rl_process_t nobody = {};
-  rl_item_t items[] = {side.policies[0].item(""), side.policies[1].item("")};
-  const rl_part_t parts[] = {{&side.start, str(kKey)},
-                             {&side.start, str(kKey)}};
+  rl_item_t items[] = {side.policies[0].item("key"),
+                       side.policies[1].item("key")};
   const rl_time_t now = at(1000);
   for (size_t n = 1; n <= 2; ++n) {
-    EXPECT_EQ(RL_BUSY, rl_decide_keys(&nobody, items, parts, n, &now));
+    EXPECT_EQ(RL_BUSY, rl_decide(&nobody, items, n, &now));
   }
 }
 
