@@ -6,6 +6,7 @@
 // are all the states that a kill can leave, with no hook in the code under
 // test.  Then each one is laid out again, and others go on with it.
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -426,7 +427,11 @@ TEST(CrashAtRandom, CountsStayEqualAndNoLockStays) {
     start_worker(&pid);
   }
   for (uint64_t i = 0; i < kills; ++i) {
-    usleep(static_cast<useconds_t>(random() % 4000));
+    // In the midst of their work, however fast they are.
+    const uint64_t enough = *admitted + random() % 4000;
+    while (*admitted < enough) {
+      sched_yield();
+    }
     pid_t& pid = workers[random() % workers.size()];
     kill(pid, SIGKILL);
     waitpid(pid, nullptr, 0);

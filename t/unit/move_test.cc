@@ -393,9 +393,12 @@ TEST(Move, MayBeginAfterAnyInstructionThatSetsAOverride) {
 // Two zones, of which one keeps the decision waiting when the other begins.
 TEST(Move, OneZoneMayBeginWhileAnotherKeepsADecisionWaiting) {
   const Arena arena(std::vector<size_t>{kSmall, kMiB, kSmall, kMiB});
-  View x(arena, 0, 1);
-  View y(arena, 2, 3);
-  View stopped(arena, 2, 3);
+  // Locks are taken by their addresses: x's before the one that is waited for.
+  const size_t first =
+      set_at(arena.zone(0), 0) < set_at(arena.zone(2), 0) ? 0 : 2;
+  View x(arena, first, first + 1);
+  View y(arena, 2 - first, 3 - first);
+  View stopped(arena, 2 - first, 3 - first);
   ASSERT_EQ(RL_OK, x.claim());
   rl_zone_t* zones[] = {x.zone(), y.zone()};
   rl_process_t both = {};
@@ -410,8 +413,11 @@ TEST(Move, OneZoneMayBeginWhileAnotherKeepsADecisionWaiting) {
   ASSERT_TRUE(locks.take(primary_of(*y.zone(), items[1])));
   std::atomic<int> verdict{-1};
   std::thread decides([&] { verdict = rl_decide(&both, items, 3, &now); });
-  usleep(10000);
-  View begins(arena, 0, 1);
+  const Set* set = primary_of(*x.zone(), items[0]);
+  while (set->lock.load() != both.owner && verdict == -1) {
+    std::this_thread::yield();
+  }
+  View begins(arena, first, first + 1);
   ASSERT_EQ(RL_OK, begins.begin_as_told());
   locks.release_all();
   decides.join();
