@@ -23,7 +23,7 @@
 /* a part of a key, as one of its sources makes it */
 
 typedef struct {
-    rl_hash_start_t             *start;
+    rl_hash_prefix_t            *hash_prefix;
     ngx_str_t                    prefix;     /* "tag:", or empty */
     rl_str_t                     text;
 } ngx_http_ratelimit_api_reading_t;
@@ -250,7 +250,7 @@ ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
     ngx_memzero(&reading, sizeof(reading));
 
     if (part->key == NULL) {
-        reading.start = part->starts;
+        reading.hash_prefix = part->prefixes;
         reading.text = *text;
         return ngx_http_ratelimit_api_add_reading(readings, &reading);
     }
@@ -283,7 +283,7 @@ ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
             continue;
         }
 
-        reading.start = part->starts ? &part->starts[i] : NULL;
+        reading.hash_prefix = part->prefixes ? &part->prefixes[i] : NULL;
         reading.prefix = source[i].prefix;
 
         if (ngx_http_ratelimit_api_add_reading(readings, &reading) != NGX_OK) {
@@ -397,7 +397,7 @@ ngx_http_ratelimit_api_add_meant(ngx_http_ratelimit_api_call_t *call,
         p = ngx_cpymem(p, reading->prefix.data, reading->prefix.len);
         ngx_memcpy(p, reading->text.data, reading->text.len);
 
-        part.start = reading->start;
+        part.hash_prefix = reading->hash_prefix;
         part.text = reading->text;
     }
 

@@ -82,8 +82,8 @@ ngx_http_ratelimit_part_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
     source = part->key ? part->key->sources.elts : NULL;
     n = part->key ? part->key->sources.nelts : 1;
 
-    part->starts = ngx_pcalloc(cycle->pool, n * sizeof(rl_hash_start_t));
-    if (part->starts == NULL) {
+    part->prefixes = ngx_pcalloc(cycle->pool, n * sizeof(rl_hash_prefix_t));
+    if (part->prefixes == NULL) {
         return NGX_ERROR;
     }
 
@@ -99,10 +99,10 @@ ngx_http_ratelimit_part_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
     }
 
     for (i = 0; i < n; i++) {
-        rl_hash_start(zone,
-                      source ? ngx_http_ratelimit_str(&source[i].prefix)
-                             : ngx_http_ratelimit_make_str(NULL, 0),
-                      &part->starts[i]);
+        rl_hash_prefix(zone,
+                       source ? ngx_http_ratelimit_str(&source[i].prefix)
+                              : ngx_http_ratelimit_make_str(NULL, 0),
+                       &part->prefixes[i]);
     }
 
     return NGX_OK;
@@ -123,7 +123,7 @@ ngx_http_ratelimit_any_part(ngx_http_request_t *r,
         rc = ngx_http_ratelimit_key_first(r, part->key, scratch, &i,
                                           &out->text);
         if (rc == NGX_OK) {
-            out->start = &part->starts[i];
+            out->hash_prefix = &part->prefixes[i];
         }
 
         return rc;

@@ -24,7 +24,7 @@ typedef struct {
                                                 argument of a plain name, */
     ngx_uint_t                   bearer;     /* unsigned  bearer:1;  or that */
     ngx_http_ratelimit_key_t    *key;        /* that defines it, or NULL */
-    rl_hash_start_t             *starts;     /* one for each of its sources;
+    rl_hash_prefix_t            *prefixes;   /* one for each of its sources;
                                                 keys of one part have them */
 } ngx_http_ratelimit_part_t;
 
@@ -61,7 +61,7 @@ static ngx_inline ngx_int_t
 ngx_http_ratelimit_get_part(ngx_http_request_t *r,
     ngx_http_ratelimit_part_t *part, u_char *scratch, rl_part_t *out)
 {
-    out->start = part->starts;
+    out->hash_prefix = part->prefixes;
 
     if (part->arg.len) {
         return rl_key_raw_arg(ngx_http_ratelimit_str(&r->args),

@@ -269,12 +269,12 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
 
     ngx_http_ratelimit_init_step(policy);
 
-    p = ngx_pnalloc(cf->pool, RL_USUAL_LEN(policy->core.name.len));
+    p = ngx_pnalloc(cf->pool, RL_RENDERED_LEN(policy->core.name.len));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    rl_policy_usual_quota(&policy->core, &policy->step.item.quota,
+    rl_policy_render_quota(&policy->core, &policy->step.item.quota,
                           !(policy->step.varies
                             & (NGX_HTTP_RATELIMIT_VARIES_QUOTA
                                |NGX_HTTP_RATELIMIT_VARIES_CAPACITY)),

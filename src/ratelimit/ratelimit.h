@@ -290,14 +290,14 @@ uint64_t rl_state_last(const rl_zone_t *zone) RL_NOEXCEPT;
  */
 typedef struct {
   uint64_t v[4];
-} rl_hash_start_t;
+} rl_hash_prefix_t;
 
-void rl_hash_start(const rl_zone_t *zone, rl_str_t tag,
-                   rl_hash_start_t *out) RL_NOEXCEPT;
+void rl_hash_prefix(const rl_zone_t *zone, rl_str_t tag,
+                    rl_hash_prefix_t *out) RL_NOEXCEPT;
 
 /* A key of one part: its tag, and what follows it. */
 typedef struct {
-  const rl_hash_start_t *start;
+  const rl_hash_prefix_t *hash_prefix;
   rl_str_t text;
 } rl_part_t;
 
@@ -330,22 +330,22 @@ typedef struct {
   rl_algorithm_e algorithm;
   int32_t tz_ms; /* calendar */
   int hidden;    /* not shown in fields and bodies */
-  uint32_t usual_limit_units; /* rl_policy_usual_quota's */
-  uint32_t usual_limit_code;
-  rl_str_t usual_limit_text;
-  rl_str_t usual_item_text;
+  uint32_t rendered_limit_units; /* rl_policy_render_quota's */
+  uint32_t rendered_limit_code;
+  rl_str_t rendered_limit_text;
+  rl_str_t rendered_item_text;
   void *counters; /* what rl_counters_find returned */
 } rl_policy_t;
 
 /*
  * The quota that most requests have, so that what is told of it is rendered
- * once: into buf, of RL_USUAL_LEN(name.len) bytes, which must live as long as
- * the policy.  None is rendered where `constant` is false: another window, or
- * capacity, may have the same limit.
+ * once: into buf, of RL_RENDERED_LEN(name.len) bytes, which must live as long
+ * as the policy.  None is rendered where `constant` is false: another window,
+ * or capacity, may have the same limit.
  */
-#define RL_USUAL_LEN(name_len) (96 + (name_len))
-void rl_policy_usual_quota(rl_policy_t *policy, const rl_quota_t *quota,
-                           int constant, unsigned char *buf) RL_NOEXCEPT;
+#define RL_RENDERED_LEN(name_len) (96 + (name_len))
+void rl_policy_render_quota(rl_policy_t *policy, const rl_quota_t *quota,
+                            int constant, unsigned char *buf) RL_NOEXCEPT;
 
 /*
  * One policy's part in a decision.  The caller fills the first part; the core

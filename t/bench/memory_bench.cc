@@ -26,7 +26,7 @@ class Table {
       : arena_(size),
         process_(arena_.join()),
         policy_(arena_.zone(), "p", 1000, 3600000, RL_SLIDING) {
-    rl_hash_start(arena_.zone(), str("arg:"), &start_);
+    rl_hash_prefix(arena_.zone(), str("arg:"), &prefix_);
   }
 
   void decide(uint64_t number) {
@@ -34,7 +34,7 @@ class Table {
     const uint64_t mixed = number * 0x9e3779b97f4a7c15u;
     std::memcpy(key, &number, 8);
     std::memcpy(key + 8, &mixed, 8);
-    const rl_part_t part = {&start_, {sizeof(key), key}};
+    const rl_part_t part = {&prefix_, {sizeof(key), key}};
     const rl_time_t now = at(1000000);
     rl_item_t item = item_;
     if (!rl_check_name(&item, &part, nullptr, &now) ||
@@ -55,7 +55,7 @@ class Table {
   rl_process_t process_;
   const Policy policy_;
   const rl_item_t item_ = policy_.item("");
-  rl_hash_start_t start_;
+  rl_hash_prefix_t prefix_;
 };
 
 void fill(uint64_t mib) {

@@ -23,13 +23,13 @@ struct Side {
   SharedMemory counters{rl_counters_size()};
   rl_process_t process = arena.join();
   Policy policies[3];
-  rl_hash_start_t start;
+  rl_hash_prefix_t prefix;
 
   explicit Side(rl_algorithm_e algorithm)
       : policies{{arena.zone(), "p", 5, 60000, algorithm},
                  {arena.zone(), "q", 40, 600000, algorithm},
                  {arena.zone(), "r", 70000, 7000, algorithm}} {
-    rl_hash_start(arena.zone(), str(""), &start);
+    rl_hash_prefix(arena.zone(), str(""), &prefix);
     rl_counters_create(counters.get());
     rl_counters_renew(counters.get());
     for (Policy& policy : policies) {
@@ -64,7 +64,7 @@ rl_verdict_e name_and_decide(Side* side, const std::vector<std::string>& keys,
                              const Same& same, const rl_time_t& now,
                              rl_item_t* items) {
   for (size_t i = 0; i < keys.size(); ++i) {
-    const rl_part_t part = {&side->start, str(keys[i])};
+    const rl_part_t part = {&side->prefix, str(keys[i])};
     EXPECT_TRUE(rl_check_name(&items[i], same[i] == 0 ? &part : nullptr,
                               same[i] == 0 ? nullptr : &items[same[i] - 1],
                               &now));

@@ -173,10 +173,10 @@ TEST(CheckName, IsTheBucketAndTheQuotaInForce) {
   Policy p(arena.zone(), "p", 10, 60000);
   Policy q(arena.zone(), "q", 20, 60000);
   const rl_time_t now = at(1000);
-  rl_hash_start_t start;
-  rl_hash_start(arena.zone(), str(""), &start);
+  rl_hash_prefix_t prefix;
+  rl_hash_prefix(arena.zone(), str(""), &prefix);
   const std::string key = "key";
-  const rl_part_t part = {&start, str(key)};
+  const rl_part_t part = {&prefix, str(key)};
   rl_item_t items[] = {p.item(""), q.item("")};
   const auto name = [&] {
     return rl_check_name(&items[0], &part, nullptr, &now) +

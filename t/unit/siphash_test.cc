@@ -203,9 +203,9 @@ TEST_F(KeyHash, IsTheFirstHalfOfSipHash) {
     }
     // Of its exact length on the heap, so that reading beyond it is noticed.
     const std::vector<unsigned char> exact(text.begin(), text.end());
-    rl_hash_start_t start;
-    rl_hash_start(arena_.zone(), str(tag), &start);
-    const rl_part_t part = {&start, {exact.size(), exact.data()}};
+    rl_hash_prefix_t prefix;
+    rl_hash_prefix(arena_.zone(), str(tag), &prefix);
+    const rl_part_t part = {&prefix, {exact.size(), exact.data()}};
     rl_hash_t out;
     rl_part_hash(&part, &out);
     ASSERT_EQ(expected(tag + zeros(8 - tag.size()) + text, kOnePart), out.lo);

@@ -34,14 +34,14 @@ class SipHash {
         v2_(k0 ^ 0x6c7967656e657261u),
         v3_(k1 ^ 0x7465646279746573u) {}
 
-  // Goes on from what start() returned.
-  explicit RATELIMIT_ALWAYS_INLINE SipHash(const rl_hash_start_t& start)
-      : v0_(start.v[0]), v1_(start.v[1]), v2_(start.v[2]), v3_(start.v[3]),
+  // Goes on from what prefix() returned.
+  explicit RATELIMIT_ALWAYS_INLINE SipHash(const rl_hash_prefix_t& prefix)
+      : v0_(prefix.v[0]), v1_(prefix.v[1]), v2_(prefix.v[2]), v3_(prefix.v[3]),
         length_(8) {}
 
   // The state after one word and nothing else, so that what many texts have in
   // front of them is hashed once.
-  RATELIMIT_ALWAYS_INLINE rl_hash_start_t start(uint64_t word) {
+  RATELIMIT_ALWAYS_INLINE rl_hash_prefix_t prefix(uint64_t word) {
     absorb(word);
     return {{v0_, v1_, v2_, v3_}};
   }

@@ -38,8 +38,8 @@ struct Decision {
 
 inline unsigned limit_code_of(const rl_item_t& item) {
   const rl_policy_t* policy = item.policy;
-  return item.capacity_units == policy->usual_limit_units
-             ? policy->usual_limit_code
+  return item.capacity_units == policy->rendered_limit_units
+             ? policy->rendered_limit_code
              : encode_limit(item.capacity_units);
 }
 

@@ -22,9 +22,9 @@ RATELIMIT_ALWAYS_INLINE void add_part(ratelimit::SipHash13* hash,
 void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
                  rl_hash_t* out) noexcept {
   if (n == 1) {
-    rl_hash_start_t start;
-    rl_hash_start(zone, {0, nullptr}, &start);
-    const rl_part_t part = {&start, parts[0]};
+    rl_hash_prefix_t prefix;
+    rl_hash_prefix(zone, {0, nullptr}, &prefix);
+    const rl_part_t part = {&prefix, parts[0]};
     rl_part_hash(&part, out);
     return;
   }
@@ -36,13 +36,13 @@ void rl_key_hash(const rl_zone_t* zone, const rl_str_t* parts, size_t n,
   *out = hash.finish_key();
 }
 
-void rl_hash_start(const rl_zone_t* zone, rl_str_t tag,
-                   rl_hash_start_t* out) noexcept {
+void rl_hash_prefix(const rl_zone_t* zone, rl_str_t tag,
+                    rl_hash_prefix_t* out) noexcept {
   const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
   ratelimit::SipHash13 hash(header->seed[0] ^ ratelimit::kOnePartDomain,
                             header->seed[1]);
   const auto len = static_cast<unsigned>(tag.len);
-  *out = hash.start(len == 0 ? 0 : ratelimit::load_few(tag.data, len));
+  *out = hash.prefix(len == 0 ? 0 : ratelimit::load_few(tag.data, len));
 }
 
 void rl_part_hash(const rl_part_t* part, rl_hash_t* out) noexcept {

@@ -15,7 +15,7 @@ constexpr uint64_t kOnePartDomain = 0x6f6e657061727401u;
 
 // As rl_part_hash.
 RATELIMIT_ALWAYS_INLINE rl_hash_t hash_of_key(const rl_part_t& part) {
-  SipHash13 hash(*part.start);
+  SipHash13 hash(*part.hash_prefix);
   hash.add(part.text.data, part.text.len);
   return hash.finish_key();
 }

@@ -119,9 +119,9 @@ rl_str_t put_value(std::uint64_t value, Writer* out) {
 // That of most items is rendered already.
 rl_str_t put_limit(const rl_item_t& item, Writer* out) {
   const rl_policy_t& policy = *item.policy;
-  if (item.limit_units == policy.usual_limit_units &&
-      policy.usual_limit_text.len != 0) {
-    return policy.usual_limit_text;
+  if (item.limit_units == policy.rendered_limit_units &&
+      policy.rendered_limit_text.len != 0) {
+    return policy.rendered_limit_text;
   }
   return put_value(item.limit_units, out);
 }
@@ -225,9 +225,9 @@ bool is_shown(const rl_item_t& item, const unsigned char* skip,
 }
 
 // What has been rendered of it at configuration is right.
-inline bool is_usual(const rl_item_t& item) {
-  return item.limit_units == item.policy->usual_limit_units &&
-         item.policy->usual_item_text.len != 0;
+inline bool is_rendered(const rl_item_t& item) {
+  return item.limit_units == item.policy->rendered_limit_units &&
+         item.policy->rendered_item_text.len != 0;
 }
 
 inline void put_name(const rl_item_t& item, Writer* out) {
@@ -265,8 +265,8 @@ inline void put_rest(const rl_item_t& item, std::uint64_t retry_s,
 
 static_assert(kUnitsDigits + 1 + kQuotaParameter.size() + kUnitsDigits +
                       kWindowParameter.size() + kSecondsDigits <=
-                  RL_USUAL_LEN(0),
-              "rl_policy_usual_quota has room");
+                  RL_RENDERED_LEN(0),
+              "rl_policy_render_quota has room");
 
 }  // namespace
 }  // namespace ratelimit
@@ -325,13 +325,13 @@ std::size_t rl_dialect_names(const rl_dialect_t* dialect, rl_str_t policy_name,
   return row.fields;
 }
 
-void rl_policy_usual_quota(rl_policy_t* policy, const rl_quota_t* quota,
-                           int constant, unsigned char* buf) noexcept {
+void rl_policy_render_quota(rl_policy_t* policy, const rl_quota_t* quota,
+                            int constant, unsigned char* buf) noexcept {
   Writer out{buf};
-  policy->usual_limit_units = quota->units;
-  policy->usual_limit_code = ratelimit::encode_limit(quota->units);
-  policy->usual_limit_text = ratelimit::put_value(quota->units, &out);
-  policy->usual_item_text = {0, nullptr};
+  policy->rendered_limit_units = quota->units;
+  policy->rendered_limit_code = ratelimit::encode_limit(quota->units);
+  policy->rendered_limit_text = ratelimit::put_value(quota->units, &out);
+  policy->rendered_item_text = {0, nullptr};
   if (!constant) return;
   rl_item_t item{};
   item.policy = policy;
@@ -340,7 +340,7 @@ void rl_policy_usual_quota(rl_policy_t* policy, const rl_quota_t* quota,
   item.limit_units = quota->units;
   unsigned char* const start = out.at;
   ratelimit::put_quota(item, &out);
-  policy->usual_item_text = ratelimit::slice(start, out.at);
+  policy->rendered_item_text = ratelimit::slice(start, out.at);
 }
 
 std::size_t rl_render_values(const rl_dialect_t* dialect,
@@ -353,15 +353,15 @@ std::size_t rl_render_values(const rl_dialect_t* dialect,
       (item->reset_ms == 0 && !item->admitted) ||
       item->remaining_units >= ratelimit::kShortEnd ||
       item->reset_ms > ratelimit::kShortResetMs ||
-      item->limit_units != policy.usual_limit_units ||
-      policy.usual_limit_text.len == 0) {
+      item->limit_units != policy.rendered_limit_units ||
+      policy.rendered_limit_text.len == 0) {
     return ratelimit::render_any_values(*dialect, *item, *now, buf, values);
   }
   unsigned char* const reset =
       ratelimit::put_short(item->remaining_units, buf);
   unsigned char* const end = ratelimit::put_short(
       (static_cast<unsigned>(item->reset_ms) + 999) / 1000, reset);
-  values[0] = policy.usual_limit_text;
+  values[0] = policy.rendered_limit_text;
   values[1] = ratelimit::slice(buf, reset);
   values[2] = ratelimit::slice(reset, end);
   return static_cast<std::size_t>(end - buf);
@@ -380,10 +380,10 @@ std::size_t rl_render_ietf(const rl_item_t* items, std::size_t n,
                            std::uint64_t retry_after_ms, unsigned char* buf,
                            rl_str_t values[RL_IETF_FIELDS]) noexcept {
   Writer out{buf};
-  if (n == 1 && ratelimit::is_usual(items[0]) && retry_after_ms == 0 &&
+  if (n == 1 && ratelimit::is_rendered(items[0]) && retry_after_ms == 0 &&
       ratelimit::is_shown(items[0], skip, 0)) {
     ratelimit::put_rest(items[0], 0, &out);
-    values[0] = items[0].policy->usual_item_text;
+    values[0] = items[0].policy->rendered_item_text;
     values[1] = ratelimit::slice(buf, out.at);
     return values[1].len;
   }
@@ -391,8 +391,8 @@ std::size_t rl_render_ietf(const rl_item_t* items, std::size_t n,
   for (std::size_t i = 0; i < n; i++) {
     if (!ratelimit::is_shown(items[i], skip, i)) continue;
     if (out.at != buf) out.put(ratelimit::kSeparator);
-    if (ratelimit::is_usual(items[i])) {
-      out.put(items[i].policy->usual_item_text);
+    if (ratelimit::is_rendered(items[i])) {
+      out.put(items[i].policy->rendered_item_text);
     } else {
       ratelimit::put_quota(items[i], &out);
     }
