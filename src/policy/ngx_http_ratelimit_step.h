@@ -24,6 +24,14 @@
 #define NGX_HTTP_RATELIMIT_VARIES_POLICY    0x40  /* an earlier step of it may
                                                      have decided */
 
+/* whether it is asked at all, and what is asked beside its quota */
+
+#define NGX_HTTP_RATELIMIT_VARIES_ASKED                                       \
+    (NGX_HTTP_RATELIMIT_VARIES_LINE|NGX_HTTP_RATELIMIT_VARIES_POLICY)
+#define NGX_HTTP_RATELIMIT_VARIES_ITEM                                        \
+    (NGX_HTTP_RATELIMIT_VARIES_CAPACITY|NGX_HTTP_RATELIMIT_VARIES_COST        \
+     |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN|NGX_HTTP_RATELIMIT_VARIES_CHARGE)
+
 
 typedef struct ngx_http_ratelimit_rule_s  ngx_http_ratelimit_rule_t;
 

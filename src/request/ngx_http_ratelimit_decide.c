@@ -151,17 +151,10 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
             continue;
         }
 
-        if ((earlier
-             || (step->varies & NGX_HTTP_RATELIMIT_VARIES_POLICY))
-            && ngx_http_ratelimit_has_decided(record, step->policy))
-        {
-            continue;
-        }
-
         rc = NGX_OK;
 
-        if (step->varies & NGX_HTTP_RATELIMIT_VARIES_LINE) {
-            rc = ngx_http_ratelimit_rule_applies(r, step->rule);
+        if (earlier || (step->varies & NGX_HTTP_RATELIMIT_VARIES_ASKED)) {
+            rc = ngx_http_ratelimit_step_is_asked(r, record, step);
 
             if (rc == NGX_DECLINED) {
                 continue;
@@ -175,12 +168,10 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
             rc = ngx_http_ratelimit_item(r, step, item, same, &record->time);
         }
 
-        if ((step->varies & (NGX_HTTP_RATELIMIT_VARIES_COST
-                             |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN))
-            && (rc == NGX_OK || rc == NGX_ABORT)
-            && ngx_http_ratelimit_item_charge(r, step, item) != NGX_OK)
+        if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_ITEM)
+            && (rc == NGX_OK || rc == NGX_ABORT))
         {
-            rc = NGX_ERROR;
+            rc = ngx_http_ratelimit_vary_item(r, record, step, item, rc);
         }
 
         if (rc != NGX_OK) {
@@ -192,10 +183,6 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
             }
 
             continue;
-        }
-
-        if (step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) {
-            record->responds = 1;
         }
 
         record->asks_dry |= item->dry_run;

@@ -41,7 +41,7 @@ ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
 
 
 /*
- * Fills what an item asks of the core, but for a cost and a dry run that vary.
+ * Fills what an item asks of the core, but for NGX_HTTP_RATELIMIT_VARIES_ITEM.
  * same is an item with the same key, or NULL.  NGX_DECLINED: the policy does
  * not apply to this request.  NGX_ABORT: nobody can tell what it allows.
  */
@@ -89,12 +89,7 @@ ngx_http_ratelimit_item(ngx_http_request_t *r, ngx_http_ratelimit_step_t *step,
         }
     }
 
-    if (!rl_check_name(item, key, same, now)) {
-        return NGX_DECLINED;
-    }
-
-    return (step->varies & NGX_HTTP_RATELIMIT_VARIES_CAPACITY)
-           ? ngx_http_ratelimit_item_capacity(r, policy, item) : NGX_OK;
+    return rl_check_name(item, key, same, now) ? NGX_OK : NGX_DECLINED;
 }
 
 

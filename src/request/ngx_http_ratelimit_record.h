@@ -22,18 +22,15 @@
 
 typedef struct {
     ngx_http_ratelimit_loc_conf_t *conf;     /* that decided last */
-    rl_item_t                   *items;
     ngx_uint_t                   nitems;
     ngx_uint_t                   nasked;     /* behind them, not decided yet */
-    ngx_uint_t                   size;       /* items has room for */
     ngx_uint_t                   kept;       /* the first of items: a redirect
                                                 came after them */
-    rl_time_t                    time;       /* of the last decision */
     uint64_t                     retry_after_ms;
-    ngx_uint_t                   status;     /* to refuse it with */
     ngx_http_ratelimit_wait_t   *wait;       /* NULL: it has not waited for
                                                 the decision to be had */
-    ngx_uint_t                   asks_dry;   /* one not decided yet does, in
+    ngx_uint_t                   status;     /* to refuse it with */
+    uint32_t                     asks_dry;   /* one not decided yet does, in
                                                 dry run */
     unsigned                     refused:1;
     unsigned                     dry_run:1;  /* would have been refused */
@@ -42,6 +39,12 @@ typedef struct {
     unsigned                     error:1;    /* a policy was not decided, */
     unsigned                     failed:1;   /* and so the request refused */
     unsigned                     rendered:1; /* values is in use */
+
+    /* up to here, what is zero in a new record */
+
+    rl_item_t                   *items;
+    ngx_uint_t                   size;       /* items has room for */
+    rl_time_t                    time;       /* of the last decision */
     u_char                       values[NGX_HTTP_RATELIMIT_ROOM];
 } ngx_http_ratelimit_record_t;
 
@@ -111,7 +114,7 @@ ngx_http_ratelimit_create_record(ngx_http_request_t *r, ngx_uint_t n)
     }
 
     record = (ngx_http_ratelimit_record_t *) (cln + 1);
-    ngx_memzero(record, offsetof(ngx_http_ratelimit_record_t, values));
+    ngx_memzero(record, offsetof(ngx_http_ratelimit_record_t, items));
 
     record->items = (rl_item_t *) (record + 1);
     record->size = n;

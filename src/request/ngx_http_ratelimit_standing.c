@@ -132,6 +132,13 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
     look->looking = 1;
     rc = ngx_http_ratelimit_item(r, &policy->step, &item, NULL,
                                  &standing->time);
+
+    if (rc == NGX_OK
+        && (policy->step.varies & NGX_HTTP_RATELIMIT_VARIES_CAPACITY))
+    {
+        rc = ngx_http_ratelimit_item_capacity(r, policy, &item);
+    }
+
     look->looking = 0;
 
     if (rc != NGX_OK) {

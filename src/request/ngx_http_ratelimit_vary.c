@@ -157,9 +157,31 @@ ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
 
 
 ngx_int_t
-ngx_http_ratelimit_item_charge(ngx_http_request_t *r,
-    ngx_http_ratelimit_step_t *step, rl_item_t *item)
+ngx_http_ratelimit_step_is_asked(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_step_t *step)
 {
+    if (ngx_http_ratelimit_has_decided(record, step->policy)) {
+        return NGX_DECLINED;
+    }
+
+    return (step->varies & NGX_HTTP_RATELIMIT_VARIES_LINE)
+           ? ngx_http_ratelimit_rule_applies(r, step->rule) : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_step_t *step,
+    rl_item_t *item, ngx_int_t rc)
+{
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_CAPACITY) && rc == NGX_OK) {
+        rc = ngx_http_ratelimit_item_capacity(r, step->policy, item);
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
     if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_COST)
         && ngx_http_ratelimit_item_cost(r, step, item) != NGX_OK)
     {
@@ -172,7 +194,11 @@ ngx_http_ratelimit_item_charge(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) && rc == NGX_OK) {
+        record->responds = 1;
+    }
+
+    return rc;
 }
 
 

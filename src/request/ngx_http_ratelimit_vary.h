@@ -12,6 +12,7 @@
 
 #include "ngx_http_ratelimit.h"
 #include "policy/ngx_http_ratelimit_step.h"
+#include "request/ngx_http_ratelimit_record.h"
 
 
 /* NGX_DECLINED: the line does not apply */
@@ -26,10 +27,20 @@ ngx_int_t ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
 ngx_int_t ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item);
 
-/* cost and dry run */
+/* NGX_DECLINED: an earlier step decided, or the line does not apply */
 
-ngx_int_t ngx_http_ratelimit_item_charge(ngx_http_request_t *r,
-    ngx_http_ratelimit_step_t *step, rl_item_t *item);
+ngx_int_t ngx_http_ratelimit_step_is_asked(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_step_t *step);
+
+/*
+ * NGX_HTTP_RATELIMIT_VARIES_ITEM of an item; where nobody can tell its quota,
+ * which rc says, that of its cost and dry run which "ratelimit_on_error" asks
+ * for.
+ */
+
+ngx_int_t ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_step_t *step,
+    rl_item_t *item, ngx_int_t rc);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_VARY_H_INCLUDED_ */

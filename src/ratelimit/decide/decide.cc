@@ -330,11 +330,13 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
   return RL_ADMITTED;
 }
 
+// kMax: of n.
+template <size_t kMax>
 RATELIMIT_ALWAYS_INLINE rl_verdict_e
 lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
                 const rl_time_t& now) {
-  BucketRef refs[RL_MAX_ITEMS];
-  Change changes[RL_MAX_ITEMS];
+  BucketRef refs[kMax];
+  Change changes[kMax];
   if (!lock_buckets(process, items, n, now.mono_ms, refs)) {
     return RL_BUSY;
   }
@@ -344,7 +346,7 @@ lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
 [[gnu::noinline]] rl_verdict_e decide_several(const rl_process_t* process,
                                               rl_item_t* items, size_t n,
                                               const rl_time_t& now) {
-  return lock_and_decide(process, items, n, now);
+  return lock_and_decide<RL_MAX_ITEMS>(process, items, n, now);
 }
 
 }  // namespace
@@ -359,7 +361,7 @@ rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
     return RL_BUSY;
   }
   return __builtin_expect(n == 1, 1)
-             ? ratelimit::lock_and_decide(process, items, 1, *now)
+             ? ratelimit::lock_and_decide<1>(process, items, 1, *now)
              : ratelimit::decide_several(process, items, n, *now);
 }
 
