@@ -24,6 +24,7 @@
 
 typedef struct ngx_http_ratelimit_key_s  ngx_http_ratelimit_key_t;
 typedef struct ngx_http_ratelimit_policy_s  ngx_http_ratelimit_policy_t;
+typedef struct ngx_http_ratelimit_headers_s  ngx_http_ratelimit_headers_t;
 typedef struct ngx_http_ratelimit_body_s  ngx_http_ratelimit_body_t;
 typedef struct ngx_http_ratelimit_api_s  ngx_http_ratelimit_api_t;
 
@@ -48,7 +49,7 @@ typedef struct {
                                                 pointers */
     ngx_array_t                  policies;   /* ngx_http_ratelimit_policy_t
                                                 pointers */
-    ngx_array_t                  dialects;   /* ngx_http_ratelimit_dialect_t
+    ngx_array_t                  headers;    /* ngx_http_ratelimit_headers_t
                                                 pointers */
     ngx_array_t                  planned;    /* ngx_http_ratelimit_loc_conf_t
                                                 pointers */
@@ -74,10 +75,8 @@ typedef struct {
     ngx_array_t                  precontent; /* after inheritance */
     ngx_uint_t                   inherit;
 
-    ngx_array_t                 *dialects;   /* ngx_http_ratelimit_dialect_t
-                                                pointers; NULL: inherit */
-    unsigned                     headers_off:1;
-    unsigned                     want_next:1; /* of dialects, next_ms */
+    ngx_http_ratelimit_headers_t *headers;   /* NULL: inherit */
+    unsigned                     want_next:1; /* of headers, next_ms */
     ngx_http_ratelimit_body_t   *body;
     ngx_array_t                 *jwt;        /* ngx_http_ratelimit_jwt_set_t;
                                                 NULL: inherit */

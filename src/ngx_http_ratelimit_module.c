@@ -289,7 +289,7 @@ ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&rmcf->keys, cf->pool, 4, sizeof(void *)) != NGX_OK
         || ngx_array_init(&rmcf->policies, cf->pool, 4, sizeof(void *))
            != NGX_OK
-        || ngx_array_init(&rmcf->dialects, cf->pool, 2, sizeof(void *))
+        || ngx_array_init(&rmcf->headers, cf->pool, 2, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->planned, cf->pool, 4, sizeof(void *))
            != NGX_OK
@@ -319,7 +319,7 @@ ngx_http_ratelimit_create_loc_conf(ngx_conf_t *cf)
      *     rlcf->off = 0;
      *     rlcf->preaccess = { NULL };
      *     rlcf->precontent = { NULL };
-     *     rlcf->dialects = NULL;
+     *     rlcf->headers = NULL;
      *     rlcf->body = NULL;
      *     rlcf->jwt = NULL;
      */

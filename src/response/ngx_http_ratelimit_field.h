@@ -17,8 +17,8 @@
 
 ngx_int_t ngx_http_ratelimit_push_fields(ngx_http_request_t *r,
     ngx_table_elt_t *fields, rl_str_t *values, ngx_uint_t n);
-void ngx_http_ratelimit_remove_fields(ngx_http_request_t *r,
-    ngx_table_elt_t *fields, ngx_uint_t n);
+ngx_uint_t ngx_http_ratelimit_has_field(ngx_http_request_t *r,
+    ngx_table_elt_t *field);
 
 
 static ngx_inline void
@@ -31,7 +31,7 @@ ngx_http_ratelimit_set_field(ngx_table_elt_t *h, ngx_table_elt_t *field,
 }
 
 
-/* 1 to 3 fields, in place of those of the same names from an upstream */
+/* 1 to 3 fields with values, in place of all others of the same names */
 
 static ngx_inline ngx_int_t
 ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
@@ -40,21 +40,16 @@ ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
     ngx_list_t       *headers;
     ngx_table_elt_t  *h;
 
-    if (r->upstream) {
-        ngx_http_ratelimit_remove_fields(r, fields, n);
-    }
-
     headers = &r->headers_out.headers;
 
-    if (headers->last->nelts + n > headers->nalloc) {
+    if (headers->part.nelts) {
         return ngx_http_ratelimit_push_fields(r, fields, values, n);
     }
 
-    /* as ngx_list_push(), for all of them at once */
+    /* as ngx_list_push(), for all of them at once: nginx has room for 20 */
 
-    h = headers->last->elts;
-    h += headers->last->nelts;
-    headers->last->nelts += n;
+    h = headers->part.elts;
+    headers->part.nelts = n;
 
     switch (n) {
 

@@ -8,18 +8,55 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_record.h"
+#include "response/ngx_http_ratelimit_field.h"
 #include "response/ngx_http_ratelimit_headers.h"
-#include "response/ngx_http_ratelimit_tell.h"
 
 
 static ngx_int_t ngx_http_ratelimit_header_filter(ngx_http_request_t *r);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_tell(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_tell_more(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record);
+static ngx_int_t ngx_http_ratelimit_add(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_listed(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_fields_t *fields);
+static ngx_inline ngx_int_t ngx_http_ratelimit_add_scope(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
+    u_char *skip);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_reported(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_fields_t *fields, u_char *skip);
+static ngx_inline u_char *ngx_http_ratelimit_room(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, size_t len);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_item(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_fields_t *fields, ngx_table_elt_t *elts,
+    const rl_item_t *item);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_each(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_fields_t *fields, u_char *skip);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_lists(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_fields_t *fields, u_char *skip);
+static ngx_http_ratelimit_noinline u_char *ngx_http_ratelimit_skip(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_fields_t *fields);
+static ngx_http_ratelimit_noinline ngx_int_t
+    ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
-/* runs for every response; what it does for few of them is in another file */
+/* runs for every response: what it does for few of them is apart */
 
 static ngx_int_t
 ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
@@ -32,15 +69,309 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
         if (record
             && (record->refused
                 || (record->nitems
-                    && (record->conf->dialects || record->responds))))
+                    && (record->conf->headers || record->responds))))
         {
-            if (ngx_http_ratelimit_tell(r, record) != NGX_OK) {
+            return ngx_http_ratelimit_tell(r, record);
+        }
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_tell(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    ngx_int_t                      rc;
+    ngx_http_ratelimit_fields_t  **fields;
+
+    if (record->time.mono_ms != ngx_http_ratelimit_mono_ms()) {
+        ngx_http_ratelimit_age_record(record);
+    }
+
+    if (record->responds || record->refused
+        || record->conf->headers->fields.nelts != 1)
+    {
+        rc = ngx_http_ratelimit_tell_more(r, record);
+
+    } else {
+        fields = record->conf->headers->fields.elts;
+        rc = ngx_http_ratelimit_add(r, record, fields[0]);
+    }
+
+    return (rc == NGX_OK) ? ngx_http_next_header_filter(r) : NGX_ERROR;
+}
+
+
+/* than what one dialect says of an admission */
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_tell_more(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    ngx_uint_t                     i, n;
+    ngx_http_ratelimit_fields_t  **fields;
+
+    if (record->responds
+        && ngx_http_ratelimit_correct_charges(r, record) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (record->conf->headers) {
+        fields = record->conf->headers->fields.elts;
+        n = record->conf->headers->fields.nelts;
+
+        for (i = 0; i < n; i++) {
+            if (ngx_http_ratelimit_add(r, record, fields[i]) != NGX_OK) {
                 return NGX_ERROR;
             }
         }
     }
 
-    return ngx_http_next_header_filter(r);
+    return record->refused ? ngx_http_ratelimit_add_retry_after(r, record)
+                           : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields)
+{
+    return fields->policies
+           ? ngx_http_ratelimit_add_listed(r, record, fields)
+           : ngx_http_ratelimit_add_scope(r, record, fields, NULL);
+}
+
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_add_listed(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields)
+{
+    u_char  *skip;
+
+    skip = ngx_http_ratelimit_skip(r, record, fields);
+    if (skip == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ratelimit_add_scope(r, record, fields, skip);
+}
+
+
+static ngx_inline ngx_int_t
+ngx_http_ratelimit_add_scope(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
+    u_char *skip)
+{
+    switch (fields->core.scope) {
+
+    case RL_LISTED:
+        return ngx_http_ratelimit_add_lists(r, record, fields, skip);
+
+    case RL_EACH:
+        return ngx_http_ratelimit_add_each(r, record, fields, skip);
+
+    default: /* RL_REPORTED */
+        return ngx_http_ratelimit_add_reported(r, record, fields, skip);
+    }
+}
+
+
+/* the usual response has one dialect's values, short ones, and them once */
+
+static ngx_inline u_char *
+ngx_http_ratelimit_room(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, size_t len)
+{
+    if (record->rendered || len > NGX_HTTP_RATELIMIT_ROOM) {
+        return ngx_pnalloc(r->pool, len);
+    }
+
+    record->rendered = 1;
+
+    return record->values;
+}
+
+
+/* limit, remaining and reset need no look at pieces, nor calls for each */
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_add_reported(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
+    u_char *skip)
+{
+    u_char           *buf;
+    rl_str_t          values[RL_MAX_FIELDS];
+    const rl_item_t  *item;
+
+    item = (record->nitems == 1 && skip == NULL
+            && !record->items->policy->hidden)
+           ? record->items
+           : rl_most_restrictive(record->items, record->nitems, skip);
+    if (item == NULL) {
+        return NGX_OK;
+    }
+
+    if (fields->core.shape != RL_SHAPE_COMMON) {
+        return ngx_http_ratelimit_add_item(r, record, fields, fields->elts,
+                                           item);
+    }
+
+    buf = ngx_http_ratelimit_room(r, record, RL_COMMON_LEN);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    rl_render_values(&fields->core, item, &record->time, 0, buf, values);
+
+    return ngx_http_ratelimit_add_fields(r, fields->elts, values, 3);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_item(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
+    ngx_table_elt_t *elts, const rl_item_t *item)
+{
+    u_char    *buf;
+    rl_str_t   values[RL_MAX_FIELDS];
+
+    buf = ngx_http_ratelimit_room(r, record,
+                                  rl_fields_len(&fields->core, item, 1));
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    rl_render_values(&fields->core, item, &record->time,
+                     record->refused ? record->retry_after_ms : 0, buf,
+                     values);
+
+    return ngx_http_ratelimit_push_fields(r, elts, values, fields->core.n);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_each(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
+    u_char *skip)
+{
+    rl_item_t                    *item;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    for (i = 0; i < record->nitems; i++) {
+        item = &record->items[i];
+
+        if (item->policy->hidden || (skip && skip[i])) {
+            continue;
+        }
+
+        policy = (ngx_http_ratelimit_policy_t *) item->policy;
+
+        if (ngx_http_ratelimit_add_item(r, record, fields,
+                                        fields->elts
+                                        + policy->index * fields->core.n,
+                                        item)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_lists(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
+    u_char *skip)
+{
+    u_char    *buf;
+    rl_str_t   values[RL_MAX_FIELDS];
+
+    buf = ngx_http_ratelimit_room(r, record,
+                                  rl_fields_len(&fields->core, record->items,
+                                                record->nitems));
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    rl_render_lists(&fields->core, record->items, record->nitems, skip,
+                    &record->time,
+                    record->refused ? record->retry_after_ms : 0, buf,
+                    values);
+
+    if (fields->core.shape != RL_SHAPE_IETF || values[0].len == 0) {
+        return ngx_http_ratelimit_push_fields(r, fields->elts, values,
+                                              fields->core.n);
+    }
+
+    return ngx_http_ratelimit_add_fields(r, fields->elts, values, 2);
+}
+
+
+/* marks the items that "policies=" leaves out */
+
+static u_char *
+ngx_http_ratelimit_skip(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields)
+{
+    u_char                        *skip;
+    ngx_uint_t                     i, j;
+    ngx_http_ratelimit_policy_t  **policies;
+
+    skip = ngx_pnalloc(r->pool, record->nitems);
+    if (skip == NULL) {
+        return NULL;
+    }
+
+    policies = fields->policies->elts;
+
+    for (i = 0; i < record->nitems; i++) {
+        skip[i] = 1;
+
+        for (j = 0; j < fields->policies->nelts; j++) {
+            if (record->items[i].policy == &policies[j]->core) {
+                skip[i] = 0;
+                break;
+            }
+        }
+    }
+
+    return skip;
+}
+
+
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    u_char           *buf;
+    uint64_t          seconds;
+    rl_str_t          value;
+    ngx_table_elt_t   field;
+
+    buf = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    seconds = rl_seconds_up(record->retry_after_ms);
+
+    value = ngx_http_ratelimit_make_str(buf,
+                                        rl_render_u64(ngx_max(seconds, 1),
+                                                      buf));
+
+    ngx_memzero(&field, sizeof(ngx_table_elt_t));
+
+    field.hash = 1;
+    ngx_str_set(&field.key, "Retry-After");
+    field.lowcase_key = (u_char *) "retry-after";
+
+    return ngx_http_ratelimit_add_fields(r, &field, &value, 1);
 }
 
 

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * "ratelimit_headers": which fields tell a client where it stands.
+ * "ratelimit_headers": which fields tell a client where it stands.  A dialect
+ * is some templates of fields, as "fields" takes them.
  */
 
 
@@ -18,18 +19,38 @@
 #define NGX_HTTP_RATELIMIT_PREFIX    0x04
 
 
-static char *ngx_http_ratelimit_dialect(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_array_t *dialects, ngx_http_ratelimit_dialect_t **dialect);
+/* a dialect of a line, as far as it has been read */
+
+typedef struct {
+    ngx_http_ratelimit_headers_t *headers;
+    ngx_uint_t                   begun;      /* unsigned  begun:1; */
+    rl_dialect_e                 kind;
+    rl_reset_e                   reset;
+    rl_str_t                     prefix;
+    ngx_array_t                 *policies;
+    ngx_array_t                  templates;  /* rl_template_t, of "fields" */
+    ngx_uint_t                   seen;       /* parameters */
+} ngx_http_ratelimit_dialect_t;
+
+
+static ngx_http_ratelimit_headers_t *ngx_http_ratelimit_create_headers(
+    ngx_conf_t *cf);
+static char *ngx_http_ratelimit_begin_dialect(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *name);
+static ngx_uint_t ngx_http_ratelimit_is_template(ngx_str_t *arg);
+static char *ngx_http_ratelimit_add_template(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *text);
 static char *ngx_http_ratelimit_dialect_parameter(ngx_conf_t *cf,
-    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *arg, ngx_uint_t *seen);
-static char *ngx_http_ratelimit_dialect_prefix(ngx_conf_t *cf,
-    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *value);
-static ngx_int_t ngx_http_ratelimit_init_dialect(ngx_conf_t *cf,
-    ngx_http_ratelimit_main_conf_t *rmcf,
+    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *arg);
+static char *ngx_http_ratelimit_end_dialect(ngx_conf_t *cf,
     ngx_http_ratelimit_dialect_t *dialect);
+static char *ngx_http_ratelimit_dialect_templates(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect);
+static ngx_http_ratelimit_fields_t *ngx_http_ratelimit_create_fields(
+    ngx_conf_t *cf, ngx_http_ratelimit_dialect_t *dialect);
 
 
-/* by rl_dialect_kind_e: the parameters that a dialect takes */
+/* by rl_dialect_e: the parameters that a dialect takes */
 
 static ngx_uint_t  ngx_http_ratelimit_dialect_parameters[] = {
     NGX_HTTP_RATELIMIT_RESET
@@ -38,7 +59,8 @@ static ngx_uint_t  ngx_http_ratelimit_dialect_parameters[] = {
     NGX_HTTP_RATELIMIT_POLICIES,                      /* ietf */
     NGX_HTTP_RATELIMIT_POLICIES,                      /* draft3 */
     NGX_HTTP_RATELIMIT_POLICIES
-    |NGX_HTTP_RATELIMIT_PREFIX                        /* per-policy */
+    |NGX_HTTP_RATELIMIT_PREFIX,                       /* per-policy */
+    NGX_HTTP_RATELIMIT_POLICIES                       /* fields */
 };
 
 
@@ -47,49 +69,48 @@ ngx_http_ratelimit_headers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ratelimit_loc_conf_t  *rlcf = conf;
 
-    char                           *rv;
-    ngx_str_t                      *value;
-    ngx_uint_t                      i, seen;
-    ngx_http_ratelimit_dialect_t   *dialect;
+    char                          *rv;
+    ngx_str_t                     *value;
+    ngx_uint_t                     i, off;
+    ngx_http_ratelimit_dialect_t   dialect;
 
     value = cf->args->elts;
+    off = (value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0);
 
-    if (rlcf->dialects != NULL
-        && (rlcf->headers_off
-            || (value[1].len == 3
-                && ngx_strncmp(value[1].data, "off", 3) == 0)))
-    {
+    if (rlcf->headers && (rlcf->headers->off || off)) {
         return "off cannot stand beside other \"ratelimit_headers\" lines";
     }
 
-    if (rlcf->dialects == NULL) {
-        rlcf->dialects = ngx_array_create(cf->pool, 2, sizeof(void *));
-        if (rlcf->dialects == NULL) {
+    if (rlcf->headers == NULL) {
+        rlcf->headers = ngx_http_ratelimit_create_headers(cf);
+        if (rlcf->headers == NULL) {
             return NGX_CONF_ERROR;
         }
     }
 
-    if (cf->args->nelts == 2
-        && value[1].len == 3 && ngx_strncmp(value[1].data, "off", 3) == 0)
-    {
-        rlcf->headers_off = 1;
+    if (off && cf->args->nelts == 2) {
+        rlcf->headers->off = 1;
         return NGX_CONF_OK;
     }
 
-    dialect = NULL;
-    seen = 0;
+    ngx_memzero(&dialect, sizeof(ngx_http_ratelimit_dialect_t));
+    dialect.headers = rlcf->headers;
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (dialect != NULL
-            && ngx_strlchr(value[i].data, value[i].data + value[i].len, '='))
+        if (dialect.begun && dialect.kind == RL_DIALECT_FIELDS
+            && ngx_http_ratelimit_is_template(&value[i]))
         {
-            rv = ngx_http_ratelimit_dialect_parameter(cf, dialect, &value[i],
-                                                      &seen);
+            rv = ngx_http_ratelimit_add_template(cf, &dialect, &value[i]);
+
+        } else if (dialect.begun
+                   && ngx_strlchr(value[i].data,
+                                  value[i].data + value[i].len, '='))
+        {
+            rv = ngx_http_ratelimit_dialect_parameter(cf, &dialect, &value[i]);
+
         } else {
-            seen = 0;
-            rv = ngx_http_ratelimit_dialect(cf, &value[i], rlcf->dialects,
-                                            &dialect);
+            rv = ngx_http_ratelimit_begin_dialect(cf, &dialect, &value[i]);
         }
 
         if (rv != NGX_CONF_OK) {
@@ -97,53 +118,110 @@ ngx_http_ratelimit_headers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    return NGX_CONF_OK;
+    return ngx_http_ratelimit_end_dialect(cf, &dialect);
+}
+
+
+static ngx_http_ratelimit_headers_t *
+ngx_http_ratelimit_create_headers(ngx_conf_t *cf)
+{
+    ngx_http_ratelimit_headers_t    *headers, **hp;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    headers = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_headers_t));
+    if (headers == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&headers->fields, cf->pool, 2, sizeof(void *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    hp = ngx_array_push(&rmcf->headers);
+    if (hp == NULL) {
+        return NULL;
+    }
+
+    *hp = headers;
+
+    return headers;
 }
 
 
 static char *
-ngx_http_ratelimit_dialect(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_array_t *dialects, ngx_http_ratelimit_dialect_t **dialect)
+ngx_http_ratelimit_begin_dialect(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *name)
 {
-    const char                       *allowed;
-    ngx_http_ratelimit_dialect_t     *d, **dp;
-    ngx_http_ratelimit_main_conf_t   *rmcf;
+    char                          *rv;
+    const char                    *allowed;
+    ngx_http_ratelimit_headers_t  *headers;
 
-    d = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_dialect_t));
-    if (d == NULL) {
-        return NGX_CONF_ERROR;
+    rv = ngx_http_ratelimit_end_dialect(cf, dialect);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    allowed = rl_parse_dialect(ngx_http_ratelimit_str(name), &d->core.kind);
+    headers = dialect->headers;
+
+    ngx_memzero(dialect, sizeof(ngx_http_ratelimit_dialect_t));
+
+    dialect->headers = headers;
+    dialect->begun = 1;
+
+    allowed = rl_parse_dialect(ngx_http_ratelimit_str(name), &dialect->kind);
     if (allowed) {
         return ngx_http_ratelimit_invalid(cf, "headers", name, allowed);
     }
 
-    if (d->core.kind == RL_DIALECT_X) {
-        d->core.prefix = ngx_http_ratelimit_make_str((u_char *) "X-RateLimit-",
-                                                     12);
+    if (dialect->kind == RL_DIALECT_X) {
+        dialect->prefix = ngx_http_ratelimit_make_str(
+                                               (u_char *) "X-RateLimit-", 12);
     }
 
-    d->core.reset = RL_RESET_DELTA;
-    d->file = cf->conf_file->file.name.data;
-    d->line = cf->conf_file->line;
-
-    dp = ngx_array_push(dialects);
-    if (dp == NULL) {
+    if (ngx_array_init(&dialect->templates, cf->pool, 4, sizeof(rl_template_t))
+        != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    *dp = d;
+    return NGX_CONF_OK;
+}
 
-    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
 
-    dp = ngx_array_push(&rmcf->dialects);
-    if (dp == NULL) {
+/* "Name: a=b", not "policies=a:b" */
+
+static ngx_uint_t
+ngx_http_ratelimit_is_template(ngx_str_t *arg)
+{
+    u_char  *colon, *last;
+
+    last = arg->data + arg->len;
+    colon = ngx_strlchr(arg->data, last, ':');
+
+    return colon && ngx_strlchr(arg->data, colon, '=') == NULL;
+}
+
+
+static char *
+ngx_http_ratelimit_add_template(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *text)
+{
+    const char     *allowed;
+    rl_template_t  *field;
+
+    field = ngx_array_push(&dialect->templates);
+    if (field == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    *dp = d;
-    *dialect = d;
+    allowed = rl_parse_template(ngx_http_ratelimit_str(text), field);
+    if (allowed) {
+        return ngx_http_ratelimit_invalid(cf, "field", text, allowed);
+    }
 
     return NGX_CONF_OK;
 }
@@ -151,7 +229,7 @@ ngx_http_ratelimit_dialect(ngx_conf_t *cf, ngx_str_t *name,
 
 static char *
 ngx_http_ratelimit_dialect_parameter(ngx_conf_t *cf,
-    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *arg, ngx_uint_t *seen)
+    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *arg)
 {
     ngx_str_t    value;
     ngx_uint_t   parameter;
@@ -171,55 +249,153 @@ ngx_http_ratelimit_dialect_parameter(ngx_conf_t *cf,
                    "must be one of reset=, policies=, prefix=");
     }
 
-    if (!(ngx_http_ratelimit_dialect_parameters[dialect->core.kind]
-          & parameter))
-    {
+    if (!(ngx_http_ratelimit_dialect_parameters[dialect->kind] & parameter)) {
         return ngx_http_ratelimit_invalid(cf, "parameter", arg,
                    "must stand behind a dialect that takes it: x-ratelimit "
                    "takes reset=, policies=, prefix=, per-policy takes "
-                   "prefix=, policies=, ietf and draft3 take policies=");
+                   "prefix=, policies=, ietf, draft3 and fields take "
+                   "policies=");
     }
 
-    if (*seen & parameter) {
+    if (dialect->seen & parameter) {
         return ngx_http_ratelimit_duplicate(cf, arg);
     }
 
-    *seen |= parameter;
+    dialect->seen |= parameter;
 
     switch (parameter) {
 
     case NGX_HTTP_RATELIMIT_RESET:
         allowed = rl_parse_reset(ngx_http_ratelimit_str(&value),
-                                 &dialect->core.reset);
-        if (allowed) {
-            return ngx_http_ratelimit_invalid(cf, "reset", &value, allowed);
-        }
-
-        return NGX_CONF_OK;
+                                 &dialect->reset);
+        return allowed ? ngx_http_ratelimit_invalid(cf, "reset", &value,
+                                                    allowed)
+                       : NGX_CONF_OK;
 
     case NGX_HTTP_RATELIMIT_POLICIES:
         dialect->policies = ngx_http_ratelimit_policies(cf, &value);
         return dialect->policies ? NGX_CONF_OK : NGX_CONF_ERROR;
 
     default: /* NGX_HTTP_RATELIMIT_PREFIX */
-        return ngx_http_ratelimit_dialect_prefix(cf, dialect, &value);
+        allowed = rl_parse_prefix(ngx_http_ratelimit_str(&value),
+                                  &dialect->prefix);
+        return allowed ? ngx_http_ratelimit_invalid(cf, "prefix", &value,
+                                                    allowed)
+                       : NGX_CONF_OK;
     }
 }
 
 
-static char *
-ngx_http_ratelimit_dialect_prefix(ngx_conf_t *cf,
-    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *value)
-{
-    const char  *allowed;
+/* its templates become fields of the level */
 
-    allowed = rl_parse_prefix(ngx_http_ratelimit_str(value),
-                              &dialect->core.prefix);
-    if (allowed) {
-        return ngx_http_ratelimit_invalid(cf, "prefix", value, allowed);
+static char *
+ngx_http_ratelimit_end_dialect(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect)
+{
+    char                         *rv;
+    ngx_uint_t                    i;
+    rl_template_t                *templates;
+    ngx_http_ratelimit_fields_t  *fields;
+
+    if (!dialect->begun) {
+        return NGX_CONF_OK;
+    }
+
+    if (dialect->kind == RL_DIALECT_PER_POLICY && dialect->prefix.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ratelimit_headers\" \"per-policy\" has no "
+                           "\"prefix=\"");
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_http_ratelimit_dialect_templates(cf, dialect);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (dialect->templates.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ratelimit_headers\" \"fields\" has no "
+                           "\"Name: template\"");
+        return NGX_CONF_ERROR;
+    }
+
+    templates = dialect->templates.elts;
+    fields = NULL;
+
+    for (i = 0; i < dialect->templates.nelts; i++) {
+
+        if (fields && rl_fields_add(&fields->core, &templates[i])) {
+            continue;
+        }
+
+        fields = ngx_http_ratelimit_create_fields(cf, dialect);
+        if (fields == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        (void) rl_fields_add(&fields->core, &templates[i]);
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* those of a dialect that has a name, written as people would */
+
+static char *
+ngx_http_ratelimit_dialect_templates(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect)
+{
+    char        *rv;
+    ngx_str_t    text;
+    ngx_uint_t   i;
+
+    for (i = 0; /* void */ ; i++) {
+
+        text.data = ngx_pnalloc(cf->pool,
+                                RL_DIALECT_TEMPLATE_LEN(dialect->prefix.len));
+        if (text.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        text.len = rl_dialect_template(dialect->kind, dialect->prefix,
+                                       dialect->reset, i, text.data);
+        if (text.len == 0) {
+            return NGX_CONF_OK;
+        }
+
+        rv = ngx_http_ratelimit_add_template(cf, dialect, &text);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+}
+
+
+static ngx_http_ratelimit_fields_t *
+ngx_http_ratelimit_create_fields(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect)
+{
+    ngx_http_ratelimit_fields_t  *fields, **fp;
+
+    fields = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_fields_t));
+    if (fields == NULL) {
+        return NULL;
+    }
+
+    fp = ngx_array_push(&dialect->headers->fields);
+    if (fp == NULL) {
+        return NULL;
+    }
+
+    *fp = fields;
+
+    fields->policies = dialect->policies;
+    fields->file = cf->conf_file->file.name.data;
+    fields->line = cf->conf_file->line;
+
+    return fields;
 }
 
 
@@ -227,105 +403,22 @@ void
 ngx_http_ratelimit_merge_headers(ngx_http_ratelimit_loc_conf_t *prev,
     ngx_http_ratelimit_loc_conf_t *conf)
 {
-    ngx_uint_t                      i;
-    ngx_http_ratelimit_dialect_t  **dialects;
+    ngx_uint_t                     i;
+    ngx_http_ratelimit_fields_t  **fields;
 
-    if (conf->dialects == NULL) {
-        conf->dialects = prev->dialects;
+    if (conf->headers == NULL) {
+        conf->headers = prev->headers;
     }
 
-    if (conf->dialects == NULL) {
+    if (conf->headers == NULL) {
         return;
     }
 
-    dialects = conf->dialects->elts;
+    fields = conf->headers->fields.elts;
 
-    for (i = 0; i < conf->dialects->nelts; i++) {
-        if (dialects[i]->core.kind == RL_DIALECT_IETF) {
+    for (i = 0; i < conf->headers->fields.nelts; i++) {
+        if (fields[i]->core.want_next) {
             conf->want_next = 1;
         }
     }
-}
-
-
-/* names are rendered once, when all policies are known */
-
-ngx_int_t
-ngx_http_ratelimit_init_headers(ngx_conf_t *cf)
-{
-    ngx_uint_t                        i;
-    ngx_http_ratelimit_dialect_t    **dialects;
-    ngx_http_ratelimit_main_conf_t   *rmcf;
-
-    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
-
-    dialects = rmcf->dialects.elts;
-
-    for (i = 0; i < rmcf->dialects.nelts; i++) {
-        if (ngx_http_ratelimit_init_dialect(cf, rmcf, dialects[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_init_dialect(ngx_conf_t *cf,
-    ngx_http_ratelimit_main_conf_t *rmcf,
-    ngx_http_ratelimit_dialect_t *dialect)
-{
-    u_char                        *buf;
-    size_t                         size;
-    ngx_uint_t                     i, j, n, nfields;
-    rl_str_t                       name;
-    rl_field_t                     names[RL_DIALECT_FIELDS];
-    ngx_table_elt_t               *field;
-    ngx_http_ratelimit_policy_t  **policies;
-
-    if (dialect->core.prefix.len == 0
-        && (ngx_http_ratelimit_dialect_parameters[dialect->core.kind]
-            & NGX_HTTP_RATELIMIT_PREFIX))
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"ratelimit_headers\" \"per-policy\" has no "
-                      "\"prefix=\" in %s:%ui", dialect->file, dialect->line);
-        return NGX_ERROR;
-    }
-
-    policies = rmcf->policies.elts;
-    n = (dialect->core.kind == RL_DIALECT_PER_POLICY) ? rmcf->policies.nelts
-                                                      : 1;
-
-    dialect->fields = ngx_pcalloc(cf->pool, n * RL_DIALECT_FIELDS
-                                            * sizeof(ngx_table_elt_t));
-    if (dialect->fields == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < n; i++) {
-        name = rmcf->policies.nelts ? policies[i]->core.name
-                                    : ngx_http_ratelimit_make_str(NULL, 0);
-
-        size = RL_DIALECT_NAMES_LEN(dialect->core.prefix.len, name.len);
-
-        buf = ngx_pnalloc(cf->pool, size);
-        if (buf == NULL) {
-            return NGX_ERROR;
-        }
-
-        nfields = rl_dialect_names(&dialect->core, name, buf, size, names);
-
-        for (j = 0; j < nfields; j++) {
-            field = &dialect->fields[i * RL_DIALECT_FIELDS + j];
-
-            field->hash = 1;
-            field->key.len = names[j].name.len;
-            field->key.data = (u_char *) names[j].name.data;
-            field->lowcase_key = (u_char *) names[j].lower.data;
-        }
-    }
-
-    return NGX_OK;
 }

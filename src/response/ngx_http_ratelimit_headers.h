@@ -13,27 +13,38 @@
 #include "ngx_http_ratelimit.h"
 
 
-/* one "ratelimit_headers" dialect */
+/* fields of one line that are rendered together */
 
 typedef struct {
-    rl_dialect_t                 core;
+    rl_fields_t                  core;
     ngx_array_t                 *policies;   /* of ngx_http_ratelimit_policy_t
                                                 pointers; NULL: all */
-    ngx_table_elt_t             *fields;     /* without values,
-                                                RL_DIALECT_FIELDS, for
-                                                per-policy as many a policy */
+    ngx_table_elt_t             *elts;       /* without values, core.n, for
+                                                RL_EACH as many a policy */
     u_char                      *file;
     ngx_uint_t                   line;
-} ngx_http_ratelimit_dialect_t;
+} ngx_http_ratelimit_fields_t;
+
+
+/* the lines of one level */
+
+struct ngx_http_ratelimit_headers_s {
+    ngx_array_t                  fields;     /* ngx_http_ratelimit_fields_t
+                                                pointers */
+    unsigned                     off:1;
+};
 
 
 /* ngx_http_ratelimit_headers.c */
 
 char *ngx_http_ratelimit_headers(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-ngx_int_t ngx_http_ratelimit_init_headers(ngx_conf_t *cf);
 void ngx_http_ratelimit_merge_headers(ngx_http_ratelimit_loc_conf_t *prev,
     ngx_http_ratelimit_loc_conf_t *conf);
+
+/* ngx_http_ratelimit_headers_init.c */
+
+ngx_int_t ngx_http_ratelimit_init_headers(ngx_conf_t *cf);
 
 /* ngx_http_ratelimit_header_filter.c */
 

@@ -68,12 +68,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     require(source.name.len <= size);
     require(rl_source_tag(source.kind).len != 0);
   }
-  rl_dialect_kind_e dialect = RL_DIALECT_X;
+  rl_dialect_e dialect = RL_DIALECT_X;
   rl_parse_dialect(text, &dialect);
   rl_reset_e reset = RL_RESET_DELTA;
   rl_parse_reset(text, &reset);
   rl_str_t prefix;
   rl_parse_prefix(text, &prefix);
+  rl_template_t field;
+  rl_parse_template(text, &field);
 
   // The bytes as scales.
   std::uint32_t scales[32];

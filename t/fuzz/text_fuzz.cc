@@ -71,21 +71,35 @@ void render(rl_str_t text) {
     items[i].next_ms = next(8);
   }
   const rl_time_t now = {next(8), next(8)};
-  rl_str_t values[RL_DIALECT_FIELDS];
-  for (int kind = RL_DIALECT_X; kind <= RL_DIALECT_PER_POLICY; kind++) {
-    if (kind == RL_DIALECT_IETF) continue;
-    rl_dialect_t dialect;
-    std::memset(&dialect, 0, sizeof(dialect));
-    dialect.kind = static_cast<rl_dialect_kind_e>(kind);
-    dialect.reset = static_cast<rl_reset_e>(now.mono_ms % 3);
-    std::vector<unsigned char> buf(RL_VALUES_LEN);
-    require(rl_render_values(&dialect, items, &now, buf.data(), values) <=
-            buf.size());
+  const std::uint64_t retry_after_ms = next(8);
+  static const char* const templates[] = {
+      "A: {limit}{remaining}{used}{window}{window:go}{retry_after:go}",
+      "A: {reset}{reset:ms}{reset:decimal}{reset:go}{reset:unix}"
+      "{reset:unix_ms}{reset:unix_decimal}{reset:rfc3339}{reset:http}",
+      "A: {policy}{policy:quota}{policy:limit}{retry_after}",
+      "A: {policy:limit}",
+  };
+  std::vector<unsigned char> buf;
+  for (const char* const text : templates) {
+    rl_template_t field;
+    rl_fields_t fields;
+    std::memset(&fields, 0, sizeof(fields));
+    require(rl_parse_template({std::strlen(text),
+                               reinterpret_cast<const unsigned char*>(text)},
+                              &field) == nullptr);
+    require(rl_fields_add(&fields, &field));
+    rl_str_t values[RL_MAX_FIELDS];
+    if (fields.scope == RL_LISTED) {
+      buf.assign(rl_fields_len(&fields, items, kItems), 0);
+      rl_render_lists(&fields, items, kItems, nullptr, &now, retry_after_ms,
+                      buf.data(), values);
+    } else {
+      buf.assign(rl_fields_len(&fields, items, 1), 0);
+      rl_render_values(&fields, items, &now, retry_after_ms, buf.data(),
+                       values);
+    }
+    require(values[0].len <= buf.size());
   }
-  std::vector<unsigned char> buf(rl_ietf_len(items, kItems));
-  const std::size_t len =
-      rl_render_ietf(items, kItems, nullptr, next(8), buf.data(), values);
-  require(len <= buf.size() && values[0].len + values[1].len == len);
   buf.assign(rl_problem_len(items, kItems), 0);
   require(rl_render_problem(items, kItems, static_cast<unsigned>(next(4)),
                             buf.data()) <= buf.size());

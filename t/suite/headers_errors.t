@@ -24,21 +24,21 @@ invalid number of arguments in "ratelimit_headers" directive in
 --- directive
     ratelimit_headers nonsense;
 --- error_log
-invalid headers "nonsense" in "ratelimit_headers", it must be "x-ratelimit", "ietf", "draft3" or "per-policy" in
+invalid headers "nonsense" in "ratelimit_headers", it must be "x-ratelimit", "ietf", "draft3", "per-policy" or "fields" in
 
 
 === TEST 194: a dialect in upper case
 --- directive
     ratelimit_headers X-RateLimit;
 --- error_log
-invalid headers "X-RateLimit" in "ratelimit_headers", it must be "x-ratelimit", "ietf", "draft3" or "per-policy" in
+invalid headers "X-RateLimit" in "ratelimit_headers", it must be "x-ratelimit", "ietf", "draft3", "per-policy" or "fields" in
 
 
 === TEST 195: a parameter before any dialect
 --- directive
     ratelimit_headers reset=unix;
 --- error_log
-invalid headers "reset=unix" in "ratelimit_headers", it must be "x-ratelimit", "ietf", "draft3" or "per-policy" in
+invalid headers "reset=unix" in "ratelimit_headers", it must be "x-ratelimit", "ietf", "draft3", "per-policy" or "fields" in
 
 
 === TEST 196: a reset of ""
@@ -136,35 +136,35 @@ invalid parameter "foo=1" in "ratelimit_headers", it must be one of reset=, poli
 --- directive
     ratelimit_headers ietf reset=unix;
 --- error_log
-invalid parameter "reset=unix" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf and draft3 take policies= in
+invalid parameter "reset=unix" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf, draft3 and fields take policies= in
 
 
 === TEST 210: ietf does not take prefix=
 --- directive
     ratelimit_headers ietf prefix=X-;
 --- error_log
-invalid parameter "prefix=X-" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf and draft3 take policies= in
+invalid parameter "prefix=X-" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf, draft3 and fields take policies= in
 
 
 === TEST 211: draft3 does not take reset=
 --- directive
     ratelimit_headers draft3 reset=unix;
 --- error_log
-invalid parameter "reset=unix" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf and draft3 take policies= in
+invalid parameter "reset=unix" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf, draft3 and fields take policies= in
 
 
 === TEST 212: draft3 does not take prefix=
 --- directive
     ratelimit_headers draft3 prefix=X-;
 --- error_log
-invalid parameter "prefix=X-" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf and draft3 take policies= in
+invalid parameter "prefix=X-" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf, draft3 and fields take policies= in
 
 
 === TEST 213: per-policy does not take reset=
 --- directive
     ratelimit_headers per-policy prefix=X- reset=unix;
 --- error_log
-invalid parameter "reset=unix" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf and draft3 take policies= in
+invalid parameter "reset=unix" in "ratelimit_headers", it must stand behind a dialect that takes it: x-ratelimit takes reset=, policies=, prefix=, per-policy takes prefix=, policies=, ietf, draft3 and fields take policies= in
 
 
 === TEST 214: per-policy needs a prefix
@@ -209,3 +209,109 @@ invalid headers "off" in "ratelimit_headers", it must be
     ratelimit_headers ietf;
 --- error_log
 "ratelimit_headers" directive off cannot stand beside other "ratelimit_headers" lines in
+
+
+=== TEST 301: fields without a template
+--- directive
+    ratelimit_headers fields;
+--- error_log
+"ratelimit_headers" "fields" has no "Name: template" in
+
+
+=== TEST 302: fields with a parameter alone
+--- directive
+    ratelimit_headers fields policies=token;
+--- error_log
+"ratelimit_headers" "fields" has no "Name: template" in
+
+
+=== TEST 303: a template behind another dialect
+--- directive
+    ratelimit_headers ietf "X: {limit}";
+--- error_log
+invalid headers "X: {limit}" in "ratelimit_headers", it must be "x-ratelimit", "ietf", "draft3", "per-policy" or "fields" in
+
+
+=== TEST 304: a field's name with a blank
+--- directive
+    ratelimit_headers fields "X Y: {limit}";
+--- error_log
+invalid field "X Y: {limit}" in "ratelimit_headers", it must be "Name: template", the name of letters, digits, {policy} and !#$%&'*+-.^_`|~ in
+
+
+=== TEST 305: a field without a value
+--- directive
+    ratelimit_headers fields "X:";
+--- error_log
+invalid field "X:" in "ratelimit_headers", it must be "Name: template"
+
+
+=== TEST 306: an unknown placeholder
+--- directive
+    ratelimit_headers fields "X: {Limit}";
+--- error_log
+invalid field "X: {Limit}" in "ratelimit_headers", it must have of {} only {limit}, {remaining}, {used}, {reset}, {retry_after}, {window} and {policy} in
+
+
+=== TEST 307: a placeholder that does not end
+--- directive
+    ratelimit_headers fields "X: {limit";
+--- error_log
+invalid field "X: {limit" in "ratelimit_headers", it must have of {} only
+
+
+=== TEST 308: a format that the placeholder has not
+--- directive
+    ratelimit_headers fields "X: {window:unix}";
+--- error_log
+invalid field "X: {window:unix}" in "ratelimit_headers", it must have only the formats ms, decimal, go of {window}, {reset} and {retry_after}, and unix, unix_ms, unix_decimal, rfc3339, http of the latter two in
+
+
+=== TEST 309: a variable in a template
+--- directive
+    ratelimit_headers fields "X: $arg_x";
+--- error_log
+invalid field "X: $arg_x" in "ratelimit_headers", it must be of ASCII and without "$" and controls: add_header takes variables in
+
+
+=== TEST 310: a field of nginx's own
+--- directive
+    ratelimit_headers fields "Retry-After: {retry_after}";
+--- error_log
+invalid field "Retry-After: {retry_after}" in "ratelimit_headers", it must not be a field that nginx sends itself in
+
+
+=== TEST 311: reset= of fields
+--- directive
+    ratelimit_headers fields "X: {limit}" reset=unix;
+--- error_log
+invalid parameter "reset=unix" in "ratelimit_headers", it must stand behind a dialect that takes it
+
+
+=== TEST 312: the same field twice on one line
+--- directive
+    ratelimit_headers fields "X: {limit}" "x: {used}";
+--- error_log
+duplicate field "x" in "ratelimit_headers" in
+
+
+=== TEST 313: two lines of x-ratelimit
+--- directive
+    ratelimit_headers x-ratelimit;
+    ratelimit_headers x-ratelimit reset=unix;
+--- error_log
+duplicate field "X-RateLimit-Limit" in "ratelimit_headers" in
+
+
+=== TEST 314: draft3 beside x-ratelimit with its prefix
+--- directive
+    ratelimit_headers draft3 x-ratelimit prefix=ratelimit-;
+--- error_log
+duplicate field "
+
+
+=== TEST 315: a field of one policy beside another of its name
+--- directive
+    ratelimit_headers per-policy prefix=X- fields "X-Token-Max: {limit}";
+--- error_log
+duplicate field "

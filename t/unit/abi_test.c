@@ -39,12 +39,13 @@ int
 main(void)
 {
   unsigned char buf[128];
-  rl_str_t tag, values[RL_DIALECT_FIELDS], key;
+  rl_str_t tag, values[RL_MAX_FIELDS], key;
   rl_quota_t quota;
   rl_source_t source;
   rl_policy_t policy;
   rl_item_t item;
-  rl_dialect_t dialect;
+  rl_template_t field;
+  rl_fields_t fields;
   rl_time_t now = {1, 2000};
   uint32_t scale = 50000;
 
@@ -65,16 +66,18 @@ main(void)
 
   memset(&policy, 0, sizeof(policy));
   memset(&item, 0, sizeof(item));
-  memset(&dialect, 0, sizeof(dialect));
+  memset(&fields, 0, sizeof(fields));
   policy.name = str("token");
   item.policy = &policy;
   item.admitted = 1;
   item.limit_units = 600;
   item.remaining_units = 599;
   item.reset_ms = 1;
-  check(rl_render_values(&dialect, &item, &now, buf, values) == 7
-        && is(values[0], "600") && is(values[1], "599")
-        && is(values[2], "1"), "values");
+  check(rl_parse_template(str("X-Left: {remaining}/{limit}"), &field) == NULL
+        && rl_fields_add(&fields, &field) == 1, "a template");
+  check(rl_fields_len(&fields, &item, 1) <= sizeof(buf), "its length");
+  rl_render_values(&fields, &item, &now, 0, buf, values);
+  check(is(values[0], "599/600"), "its value");
 
   printf("%s\n", failed ? "FAILED" : "passed");
   return failed;
