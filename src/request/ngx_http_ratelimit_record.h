@@ -39,6 +39,7 @@ typedef struct {
     unsigned                     error:1;    /* a policy was not decided, */
     unsigned                     failed:1;   /* and so the request refused */
     unsigned                     rendered:1; /* values is in use */
+    unsigned                     foreign:1;  /* fields of others are there */
 
     /* up to here, what is zero in a new record */
 

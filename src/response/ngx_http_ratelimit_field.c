@@ -19,13 +19,15 @@ static void ngx_http_ratelimit_remove_fields(ngx_http_request_t *r,
 /* those of any number that have a value */
 
 ngx_int_t
-ngx_http_ratelimit_push_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
-    rl_str_t *values, ngx_uint_t n)
+ngx_http_ratelimit_push_fields(ngx_http_request_t *r, ngx_uint_t foreign,
+    ngx_table_elt_t *fields, rl_str_t *values, ngx_uint_t n)
 {
     ngx_uint_t        i;
     ngx_table_elt_t  *h;
 
-    ngx_http_ratelimit_remove_fields(r, fields, values, n);
+    if (foreign) {
+        ngx_http_ratelimit_remove_fields(r, fields, values, n);
+    }
 
     for (i = 0; i < n; i++) {
 

@@ -16,7 +16,8 @@
 /* ngx_http_ratelimit_field.c */
 
 ngx_int_t ngx_http_ratelimit_push_fields(ngx_http_request_t *r,
-    ngx_table_elt_t *fields, rl_str_t *values, ngx_uint_t n);
+    ngx_uint_t foreign, ngx_table_elt_t *fields, rl_str_t *values,
+    ngx_uint_t n);
 ngx_uint_t ngx_http_ratelimit_has_field(ngx_http_request_t *r,
     ngx_table_elt_t *field);
 
@@ -31,25 +32,29 @@ ngx_http_ratelimit_set_field(ngx_table_elt_t *h, ngx_table_elt_t *field,
 }
 
 
-/* 1 to 3 fields with values, in place of all others of the same names */
+/*
+ * 1 to 3 fields with values, in place of all others of the same names, where
+ * there are fields that are not ours.
+ */
 
 static ngx_inline ngx_int_t
-ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_table_elt_t *fields,
-    rl_str_t *values, ngx_uint_t n)
+ngx_http_ratelimit_add_fields(ngx_http_request_t *r, ngx_uint_t foreign,
+    ngx_table_elt_t *fields, rl_str_t *values, ngx_uint_t n)
 {
     ngx_list_t       *headers;
     ngx_table_elt_t  *h;
 
     headers = &r->headers_out.headers;
 
-    if (headers->part.nelts) {
-        return ngx_http_ratelimit_push_fields(r, fields, values, n);
+    if (foreign || headers->last->nelts + n > headers->nalloc) {
+        return ngx_http_ratelimit_push_fields(r, foreign, fields, values, n);
     }
 
-    /* as ngx_list_push(), for all of them at once: nginx has room for 20 */
+    /* as ngx_list_push(), for all of them at once */
 
-    h = headers->part.elts;
-    headers->part.nelts = n;
+    h = headers->last->elts;
+    h += headers->last->nelts;
+    headers->last->nelts += n;
 
     switch (n) {
 

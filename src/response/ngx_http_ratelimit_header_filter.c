@@ -35,6 +35,8 @@ static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_reported(
     ngx_http_ratelimit_fields_t *fields, u_char *skip);
 static ngx_inline u_char *ngx_http_ratelimit_room(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, size_t len);
+static ngx_inline uint64_t ngx_http_ratelimit_retry_after(
+    ngx_http_ratelimit_record_t *record);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_item(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_fields_t *fields, ngx_table_elt_t *elts,
@@ -48,9 +50,8 @@ static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_lists(
 static ngx_http_ratelimit_noinline u_char *ngx_http_ratelimit_skip(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_fields_t *fields);
-static ngx_http_ratelimit_noinline ngx_int_t
-    ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_refusal(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -89,6 +90,8 @@ ngx_http_ratelimit_tell(ngx_http_request_t *r,
     if (record->time.mono_ms != ngx_http_ratelimit_mono_ms()) {
         ngx_http_ratelimit_age_record(record);
     }
+
+    record->foreign = (r->headers_out.headers.part.nelts != 0);
 
     if (record->responds || record->refused
         || record->conf->headers->fields.nelts != 1)
@@ -130,7 +133,7 @@ ngx_http_ratelimit_tell_more(ngx_http_request_t *r,
         }
     }
 
-    return record->refused ? ngx_http_ratelimit_add_retry_after(r, record)
+    return record->refused ? ngx_http_ratelimit_add_refusal(r, record)
                            : NGX_OK;
 }
 
@@ -195,6 +198,18 @@ ngx_http_ratelimit_room(ngx_http_request_t *r,
 }
 
 
+/* 0: the request is not refused */
+
+static ngx_inline uint64_t
+ngx_http_ratelimit_retry_after(ngx_http_ratelimit_record_t *record)
+{
+    return record->refused
+           ? ngx_http_ratelimit_told_ms(record->conf->headers,
+                                        record->retry_after_ms)
+           : 0;
+}
+
+
 /* limit, remaining and reset need no look at pieces, nor calls for each */
 
 static ngx_http_ratelimit_noinline ngx_int_t
@@ -226,7 +241,8 @@ ngx_http_ratelimit_add_reported(ngx_http_request_t *r,
 
     rl_render_values(&fields->core, item, &record->time, 0, buf, values);
 
-    return ngx_http_ratelimit_add_fields(r, fields->elts, values, 3);
+    return ngx_http_ratelimit_add_fields(r, record->foreign, fields->elts,
+                                         values, 3);
 }
 
 
@@ -245,10 +261,10 @@ ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     }
 
     rl_render_values(&fields->core, item, &record->time,
-                     record->refused ? record->retry_after_ms : 0, buf,
-                     values);
+                     ngx_http_ratelimit_retry_after(record), buf, values);
 
-    return ngx_http_ratelimit_push_fields(r, elts, values, fields->core.n);
+    return ngx_http_ratelimit_push_fields(r, record->foreign, elts, values,
+                                          fields->core.n);
 }
 
 
@@ -300,16 +316,17 @@ ngx_http_ratelimit_add_lists(ngx_http_request_t *r,
     }
 
     rl_render_lists(&fields->core, record->items, record->nitems, skip,
-                    &record->time,
-                    record->refused ? record->retry_after_ms : 0, buf,
+                    &record->time, ngx_http_ratelimit_retry_after(record), buf,
                     values);
 
     if (fields->core.shape != RL_SHAPE_IETF || values[0].len == 0) {
-        return ngx_http_ratelimit_push_fields(r, fields->elts, values,
+        return ngx_http_ratelimit_push_fields(r, record->foreign,
+                                              fields->elts, values,
                                               fields->core.n);
     }
 
-    return ngx_http_ratelimit_add_fields(r, fields->elts, values, 2);
+    return ngx_http_ratelimit_add_fields(r, record->foreign, fields->elts,
+                                         values, 2);
 }
 
 
@@ -345,33 +362,55 @@ ngx_http_ratelimit_skip(ngx_http_request_t *r,
 }
 
 
+/* what a client has to do now, and that nobody keeps this answer */
+
 static ngx_http_ratelimit_noinline ngx_int_t
-ngx_http_ratelimit_add_retry_after(ngx_http_request_t *r,
+ngx_http_ratelimit_add_refusal(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
-    u_char           *buf;
-    uint64_t          seconds;
-    rl_str_t          value;
-    ngx_table_elt_t   field;
+    u_char           *p;
+    uint64_t          ms;
+    ngx_uint_t        n;
+    rl_str_t          values[3];
+    ngx_table_elt_t   fields[3];
 
-    buf = ngx_pnalloc(r->pool, NGX_INT64_LEN);
-    if (buf == NULL) {
+    p = ngx_pnalloc(r->pool, 2 * NGX_INT64_LEN);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    seconds = rl_seconds_up(record->retry_after_ms);
+    ms = ngx_http_ratelimit_retry_after(record);
+    n = 0;
 
-    value = ngx_http_ratelimit_make_str(buf,
-                                        rl_render_u64(ngx_max(seconds, 1),
-                                                      buf));
+    ngx_memzero(fields, sizeof(fields));
 
-    ngx_memzero(&field, sizeof(ngx_table_elt_t));
+#define ngx_http_ratelimit_refusal_field(name, lower)                         \
+    fields[n].hash = 1;                                                       \
+    ngx_str_set(&fields[n].key, name);                                        \
+    fields[n].lowcase_key = (u_char *) lower
 
-    field.hash = 1;
-    ngx_str_set(&field.key, "Retry-After");
-    field.lowcase_key = (u_char *) "retry-after";
+    ngx_http_ratelimit_refusal_field("Retry-After", "retry-after");
+    values[n] = ngx_http_ratelimit_make_str(p,
+                                         rl_render_u64(rl_seconds_up(ms), p));
+    p += values[n++].len;
 
-    return ngx_http_ratelimit_add_fields(r, &field, &value, 1);
+    if (record->conf->headers && record->conf->headers->retry_after_ms) {
+        ngx_http_ratelimit_refusal_field("Retry-After-Ms", "retry-after-ms");
+        values[n] = ngx_http_ratelimit_make_str(p, rl_render_u64(ms, p));
+        n++;
+    }
+
+    /* what the configuration says of caches stands */
+
+    ngx_http_ratelimit_refusal_field("Cache-Control", "cache-control");
+
+    if (!record->foreign || !ngx_http_ratelimit_has_field(r, &fields[n])) {
+        values[n] = ngx_http_ratelimit_make_str((u_char *) "no-store", 8);
+        n++;
+    }
+
+    return ngx_http_ratelimit_add_fields(r, record->foreign, fields, values,
+                                         n);
 }
 
 

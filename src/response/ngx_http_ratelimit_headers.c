@@ -35,6 +35,10 @@ typedef struct {
 
 static ngx_http_ratelimit_headers_t *ngx_http_ratelimit_create_headers(
     ngx_conf_t *cf);
+static char *ngx_http_ratelimit_headers_argument(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *arg);
+static char *ngx_http_ratelimit_retry_after_max(ngx_conf_t *cf,
+    ngx_http_ratelimit_headers_t *headers, ngx_str_t *arg, ngx_str_t *value);
 static char *ngx_http_ratelimit_begin_dialect(ngx_conf_t *cf,
     ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *name);
 static ngx_uint_t ngx_http_ratelimit_is_template(ngx_str_t *arg);
@@ -97,28 +101,75 @@ ngx_http_ratelimit_headers(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     dialect.headers = rlcf->headers;
 
     for (i = 1; i < cf->args->nelts; i++) {
-
-        if (dialect.begun && dialect.kind == RL_DIALECT_FIELDS
-            && ngx_http_ratelimit_is_template(&value[i]))
-        {
-            rv = ngx_http_ratelimit_add_template(cf, &dialect, &value[i]);
-
-        } else if (dialect.begun
-                   && ngx_strlchr(value[i].data,
-                                  value[i].data + value[i].len, '='))
-        {
-            rv = ngx_http_ratelimit_dialect_parameter(cf, &dialect, &value[i]);
-
-        } else {
-            rv = ngx_http_ratelimit_begin_dialect(cf, &dialect, &value[i]);
-        }
-
+        rv = ngx_http_ratelimit_headers_argument(cf, &dialect, &value[i]);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
     }
 
     return ngx_http_ratelimit_end_dialect(cf, &dialect);
+}
+
+
+static char *
+ngx_http_ratelimit_headers_argument(ngx_conf_t *cf,
+    ngx_http_ratelimit_dialect_t *dialect, ngx_str_t *arg)
+{
+    ngx_str_t  value;
+
+    if (dialect->begun && dialect->kind == RL_DIALECT_FIELDS
+        && ngx_http_ratelimit_is_template(arg))
+    {
+        return ngx_http_ratelimit_add_template(cf, dialect, arg);
+    }
+
+    if (arg->len == 14 && ngx_strncmp(arg->data, "retry_after_ms", 14) == 0) {
+
+        if (dialect->headers->retry_after_ms) {
+            return ngx_http_ratelimit_duplicate(cf, arg);
+        }
+
+        dialect->headers->retry_after_ms = 1;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_ratelimit_parameter(arg, "retry_after_max=", &value)) {
+        return ngx_http_ratelimit_retry_after_max(cf, dialect->headers, arg,
+                                                  &value);
+    }
+
+    if (dialect->begun
+        && ngx_strlchr(arg->data, arg->data + arg->len, '='))
+    {
+        return ngx_http_ratelimit_dialect_parameter(cf, dialect, arg);
+    }
+
+    return ngx_http_ratelimit_begin_dialect(cf, dialect, arg);
+}
+
+
+static char *
+ngx_http_ratelimit_retry_after_max(ngx_conf_t *cf,
+    ngx_http_ratelimit_headers_t *headers, ngx_str_t *arg, ngx_str_t *value)
+{
+    ngx_int_t  seconds;
+
+    if (headers->retry_after_max_ms != NGX_HTTP_RATELIMIT_RETRY_AFTER_MAX) {
+        return ngx_http_ratelimit_duplicate(cf, arg);
+    }
+
+    seconds = ngx_parse_time(value, 1);
+
+    if (seconds < 1
+        || (uint64_t) seconds * 1000 >= NGX_HTTP_RATELIMIT_RETRY_AFTER_MAX)
+    {
+        return ngx_http_ratelimit_invalid(cf, "retry_after_max", value,
+                   "must be a time of at least 1s and below 20d");
+    }
+
+    headers->retry_after_max_ms = (uint64_t) seconds * 1000;
+
+    return NGX_CONF_OK;
 }
 
 
@@ -132,6 +183,8 @@ ngx_http_ratelimit_create_headers(ngx_conf_t *cf)
     if (headers == NULL) {
         return NULL;
     }
+
+    headers->retry_after_max_ms = NGX_HTTP_RATELIMIT_RETRY_AFTER_MAX;
 
     if (ngx_array_init(&headers->fields, cf->pool, 2, sizeof(void *))
         != NGX_OK)

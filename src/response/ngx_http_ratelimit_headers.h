@@ -31,8 +31,34 @@ typedef struct {
 struct ngx_http_ratelimit_headers_s {
     ngx_array_t                  fields;     /* ngx_http_ratelimit_fields_t
                                                 pointers */
+    uint64_t                     retry_after_max_ms;
+    unsigned                     retry_after_ms:1; /* the field */
     unsigned                     off:1;
 };
+
+
+/*
+ * Clients in JavaScript wait by timers of 31 bits of milliseconds: told to
+ * wait for longer than 24.8 days they do not wait at all.  20 days leave room
+ * for what some of them add.
+ */
+
+#define NGX_HTTP_RATELIMIT_RETRY_AFTER_MAX  ((uint64_t) 20 * 86400 * 1000)
+
+
+/* what a refused client is told of the time that it has to wait */
+
+static ngx_inline uint64_t
+ngx_http_ratelimit_told_ms(ngx_http_ratelimit_headers_t *headers,
+    uint64_t retry_after_ms)
+{
+    uint64_t  max_ms;
+
+    max_ms = headers ? headers->retry_after_max_ms
+                     : NGX_HTTP_RATELIMIT_RETRY_AFTER_MAX;
+
+    return ngx_max(1, ngx_min(retry_after_ms, max_ms));
+}
 
 
 /* ngx_http_ratelimit_headers.c */

@@ -11,6 +11,7 @@
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "request/ngx_http_ratelimit_record.h"
 #include "request/ngx_http_ratelimit_standing.h"
+#include "response/ngx_http_ratelimit_headers.h"
 #include "response/ngx_http_ratelimit_variables.h"
 
 
@@ -40,6 +41,8 @@ static ngx_uint_t ngx_http_ratelimit_is_defined(
     ngx_http_core_main_conf_t *cmcf, ngx_str_t *name);
 static ngx_http_ratelimit_variable_t *ngx_http_ratelimit_split_name(
     ngx_str_t *full, ngx_str_t *policy);
+static ngx_http_ratelimit_headers_t *ngx_http_ratelimit_headers_of(
+    ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_status_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, ngx_http_ratelimit_policy_t *policy);
 static u_char *ngx_http_ratelimit_render_policy(u_char *p,
@@ -48,11 +51,17 @@ static u_char *ngx_http_ratelimit_render_limit(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_remaining(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
+static u_char *ngx_http_ratelimit_render_used(u_char *p,
+    ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_reset(u_char *p,
+    ngx_http_ratelimit_standing_t *standing);
+static u_char *ngx_http_ratelimit_render_reset_ms(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_reset_at(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_retry_after(u_char *p,
+    ngx_http_ratelimit_standing_t *standing);
+static u_char *ngx_http_ratelimit_render_retry_after_ms(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_window(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
@@ -68,8 +77,12 @@ static ngx_http_ratelimit_variable_t  ngx_http_ratelimit_variables[] = {
     { ngx_string("ratelimit_limit"), ngx_http_ratelimit_render_limit },
     { ngx_string("ratelimit_remaining"),
       ngx_http_ratelimit_render_remaining },
+    { ngx_string("ratelimit_used"), ngx_http_ratelimit_render_used },
     { ngx_string("ratelimit_reset_at"), ngx_http_ratelimit_render_reset_at },
+    { ngx_string("ratelimit_reset_ms"), ngx_http_ratelimit_render_reset_ms },
     { ngx_string("ratelimit_reset"), ngx_http_ratelimit_render_reset },
+    { ngx_string("ratelimit_retry_after_ms"),
+      ngx_http_ratelimit_render_retry_after_ms },
     { ngx_string("ratelimit_retry_after"),
       ngx_http_ratelimit_render_retry_after },
     { ngx_string("ratelimit_window"), ngx_http_ratelimit_render_window },
@@ -301,7 +314,9 @@ ngx_http_ratelimit_render_variable(ngx_http_request_t *r,
         len += standing.item->policy->name.len
                + standing.item->quota.window_text.len;
 
-    } else if (variable->render != ngx_http_ratelimit_render_retry_after) {
+    } else if (variable->render != ngx_http_ratelimit_render_retry_after
+               && variable->render != ngx_http_ratelimit_render_retry_after_ms)
+    {
         v->not_found = 1;
         return NGX_OK;
     }
@@ -311,12 +326,38 @@ ngx_http_ratelimit_render_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (standing.retry_after_ms) {
+        standing.retry_after_ms = ngx_http_ratelimit_told_ms(
+                                         ngx_http_ratelimit_headers_of(r),
+                                         standing.retry_after_ms);
+    }
+
     last = variable->render(p, &standing);
 
     v->len = last - p;
     v->data = p;
 
     return NGX_OK;
+}
+
+
+/* those of the location that decided, or of this one */
+
+static ngx_http_ratelimit_headers_t *
+ngx_http_ratelimit_headers_of(ngx_http_request_t *r)
+{
+    ngx_http_ratelimit_record_t    *record;
+    ngx_http_ratelimit_loc_conf_t  *rlcf;
+
+    record = ngx_http_ratelimit_get_record(r);
+
+    if (record) {
+        return record->conf->headers;
+    }
+
+    rlcf = ngx_http_get_module_loc_conf(r, ngx_http_ratelimit_module);
+
+    return rlcf->headers;
 }
 
 
@@ -388,10 +429,26 @@ ngx_http_ratelimit_render_remaining(u_char *p,
 
 
 static u_char *
+ngx_http_ratelimit_render_used(u_char *p,
+    ngx_http_ratelimit_standing_t *standing)
+{
+    return p + rl_render_u64(rl_used_units(standing->item), p);
+}
+
+
+static u_char *
 ngx_http_ratelimit_render_reset(u_char *p,
     ngx_http_ratelimit_standing_t *standing)
 {
     return p + rl_render_u64(rl_seconds_up(standing->item->reset_ms), p);
+}
+
+
+static u_char *
+ngx_http_ratelimit_render_reset_ms(u_char *p,
+    ngx_http_ratelimit_standing_t *standing)
+{
+    return p + rl_render_u64(standing->item->reset_ms, p);
 }
 
 
@@ -416,6 +473,18 @@ ngx_http_ratelimit_render_retry_after(u_char *p,
     }
 
     return p + rl_render_u64(rl_seconds_up(standing->retry_after_ms), p);
+}
+
+
+static u_char *
+ngx_http_ratelimit_render_retry_after_ms(u_char *p,
+    ngx_http_ratelimit_standing_t *standing)
+{
+    if (standing->retry_after_ms == 0) {
+        return p;
+    }
+
+    return p + rl_render_u64(standing->retry_after_ms, p);
 }
 
 

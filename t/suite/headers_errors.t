@@ -315,3 +315,59 @@ duplicate field "
     ratelimit_headers per-policy prefix=X- fields "X-Token-Max: {limit}";
 --- error_log
 duplicate field "
+
+
+=== TEST 316: retry_after_ms twice
+--- directive
+    ratelimit_headers retry_after_ms ietf retry_after_ms;
+--- error_log
+duplicate parameter "retry_after_ms" in "ratelimit_headers" in
+
+
+=== TEST 317: retry_after_max of nothing
+--- directive
+    ratelimit_headers retry_after_max=;
+--- error_log
+invalid retry_after_max "" in "ratelimit_headers", it must be a time of at least 1s and below 20d in
+
+
+=== TEST 318: retry_after_max of 0
+--- directive
+    ratelimit_headers ietf retry_after_max=0;
+--- error_log
+invalid retry_after_max "0" in "ratelimit_headers", it must be a time of at least 1s and below 20d in
+
+
+=== TEST 319: retry_after_max in milliseconds
+--- directive
+    ratelimit_headers ietf retry_after_max=500ms;
+--- error_log
+invalid retry_after_max "500ms" in "ratelimit_headers", it must be a time of at least 1s and below 20d in
+
+
+=== TEST 320: retry_after_max of 20 days
+--- directive
+    ratelimit_headers ietf retry_after_max=20d;
+--- error_log
+invalid retry_after_max "20d" in "ratelimit_headers", it must be a time of at least 1s and below 20d in
+
+
+=== TEST 321: retry_after_max twice
+--- directive
+    ratelimit_headers ietf retry_after_max=5s retry_after_max=6s;
+--- error_log
+duplicate parameter "retry_after_max=6s" in "ratelimit_headers" in
+
+
+=== TEST 322: retry_after_ms as a field
+--- directive
+    ratelimit_headers fields "retry-after-ms: {retry_after:ms}";
+--- error_log
+it must not be a field that nginx sends itself in
+
+
+=== TEST 323: off beside retry_after_ms
+--- directive
+    ratelimit_headers off retry_after_ms;
+--- error_log
+"off" in "ratelimit_headers", it must be 

@@ -63,11 +63,22 @@ constexpr FormatRow kFormats[] = {
 // Fields that nginx makes itself, of which there would be two, or that say how
 // the message is read.
 constexpr std::string_view kReserved[] = {
-    "cache-control",  "connection",    "content-encoding",
-    "content-length", "content-range", "content-type",
-    "date",           "keep-alive",    "last-modified",
-    "location",       "retry-after",   "server",
-    "set-cookie",     "trailer",       "transfer-encoding",
+    "cache-control",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "keep-alive",
+    "last-modified",
+    "location",
+    "retry-after",
+    "retry-after-ms",
+    "server",
+    "set-cookie",
+    "trailer",
+    "transfer-encoding",
     "upgrade",
 };
 
