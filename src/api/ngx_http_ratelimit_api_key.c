@@ -79,6 +79,7 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
 
     known.policy = policy;
     item = &known.item;
+    item->policy = &policy->core;
 
     ngx_http_ratelimit_api_learn(call, &known, bucket);
 
@@ -99,7 +100,10 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
                         ngx_http_ratelimit_api_figure(item->remaining_units));
     json_object_set_new(json, "window", ngx_http_ratelimit_api_window(&known));
     json_object_set_new(json, "window_ms",
-                        ngx_http_ratelimit_api_figure(item->quota.window_ms));
+                        ngx_http_ratelimit_api_figure(
+                                        rl_window_ms(item->policy,
+                                                     &item->quota,
+                                                     &call->now)));
     json_object_set_new(json, "reset_ms",
                         ngx_http_ratelimit_api_figure(item->admitted
                                                       ? item->reset_ms

@@ -115,6 +115,15 @@ ngx_http_ratelimit_parse_status(ngx_conf_t *cf, ngx_str_t *text,
                                           "must be a code of 400 to 599");
     }
 
+    if (n == NGX_HTTP_REQUEST_TIME_OUT
+        || n == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        || (n >= NGX_HTTP_REQUEST_HEADER_TOO_LARGE && n <= NGX_HTTP_TO_HTTPS))
+    {
+        return ngx_http_ratelimit_invalid(cf, "status", text,
+                   "must be a code that nginx sends, and 408, 494 to 497 and "
+                   "499 are its own: it closes or says 400");
+    }
+
     *status = n;
 
     return NGX_CONF_OK;

@@ -105,6 +105,15 @@ ngx_http_ratelimit_parse_statuses(ngx_conf_t *cf, char *name, ngx_str_t *value,
                        "must be codes of 200 to 599 or classes such as 5xx, "
                        "separated by \",\"");
         }
+
+        if (range->first == range->last
+            && (range->first == NGX_HTTP_CLOSE
+                || range->first == NGX_HTTP_CLIENT_CLOSED_REQUEST))
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "\"%s=%V\" matches no response of nginx's: "
+                               "with %V none is sent", name, value, &text);
+        }
     }
 
     return NGX_CONF_OK;

@@ -76,7 +76,7 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                       *value;
     ngx_uint_t                       i, seen, nsteps;
     ngx_http_ratelimit_rule_t       *rule;
-    ngx_http_ratelimit_step_t       *step;
+    ngx_http_ratelimit_step_t       *step, *other;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
     value = cf->args->elts;
@@ -130,6 +130,14 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             step->policy = ngx_http_ratelimit_use_policy(cf, &value[i]);
             if (step->policy == NULL) {
                 return NGX_CONF_ERROR;
+            }
+
+            other = (ngx_http_ratelimit_step_t *) rlcf->steps->elts + nsteps;
+
+            while (other < step) {
+                if ((other++)->policy == step->policy) {
+                    return ngx_http_ratelimit_duplicate(cf, &value[i]);
+                }
             }
         }
 

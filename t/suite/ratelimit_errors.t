@@ -300,3 +300,10 @@ CORE::join('', map { "ratelimit p$_;\n" } 1 .. 100)
 . "location /t {" . CORE::join('', map { "ratelimit p$_;\n" } 101 .. 129) . "}"
 --- error_log
 more than 128 policies decide one request in
+
+
+=== TEST 351: a policy twice on one line
+--- directive
+    location /t { ratelimit token token; }
+--- error_log
+duplicate parameter "token" in "ratelimit" in

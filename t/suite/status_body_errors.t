@@ -167,3 +167,38 @@ the closing bracket in "arg_x" variable is missing in
     ratelimit_body problem;
 --- error_log
 "ratelimit_body" directive is duplicate in
+
+
+=== TEST 341: ratelimit_status 408
+--- directive
+    ratelimit_status 408;
+--- error_log
+invalid status "408" in "ratelimit_status", it must be a code that nginx sends, and 408, 494 to 497 and 499 are its own: it closes or says 400 in
+
+
+=== TEST 342: ratelimit_status 494
+--- directive
+    ratelimit_status 494;
+--- error_log
+invalid status "494" in "ratelimit_status", it must be a code that nginx sends, and 408, 494 to 497 and 499 are its own: it closes or says 400 in
+
+
+=== TEST 343: ratelimit_status 497
+--- directive
+    ratelimit_status 497;
+--- error_log
+invalid status "497" in "ratelimit_status", it must be a code that nginx sends, and 408, 494 to 497 and 499 are its own: it closes or says 400 in
+
+
+=== TEST 344: ratelimit_status 499
+--- directive
+    ratelimit_status 499;
+--- error_log
+invalid status "499" in "ratelimit_status", it must be a code that nginx sends, and 408, 494 to 497 and 499 are its own: it closes or says 400 in
+
+
+=== TEST 345: ratelimit_body of one word
+--- directive
+    ratelimit_body nothing;
+--- error_log
+invalid value "nothing" in "ratelimit_body", it must be off, problem or a content type and a text in
