@@ -25,6 +25,7 @@ typedef struct {
 struct ngx_http_ratelimit_body_s {
     ngx_str_t                    type;
     ngx_array_t                 *pieces;     /* NULL: problem */
+    unsigned                     grpc:1;
 };
 
 
@@ -40,7 +41,7 @@ static ngx_int_t ngx_http_ratelimit_body_problem(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t status, ngx_str_t *text);
 
 
-/* off | problem | content-type text */
+/* off | problem | grpc | content-type text */
 
 char *
 ngx_http_ratelimit_body(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -76,8 +77,13 @@ ngx_http_ratelimit_body(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_OK;
         }
 
+        if (value[1].len == 4 && ngx_strncmp(value[1].data, "grpc", 4) == 0) {
+            body->grpc = 1;
+            return NGX_CONF_OK;
+        }
+
         return ngx_http_ratelimit_invalid(cf, "value", &value[1],
-                   "must be off, problem or a content type and a text");
+                   "must be off, problem, grpc or a content type and a text");
     }
 
     if (ngx_strlchr(value[1].data, value[1].data + value[1].len, '/') == NULL)
@@ -230,7 +236,15 @@ ngx_http_ratelimit_refuse(ngx_http_request_t *r)
     status = record->status;
     body = record->conf->body;
 
-    if (body == NULL || body->type.len == 0 || status == NGX_HTTP_CLOSE) {
+    if (body == NULL || status == NGX_HTTP_CLOSE) {
+        return status;
+    }
+
+    if (body->grpc) {
+        return ngx_http_ratelimit_refuse_grpc(r, record);
+    }
+
+    if (body->type.len == 0) {
         return status;
     }
 

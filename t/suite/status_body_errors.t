@@ -102,14 +102,14 @@ invalid number of arguments in "ratelimit_body" directive in
 --- directive
     ratelimit_body on;
 --- error_log
-invalid value "on" in "ratelimit_body", it must be off, problem or a content type and a text in
+invalid value "on" in "ratelimit_body", it must be off, problem, grpc or a content type and a text in
 
 
 === TEST 232: ratelimit_body json
 --- directive
     ratelimit_body json;
 --- error_log
-invalid value "json" in "ratelimit_body", it must be off, problem or a content type and a text in
+invalid value "json" in "ratelimit_body", it must be off, problem, grpc or a content type and a text in
 
 
 === TEST 233: ratelimit_body of the type text
@@ -201,4 +201,4 @@ invalid status "499" in "ratelimit_status", it must be a code that nginx sends, 
 --- directive
     ratelimit_body nothing;
 --- error_log
-invalid value "nothing" in "ratelimit_body", it must be off, problem or a content type and a text in
+invalid value "nothing" in "ratelimit_body", it must be off, problem, grpc or a content type and a text in
