@@ -336,3 +336,31 @@ GET /api/v2/issues?apiKey=alice-1
 --- client: waits_for_reset
 --- request
 GET /api/v2/issues?apiKey=alice-1
+
+
+
+=== TEST 13: the API's own client sends its key in a field, or a token of OAuth
+--- example: backlog.conf
+--- request eval
+["GET /api/v2/issues", "GET /api/v2/issues", "GET /api/v2/issues?apiKey=alice-1"]
+--- more_headers eval
+["Backlog-API-Key: alice-1", "Authorization: Bearer alice-2", ""]
+--- response_headers eval
+["X-RateLimit-Limit: 600\nX-RateLimit-Remaining: 599", "X-RateLimit-Limit: 600\nX-RateLimit-Remaining: 598",
+ "X-RateLimit-Limit: 600\nX-RateLimit-Remaining: 597"]
+
+
+
+=== TEST 14: a refusal is in the API's format of errors
+--- example: backlog.conf
+--- traffic
+ 1 GET /api/v2/issues dave-1: 429 0 0 \d+
+--- request
+GET /api/v2/issues?apiKey=dave-1
+--- error_code: 429
+--- response_headers
+Content-Type: application/json
+--- response_body_filters eval
+\&RateLimit::canonical_json
+--- response_body
+{"errors":[{"code":13,"message":"API rate limit exceeded","moreInfo":""}]}
