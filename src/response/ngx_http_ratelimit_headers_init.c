@@ -23,6 +23,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_ratelimit_init_fields(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_fields_t *fields);
+static void ngx_http_ratelimit_warn_hidden(ngx_conf_t *cf,
+    ngx_http_ratelimit_fields_t *fields);
 static ngx_int_t ngx_http_ratelimit_init_name(ngx_conf_t *cf,
     ngx_table_elt_t *elt, rl_template_t *field, rl_str_t policy);
 static ngx_int_t ngx_http_ratelimit_check_names(ngx_conf_t *cf,
@@ -81,6 +83,8 @@ ngx_http_ratelimit_init_fields(ngx_conf_t *cf,
     policies = rmcf->policies.elts;
     n = (fields->core.scope == RL_EACH) ? rmcf->policies.nelts : 1;
 
+    ngx_http_ratelimit_warn_hidden(cf, fields);
+
     elt = ngx_pcalloc(cf->pool, n * fields->core.n * sizeof(ngx_table_elt_t));
     if (elt == NULL) {
         return NGX_ERROR;
@@ -104,6 +108,34 @@ ngx_http_ratelimit_init_fields(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+/* "policies=" with none that may be told of */
+
+static void
+ngx_http_ratelimit_warn_hidden(ngx_conf_t *cf,
+    ngx_http_ratelimit_fields_t *fields)
+{
+    ngx_uint_t                     i;
+    ngx_http_ratelimit_policy_t  **policies;
+
+    if (fields->policies == NULL) {
+        return;
+    }
+
+    policies = fields->policies->elts;
+
+    for (i = 0; i < fields->policies->nelts; i++) {
+        if (!policies[i]->core.hidden) {
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"ratelimit_headers\" tells of no policy, those of "
+                  "\"policies=\" are hidden, in %s:%ui",
+                  fields->file, fields->line);
 }
 
 

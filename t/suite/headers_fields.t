@@ -180,11 +180,11 @@ C: 10
     ratelimit_policy token key=$arg_k quota=10/60s;
 --- config eval
 "location /t { ratelimit token; empty_gif; ratelimit_headers fields "
-. join(' ', map { "\"X-$_: {limit}/$_\"" } 1 .. 20) . '; }'
+. CORE::join(' ', map { "\"X-$_: {limit}/$_\"" } 1 .. 20) . '; }'
 --- request
 GET /t?k=a
 --- response_headers eval
-join "\n", map { "X-$_: 10/$_" } 1 .. 20
+CORE::join "\n", map { "X-$_: 10/$_" } 1 .. 20
 
 
 
@@ -234,3 +234,25 @@ my $of = sub { Time::Local::timegm(0, 0, 0, 1, $_[0] % 12, $now[5] + 1900 + int(
 ["GET /same?k=a", "GET /off?k=a", "GET /other?k=a"]
 --- response_headers eval
 ["A: 10", "! A", "! A\nB: 10"]
+
+
+
+=== TEST 11: policies= of hidden ones only: nginx -t warns
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token  key=$arg_k quota=10/60s;
+    ratelimit_policy secret key=$arg_k quota=10/60s hidden;
+--- config
+    location /t {
+        ratelimit token secret;
+        ratelimit_headers x-ratelimit policies=secret;
+        ratelimit_headers draft3 policies=secret,token;
+        empty_gif;
+    }
+--- request
+GET /t?k=a
+--- response_headers
+! X-RateLimit-Limit
+RateLimit-Limit: 10
+--- error_log eval
+qr/\[warn\].*"ratelimit_headers" tells of no policy, those of "policies=" are hidden, in .*nginx.conf:\d+/

@@ -165,7 +165,7 @@ X-RateLimit-Limit: 5000
     location /t { ratelimit token; ratelimit_headers x-ratelimit; proxy_pass http://backend; }
 --- backend eval
 "location / { return 200 'app'; "
-. join(' ', map { "add_header X-$_ $_; add_header X-RateLimit-Limit $_;" } 1 .. 40) . " }"
+. CORE::join(' ', map { "add_header X-$_ $_; add_header X-RateLimit-Limit $_;" } 1 .. 40) . " }"
 --- init
 RateLimit::publish('seen', $::told->('/t?k=a'));
 --- request

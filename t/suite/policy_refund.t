@@ -784,3 +784,19 @@ qr/\[warn\].*"cost=0" reserves nothing for "settle=": requests are admitted what
 ["X-RateLimit-Remaining: 99", "X-RateLimit-Remaining: 86", "X-RateLimit-Remaining: 0", "X-RateLimit-Remaining: 0"]
 --- error_code eval
 [(200) x 3, 429]
+
+
+
+=== TEST 39: of 499 and 444 there is no response: nginx -t warns
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy a key=everybody quota=100/1h skip_status=304,499;
+    ratelimit_policy b key=everybody quota=100/1h count_status=444;
+    ratelimit_policy c key=everybody quota=100/1h skip_status=4xx;
+--- config
+    location /t { ratelimit a b c; empty_gif; }
+--- error_log eval
+[qr/\[warn\].*"skip_status=304,499" matches no response of nginx's: with 499 none is sent in .*nginx.conf:\d+/,
+ qr/\[warn\].*"count_status=444" matches no response of nginx's: with 444 none is sent in .*nginx.conf:\d+/]
+--- no_error_log
+4xx
