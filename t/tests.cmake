@@ -67,7 +67,7 @@ ratelimit_tests(suite t ${prove} -It/lib)
 foreach(folder build docs page peers)
   ratelimit_tests(${folder} bats ${prove} --comments -e "bats --tap")
 endforeach()
-foreach(folder page system)
+foreach(folder clients page system)
   ratelimit_tests(${folder} sh ${prove} -e bash)
 endforeach()
 

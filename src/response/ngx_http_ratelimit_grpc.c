@@ -127,7 +127,7 @@ ngx_http_ratelimit_grpc_message(ngx_http_request_t *r,
     ngx_str_t         name;
     const rl_item_t  *item;
 
-    item = rl_speaker(record->items, record->nitems, NULL);
+    item = rl_most_restrictive(record->items, record->nitems, NULL);
 
     ngx_str_null(&name);
 

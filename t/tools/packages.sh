@@ -190,3 +190,23 @@ get_browser() {
         no_browser='no chromium can be installed'
     [ -z "$no_browser" ] || say "SKIPPED: browser test, $no_browser"
 }
+
+# get_clients: the HTTP clients of t/clients/packages.txt, from the npm registry,
+# below the cache; sets $clients_dir and $no_clients, as get_npm does.
+get_clients() {
+    local wanted=t/clients/packages.txt
+    clients_dir=$cache/clients no_clients=$no_npm
+    if [ -z "$no_clients" ] && [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
+        no_clients="they need Node.js 20, and here is $(node --version)"
+    fi
+    if [ -z "$no_clients" ] && ! cmp -s "$wanted" "$clients_dir/complete"; then
+        say "getting $(wc -l < "$wanted") HTTP clients from npm"
+        rm -rf "$clients_dir" && mkdir -p "$clients_dir"
+        (xargs -a "$wanted" npm install --prefix "$clients_dir" --no-audit --no-fund --no-save \
+            --ignore-scripts --legacy-peer-deps --fetch-retries=1 &&
+            cp "$wanted" "$clients_dir/complete") < /dev/null > "$clients_dir/log" 2>&1 ||
+            { tail -n 5 "$clients_dir/log" >&2
+              no_clients='npm install does not work here'; }
+    fi
+    [ -z "$no_clients" ] || say "SKIPPED: clients, $no_clients"
+}
