@@ -918,7 +918,7 @@ size_t rl_dialect_template(rl_dialect_e dialect, rl_str_t prefix,
 
 typedef enum {
   RL_SHAPE_ANY = 0,
-  RL_SHAPE_COMMON, /* limit, remaining and reset, nothing else */
+  RL_SHAPE_COMMON, /* limit, remaining and reset of RL_REPORTED */
   RL_SHAPE_IETF    /* a policy's quota and limit, nothing else */
 } rl_shape_e;
 
@@ -936,28 +936,30 @@ typedef struct {
 int rl_fields_add(rl_fields_t *fields, const rl_template_t *field) RL_NOEXCEPT;
 
 /*
- * The fields' values, rendered into buf of rl_fields_len (of the one item, or
- * of all; RL_COMMON_LEN suffices for RL_SHAPE_COMMON), each as a slice in
+ * The fields' values, rendered into buf of rl_fields_len, or for a single item
+ * of RL_ITEM_LEN (RL_COMMON_LEN for RL_SHAPE_COMMON), each as a slice in
  * values[].  An empty one is left out of the response.  Some point elsewhere:
  * at what lives as long as the policy.
  *
  * rl_render_values: of one item, where the scope is not RL_LISTED.
- * rl_render_lists: of RL_LISTED, every item that is neither hidden nor skipped.
+ * rl_render_lists: of RL_LISTED, all items but those hidden or skipped.
  *
  * retry_after_ms is what Retry-After tells of the whole response; 0: there is
  * none.  `t` of RateLimit never exceeds it.
  */
 #define RL_COMMON_LEN 64
+#define RL_ITEM_LEN(fields, item) \
+  ((fields)->text_len + (fields)->names * (item)->policy->name.len)
 size_t rl_fields_len(const rl_fields_t *fields, const rl_item_t *items,
                      size_t n) RL_NOEXCEPT;
 void rl_render_values(const rl_fields_t *fields, const rl_item_t *item,
                       const rl_time_t *now, uint64_t retry_after_ms,
                       unsigned char *buf,
-                      rl_str_t values[RL_MAX_FIELDS]) RL_NOEXCEPT;
+                      rl_str_t *values) RL_NOEXCEPT;
 void rl_render_lists(const rl_fields_t *fields, const rl_item_t *items,
                      size_t n, const unsigned char *skip, const rl_time_t *now,
                      uint64_t retry_after_ms, unsigned char *buf,
-                     rl_str_t values[RL_MAX_FIELDS]) RL_NOEXCEPT;
+                     rl_str_t *values) RL_NOEXCEPT;
 
 /* Of the limit, those that do not remain. */
 uint32_t rl_used_units(const rl_item_t *item) RL_NOEXCEPT;

@@ -39,13 +39,13 @@ typedef struct {
     unsigned                     error:1;    /* a policy was not decided, */
     unsigned                     failed:1;   /* and so the request refused */
     unsigned                     rendered:1; /* values is in use */
-    unsigned                     foreign:1;  /* fields of others are there */
 
     /* up to here, what is zero in a new record */
 
     rl_item_t                   *items;
     ngx_uint_t                   size;       /* items has room for */
     rl_time_t                    time;       /* of the last decision */
+    ngx_uint_t                   foreign;    /* fields that are not ours */
     u_char                       values[NGX_HTTP_RATELIMIT_ROOM];
 } ngx_http_ratelimit_record_t;
 

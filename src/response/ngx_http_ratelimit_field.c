@@ -69,7 +69,7 @@ ngx_http_ratelimit_has_field(ngx_http_request_t *r, ngx_table_elt_t *field)
 }
 
 
-/* an upstream's, "add_header"'s: two of one name would contradict each other */
+/* an upstream's, "add_header"'s: two of one name contradict each other */
 
 static void
 ngx_http_ratelimit_remove_fields(ngx_http_request_t *r,

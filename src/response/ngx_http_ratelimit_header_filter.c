@@ -30,6 +30,11 @@ static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_listed(
 static ngx_inline ngx_int_t ngx_http_ratelimit_add_scope(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
     u_char *skip);
+static ngx_inline const rl_item_t *ngx_http_ratelimit_reported(
+    ngx_http_ratelimit_record_t *record, u_char *skip);
+static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_common(
+    ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_fields_t *fields, u_char *skip);
 static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_reported(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_fields_t *fields, u_char *skip);
@@ -55,6 +60,16 @@ static ngx_http_ratelimit_noinline ngx_int_t ngx_http_ratelimit_add_refusal(
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+
+static ngx_table_elt_t  ngx_http_ratelimit_refusal[] = {
+    { .hash = 1, .key = ngx_string("Retry-After"),
+      .lowcase_key = (u_char *) "retry-after" },
+    { .hash = 1, .key = ngx_string("Cache-Control"),
+      .lowcase_key = (u_char *) "cache-control" },
+    { .hash = 1, .key = ngx_string("Retry-After-Ms"),
+      .lowcase_key = (u_char *) "retry-after-ms" }
+};
 
 
 /* runs for every response: what it does for few of them is apart */
@@ -91,7 +106,7 @@ ngx_http_ratelimit_tell(ngx_http_request_t *r,
         ngx_http_ratelimit_age_record(record);
     }
 
-    record->foreign = (r->headers_out.headers.part.nelts != 0);
+    record->foreign = r->headers_out.headers.part.nelts;
 
     if (record->responds || record->refused
         || record->conf->headers->fields.nelts != 1)
@@ -168,6 +183,10 @@ ngx_http_ratelimit_add_scope(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
     u_char *skip)
 {
+    if (fields->core.shape == RL_SHAPE_COMMON) {
+        return ngx_http_ratelimit_add_common(r, record, fields, skip);
+    }
+
     switch (fields->core.scope) {
 
     case RL_LISTED:
@@ -210,28 +229,30 @@ ngx_http_ratelimit_retry_after(ngx_http_ratelimit_record_t *record)
 }
 
 
+static ngx_inline const rl_item_t *
+ngx_http_ratelimit_reported(ngx_http_ratelimit_record_t *record, u_char *skip)
+{
+    return (record->nitems == 1 && skip == NULL
+            && !record->items->policy->hidden)
+           ? record->items
+           : rl_most_restrictive(record->items, record->nitems, skip);
+}
+
+
 /* limit, remaining and reset need no look at pieces, nor calls for each */
 
 static ngx_http_ratelimit_noinline ngx_int_t
-ngx_http_ratelimit_add_reported(ngx_http_request_t *r,
+ngx_http_ratelimit_add_common(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
     u_char *skip)
 {
     u_char           *buf;
-    rl_str_t          values[RL_MAX_FIELDS];
+    rl_str_t          values[3];
     const rl_item_t  *item;
 
-    item = (record->nitems == 1 && skip == NULL
-            && !record->items->policy->hidden)
-           ? record->items
-           : rl_most_restrictive(record->items, record->nitems, skip);
+    item = ngx_http_ratelimit_reported(record, skip);
     if (item == NULL) {
         return NGX_OK;
-    }
-
-    if (fields->core.shape != RL_SHAPE_COMMON) {
-        return ngx_http_ratelimit_add_item(r, record, fields, fields->elts,
-                                           item);
     }
 
     buf = ngx_http_ratelimit_room(r, record, RL_COMMON_LEN);
@@ -246,6 +267,21 @@ ngx_http_ratelimit_add_reported(ngx_http_request_t *r,
 }
 
 
+static ngx_http_ratelimit_noinline ngx_int_t
+ngx_http_ratelimit_add_reported(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
+    u_char *skip)
+{
+    const rl_item_t  *item;
+
+    item = ngx_http_ratelimit_reported(record, skip);
+
+    return item ? ngx_http_ratelimit_add_item(r, record, fields, fields->elts,
+                                              item)
+                : NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
@@ -255,7 +291,7 @@ ngx_http_ratelimit_add_item(ngx_http_request_t *r,
     rl_str_t   values[RL_MAX_FIELDS];
 
     buf = ngx_http_ratelimit_room(r, record,
-                                  rl_fields_len(&fields->core, item, 1));
+                                  RL_ITEM_LEN(&fields->core, item));
     if (buf == NULL) {
         return NGX_ERROR;
     }
@@ -305,12 +341,15 @@ ngx_http_ratelimit_add_lists(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields,
     u_char *skip)
 {
+    size_t     len;
     u_char    *buf;
     rl_str_t   values[RL_MAX_FIELDS];
 
-    buf = ngx_http_ratelimit_room(r, record,
-                                  rl_fields_len(&fields->core, record->items,
-                                                record->nitems));
+    len = (record->nitems == 1)
+          ? RL_ITEM_LEN(&fields->core, record->items)
+          : rl_fields_len(&fields->core, record->items, record->nitems);
+
+    buf = ngx_http_ratelimit_room(r, record, len);
     if (buf == NULL) {
         return NGX_ERROR;
     }
@@ -368,11 +407,10 @@ static ngx_http_ratelimit_noinline ngx_int_t
 ngx_http_ratelimit_add_refusal(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
-    u_char           *p;
-    uint64_t          ms;
-    ngx_uint_t        n;
-    rl_str_t          values[3];
-    ngx_table_elt_t   fields[3];
+    u_char      *p;
+    uint64_t     ms;
+    ngx_uint_t   n;
+    rl_str_t     values[3];
 
     p = ngx_pnalloc(r->pool, 2 * NGX_INT64_LEN);
     if (p == NULL) {
@@ -380,36 +418,26 @@ ngx_http_ratelimit_add_refusal(ngx_http_request_t *r,
     }
 
     ms = ngx_http_ratelimit_retry_after(record);
-    n = 0;
 
-    ngx_memzero(fields, sizeof(fields));
-
-#define ngx_http_ratelimit_refusal_field(name, lower)                         \
-    fields[n].hash = 1;                                                       \
-    ngx_str_set(&fields[n].key, name);                                        \
-    fields[n].lowcase_key = (u_char *) lower
-
-    ngx_http_ratelimit_refusal_field("Retry-After", "retry-after");
-    values[n] = ngx_http_ratelimit_make_str(p,
+    values[0] = ngx_http_ratelimit_make_str(p,
                                          rl_render_u64(rl_seconds_up(ms), p));
-    p += values[n++].len;
-
-    if (record->conf->headers && record->conf->headers->retry_after_ms) {
-        ngx_http_ratelimit_refusal_field("Retry-After-Ms", "retry-after-ms");
-        values[n] = ngx_http_ratelimit_make_str(p, rl_render_u64(ms, p));
-        n++;
-    }
 
     /* what the configuration says of caches stands */
 
-    ngx_http_ratelimit_refusal_field("Cache-Control", "cache-control");
+    n = record->foreign
+        && ngx_http_ratelimit_has_field(r, &ngx_http_ratelimit_refusal[1]);
 
-    if (!record->foreign || !ngx_http_ratelimit_has_field(r, &fields[n])) {
-        values[n] = ngx_http_ratelimit_make_str((u_char *) "no-store", 8);
-        n++;
+    values[1] = ngx_http_ratelimit_make_str((u_char *) "no-store", n ? 0 : 8);
+
+    n = 2;
+
+    if (record->conf->headers && record->conf->headers->retry_after_ms) {
+        p += values[0].len;
+        values[n++] = ngx_http_ratelimit_make_str(p, rl_render_u64(ms, p));
     }
 
-    return ngx_http_ratelimit_add_fields(r, record->foreign, fields, values,
+    return ngx_http_ratelimit_add_fields(r, record->foreign,
+                                         ngx_http_ratelimit_refusal, values,
                                          n);
 }
 

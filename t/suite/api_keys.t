@@ -488,3 +488,22 @@ RateLimit::pipeline(3000, sub { "/r?k=" . ($_[0] % 10 ? $_[0] : 'often') });
 }]]
 --- response_body eval
 ["", 'policy \"p\" knows no key of this id' . "\n" . 'policy \"p\" knows no key of this id' . "\nfalse 10\ntrue 9\ntrue 10\ntrue 9\n"]
+
+
+
+=== TEST 20: a month has its own length
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy month key=$arg_k quota=10/1M algorithm=calendar;
+--- config
+    location /t   { ratelimit month; empty_gif; }
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /t?k=a", "GET /api/keys?policy=month&key=a"]
+--- response_body_filters eval
+[Api::any(), Api::at(qw(window window_ms))]
+--- response_body eval
+use Time::Local ();
+my @now = gmtime;
+my $of = sub { Time::Local::timegm(0, 0, 0, 1, $_[0] % 12, $now[5] + 1900 + int($_[0] / 12)) };
+["", "window: 1M\nwindow_ms: " . 1000 * ($of->($now[4] + 1) - $of->($now[4])) . "\n"]

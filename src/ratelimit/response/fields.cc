@@ -74,7 +74,8 @@ inline bool is_rendered(const rl_item_t& item) {
          item.policy->rendered_item_text.len != 0;
 }
 
-inline void put_name(const rl_item_t& item, Writer* out) {
+[[gnu::always_inline]] inline void put_name(const rl_item_t& item,
+                                            Writer* out) {
   out->put('"');
   const rl_str_t name = item.policy->name;
   for (std::size_t i = 0; i < name.len; i++) {  // short
@@ -95,8 +96,9 @@ void put_quota(const rl_item_t& item, Writer* out) {
 }
 
 // An item of RateLimit.
-inline void put_rest(const rl_item_t& item, std::uint64_t retry_s,
-                     Writer* out) {
+[[gnu::always_inline]] inline void put_rest(const rl_item_t& item,
+                                            std::uint64_t retry_s,
+                                            Writer* out) {
   put_name(item, out);
   out->put(kRestParameter);
   out->put_number(item.remaining_units);
@@ -201,11 +203,13 @@ void put_value(const rl_template_t& field, const rl_item_t& item,
   }
 }
 
-// As rl_render_values.
+// As rl_render_values.  What it needs of the stack, its caller does not.
 [[gnu::noinline]] void render_any_values(const rl_fields_t& fields,
                                          const rl_item_t& item,
-                                         const Told& told, Byte* buf,
-                                         rl_str_t* values) {
+                                         const rl_time_t& now,
+                                         std::uint64_t retry_after_ms,
+                                         Byte* buf, rl_str_t* values) {
+  const Told told = {fields.scope, now, retry_after_ms};
   Writer out{buf};
   for (std::uint32_t i = 0; i < fields.n; i++) {
     Byte* const start = out.at;
@@ -218,8 +222,10 @@ void put_value(const rl_template_t& field, const rl_item_t& item,
 [[gnu::noinline]] void render_any_lists(const rl_fields_t& fields,
                                         const rl_item_t* items, std::size_t n,
                                         const unsigned char* skip,
-                                        const Told& told, Byte* buf,
-                                        rl_str_t* values) {
+                                        const rl_time_t& now,
+                                        std::uint64_t retry_after_ms,
+                                        Byte* buf, rl_str_t* values) {
+  const Told told = {RL_LISTED, now, retry_after_ms};
   Writer out{buf};
   for (std::uint32_t i = 0; i < fields.n; i++) {
     Byte* const start = out.at;
@@ -239,7 +245,6 @@ void put_value(const rl_template_t& field, const rl_item_t& item,
 }  // namespace
 }  // namespace ratelimit
 
-using ratelimit::Told;
 using ratelimit::Writer;
 
 void rl_policy_render_quota(rl_policy_t* policy, const rl_quota_t* quota,
@@ -265,22 +270,21 @@ std::size_t rl_fields_len(const rl_fields_t* fields, const rl_item_t* items,
                           std::size_t n) noexcept {
   std::size_t len = 0;
   for (std::size_t i = 0; i < n; i++) {
-    len += fields->text_len + fields->names * items[i].policy->name.len;
+    len += RL_ITEM_LEN(fields, &items[i]);
   }
   return len;
 }
 
 void rl_render_values(const rl_fields_t* fields, const rl_item_t* item,
                       const rl_time_t* now, std::uint64_t retry_after_ms,
-                      unsigned char* buf,
-                      rl_str_t values[RL_MAX_FIELDS]) noexcept {
+                      unsigned char* buf, rl_str_t* values) noexcept {
   if (fields->shape != RL_SHAPE_COMMON ||
       (item->reset_ms == 0 && !item->admitted) ||
       item->remaining_units >= ratelimit::kShortEnd ||
       item->reset_ms > ratelimit::kShortResetMs ||
       !ratelimit::has_rendered_limit(*item)) {
-    const Told told = {fields->scope, *now, retry_after_ms};
-    return ratelimit::render_any_values(*fields, *item, told, buf, values);
+    return ratelimit::render_any_values(*fields, *item, *now, retry_after_ms,
+                                        buf, values);
   }
   unsigned char* const reset =
       ratelimit::put_short(item->remaining_units, buf);
@@ -294,14 +298,12 @@ void rl_render_values(const rl_fields_t* fields, const rl_item_t* item,
 void rl_render_lists(const rl_fields_t* fields, const rl_item_t* items,
                      std::size_t n, const unsigned char* skip,
                      const rl_time_t* now, std::uint64_t retry_after_ms,
-                     unsigned char* buf,
-                     rl_str_t values[RL_MAX_FIELDS]) noexcept {
+                     unsigned char* buf, rl_str_t* values) noexcept {
   if (fields->shape != RL_SHAPE_IETF || n != 1 || retry_after_ms != 0 ||
       !ratelimit::is_rendered(items[0]) ||
       !ratelimit::is_shown(items[0], skip, 0)) {
-    const Told told = {RL_LISTED, *now, retry_after_ms};
-    return ratelimit::render_any_lists(*fields, items, n, skip, told, buf,
-                                       values);
+    return ratelimit::render_any_lists(*fields, items, n, skip, *now,
+                                       retry_after_ms, buf, values);
   }
   Writer out{buf};
   ratelimit::put_rest(items[0], 0, &out);

@@ -300,12 +300,14 @@ bool is_single(const rl_template_t& field, rl_piece_e what,
 
 rl_shape_e shape_of(const rl_fields_t& fields) {
   const rl_template_t* const of = fields.templates;
-  if (fields.n == 3 && is_single(of[0], RL_PIECE_LIMIT, RL_FORMAT_PLAIN) &&
+  if (fields.n == 3 && fields.scope == RL_REPORTED &&
+      is_single(of[0], RL_PIECE_LIMIT, RL_FORMAT_PLAIN) &&
       is_single(of[1], RL_PIECE_REMAINING, RL_FORMAT_PLAIN) &&
       is_single(of[2], RL_PIECE_RESET, RL_FORMAT_PLAIN)) {
     return RL_SHAPE_COMMON;
   }
-  if (fields.n == 2 && is_single(of[0], RL_PIECE_POLICY, RL_FORMAT_QUOTA) &&
+  if (fields.n == 2 && fields.scope == RL_LISTED &&
+      is_single(of[0], RL_PIECE_POLICY, RL_FORMAT_QUOTA) &&
       is_single(of[1], RL_PIECE_POLICY, RL_FORMAT_LIMIT)) {
     return RL_SHAPE_IETF;
   }
