@@ -55,7 +55,7 @@ RateLimit: "minute";r=99;t=60, "hour";r=999;t=3600, "day";r=4999;t=86400
 GET /t?k=a
 --- response_headers_like
 RateLimit-Policy: "token";q=5;w=60
-RateLimit: "token";r=4;t=6[01]
+RateLimit: "token";r=4;t=(59|60)
 
 
 

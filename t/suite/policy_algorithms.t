@@ -70,7 +70,7 @@ __DATA__
 [200, 429]
 --- response_headers_like eval
 ["X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 60",
- "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: (60|61)\nRetry-After: (60|61)"]
+ "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: (59|60)\nRetry-After: (59|60)"]
 
 
 

@@ -476,7 +476,7 @@ X-Status: []
 ["GET /x?k=a", "GET /ietf?k=a", "GET /x?k=a"]
 --- response_headers_like eval
 ["X-RateLimit-Remaining: 4",
- "RateLimit: \"token\";r=3;t=6[01]",
+ "RateLimit: \"token\";r=3;t=(59|60)",
  "X-RateLimit-Remaining: 2"]
 --- error_code eval
 [(200) x 3]

@@ -70,12 +70,8 @@ struct Store {
                   uint64_t* receipt = nullptr) {
     Bucket copy = bucket;
     const bool rewritten = adapt(&copy, shape, now);
-    Standing standing = stand(copy, shape, cost_units, true, now);
+    const Standing standing = stand(copy, shape, cost_units, true, now);
     check_quick(standing, copy, cost_units, now);
-    if (!standing.admitted && !rewritten) {
-      standing.retry_after_ms = retry_ms(bucket, shape, cost_units,
-                                         standing.retry_after_ms, now);
-    }
     if (standing.admitted && cost_units > 0) {
       const uint64_t charged = charge(&copy, shape, cost_units, now);
       if (receipt != nullptr) *receipt = charged;
@@ -229,12 +225,12 @@ class ExactLog {
     const uint64_t now = std::max(now_ms, last_ms_);
     const uint64_t known_ms = window_ms_ / 16 + 1;
     for (Old& old : old_) {
-      if (now > old.time_ms + window_ms_) old.strict_units = 0;
+      if (now >= old.time_ms + window_ms_) old.strict_units = 0;
       if (now >= late_leave_ms(old.late_ms)) old.late_units = 0;
       old.late_ms += known_ms;
     }
     for (const Entry& entry : log_) {
-      const bool live = now <= entry.time_ms + window_ms_;
+      const bool live = now < entry.time_ms + window_ms_;
       const bool may_live = now < late_leave_ms(entry.time_ms);
       if (!may_live || entry.units == 0) continue;
       old_.push_back({entry.time_ms, entry.time_ms + known_ms,
@@ -247,10 +243,10 @@ class ExactLog {
 
   uint64_t strict(uint64_t now_ms) {
     const uint64_t now = std::max({now_ms, last_ms_, seen_ms_});
-    slide(&strict_, [&](uint64_t t) { return now > t + window_ms_; });
+    slide(&strict_, [&](uint64_t t) { return now >= t + window_ms_; });
     uint64_t units = strict_.units;
     for (const Old& old : old_) {
-      if (now <= old.time_ms + window_ms_) units += old.strict_units;
+      if (now < old.time_ms + window_ms_) units += old.strict_units;
     }
     return units;
   }

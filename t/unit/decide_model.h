@@ -13,13 +13,8 @@ namespace ratelimit {
 inline bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
                 BucketRef* ref, Bucket* image) {
   prepare(*item, shape, now, ref, image);
-  Standing standing =
-      stand(*image, shape, item->cost_units, item->want_next != 0, now);
-  if (!standing.admitted && ref->exists() && !ref->rewritten) {
-    standing.retry_after_ms = retry_ms(*ref->bucket, shape, item->cost_units,
-                                       standing.retry_after_ms, now);
-  }
-  tell(standing, item);
+  tell(stand(*image, shape, item->cost_units, item->want_next != 0, now),
+       item);
   return item->admitted != 0;
 }
 

@@ -72,15 +72,6 @@ Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
   }
 }
 
-uint64_t retry_ms(const Bucket& stored, const Shape& shape,
-                  uint32_t cost_units, uint64_t told_ms,
-                  const rl_time_t& now) noexcept {
-  return shape.algorithm == RL_SLIDING && cost_units <= shape.units &&
-                 stored.window_ms() > shape.window_ms
-             ? sliding_retry_ms(stored, shape, cost_units, told_ms, now)
-             : told_ms;
-}
-
 uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
                   const rl_time_t& now) noexcept {
   switch (shape.algorithm) {
@@ -115,8 +106,8 @@ Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
       return sliding_charge_head(stored, shape, limit_code, cost_units, now,
                                  head, taken);
     case RL_GCRA:
-      return gcra_charge_head(stored, shape, limit_code, cost_units, now,
-                              head, taken);
+      return gcra_charge_head(stored, shape, limit_code, cost_units, now, head,
+                              taken);
     default:
       return window_charge_head(stored, shape, limit_code, cost_units, now,
                                 head, taken);

@@ -20,8 +20,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "ratelimit/ratelimit.h"
 #include "ratelimit/base/simd.h"
+#include "ratelimit/ratelimit.h"
 
 namespace ratelimit {
 
@@ -46,7 +46,8 @@ struct SlidingState {
                         // above them: 1 << exponent | units
   uint16_t counts[17];  // units >> exponent, newest sub-window first
   uint64_t offsets;     // of the older 16: 4 bits each, when in the sub-window
-                        // the last charge was; the newest one's is in stamp
+                        // the last charge was; the newest one's follows from
+                        // stamp
 };
 
 struct WindowState {  // fixed, calendar
@@ -72,7 +73,7 @@ struct GcraState {
 
 // What all algorithms have in common, in one word.
 struct Meta {
-  uint64_t stamp : 48;  // sliding: tick of the last charge; fixed, calendar:
+  uint64_t stamp : 48;  // sliding: when the last charge was; fixed, calendar:
                         // when the window was opened; gcra: when the debt was
                         // what it says
   uint64_t algorithm : 2;
@@ -182,13 +183,12 @@ inline void copy(const Bucket& from, Bucket* to) noexcept {
 struct alignas(16) Head {
   uint64_t words[2];
 };
-static_assert(offsetof(SlidingState, counts) + sizeof(Meta) +
-                      sizeof(uint16_t) == sizeof(Head) &&
-                  offsetof(WindowState, end_ms) + sizeof(Meta) ==
-                      sizeof(Head) &&
-                  offsetof(GcraState, window_lo) + sizeof(Meta) ==
-                      sizeof(Head),
-              "as said");
+static_assert(
+    offsetof(SlidingState, counts) + sizeof(Meta) + sizeof(uint16_t) ==
+            sizeof(Head) &&
+        offsetof(WindowState, end_ms) + sizeof(Meta) == sizeof(Head) &&
+        offsetof(GcraState, window_lo) + sizeof(Meta) == sizeof(Head),
+    "as said");
 
 inline Head head_of(const Bucket& bucket) noexcept {
   Head head;
@@ -206,9 +206,8 @@ inline void set_head(const Head& head, Bucket* bucket) noexcept {
 constexpr bool kHeadIsOneStore = true;
 
 inline void store_head(const Head& head, Bucket* to) noexcept {
-  const __m128i both =
-      _mm_set_epi64x(static_cast<int64_t>(head.words[1]),
-                     static_cast<int64_t>(head.words[0]));
+  const __m128i both = _mm_set_epi64x(static_cast<int64_t>(head.words[1]),
+                                      static_cast<int64_t>(head.words[0]));
   __asm__ __volatile__("movaps %1, %0"
                        : "=m"(*reinterpret_cast<unsigned char(*)[16]>(to))
                        : "x"(both));
@@ -253,12 +252,6 @@ bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
 // The bucket must have been adapted to the same shape and time.
 Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
                bool want_next, const rl_time_t& now) noexcept;
-
-// The retry_after_ms of a refusal that stand() tells by an adapted copy, where
-// that copy is not stored.
-uint64_t retry_ms(const Bucket& stored, const Shape& shape,
-                  uint32_t cost_units, uint64_t told_ms,
-                  const rl_time_t& now) noexcept;
 
 // The reset_ms of stand() alone: what a caller needs anew after a charge,
 // since remaining_units is then less by what was charged.

@@ -5,8 +5,8 @@
 #ifndef RATELIMIT_ALGORITHM_CHARGE_HEAD_H_
 #define RATELIMIT_ALGORITHM_CHARGE_HEAD_H_
 
-#include "ratelimit/base/bytes.h"
 #include "ratelimit/algorithm/sliding_slots.h"
+#include "ratelimit/base/bytes.h"
 
 namespace ratelimit {
 
@@ -14,8 +14,7 @@ namespace ratelimit {
 inline void sliding_open(Bucket* bucket, uint64_t key, uint32_t quota_units,
                          uint64_t window_ms, unsigned limit_code,
                          uint64_t now_ms) noexcept {
-  start(bucket, key, RL_SLIDING, window_ms,
-        static_cast<uint64_t>(tick_of(now_ms, window_ms)), limit_code);
+  start(bucket, key, RL_SLIDING, window_ms, now_ms, limit_code);
   bucket->sliding.carry =
       static_cast<uint16_t>(1u << exponent_for(quota_units));
 }
@@ -28,18 +27,20 @@ inline bool oldest_expires(const SlidingState& s, int64_t now_tick) {
          (s.counts[kOlder] | offset) != 0;
 }
 
-// Makes the slots those of now_tick, which is not before the last charge's;
-// the stamp is the caller's.
+// Makes the slots those of now_ms, which is not before the last charge; the
+// stamp is the caller's.
 inline void renew_slots(Bucket* bucket, uint32_t quota_units,
-                        int64_t now_tick) noexcept {
-  const int64_t stamp = stamp_of(*bucket);
-  const auto newer = static_cast<unsigned>((now_tick >> 4) - (stamp >> 4));
-  if (now_tick - stamp > kTicks) {
-    return clear(bucket, quota_units, now_tick);
+                        uint64_t now_ms) noexcept {
+  const uint64_t window_ms = bucket->window_ms();
+  if (now_ms - bucket->stamp >= window_ms) {
+    return clear(bucket, quota_units, now_ms);
   }
+  const int64_t now_tick = tick_of(now_ms, window_ms);
+  const int64_t last = last_tick(*bucket);
+  const auto newer = static_cast<unsigned>((now_tick >> 4) - (last >> 4));
   if (newer != 0) {
     // What is more than 17 sub-windows old falls off.
-    shift(&bucket->sliding, newer, static_cast<uint64_t>(stamp & 15));
+    shift(&bucket->sliding, newer, static_cast<uint64_t>(last & 15));
   }
   if (oldest_expires(bucket->sliding, now_tick)) {
     bucket->sliding.counts[kOlder] = 0;
@@ -75,14 +76,14 @@ RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
   return blocks <= kMaxCount;
 }
 
-// The head of `from`, which is of this tick but for its stamp, once it is
-// charged.  Each word is put together in a register: what is written in parts
+// The head of `from`, whose slots are those of now_ms, once it is charged.
+//  Each word is put together in a register: what is written in parts
 // and read as a whole has to go through the cache first.
 template <bool kBlocks>
-RATELIMIT_ALWAYS_INLINE Took sliding_charge_at(
-    const Bucket& from, int64_t tick, uint32_t quota_units, uint64_t window_ms,
-    unsigned limit_code, uint32_t cost_units, uint64_t now_ms, Head* head,
-    Taken* taken) noexcept {
+RATELIMIT_ALWAYS_INLINE Took
+sliding_charge_at(const Bucket& from, uint32_t quota_units, uint64_t window_ms,
+                  unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
+                  Head* head, Taken* taken) noexcept {
   const uint64_t held =
       kBlocks ? used_of(from.sliding) : blocks_of(from.sliding);
   const uint64_t used = held + cost_units;
@@ -94,10 +95,10 @@ RATELIMIT_ALWAYS_INLINE Took sliding_charge_at(
   if (!add_units<kBlocks>(&front, cost_units)) {
     return Took::kUnusual;
   }
-  head->words[0] = charged_word(from, static_cast<uint64_t>(tick), limit_code);
+  head->words[0] = charged_word(from, now_ms, limit_code);
   std::memcpy(&head->words[1], &front, sizeof(front));
   taken->remaining_units = quota_units - static_cast<uint32_t>(used);
-  taken->reset_ms = leave_ms(tick, window_ms) - now_ms;
+  taken->reset_ms = window_ms;
   taken->receipt = now_ms;
   return Took::kAdmitted;
 }
@@ -112,14 +113,14 @@ RATELIMIT_ALWAYS_INLINE Took sliding_head(const Bucket& stored,
                                           uint32_t cost_units, uint64_t now_ms,
                                           Head* head, Taken* taken) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
-  const int64_t stamp = stamp_of(stored);
-  if (stored.with_hi(stored.sliding.window_lo) != window_ms || tick < stamp ||
-      (tick >> 4) != (stamp >> 4) || oldest_expires(stored.sliding, tick)) {
+  if (stored.with_hi(stored.sliding.window_lo) != window_ms ||
+      now_ms < stored.stamp ||
+      (tick >> 4) != (tick_of(stored.stamp, window_ms) >> 4) ||
+      oldest_expires(stored.sliding, tick)) {
     return Took::kUnusual;
   }
-  return sliding_charge_at<kBlocks>(stored, tick, quota_units, window_ms,
-                                    limit_code, cost_units, now_ms, head,
-                                    taken);
+  return sliding_charge_at<kBlocks>(stored, quota_units, window_ms, limit_code,
+                                    cost_units, now_ms, head, taken);
 }
 
 // take() of a stored bucket into *image, which it may be itself.
@@ -128,21 +129,19 @@ RATELIMIT_ALWAYS_INLINE Took
 sliding_take_in(const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
                 unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
                 Bucket* image, Taken* taken) noexcept {
-  const int64_t tick = tick_of(now_ms, window_ms);
   if (stored.with_hi(stored.sliding.window_lo) != window_ms ||
-      tick < stamp_of(stored)) {
+      now_ms < stored.stamp) {
     return Took::kUnusual;
   }
   copy(stored, image);
-  renew_slots(image, quota_units, tick);
+  renew_slots(image, quota_units, now_ms);
   if ((image->sliding.carry != 1) != kBlocks) {
     return Took::kUnusual;
   }
   Head head;
-  const Took took = sliding_charge_at<kBlocks>(*image, tick, quota_units,
-                                               window_ms, limit_code,
-                                               cost_units, now_ms, &head,
-                                               taken);
+  const Took took =
+      sliding_charge_at<kBlocks>(*image, quota_units, window_ms, limit_code,
+                                 cost_units, now_ms, &head, taken);
   if (took == Took::kAdmitted) set_head(head, image);
   return took;
 }

@@ -20,15 +20,6 @@ uint64_t moved(uint64_t time_ms, int64_t shift_ms) {
                                                  : kMaxTimeMs;
 }
 
-void shift_sliding(Bucket* bucket, int64_t shift_ms) {
-  const auto window = static_cast<int64_t>(bucket->window_ms());
-  const int64_t ticks = shift_ms * kTicks;
-  // Division rounds towards zero, which is up for what is negative.
-  const int64_t up = ticks / window + (ticks > 0 && ticks % window != 0);
-  const int64_t stamp = stamp_of(*bucket) + up;
-  rebase(bucket, decode_limit(bucket->limit_code), stamp > 0 ? stamp : 0);
-}
-
 }  // namespace
 
 bool is_sound(const Bucket& bucket) noexcept {
@@ -36,8 +27,7 @@ bool is_sound(const Bucket& bucket) noexcept {
   if (window_ms == 0 || window_ms > RL_MAX_WINDOW_MS) return false;
   switch (bucket.algorithm) {
     case RL_SLIDING:
-      return bucket.sliding.carry != 0 &&
-             bucket.stamp <= (kMaxTimeMs * kTicks) / window_ms + kTicks;
+      return bucket.stamp <= kMaxTimeMs && bucket.sliding.carry != 0;
     case RL_GCRA:
       return bucket.stamp <= kMaxTimeMs && bucket.gcra.debt_hi < kMaxDebtHi &&
              bucket.gcra.units <= RL_MAX_UNITS &&
@@ -53,7 +43,8 @@ void shift_clock(Bucket* bucket, int64_t shift_ms) noexcept {
   if (shift_ms == 0) return;
   switch (bucket->algorithm) {
     case RL_SLIDING:
-      return shift_sliding(bucket, shift_ms);
+      return rebase(bucket, decode_limit(bucket->limit_code),
+                    moved(bucket->stamp, shift_ms));
     case RL_GCRA:
       return gcra_set_stamp(bucket, moved(bucket->stamp, shift_ms));
     case RL_CALENDAR:

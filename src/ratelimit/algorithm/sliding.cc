@@ -48,13 +48,13 @@ inline void add(SlidingState* s, uint64_t added_units, uint32_t quota_units) {
 }
 
 // Empties the slots whose tick is more than a window before now_tick, which is
-// at most a window after the last charge.
+// less than a window after the last charge.
 inline void expire(Bucket* bucket, int64_t now_tick) {
   // Only the slot that lies 16 sub-windows back can be either; all newer ones
   // are live.
   SlidingState& s = bucket->sliding;
   const auto newer =
-      static_cast<unsigned>((now_tick >> 4) - (stamp_of(*bucket) >> 4));
+      static_cast<unsigned>((now_tick >> 4) - (last_tick(*bucket) >> 4));
   const unsigned last = kOlder - newer;
   const bool live =
       last == 0 || static_cast<int64_t>(s.offsets >> (4 * (last - 1)) & 15) >=
@@ -63,17 +63,18 @@ inline void expire(Bucket* bucket, int64_t now_tick) {
   if (first < kSlots) drop(&s, first);
 }
 
-// Makes `tick`, which is later than the stamp, the last charge's.
-inline void advance(Bucket* bucket, uint32_t quota_units, int64_t tick) {
-  const int64_t stamp = stamp_of(*bucket);
-  const int64_t newer = (tick >> 4) - (stamp >> 4);
-  bucket->set_stamp(static_cast<uint64_t>(tick));
+// Makes now_ms, which is not before the stamp, the last charge's time.
+inline void advance(Bucket* bucket, uint32_t quota_units, uint64_t now_ms) {
+  const int64_t last = last_tick(*bucket);
+  const int64_t newer =
+      (tick_of(now_ms, bucket->window_ms()) >> 4) - (last >> 4);
+  bucket->set_stamp(now_ms);
   if (newer == 0) return;
   if (__builtin_expect(newer > kOlder, 0)) {
-    return clear(bucket, quota_units, tick);
+    return clear(bucket, quota_units, now_ms);
   }
   shift(&bucket->sliding, static_cast<unsigned>(newer),
-        static_cast<uint64_t>(stamp & 15));
+        static_cast<uint64_t>(last & 15));
 }
 
 // Larger ones than the quota needs, as it does once it was cut.
@@ -93,7 +94,7 @@ uint64_t left_ms(const Bucket& bucket, uint64_t units) {
     if (held >= units) break;
     units -= held;
   }
-  return leave_ms(slot_tick(bucket, slot), bucket.window_ms());
+  return slot_leave_ms(bucket, slot);
 }
 
 bool newest_empty(const SlidingState& s) {
@@ -109,7 +110,7 @@ uint64_t all_left_ms(const Bucket& bucket) {
     if (in_use == 0) return 0;
     slot = newest_slot(in_use);
   }
-  return leave_ms(slot_tick(bucket, slot), bucket.window_ms());
+  return slot_leave_ms(bucket, slot);
 }
 
 // adapt where more has happened than that time has passed.
@@ -118,26 +119,24 @@ uint64_t all_left_ms(const Bucket& bucket) {
                                                 const Shape& shape,
                                                 const rl_time_t& now) {
   const uint64_t window_ms = bucket->window_ms();
-  int64_t now_tick = tick_of(now.mono_ms, window_ms);
+  uint64_t now_ms = now.mono_ms;
   bool rewritten = false;
-  if (now_tick < stamp_of(*bucket)) {
-    // A step of kClockStepMs may well cross into the next tick.
-    const int64_t narrow = tick_of(kClockStepMs, window_ms) + 1;
-    if (stamp_of(*bucket) - now_tick > narrow) {
-      rebase(bucket, shape.units, now_tick);
+  if (now_ms < bucket->stamp) {
+    if (bucket->stamp - now_ms > kClockStepMs) {
+      rebase(bucket, shape.units, now_ms);
       rewritten = true;
     } else {
-      now_tick = stamp_of(*bucket);
+      now_ms = bucket->stamp;
     }
   }
-  if (now_tick - stamp_of(*bucket) > kTicks) {
-    clear(bucket, shape.units, now_tick);
+  if (now_ms - bucket->stamp >= window_ms) {
+    clear(bucket, shape.units, now_ms);
   } else {
-    expire(bucket, now_tick);
+    expire(bucket, tick_of(now_ms, window_ms));
     lower_exponent(&bucket->sliding, shape.units);
   }
   if (window_ms != shape.window_ms) {
-    change_window(bucket, shape, now.mono_ms);
+    change_window(bucket, shape, now_ms);
     // A shorter one forgets: that is for a charge to make true.
     rewritten |= shape.window_ms > window_ms;
   }
@@ -174,36 +173,21 @@ uint64_t all_left_ms(const Bucket& bucket) {
 
 bool sliding_adapt(Bucket* bucket, const Shape& shape,
                    const rl_time_t& now) noexcept {
-  const int64_t now_tick = tick_of(now.mono_ms, shape.window_ms);
-  const int64_t age = now_tick - stamp_of(*bucket);
-  if (__builtin_expect(bucket->window_ms() != shape.window_ms || age < 0, 0)) {
+  const uint64_t now_ms = now.mono_ms;
+  if (__builtin_expect(
+          bucket->window_ms() != shape.window_ms || now_ms < bucket->stamp,
+          0)) {
     return adapt_changed(bucket, shape, now);
   }
-  if (age > kTicks) {
-    clear(bucket, shape.units, now_tick);
+  if (now_ms - bucket->stamp >= shape.window_ms) {
+    clear(bucket, shape.units, now_ms);
   } else {
-    expire(bucket, now_tick);
+    expire(bucket, tick_of(now_ms, shape.window_ms));
     if (bucket->sliding.carry != 1) {
       lower_exponent(&bucket->sliding, shape.units);
     }
   }
   return false;
-}
-
-uint64_t sliding_retry_ms(const Bucket& stored, const Shape& shape,
-                          uint32_t cost_units, uint64_t retry_ms,
-                          const rl_time_t& now) noexcept {
-  const auto ask = [&](uint64_t after_ms) {
-    const rl_time_t then = {now.mono_ms + after_ms, now.wall_ms + after_ms};
-    Bucket copy = stored;
-    sliding_adapt(&copy, shape, then);
-    return sliding_stand(copy, shape, cost_units, false, then);
-  };
-  if (ask(retry_ms).admitted) return retry_ms;
-  const uint64_t end_ms =
-      ((stored.stamp + 1) * stored.window_ms() + kTicks - 1) / kTicks;
-  const uint64_t after_ms = end_ms > now.mono_ms ? end_ms - now.mono_ms : 0;
-  return after_ms + ask(after_ms).retry_after_ms;
 }
 
 Standing sliding_stand(const Bucket& bucket, const Shape& shape,
@@ -215,7 +199,7 @@ Standing sliding_stand(const Bucket& bucket, const Shape& shape,
     return stand_fully(bucket, shape, cost_units, want_next, now, used);
   }
   return {true, shape.units - static_cast<uint32_t>(used),
-          leave_ms(stamp_of(bucket), shape.window_ms) - now.mono_ms, 0, 0};
+          slot_leave_ms(bucket, 0) - now.mono_ms, 0, 0};
 }
 
 uint64_t sliding_reset_ms(const Bucket& bucket,
@@ -228,19 +212,16 @@ uint64_t sliding_next_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
   const uint32_t in_use = older_in_use(bucket.sliding);
   if (in_use == 0 && newest_empty(bucket.sliding)) return 0;
   const unsigned oldest = in_use == 0 ? 0 : oldest_slot(in_use);
-  return leave_ms(slot_tick(bucket, oldest), bucket.window_ms()) -
-         now.mono_ms;
+  return slot_leave_ms(bucket, oldest) - now.mono_ms;
 }
 
 uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
                         uint32_t cost_units, const rl_time_t& now) noexcept {
-  const int64_t tick = tick_of(now.mono_ms, shape.window_ms);
-  const int64_t stamp = stamp_of(*bucket);
   uint64_t charged_ms = now.mono_ms;
-  if (tick > stamp) {
-    advance(bucket, shape.units, tick);
-  } else if (__builtin_expect(tick < stamp, 0)) {
-    charged_ms = (bucket->stamp * shape.window_ms + kTicks - 1) / kTicks;
+  if (__builtin_expect(charged_ms < bucket->stamp, 0)) {
+    charged_ms = bucket->stamp;
+  } else {
+    advance(bucket, shape.units, charged_ms);
   }
   add(&bucket->sliding, cost_units, shape.units);
   return charged_ms;
@@ -281,7 +262,7 @@ void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
                     uint64_t receipt) noexcept {
   SlidingState& s = bucket->sliding;
   const int64_t age =
-      (stamp_of(*bucket) >> 4) - (tick_of(receipt, shape.window_ms) >> 4);
+      (last_tick(*bucket) >> 4) - (tick_of(receipt, shape.window_ms) >> 4);
   if (age < 0 || age > kOlder) return;
   auto slot = static_cast<unsigned>(age);
   // Gone.  (Or charged in a sub-window's first tick, and all has flowed on:
@@ -321,11 +302,11 @@ uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept {
 }
 
 uint64_t sliding_used_units(const Bucket& bucket, uint64_t now_ms) noexcept {
+  if (now_ms >= bucket.stamp + bucket.window_ms()) return 0;
   Bucket copy = bucket;
-  const int64_t now_tick = tick_of(now_ms, bucket.window_ms());
-  const int64_t age = now_tick - stamp_of(bucket);
-  if (age > kTicks) return 0;
-  if (age > 0) expire(&copy, now_tick);
+  if (now_ms > bucket.stamp) {
+    expire(&copy, tick_of(now_ms, bucket.window_ms()));
+  }
   return used_of(copy.sliding);
 }
 

@@ -4,15 +4,20 @@
 // The window is cut into 256 ticks and 16 sub-windows of 16 ticks; tick t
 // begins at t * window / 256 of the monotonic clock, so there is no drift. For
 // each of the last 17 sub-windows a bucket holds how many units were charged
-// in it and in which of its ticks the last one was.  All of a sub-window's
-// units count as charged at that tick m, and leave when tick m + 257 begins.
-// Hence
-//   - none leaves before an exact log of timestamps would let it go: no closed
-//     interval of window length ever holds more than the quota;
-//   - none leaves more than window/16 + 1 ms after it, and a single burst not
-//     more than window/256 + 1 ms after it (so a reset says 61, not 64, for a
-//     window of 60 s);
+// in it and when the last one was: of the newest sub-window to the
+// millisecond, of an older one in which of its ticks.  The newest one's units
+// all leave a window after the last charge; an older one's, whose last charge
+// was in tick m, when tick m + 257 begins.  Hence
+//   - none leaves before an exact log of timestamps would let it go: no
+//     interval of window length, its end left out, ever holds more than the
+//     quota;
+//   - none leaves more than window/16 + 1 ms after it;
+//   - the whole quota is back exactly a window after the last charge, so a
+//     burst is told the window and not a tick more;
 //   - 17 sub-windows suffice: the 18th is at least 257 ticks old.
+// When the newest sub-window becomes an older one its units leave later by up
+// to window/256 + 1 ms, never earlier; and none that is older than the last
+// charge leaves after that charge does.
 //
 // Counts have 16 bits.  Above 65,535 units they are in blocks of 2^exponent
 // units, the exponent being the least that makes the quota fit, and what does
@@ -52,14 +57,6 @@ namespace ratelimit {
 // (old window + new window)/16 + 1 ms late.
 bool sliding_adapt(Bucket* bucket, const Shape& shape,
                    const rl_time_t& now) noexcept;
-
-// The retry_after_ms of a refusal by a copy that was adapted to a shorter
-// window and is not stored: as long as the tick of the last charge lasts, each
-// such copy is made with this charge at its own time, so it is looked at as it
-// will be.
-uint64_t sliding_retry_ms(const Bucket& stored, const Shape& shape,
-                          uint32_t cost_units, uint64_t retry_ms,
-                          const rl_time_t& now) noexcept;
 
 Standing sliding_stand(const Bucket& bucket, const Shape& shape,
                        uint32_t cost_units, bool want_next,

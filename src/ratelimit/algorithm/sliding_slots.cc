@@ -35,26 +35,27 @@ void unpack(const SlidingState& s, uint64_t units[kSlots]) {
   units[0] += s.carry & mask_of(exponent);
 }
 
-// Places every slot's units anew: those of tick m at tick place(m), which must
-// not grow with age.
+// Places every slot's units anew, by the bucket's window: those of tick m at
+// tick place(m), which must not grow with age.  stamp_ms becomes the last
+// charge's time; it lies in place() of that charge's tick.
 template <typename Place>
-void rebuild(Bucket* bucket, uint32_t quota_units, int64_t now_tick,
+void rebuild(Bucket* bucket, const int64_t (&old_ticks)[kSlots],
+             uint32_t quota_units, uint64_t stamp_ms, uint64_t now_ms,
              const Place& place) {
   uint64_t old_units[kSlots];
-  int64_t ticks[kSlots];
   unpack(bucket->sliding, old_units);
-  for (unsigned i = 0; i < kSlots; i++) {
-    ticks[i] = place(slot_tick(*bucket, i));
-  }
-  if (now_tick < ticks[0]) now_tick = ticks[0];  // a narrow step back
-
-  clear(bucket, quota_units, ticks[0]);
+  clear(bucket, quota_units, stamp_ms);
+  const int64_t last = last_tick(*bucket);
+  if (now_ms < stamp_ms) now_ms = stamp_ms;  // a narrow step back
+  const int64_t now_tick = tick_of(now_ms, bucket->window_ms());
   uint64_t units[kSlots] = {};
-  for (unsigned i = 0; i < kSlots; i++) {
-    if (old_units[i] == 0 || now_tick - ticks[i] > kTicks) continue;
-    const auto slot = static_cast<unsigned>((ticks[0] >> 4) - (ticks[i] >> 4));
+  if (now_ms - stamp_ms < bucket->window_ms()) units[0] = old_units[0];
+  for (unsigned i = 1; i < kSlots; i++) {
+    const int64_t tick = place(old_ticks[i]);
+    if (old_units[i] == 0 || now_tick - tick > kTicks) continue;
+    const auto slot = static_cast<unsigned>((last >> 4) - (tick >> 4));
     if (slot > 0 && units[slot] == 0) {
-      bucket->sliding.offsets |= static_cast<uint64_t>(ticks[i] & 15)
+      bucket->sliding.offsets |= static_cast<uint64_t>(tick & 15)
                                  << (4 * (slot - 1));
     }
     units[slot] += old_units[i];
@@ -62,11 +63,17 @@ void rebuild(Bucket* bucket, uint32_t quota_units, int64_t now_tick,
   pack(&bucket->sliding, units, quota_units);
 }
 
+void read_ticks(const Bucket& bucket, int64_t (&ticks)[kSlots]) {
+  for (unsigned i = 0; i < kSlots; i++) {
+    ticks[i] = slot_tick(bucket, i);
+  }
+}
+
 }  // namespace
 
-void clear(Bucket* bucket, uint32_t quota_units, int64_t tick) noexcept {
+void clear(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept {
   SlidingState& s = bucket->sliding;
-  bucket->set_stamp(static_cast<uint64_t>(tick));
+  bucket->set_stamp(stamp_ms);
   s.carry = static_cast<uint16_t>(1u << exponent_for(quota_units));
   std::memset(s.counts, 0, sizeof(s.counts));
   s.offsets = 0;
@@ -91,28 +98,34 @@ void lower_exponent(SlidingState* s, uint32_t quota_units) noexcept {
   pack(s, units, quota_units);
 }
 
-void rebase(Bucket* bucket, uint32_t quota_units, int64_t now_tick) noexcept {
-  const int64_t ahead = stamp_of(*bucket) - now_tick;
-  rebuild(bucket, quota_units, now_tick,
-          [ahead](int64_t tick) { return tick - ahead; });
+void rebase(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept {
+  const auto window_ms = static_cast<int64_t>(bucket->window_ms());
+  const int64_t ticks =
+      (static_cast<int64_t>(stamp_ms) - static_cast<int64_t>(bucket->stamp)) *
+      kTicks;
+  // Upwards, or a unit might leave early; division rounds towards zero, which
+  // is up for what is negative.
+  const int64_t up = ticks / window_ms + (ticks > 0 && ticks % window_ms != 0);
+  int64_t old_ticks[kSlots];
+  read_ticks(*bucket, old_ticks);
+  rebuild(bucket, old_ticks, quota_units, stamp_ms, stamp_ms,
+          [up](int64_t tick) { return tick + up; });
 }
 
 void change_window(Bucket* bucket, const Shape& shape,
                    uint64_t now_ms) noexcept {
-  // The last charge was not later than now, or than its tick's first
-  // millisecond if another process's clock is ahead.
   const uint64_t old_ms = bucket->window_ms();
-  const uint64_t begin_ms = (bucket->stamp * old_ms + kTicks - 1) / kTicks;
-  const uint64_t latest_ms = begin_ms > now_ms ? begin_ms : now_ms;
+  const uint64_t stamp_ms = bucket->stamp;
+  int64_t ticks[kSlots];
+  read_ticks(*bucket, ticks);
   bucket->set_window_ms(shape.window_ms);
-  rebuild(bucket, shape.units, tick_of(now_ms, shape.window_ms),
-          [=](int64_t tick) {
-            if (tick < 0) return int64_t{0};
-            uint64_t end_ms =  // the tick's last millisecond
-                (static_cast<uint64_t>(tick + 1) * old_ms - 1) / kTicks;
-            if (end_ms > latest_ms) end_ms = latest_ms;
-            return tick_of(end_ms, shape.window_ms);
-          });
+  rebuild(bucket, ticks, shape.units, stamp_ms, now_ms, [=](int64_t tick) {
+    if (tick < 0) return int64_t{0};
+    // The tick's last millisecond; none was charged after the last charge.
+    uint64_t end_ms = (static_cast<uint64_t>(tick + 1) * old_ms - 1) / kTicks;
+    if (end_ms > stamp_ms) end_ms = stamp_ms;
+    return tick_of(end_ms, shape.window_ms);
+  });
 }
 
 void shift(SlidingState* s, unsigned newer, uint64_t offset) noexcept {

@@ -30,14 +30,16 @@ inline int64_t tick_of(uint64_t time_ms, uint64_t window_ms) {
   return static_cast<int64_t>(time_ms * kTicks / window_ms);
 }
 
-// The first millisecond at which units charged at tick `tick` are gone.
+// The first millisecond at which units of an older slot, charged at tick
+// `tick`, are gone.
 inline uint64_t leave_ms(int64_t tick, uint64_t window_ms) {
   return (static_cast<uint64_t>(tick + kTicks + 1) * window_ms + kTicks - 1) /
          kTicks;
 }
 
-inline int64_t stamp_of(const Bucket& bucket) {
-  return static_cast<int64_t>(bucket.stamp);
+// Of the last charge.
+inline int64_t last_tick(const Bucket& bucket) {
+  return tick_of(bucket.stamp, bucket.window_ms());
 }
 
 inline unsigned exponent_of(const SlidingState& s) {
@@ -59,10 +61,18 @@ inline unsigned exponent_for(uint32_t units) {
 
 // The tick of a slot's last charge; slot 0 is the newest.
 inline int64_t slot_tick(const Bucket& bucket, unsigned slot) {
-  const int64_t stamp = stamp_of(bucket);
-  if (slot == 0) return stamp;
+  const int64_t last = last_tick(bucket);
+  if (slot == 0) return last;
   const uint64_t offset = bucket.sliding.offsets >> (4 * (slot - 1)) & 15;
-  return ((stamp >> 4) - slot) * 16 + static_cast<int64_t>(offset);
+  return ((last >> 4) - slot) * 16 + static_cast<int64_t>(offset);
+}
+
+// The first millisecond at which a slot's units are gone: of the newest a
+// window after the last charge.
+inline uint64_t slot_leave_ms(const Bucket& bucket, unsigned slot) {
+  const uint64_t window_ms = bucket.window_ms();
+  return slot == 0 ? bucket.stamp + window_ms
+                   : leave_ms(slot_tick(bucket, slot), window_ms);
 }
 
 // Sum of all slots' blocks.
@@ -128,8 +138,8 @@ inline uint64_t used_of(const SlidingState& s) {
   return (blocks << exponent) + (s.carry & mask_of(exponent));
 }
 
-// Empties all slots; `tick` stands for the last charge's.
-void clear(Bucket* bucket, uint32_t quota_units, int64_t tick) noexcept;
+// Empties all slots; stamp_ms stands for the last charge's time.
+void clear(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept;
 
 // Makes room for `newer` newer slots, 1 to 16; what was in the newest had its
 // last charge at `offset`.
@@ -142,8 +152,8 @@ void add_raising(SlidingState* s, uint64_t added_units,
 // A quota that was cut may do with smaller blocks.
 void lower_exponent(SlidingState* s, uint32_t quota_units) noexcept;
 
-// The clock has started anew: ages stay, the last charge was now.
-void rebase(Bucket* bucket, uint32_t quota_units, int64_t now_tick) noexcept;
+// Another clock: ages stay, and the last charge was at stamp_ms.
+void rebase(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept;
 
 // Takes the bucket from its own window to the shape's.
 void change_window(Bucket* bucket, const Shape& shape,
