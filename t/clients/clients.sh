@@ -4,8 +4,6 @@
 # version in packages.txt, against the module and against the examples.  t/run
 # gets them; $CLIENTS_DIR is where, $NO_CLIENTS why there are none.
 
-. t/tools/tap.sh
-
 if [ -n "${NO_CLIENTS:-}" ] || [ -z "${CLIENTS_DIR:-}" ]; then
     echo "# SKIPPED: clients, ${NO_CLIENTS:-t/run has not got them}" >&2
     echo "1..0 # SKIP ${NO_CLIENTS:-t/run has not got the clients}"
