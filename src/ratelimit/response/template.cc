@@ -103,6 +103,13 @@ static_assert(RL_MAX_PIECES == 12, "as kLengthPhrase says");
 
 constexpr std::string_view kPolicy = "{policy}";
 
+// As substr, which would need the run-time library of C++ to throw.
+std::string_view part(std::string_view text, std::size_t from,
+                      std::size_t len = std::string_view::npos) {
+  const std::size_t left = text.size() - from;
+  return {text.data() + from, len < left ? len : left};
+}
+
 std::string_view view(rl_str_t text) {
   return {reinterpret_cast<const char*>(text.data), text.len};
 }
@@ -134,8 +141,8 @@ const char* parse_name(std::string_view name, rl_template_t* out) {
     return is_token(out->before) ? nullptr : kShapePhrase;
   }
   out->scope = RL_EACH;
-  out->before = unview(name.substr(0, at));
-  out->after = unview(name.substr(at + kPolicy.size()));
+  out->before = unview(part(name, 0, at));
+  out->after = unview(part(name, at + kPolicy.size()));
   return (out->before.len == 0 || is_token(out->before)) &&
                  (out->after.len == 0 || is_token(out->after))
              ? nullptr
@@ -145,13 +152,13 @@ const char* parse_name(std::string_view name, rl_template_t* out) {
 // "reset:unix", what stands between braces.
 const char* parse_placeholder(std::string_view text, rl_piece_t* out) {
   const std::size_t colon = text.find(':');
-  const std::string_view name = text.substr(0, colon);
+  const std::string_view name = part(text, 0, colon);
   for (const PieceRow& row : kPieces) {
     if (row.usage != name) continue;
     *out = {row.kind, RL_FORMAT_PLAIN, {0, nullptr}};
     if (colon == std::string_view::npos) return nullptr;
     for (const FormatRow& format : kFormats) {
-      if (format.usage == text.substr(colon + 1) &&
+      if (format.usage == part(text, colon + 1) &&
           (format.of & static_cast<unsigned>(row.is)) != 0) {
         out->format = format.kind;
         return nullptr;
@@ -175,7 +182,7 @@ const char* parse_value(std::string_view value, rl_template_t* out) {
     if (out->pieces == RL_MAX_PIECES) return kLengthPhrase;
     rl_piece_t* const piece = &out->value[out->pieces++];
     if (value[0] != '{') {
-      const std::string_view text = value.substr(0, value.find('{'));
+      const std::string_view text = part(value, 0, value.find('{'));
       if (!is_plain_text(text)) return kTextPhrase;
       if (text.find('}') != std::string_view::npos) return kPiecePhrase;
       *piece = {RL_PIECE_TEXT, RL_FORMAT_PLAIN, unview(text)};
@@ -185,7 +192,7 @@ const char* parse_value(std::string_view value, rl_template_t* out) {
     const std::size_t end = value.find('}');
     if (end == std::string_view::npos) return kPiecePhrase;
     const char* const allowed =
-        parse_placeholder(value.substr(1, end - 1), piece);
+        parse_placeholder(part(value, 1, end - 1), piece);
     if (allowed != nullptr) return allowed;
     if (piece->what == RL_PIECE_POLICY && out->scope == RL_REPORTED) {
       out->scope = RL_LISTED;
@@ -323,10 +330,12 @@ const char* rl_parse_template(rl_str_t text, rl_template_t* out) noexcept {
   const std::string_view field = ratelimit::view(text);
   const std::size_t colon = field.find(':');
   if (colon == std::string_view::npos) return ratelimit::kShapePhrase;
-  const std::string_view value = ratelimit::trim(field.substr(colon + 1));
+  const std::string_view value =
+      ratelimit::trim(ratelimit::part(field, colon + 1));
   if (value.empty()) return ratelimit::kShapePhrase;
   rl_template_t parsed{};
-  const char* allowed = ratelimit::parse_name(field.substr(0, colon), &parsed);
+  const char* allowed =
+      ratelimit::parse_name(ratelimit::part(field, 0, colon), &parsed);
   if (allowed == nullptr) allowed = ratelimit::parse_value(value, &parsed);
   if (allowed == nullptr) *out = parsed;
   return allowed;

@@ -100,11 +100,11 @@ void put_rfc3339(const Date& date, Writer* out) {
 void put_http(const Date& date, Writer* out) {
   constexpr std::string_view kDays = "SunMonTueWedThuFriSat";
   constexpr std::string_view kMonths = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  out->put(kDays.substr(std::size_t{3} * date.weekday, 3));
+  out->put(kDays.data() + std::size_t{3} * date.weekday, 3);
   out->put(", ");
   put_two_digits(date.day, out);
   out->put(' ');
-  out->put(kMonths.substr(std::size_t{3} * (date.month - 1), 3));
+  out->put(kMonths.data() + std::size_t{3} * (date.month - 1), 3);
   out->put(' ');
   out->put_number(date.year);
   out->put(' ');
