@@ -125,7 +125,7 @@ typedef struct rl_zone_s rl_zone_t;
 struct rl_zone_s {
   void *memory;     /* aligned to 64 */
   uint32_t sets;    /* of 31 buckets */
-  uint32_t id;      /* random, names the zone's memory in a journal */
+  uint32_t id;      /* random, names the zone's memory in a redo_log */
   rl_zone_t *next;  /* the memory that its buckets are to move to, or NULL */
   rl_zone_t *older; /* that which they are moving from, or NULL */
 };
@@ -166,14 +166,14 @@ int rl_zone_full_warning(const rl_zone_t *zone, const rl_time_t *now,
 
 /*
  * The process table: shared memory (aligned to 64) that outlives every zone
- * and names the processes that may own a lock, each with a journal of what it
+ * and names the processes that may own a lock, each with a redo log of what it
  * is about to write.  A process joins before its first decision and leaves at
  * exit; what one that dies was about to write is written by whoever waits for
  * its locks.  A fork of a process that joined has to join for itself.
  */
 typedef struct {
   void *registry;           /* shared; NULL before join */
-  void *journal;            /* its redo log there */
+  void *redo_log;            /* its redo log there */
   uint32_t owner;           /* lock word: slot and generation */
   uint32_t slot;
   rl_zone_t *const *zones; /* every zone this process may touch, to finish */

@@ -1,6 +1,6 @@
 #!/bin/bash
 
-# The protocol of locks and journals, every interleaving of it, by spin; and
+# The protocol of locks and redo logs, every interleaving of it, by spin; and
 # that spin notices where a part of it is left out.
 
 . t/tools/tap.sh

@@ -169,7 +169,7 @@ TEST_P(Crash, AfterAnyInstructionOneSurvivorGoesOn) {
   }
 }
 
-// Of one policy, whose bucket is mostly written without the journal.
+// Of one policy, whose bucket is mostly written without the redo log.
 TEST_P(Crash, AfterAnyInstructionOfOnePolicysDecision) {
   rl_process_t survivor = arena_.join();
   set_scene(&survivor);

@@ -24,7 +24,7 @@ namespace ratelimit {
 constexpr bool kCanStep = !kThreadSanitizer;
 
 // The memory that processes share, as it was at one moment: the zones, the
-// process table's slots and the journals of its first processes.
+// process table's slots and the redo logs of its first processes.
 class Snapshot {
  public:
   explicit Snapshot(const Arena& arena) : arena_(&arena) {
@@ -52,7 +52,7 @@ class Snapshot {
   }
 
  private:
-  static constexpr size_t kJournals = 4;
+  static constexpr size_t kRedoLogs = 4;
   static constexpr size_t kUsedImages = 4;
 
   template <class Visit>
@@ -61,12 +61,12 @@ class Snapshot {
       visit(static_cast<char*>(zone->memory), header_of(zone)->size);
     }
     auto* registry = static_cast<Registry*>(arena_->registry());
-    visit(reinterpret_cast<char*>(registry->slots), kJournals * sizeof(Slot));
-    for (size_t i = 0; i < kJournals; ++i) {
-      Journal& journal = registry->journals[i];
-      visit(reinterpret_cast<char*>(journal.images),
+    visit(reinterpret_cast<char*>(registry->slots), kRedoLogs * sizeof(Slot));
+    for (size_t i = 0; i < kRedoLogs; ++i) {
+      RedoLog& redo_log = registry->redo_logs[i];
+      visit(reinterpret_cast<char*>(redo_log.images),
             kUsedImages * sizeof(Bucket));
-      visit(reinterpret_cast<char*>(journal.targets),
+      visit(reinterpret_cast<char*>(redo_log.targets),
             kUsedImages * sizeof(Target));
     }
   }

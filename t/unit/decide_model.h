@@ -58,13 +58,13 @@ inline Votes ask_all(const rl_time_t& now, rl_item_t* items, size_t n,
   return votes;
 }
 
-// Charges what is to be charged and makes it a journal target.  False: nothing
+// Charges what is to be charged and makes it a redo log target.  False: nothing
 // has to be written.
 inline bool settle_item(rl_item_t* items, BucketRef* refs, size_t n, size_t i,
                         const Votes& votes, const rl_time_t& now,
-                        Journal* journal) {
+                        RedoLog* redo_log) {
   rl_item_t* item = &items[i];
-  Bucket* image = &journal->images[i];
+  Bucket* image = &redo_log->images[i];
   if (!item->admitted) {
     refuse(refs[i], item, image);
   }
@@ -72,11 +72,11 @@ inline bool settle_item(rl_item_t* items, BucketRef* refs, size_t n, size_t i,
   if (charges && item->cost_units > 0) {
     charge_item(shape_of(*item), now, item, image);
   } else if (!refs[i].rewritten) {
-    journal->targets[i] = {0, 0, 0};
+    redo_log->targets[i] = {0, 0, 0};
     return false;
   }
   if (!refs[i].exists()) place_new(items, refs, n, i, now.mono_ms);
-  journal->targets[i] = target_of(*item, refs[i]);
+  redo_log->targets[i] = target_of(*item, refs[i]);
   return true;
 }
 
@@ -86,11 +86,11 @@ inline rl_verdict_e decide_plainly(rl_process_t* process, rl_item_t* items,
   if (!lock_in_order(process, items, n, now.mono_ms, refs)) {
     return RL_BUSY;
   }
-  Journal* journal = journal_of(process);
-  const Votes votes = ask_all(now, items, n, refs, journal->images);
+  RedoLog* redo_log = redo_log_of(process);
+  const Votes votes = ask_all(now, items, n, refs, redo_log->images);
   bool writes = false;
   for (size_t i = 0; i < n; ++i) {
-    writes |= settle_item(items, refs, n, i, votes, now, journal);
+    writes |= settle_item(items, refs, n, i, votes, now, redo_log);
   }
   if (writes) {
     commit(process, refs, n);

@@ -297,7 +297,7 @@ TEST(ProcessTable, HasRoomForMoreProcessesThanTwoMastersHave) {
   }
 }
 
-// The journals of all would be 40 MB.
+// The redo logs of all would be 40 MB.
 TEST(ProcessTable, IsBackedByMemoryOnlyWhereItIsUsed) {
   Arena arena(64 * 1024);
   const Policy policy(arena.zone(), "p", 10, kHour);
@@ -315,7 +315,7 @@ TEST(ProcessTable, IsBackedByMemoryOnlyWhereItIsUsed) {
       std::count_if(in_core.begin(), in_core.end(),
                     [](unsigned char flags) { return (flags & 1) != 0; }));
   EXPECT_LE(sizeof(Slot) * kProcesses / page, used);
-  EXPECT_GE((sizeof(Slot) * kProcesses + 8 * sizeof(Journal)) / page + 3,
+  EXPECT_GE((sizeof(Slot) * kProcesses + 8 * sizeof(RedoLog)) / page + 3,
             used);
 }
 

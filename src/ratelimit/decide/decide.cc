@@ -6,7 +6,7 @@
 // because of a reservation that is.
 //
 // Most requests are admitted.  So each bucket is charged as it is asked, into
-// the journal, which changes nothing yet; only where one refuses are all of
+// the redo log, which changes nothing yet; only where one refuses are all of
 // them asked how they stand, and those charged that are charged nevertheless,
 // as dry run has it.
 
@@ -20,7 +20,7 @@ namespace ratelimit {
 
 namespace {
 
-// What is to be written of a bucket; a whole one is in the journal.
+// What is to be written of a bucket; a whole one is in the redo log.
 enum class Change : uint8_t { kNone, kHead, kWhole };
 
 // What a decision works on.  Handed on by value, so that most of it can stay
@@ -33,7 +33,7 @@ struct Decision {
   BucketRef* refs;
   Change* changes;
 
-  Bucket* image(size_t i) const { return &journal_of(process)->images[i]; }
+  Bucket* image(size_t i) const { return &redo_log_of(process)->images[i]; }
 };
 
 inline unsigned limit_code_of(const rl_item_t& item) {
@@ -172,7 +172,7 @@ inline Took take_copy(const rl_item_t& item, const BucketRef& ref,
 }
 
 // True: the policy admits the request, and its bucket is charged: in *head or
-// in the journal.
+// in the redo log.
 RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i, Head* head) {
   rl_item_t* item = &d.items[i];
   if (__builtin_expect(item->cost_units == 0, 0)) {
@@ -203,7 +203,7 @@ void note_refused(const BucketRef& ref, rl_item_t* item, Bucket* image) {
   }
 }
 
-// Where image i of the journal goes.
+// Where image i of the redo log goes.
 RATELIMIT_ALWAYS_INLINE Target target_of_change(Decision d, size_t i) {
   const rl_item_t& item = d.items[i];
   BucketRef* ref = &d.refs[i];
@@ -219,9 +219,9 @@ RATELIMIT_ALWAYS_INLINE Target target_of_change(Decision d, size_t i) {
 // Writes several changes, or one that is more than a store: all of them or
 // none, whenever the process is killed.
 RATELIMIT_ALWAYS_INLINE void commit_changes(Decision d) {
-  Journal* journal = journal_of(d.process);
+  RedoLog* redo_log = redo_log_of(d.process);
   for (size_t i = 0; i < d.n; ++i) {
-    journal->targets[i] = target_of_change(d, i);
+    redo_log->targets[i] = target_of_change(d, i);
   }
   commit(d.process, d.refs, d.n);
 }

@@ -177,7 +177,7 @@ uint32_t kept_of(const Set* set, const BucketRef* refs, size_t n);
 void place_new(const rl_item_t* items, BucketRef* refs, size_t n, size_t i,
                uint64_t now_ms);
 
-// Where the journal's image of the item's bucket is to go; nowhere if there is
+// Where the item's image in the redo log is to go; nowhere if there is
 // no room for it.
 inline Target target_of(const rl_item_t& item, const BucketRef& ref) {
   if (!ref.exists()) return {0, 0, 0};
@@ -188,13 +188,13 @@ inline Target target_of(const rl_item_t& item, const BucketRef& ref) {
 // whenever the process is killed.
 RATELIMIT_ALWAYS_INLINE void commit(const rl_process_t* process,
                                     const BucketRef* refs, size_t n) {
-  const Journal* journal = journal_of(process);
+  const RedoLog* redo_log = redo_log_of(process);
   Slot* slot = slot_of(process);
   begin_commit(slot, static_cast<uint32_t>(n));
   for (size_t i = 0; i < n; ++i) {
-    const Target& target = journal->targets[i];
+    const Target& target = redo_log->targets[i];
     if (!is_nowhere(target)) {
-      write(journal->images[i], target, refs[i].set, refs[i].bucket);
+      write(redo_log->images[i], target, refs[i].set, refs[i].bucket);
     }
   }
   end_commit(slot);

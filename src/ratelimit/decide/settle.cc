@@ -48,8 +48,8 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
   const Shape asked = shape_of(*item);
   const Shape shape =
       more > 0 || !ref.exists() ? asked : kept_shape(*ref.bucket, asked);
-  Journal* journal = journal_of(process);
-  Bucket* image = &journal->images[0];
+  RedoLog* redo_log = redo_log_of(process);
+  Bucket* image = &redo_log->images[0];
   prepare(*item, shape, now, &ref, image);
   if (back > 0) {
     take_back(*item, shape, back, image);
@@ -61,7 +61,7 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
   report(stand(*image, shape, 0, item->want_next != 0, now), item);
   if (ref.exists() || more > 0) {
     if (!ref.exists()) place_new(item, &ref, 1, 0, now.mono_ms);
-    journal->targets[0] = target_of(*item, ref);
+    redo_log->targets[0] = target_of(*item, ref);
     commit(process, &ref, 1);
   }
   release_all(process, &ref, 1);

@@ -138,16 +138,16 @@ int rl_reset(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,
   const int result = ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks,
                                             &found);
   if (result == 1) {
-    // By way of the journal, as everything that must not be half written.
-    ratelimit::Journal* journal = ratelimit::journal_of(process);
+    // By way of the redo log, as everything that must not be half written.
+    ratelimit::RedoLog* redo_log = ratelimit::redo_log_of(process);
     ratelimit::clear(found.set->buckets[found.index], *now,
-                     &journal->images[0]);
-    journal->targets[0] =
+                     &redo_log->images[0]);
+    redo_log->targets[0] =
         ratelimit::target_of(zone, &found.set->buckets[found.index],
                              found.set->tags[found.index]);
     ratelimit::Slot* slot = ratelimit::slot_of(process);
     ratelimit::begin_commit(slot, 1);
-    ratelimit::write(journal->images[0], journal->targets[0], found.set,
+    ratelimit::write(redo_log->images[0], redo_log->targets[0], found.set,
                      &found.set->buckets[found.index]);
     ratelimit::end_commit(slot);
   }

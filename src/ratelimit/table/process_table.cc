@@ -119,10 +119,10 @@ void write_again(const Bucket& image, const Target& target,
 // Writes the images that go to zones which the process knows.  True: these
 // were all; else the others are left to those who know their zones, after a
 // reload the workers of the configuration before, who alone use that memory.
-bool replay(const rl_process_t* process, Journal* journal, uint32_t n) {
+bool replay(const rl_process_t* process, RedoLog* redo_log, uint32_t n) {
   bool all = true;
   for (uint32_t i = 0; i < n; ++i) {
-    const Target& target = journal->targets[i];
+    const Target& target = redo_log->targets[i];
     if (is_nowhere(target)) {
       continue;
     }
@@ -131,14 +131,14 @@ bool replay(const rl_process_t* process, Journal* journal, uint32_t n) {
       all = false;
       continue;
     }
-    write_again(journal->images[i], target, zone);
+    write_again(redo_log->images[i], target, zone);
   }
   // Only now, when all are written, are they done: a process that dies here
   // has its claim taken over before anybody takes the dead one's locks.
   std::atomic_signal_fence(std::memory_order_seq_cst);
   for (uint32_t i = 0; i < n && !all; ++i) {
-    if (zone_of(process, journal->targets[i]) != nullptr) {
-      journal->targets[i].line = 0;
+    if (zone_of(process, redo_log->targets[i]) != nullptr) {
+      redo_log->targets[i].line = 0;
     }
   }
   return all;
@@ -237,7 +237,7 @@ bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
   // was the count, since a slot is not reused before it is 0.
   const uint32_t n = slot->pending.load(std::memory_order_acquire);
   if (n != 0 && n <= RL_MAX_ITEMS && belongs_to(*slot, owner) &&
-      replay(process, &registry_of(process)->journals[index], n)) {
+      replay(process, &registry_of(process)->redo_logs[index], n)) {
     end_commit(slot);
   }
   slot->claim.store(0, std::memory_order_release);
@@ -257,7 +257,7 @@ void rl_registry_create(void* memory) noexcept {
   auto* registry = static_cast<Registry*>(memory);
   registry->magic = 0;
   registry->version = ratelimit::kRegistryVersion;
-  // Not the journals: see kProcesses.
+  // Not the redo logs: see kProcesses.
   for (ratelimit::Slot& slot : registry->slots) {
     slot.life.store(0, std::memory_order_relaxed);
     slot.pending.store(0, std::memory_order_relaxed);
@@ -292,7 +292,7 @@ int rl_process_join(rl_process_t* process, void* memory,
   process->registry = memory;
   process->owner = ratelimit::owner_word(slot, life.generation);
   process->slot = slot;
-  process->journal = &registry->journals[slot];
+  process->redo_log = &registry->redo_logs[slot];
   process->zones = zones;
   process->nzones = nzones;
   ratelimit::finish_all_dead(process);

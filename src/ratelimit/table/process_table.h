@@ -1,11 +1,11 @@
-// The process table, and the journals that make a decision all or nothing
+// The process table, and the redo logs that make a decision all or nothing
 // even where its process is killed in the midst of it.
 //
 // A lock word names its owner: a slot of the table and its generation, so
 // that the word of a process that is gone never names a later one.
 //
 // How a decision is written.  Its new buckets are prepared in the process's
-// journal, under the locks of their sets; then
+// redo log, under the locks of their sets; then
 //
 //   targets and images complete -> `pending` = n -> images copied into the
 //   table -> `pending` = 0 -> locks released
@@ -15,12 +15,12 @@
 // images again, which does no harm however far the dead one came, sets
 // `pending` to 0, and only then are the locks taken from it.  (The images are
 // what is to be, not what was: the working copies of a decision, so that no
-// bucket is copied for the journal's sake; 16 instructions a policy less than
+// bucket is copied for the redo log's sake; 16 instructions a policy less than
 // saving the old ones.)
 //
 // A decision that changes one bucket, and that in one instruction, needs no
-// journal: see store_head(); nor does one that makes one new bucket, which is
-// not there before it is marked, see mark().  Of several policies the journal
+// redo log: see store_head(); nor does one that makes one new bucket, which is
+// not there before it is marked, see mark().  Of several policies the redo log
 // has heads and marks as well, rather than whole buckets, where these do.
 //
 // Only the compiler has to be kept from reordering these steps: a process that
@@ -42,7 +42,7 @@ namespace ratelimit {
 
 // Workers that a reload has told to leave stay as long as a request of theirs
 // does, and there may be many reloads meanwhile: what bounds them is nginx's
-// limit on the processes of a master, 1,024.  Of the journals, 40 MB, memory
+// limit on the processes of a master, 1,024.  Of the redo logs, 40 MB, memory
 // backs those that were used, since the lowest place is taken; an owner word
 // has 20 bits left, for a million processes in each place.
 constexpr uint32_t kProcesses = RL_MAX_PROCESSES;
@@ -122,7 +122,7 @@ inline void write(const Bucket& image, const Target& target, Set* set,
        static_cast<uint8_t>(target.tag));
 }
 
-struct alignas(64) Journal {
+struct alignas(64) RedoLog {
   Bucket images[RL_MAX_ITEMS];
   Target targets[RL_MAX_ITEMS];
 };
@@ -131,7 +131,7 @@ struct Registry {
   alignas(64) uint64_t magic;
   uint32_t version;
   Slot slots[kProcesses];
-  Journal journals[kProcesses];
+  RedoLog redo_logs[kProcesses];
 };
 
 inline Registry* registry_of(const rl_process_t* process) {
@@ -142,8 +142,8 @@ inline Slot* slot_of(const rl_process_t* process) {
   return &registry_of(process)->slots[process->slot];
 }
 
-inline Journal* journal_of(const rl_process_t* process) {
-  return static_cast<Journal*>(process->journal);
+inline RedoLog* redo_log_of(const rl_process_t* process) {
+  return static_cast<RedoLog*>(process->redo_log);
 }
 
 inline void begin_commit(Slot* slot, uint32_t targets) {

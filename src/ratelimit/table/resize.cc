@@ -47,16 +47,16 @@ bool place_moved(const rl_zone_t* zone, Set* first, Set* second,
          place_carried(zone, first, second, bucket, now_ms, place);
 }
 
-// By way of the journal, as everything that must not be half written.
+// By way of the redo log, as everything that must not be half written.
 void put(const rl_process_t* process, const rl_zone_t* zone,
          const Place& place, const Bucket& bucket, uint8_t tag) {
   Bucket* to = &place.set->buckets[place.index];
-  Journal* journal = journal_of(process);
-  journal->images[0] = bucket;
-  journal->targets[0] = target_of(zone, to, tag);
+  RedoLog* redo_log = redo_log_of(process);
+  redo_log->images[0] = bucket;
+  redo_log->targets[0] = target_of(zone, to, tag);
   Slot* slot = slot_of(process);
   begin_commit(slot, 1);
-  write(bucket, journal->targets[0], place.set, to);
+  write(bucket, redo_log->targets[0], place.set, to);
   end_commit(slot);
 }
 

@@ -18,7 +18,7 @@ constexpr uint64_t sets_in(uint64_t size) {
 }
 
 static_assert(RL_MAX_ZONE_LEN / sizeof(Bucket) - 1 <= UINT32_MAX,
-              "journals name a bucket by its line of 64 bytes, in 32 bits");
+              "redo_logs name a bucket by its line of 64 bytes, in 32 bits");
 
 bool is_usable(const void* memory, size_t size) {
   return reinterpret_cast<uintptr_t>(memory) % alignof(Set) == 0 &&

@@ -1,5 +1,5 @@
 /*
- * The locks and journals of src/ratelimit/table, lock.cc and process_table.cc, for spin.
+ * The locks and redo logs of src/ratelimit/table, lock.cc and process_table.cc, for spin.
  *
  * Three workers decide once each over the same two buckets, each in a set of
  * its own.  Up to CRASHES of them are killed, between any two steps, also
