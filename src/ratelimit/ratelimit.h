@@ -582,8 +582,8 @@ typedef struct {
   uint32_t capacity_units;
   int exact;               /* the units are; else rounded down by < 1/32 */
   int active;              /* units are in use */
-  uint64_t charged_ms;     /* sliding, gcra: the last charge, to within 1/256
-                              of the window; else when the window opened */
+  uint64_t charged_ms;     /* sliding, gcra: the last charge; else when the
+                              window opened */
 } rl_bucket_t;
 
 /*

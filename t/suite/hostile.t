@@ -305,7 +305,7 @@ gcra 3
 [200, 429, 200, 429, 200, 200]
 --- response_headers_like eval
 ["X-RateLimit-Limit: 999999999\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 31622400",
- "X-RateLimit-Remaining: \\d\nRetry-After: 31622400",
+ "X-RateLimit-Remaining: \\d\nRetry-After: 1728000",
  "X-RateLimit-Limit: 999999999\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: [1-9]\\d*",
  "X-RateLimit-Remaining: 0\nRetry-After: [1-9]\\d*",
  "X-RateLimit-Limit: 999999999\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1",

@@ -25,7 +25,7 @@ __DATA__
 --- error_code eval
 [(429) x 5]
 --- response_headers eval
-["Retry-After: 2", "Retry-After: 60", "Retry-After: 120", "Retry-After: 10800", "Retry-After: 31622400"]
+["Retry-After: 2", "Retry-After: 60", "Retry-After: 120", "Retry-After: 10800", "Retry-After: 1728000"]
 
 
 

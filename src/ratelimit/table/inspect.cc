@@ -63,13 +63,6 @@ int take_bucket(const rl_zone_t* zone, uint64_t key, uint64_t now_ms,
   return RL_ERROR;
 }
 
-// Sliding counts in ticks of window/256, see sliding.h.
-uint64_t charged_ms(const Bucket& bucket) {
-  return bucket.algorithm == RL_SLIDING
-             ? bucket.stamp * bucket.window_ms() / 256
-             : uint64_t{bucket.stamp};
-}
-
 void describe(const Bucket& bucket, uint8_t tag, uint64_t now_ms,
               rl_bucket_t* out) {
   *out = {};
@@ -87,7 +80,7 @@ void describe(const Bucket& bucket, uint8_t tag, uint64_t now_ms,
     out->quota.window_months = bucket.window.months;
   }
   out->active = idle_at_ms(bucket) > now_ms;
-  out->charged_ms = charged_ms(bucket);
+  out->charged_ms = bucket.stamp;
 }
 
 // As the bucket is, without a unit in use.
