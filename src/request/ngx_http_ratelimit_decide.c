@@ -97,6 +97,7 @@ ngx_http_ratelimit_prepare(ngx_http_request_t *r,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
+        record->conf = rlcf;
         *known = record;
 
     } else {

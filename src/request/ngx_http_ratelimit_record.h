@@ -21,7 +21,8 @@
 
 
 typedef struct {
-    ngx_http_ratelimit_loc_conf_t *conf;     /* that decided last */
+    ngx_http_ratelimit_loc_conf_t *conf;     /* that decided last, or was to;
+                                                never NULL */
     ngx_uint_t                   nitems;
     ngx_uint_t                   nasked;     /* behind them, not decided yet */
     ngx_uint_t                   kept;       /* the first of items: a redirect

@@ -471,3 +471,20 @@ X-After: two
 [[sub { "" }], [sub { $_[0] }]]
 --- response_body eval
 ["", "8 1m, 9 1m, 7 60s, 7 1m, \n"]
+
+
+
+=== TEST 25: a look where a line was asked and did not apply
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy none key=everybody quota=0/60s;
+--- config
+    location /t {
+        ratelimit none if=$arg_never;
+        add_header X-Look "$ratelimit_status_none $ratelimit_retry_after_none";
+        empty_gif;
+    }
+--- request
+GET /t
+--- response_headers
+X-Look: BYPASSED 60

@@ -76,7 +76,7 @@ class Sliding:
     # A unit counts until `leaves` at the earliest and `left` at the latest.
     @staticmethod
     def leaves_ms(charge, window_ms):
-        return charge.time_ms + window_ms + 1
+        return charge.time_ms + window_ms
 
     @staticmethod
     def left_ms(charge, window_ms):
