@@ -420,6 +420,20 @@ rl_verdict_e rl_look(rl_process_t *process, rl_item_t *items, size_t n,
                      const rl_time_t *now) RL_NOEXCEPT;
 
 /*
+ * Puts a refused item of rl_decide behind those of its bucket that were put in
+ * turn before it: raises its retry_after_ms, reset_ms and next_ms to when
+ * there are units for these and for its own cost.  So many requests that are
+ * refused at once do not all come back for the same units.
+ * Never earlier than it was, at most 8 windows later; requests beyond these
+ * are told the same as the last.  Where waiting cannot help, nothing changes.
+ * Shared by all processes of the zone, in memory for 24 buckets: where more
+ * have requests in turn, some begin anew.  A turn is over when its time is,
+ * whether it was taken or not.
+ */
+void rl_take_turn(rl_process_t *process, rl_item_t *item,
+                  const rl_time_t *now) RL_NOEXCEPT;
+
+/*
  * Gives `units` of the charged items back to the windows that they came from
  * (at most what is still there of it, and never to a later one), or, where
  * rl_settle finds the final cost higher, charges the difference, into debt if

@@ -1,8 +1,8 @@
 // A zone's memory: one header block, then the sets of the bucket table.
 //
-//   0     header block (3,648 bytes): what is fixed, counters, the refusal
-//         log, the operator's overrides
-//   3648  set 0, set 1, ... (2,048 bytes each)
+//   0     header block (3,840 bytes): what is fixed, counters, the refusal
+//         log, the operator's overrides, turns of refused requests
+//   3840  set 0, set 1, ... (2,048 bytes each)
 //
 // Indices, no pointers.  The layout version says what all of this, Set and
 // Bucket included, looks like: whoever changes one of them raises it.
@@ -20,11 +20,15 @@
 namespace ratelimit {
 
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
-constexpr uint32_t kLayoutVersion = 6;
+constexpr uint32_t kLayoutVersion = 7;
 
 // Refusals are logged by sets of one cache line: see log_throttle.cc.
 constexpr uint32_t kThrottleSets = 15;
 constexpr uint32_t kThrottleWays = 8;
+
+// Turns of refused requests likewise: see turn.cc.
+constexpr uint32_t kTurnSets = 3;
+constexpr uint32_t kTurnWays = 8;
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free,
               "counters shared by processes");
@@ -65,8 +69,10 @@ struct ZoneHeader {
   alignas(64) std::atomic<uint64_t> throttles[kThrottleSets][kThrottleWays];
 
   alignas(64) Override overrides[RL_MAX_OVERRIDES];
+
+  alignas(64) std::atomic<uint64_t> turns[kTurnSets][kTurnWays];
 };
-static_assert(sizeof(ZoneHeader) == 3648 && sizeof(ZoneHeader) % 64 == 0,
+static_assert(sizeof(ZoneHeader) == 3840 && sizeof(ZoneHeader) % 64 == 0,
               "keeps the sets aligned, and 15,800 keys in a MiB");
 
 inline ZoneHeader* header_of(const rl_zone_t* zone) {
