@@ -28,6 +28,8 @@ static rl_verdict_e ngx_http_ratelimit_attempt(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_conclude(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
     rl_verdict_e verdict);
+static void ngx_http_ratelimit_take_turns(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t first);
 static rl_item_t *ngx_http_ratelimit_slowest(
     ngx_http_ratelimit_record_t *record, ngx_uint_t first, ngx_uint_t dry_run);
 
@@ -244,6 +246,10 @@ ngx_http_ratelimit_conclude(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
+    if (verdict == RL_REFUSED && rlcf->spread) {
+        ngx_http_ratelimit_take_turns(r, record, first);
+    }
+
     slowest = ngx_http_ratelimit_slowest(record, first,
                                          verdict == RL_ADMITTED);
 
@@ -254,6 +260,34 @@ ngx_http_ratelimit_conclude(ngx_http_request_t *r,
     return (verdict == RL_ADMITTED)
            ? ngx_http_ratelimit_refused_dry(r, record, slowest)
            : ngx_http_ratelimit_refused(r, record, slowest, first);
+}
+
+
+/* "spread": before anything is told, so that all of it is the same */
+
+static void
+ngx_http_ratelimit_take_turns(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t first)
+{
+    ngx_uint_t                       i;
+    rl_item_t                       *item;
+    rl_process_t                    *process;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+    if (process == NULL) {
+        return;
+    }
+
+    for (i = first; i < record->nitems; i++) {
+        item = &record->items[i];
+
+        if (!item->admitted && !item->dry_run) {
+            rl_take_turn(process, item, &record->time);
+        }
+    }
 }
 
 

@@ -133,6 +133,16 @@ ngx_http_ratelimit_headers_argument(ngx_conf_t *cf,
         return NGX_CONF_OK;
     }
 
+    if (arg->len == 6 && ngx_strncmp(arg->data, "spread", 6) == 0) {
+
+        if (dialect->headers->spread) {
+            return ngx_http_ratelimit_duplicate(cf, arg);
+        }
+
+        dialect->headers->spread = 1;
+        return NGX_CONF_OK;
+    }
+
     if (ngx_http_ratelimit_parameter(arg, "retry_after_max=", &value)) {
         return ngx_http_ratelimit_retry_after_max(cf, dialect->headers, arg,
                                                   &value);
@@ -466,6 +476,8 @@ ngx_http_ratelimit_merge_headers(ngx_http_ratelimit_loc_conf_t *prev,
     if (conf->headers == NULL) {
         return;
     }
+
+    conf->spread = conf->headers->spread;
 
     fields = conf->headers->fields.elts;
 

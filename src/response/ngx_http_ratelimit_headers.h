@@ -33,6 +33,7 @@ struct ngx_http_ratelimit_headers_s {
                                                 pointers */
     uint64_t                     retry_after_max_ms;
     unsigned                     retry_after_ms:1; /* the field */
+    unsigned                     spread:1;
     unsigned                     off:1;
 };
 

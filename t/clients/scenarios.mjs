@@ -9,6 +9,16 @@ const obeys = ({ statuses, requests, error }) => !error && statuses === '200 429
 const obeysMilliseconds = ({ statuses, requests, error }) => !error
     && statuses === '200 429 200' && requests[2].at - requests[1].at < 2900;
 
+// 25 calls at once, of which five are served in two seconds.  What the module
+// can do is that none of them has to ask three times.
+const herd = ask => async (client, url) => {
+    const calls = await Promise.allSettled(Array.from({ length: 25 }, () => ask(client, url)));
+    return calls.filter(call => call.status === 'fulfilled').length;
+};
+const served = (least, most, requests) => result => result.value >= least
+    && result.value <= most && result.requests.length >= requests[0]
+    && result.requests.length <= requests[1];
+
 const waitsFor = (least, most) => ms => ms >= least && ms <= most;
 const hasWaited = (least, most) => ({ statuses, waits }) => statuses === '200 429'
     && waits.some(waitsFor(least, most));
@@ -302,6 +312,39 @@ export const scenarios = {
             return (Date.now() - began) / 1000;
         },
         expect: ({ value, error }) => !error && value > 1.9 && value < 15,
+    },
+
+    // ---- many calls at once, told the same or in turn
+
+    got_herd: {
+        title: 'got 14.6.6: of 25 calls at once some fail, as all come back together',
+        at: 'herd', load: load.got, spend: false,
+        run: herd((got, url) => got(url).text()), expect: served(11, 19, [55, 65]),
+    },
+    got_spread: {
+        title: 'got 14.6.6: of 25 calls at once none fails, told in turn',
+        at: 'spread', load: load.got, spend: false,
+        run: herd((got, url) => got(url).text()), expect: served(25, 25, [45, 55]),
+    },
+    axios_retry_herd: {
+        title: 'axios-retry 4.5.0: of 25 calls at once some fail, as all come back together',
+        at: 'herd', load: load.axiosRetry, spend: false,
+        run: herd((axios, url) => axios.get(url)), expect: served(15, 24, [60, 80]),
+    },
+    axios_retry_spread: {
+        title: 'axios-retry 4.5.0: of 25 calls at once none fails, told in turn',
+        at: 'spread', load: load.axiosRetry, spend: false,
+        run: herd((axios, url) => axios.get(url)), expect: served(25, 25, [45, 58]),
+    },
+    undici_herd: {
+        title: 'undici 7.30.2: 25 calls at once ask three times each',
+        at: 'herd', load: load.undici, spend: false,
+        run: herd((request, url) => request(url)), expect: served(25, 25, [65, 85]),
+    },
+    undici_spread: {
+        title: 'undici 7.30.2: 25 calls at once ask twice each, told in turn',
+        at: 'spread', load: load.undici, spend: false,
+        run: herd((request, url) => request(url)), expect: served(25, 25, [45, 55]),
     },
 
     // ---- gRPC

@@ -371,3 +371,18 @@ it must not be a field that nginx sends itself in
     ratelimit_headers off retry_after_ms;
 --- error_log
 "off" in "ratelimit_headers", it must be 
+
+
+=== TEST 324: spread twice
+--- directive
+    ratelimit_headers spread;
+    ratelimit_headers ietf spread;
+--- error_log
+duplicate parameter "spread" in "ratelimit_headers" in
+
+
+=== TEST 325: spread with a value
+--- directive
+    ratelimit_headers ietf spread=on;
+--- error_log
+invalid parameter "spread=on" in "ratelimit_headers", it must be 
