@@ -144,6 +144,10 @@ int rl_zone_create(rl_zone_t *zone, void *memory, size_t size,
                    const unsigned char seed[16]) RL_NOEXCEPT;
 int rl_zone_attach(rl_zone_t *zone, void *memory, size_t size) RL_NOEXCEPT;
 
+/* Whether the zone's secret is this one, as machines that share it need. */
+int rl_zone_has_seed(const rl_zone_t *zone,
+                     const unsigned char seed[16]) RL_NOEXCEPT;
+
 /* What a zone can say of itself; a scan of all sets where scan is true. */
 typedef struct {
   uint64_t capacity;        /* buckets */
@@ -1015,6 +1019,10 @@ size_t rl_json_escape(rl_str_t text, unsigned char *buf) RL_NOEXCEPT;
 size_t rl_problem_len(const rl_item_t *items, size_t n) RL_NOEXCEPT;
 size_t rl_render_problem(const rl_item_t *items, size_t n, unsigned status,
                          unsigned char *buf) RL_NOEXCEPT;
+
+/* --------------------------------------------- buckets shared through Redis */
+
+#include "ratelimit/abi/shared.h"
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -14,7 +14,7 @@ key zone
 conf'
 core_rooms='
 decide
-key policy statistics
+key policy statistics shared
 table response
 algorithm jwt
 base

@@ -65,6 +65,13 @@ int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
   return RL_OK;
 }
 
+int rl_zone_has_seed(const rl_zone_t* zone,
+                     const unsigned char seed[16]) noexcept {
+  const ratelimit::ZoneHeader* header = ratelimit::header_of(zone);
+  return header->seed[0] == ratelimit::load_le64(seed) &&
+         header->seed[1] == ratelimit::load_le64(seed + 8);
+}
+
 int rl_zone_attach(rl_zone_t* zone, void* memory, size_t size) noexcept {
   if (!ratelimit::is_usable(memory, size)) {
     return RL_ERROR;

@@ -1,0 +1,163 @@
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Buckets that several machines share through Redis: what one process knows of
+ * them, what it sends there and what comes back.  A chapter of ratelimit.h.
+ *
+ * In Redis each process has a row of its own in a bucket: what it has used so
+ * far, and the units it holds until when (see rows.lua).  Here that row is a
+ * lease.  Whoever finds too few units in hand waits, the lease is sent, and
+ * its reply says how many there are now.
+ *
+ * Times named _us are of a clock that runs while the machine sleeps, read
+ * afresh; no two machines' clocks need agree.
+ */
+
+#ifndef RATELIMIT_ABI_SHARED_H_
+#define RATELIMIT_ABI_SHARED_H_
+
+typedef struct rl_lease_s rl_lease_t;
+typedef struct rl_leases_s rl_leases_t;
+
+/*
+ * A process's leases in memory of its own, aligned to 8: n of them at most, of
+ * which the one that was not used for longest gives way.  first_row is random.
+ */
+size_t rl_leases_size(uint32_t n) RL_NOEXCEPT;
+rl_leases_t *rl_leases_create(void *memory, uint32_t n,
+                              uint64_t first_row) RL_NOEXCEPT;
+
+/*
+ * The lease of an item's bucket, whose quota it is told.  NULL: there is none,
+ * or if `make` is true, all are waited for.
+ * rl_lease_next: each of them in turn, from NULL on.
+ */
+rl_lease_t *rl_lease_find(rl_leases_t *leases, const rl_item_t *item,
+                          int make) RL_NOEXCEPT;
+rl_lease_t *rl_lease_next(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
+
+/* One request's wait for units of a lease; a lease has them in their order. */
+typedef struct rl_waiter_s rl_waiter_t;
+struct rl_waiter_s {
+  rl_waiter_t *next;
+  rl_waiter_t *previous;
+  rl_lease_t *lease; /* NULL: it does not wait */
+  uint32_t units;
+  void *data;        /* the caller's own */
+};
+
+/* RL_ERROR: RL_MAX_WAITERS wait already. */
+#define RL_MAX_WAITERS 1000u
+int rl_lease_wait(rl_lease_t *lease, rl_waiter_t *waiter,
+                  uint32_t units) RL_NOEXCEPT;
+void rl_lease_leave(rl_waiter_t *waiter) RL_NOEXCEPT;
+rl_waiter_t *rl_lease_waiters(const rl_lease_t *lease) RL_NOEXCEPT;
+
+/*
+ * Whether the units are in hand (RL_ADMITTED), or Redis has just said that
+ * there are none (RL_REFUSED), or is to be asked (RL_PENDING).  Who waited
+ * longer goes first; waiter is NULL for a request that does not wait yet.
+ * Where nothing has been told since asked_us, cost 0 is pending as well.
+ */
+rl_verdict_e rl_lease_ask(const rl_lease_t *lease, const rl_waiter_t *waiter,
+                          uint32_t units, uint64_t asked_us,
+                          uint64_t now_us) RL_NOEXCEPT;
+
+/* Takes units that are in hand. */
+void rl_lease_use(rl_lease_t *lease, uint32_t units,
+                  uint64_t now_us) RL_NOEXCEPT;
+
+/* Fills the second part of an item by what the last reply said. */
+void rl_lease_answer(const rl_lease_t *lease, rl_verdict_e verdict,
+                     uint64_t now_us, rl_item_t *item) RL_NOEXCEPT;
+
+/*
+ * What a server's clock can show: the least that it was ahead of ours, which a
+ * reply has told.  One for each server.
+ */
+typedef struct {
+  int64_t ahead_ms;
+  uint64_t at_us;        /* 0: nothing is known */
+  int64_t old_ahead_ms;  /* before its clock was set */
+  uint64_t old_at_us;
+  uint64_t set_us;       /* when that was noticed; 0: never */
+} rl_clock_t;
+
+/* Whether there is anything to send: units to get, or to give back. */
+int rl_lease_is_due(const rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;
+int rl_lease_is_sent(const rl_lease_t *lease) RL_NOEXCEPT;
+
+/*
+ * The next request says all that was used of the bucket, as a Redis that has
+ * lost it must be told.
+ */
+void rl_lease_tell(rl_lease_t *lease) RL_NOEXCEPT;
+int rl_lease_tells(const rl_lease_t *lease) RL_NOEXCEPT;
+
+/*
+ * rl_lease_send writes a lease's request into buf and how long Redis is to
+ * keep the bucket into *ttl_ms; returns its length.  life_ms: for how long the
+ * units are to be held, slack_ms: how late the request may come.  wall_ms is
+ * the guess at Redis's time while its clock is not known.
+ * rl_lease_lost: there will be no reply.
+ */
+#define RL_LEASE_REQUEST_LEN 160
+typedef struct {
+  uint64_t now_us;
+  uint64_t wall_ms;
+  uint32_t life_ms;
+  uint16_t slack_ms;
+} rl_lease_send_t;
+
+size_t rl_lease_send(rl_lease_t *lease, const rl_clock_t *clock,
+                     const rl_lease_send_t *send, unsigned char *buf,
+                     uint64_t *ttl_ms) RL_NOEXCEPT;
+void rl_lease_lost(rl_lease_t *lease) RL_NOEXCEPT;
+
+/* What a reply, of RL_LEASE_REPLY_LEN bytes, has changed. */
+#define RL_LEASE_REPLY_LEN 55
+typedef enum {
+  RL_LEASE_TOLD = 0,    /* who waits may try again */
+  RL_LEASE_AGAIN,       /* it has to be sent again */
+  RL_LEASE_YOUNG,       /* Redis is new, and gives nothing yet */
+  RL_LEASE_CLOCK_SET    /* Redis's clock was set; to be sent again */
+} rl_lease_reply_e;
+
+/*
+ * *generation: the name that the shard's counts have, where Redis said it,
+ * else 0.
+ */
+rl_lease_reply_e rl_lease_reply(rl_lease_t *lease, rl_clock_t *clock,
+                                const unsigned char *reply, uint64_t now_us,
+                                uint64_t *generation) RL_NOEXCEPT;
+
+/*
+ * Names in Redis, behind a prefix: a bucket's, of RL_SHARED_KEY_LEN bytes, and
+ * its shard's, of RL_SHARD_KEY_LEN.  Shards have a hash tag, so that in a
+ * cluster the two are in one slot, rl_hash_slot() of the whole name.
+ */
+#define RL_SHARDS 256u
+#define RL_SHARED_KEY_LEN 28u
+#define RL_SHARD_KEY_LEN 7u
+uint32_t rl_lease_shard(const rl_lease_t *lease) RL_NOEXCEPT;
+void rl_lease_key(const rl_lease_t *lease, unsigned char *buf) RL_NOEXCEPT;
+void rl_shard_key(uint32_t shard, unsigned char *buf) RL_NOEXCEPT;
+uint32_t rl_hash_slot(rl_str_t key) RL_NOEXCEPT;
+
+/* What a shard says of itself: see rows.lua. */
+#define RL_SHARD_REPLY_LEN 20
+typedef struct {
+  uint64_t opens_ms; /* until it opens; 0: it is open */
+  uint64_t name;
+} rl_shard_t;
+void rl_shard_reply(const unsigned char *reply, rl_shard_t *out) RL_NOEXCEPT;
+
+/* Units of a lease, for those who look at it. */
+typedef struct {
+  uint32_t held_units; /* in hand */
+  uint32_t used_units; /* so far, of its window */
+} rl_lease_view_t;
+void rl_lease_view(const rl_lease_t *lease, uint64_t now_us,
+                   rl_lease_view_t *out) RL_NOEXCEPT;
+
+#endif /* RATELIMIT_ABI_SHARED_H_ */

@@ -1,0 +1,82 @@
+// A lease: this process's row of a shared bucket.
+//
+// The rules, of which each one that is dropped lets too much through
+// (t/system/shared/model.cc drops them one by one):
+//   - one request at a time is under way, and a reply is believed only while
+//     it is; what a request does not keep is gone when it is sent;
+//   - units are in hand until *sent* + span, less 1/1024 for drift, never
+//     until received + span; kept units, until the later of both ends;
+//   - a use's age is told less 1/1024, so that it is dated at or after the use;
+//   - a lease that was forgotten goes on under another row.
+
+#ifndef RATELIMIT_SHARED_LEASE_H_
+#define RATELIMIT_SHARED_LEASE_H_
+
+#include <cstdint>
+
+#include "ratelimit/ratelimit.h"
+#include "ratelimit/shared/wire.h"
+
+namespace ratelimit {
+
+constexpr uint32_t kNoLease = UINT32_MAX;
+
+// Own uses by the sixteenth of the window that they fell in, for the telling.
+struct OwnUses {
+  uint64_t slot;  // the newest
+  uint32_t units[kWireSlots];
+};
+
+}  // namespace ratelimit
+
+struct rl_lease_s {
+  rl_hash_t name;  // of the bucket in Redis
+  uint32_t next;   // in its chain; of free ones, the next of them
+  uint32_t newer;  // by when they were used
+  uint32_t older;
+
+  rl_waiter_t* first;
+  rl_waiter_t* last;
+  uint32_t waiters;
+  uint32_t lookers;  // of them, for no units
+  uint64_t waits_units;
+
+  // The item's.
+  rl_algorithm_e algorithm;
+  uint32_t window_months;
+  int32_t tz_ms;
+  uint64_t window_ms;
+  uint32_t quota_units;
+  uint32_t capacity_units;
+
+  uint64_t row;
+  uint32_t number;      // of the last request
+  uint32_t used_units;  // of the window, so far
+  uint32_t sent_used;   // as the request under way says
+  uint32_t told_used;   // as Redis knows
+  uint32_t sent_need;   // of the request under way
+  uint32_t left_units;  // in hand
+  uint64_t left_until_us;
+  uint64_t last_use_us;
+  uint64_t sent_us;
+  uint64_t window_end_ms;
+  ratelimit::OwnUses own;
+  bool is_sent;
+  bool is_first;
+  bool tells;
+
+  // What was told last.
+  uint64_t told_sent_us;  // 0: nothing yet
+  uint64_t told_us;
+  int64_t free_units;
+  uint32_t granted_units;
+  uint32_t others_units;
+  uint64_t left_ms;
+  uint64_t wait_ms;
+
+  uint64_t refused_until_us;
+  uint32_t refused_units;
+  uint32_t refused_limit;
+};
+
+#endif  // RATELIMIT_SHARED_LEASE_H_

@@ -1,0 +1,452 @@
+-- One bucket of one policy, shared by several machines: see README.md, "More
+-- than one machine", for what it promises.  Redis 7.0 or newer, Valkey.
+--
+--   EVALSHA sha 2n  bucket generation ...  request ttl_ms ...
+--
+-- n buckets in one call, each with the generation of its shard (in a cluster
+-- all of one hash tag); answers one string of n replies.  And
+--
+--   EVALSHA sha 1  generation  name hold
+--
+-- tells of a shard alone: makes its generation, called `name`, if it has none,
+-- and with hold=1 keeps it from opening for half a second more.  Answers
+--   I6 ms until it opens, 0: it is open | I6 Redis's time | c8 its name
+--
+-- A bucket is named after policy, algorithm, window and key: where one of
+-- these changes it is another bucket.  The quota may change at any time.
+--
+-- generation: I6 time from which units are given | c8 name.  Whoever finds
+-- none makes it, to open half a second later, so that all can first tell what
+-- they have used.  A telling moves the time on.
+--
+-- bucket: head, ring (sliding only), rows of 30 bytes.  All little-endian.
+--   head  I1 algorithm * 16 + width of the ring's counts | I6 time of the last
+--         request, ms | I4 used | I4 held by all rows | I6 when a row changes
+--         by itself, at the earliest | I4 sum of the rows' wants | I1 rows that
+--         are active | I6 1: the shard was not open yet; 0: it is open |
+--         fixed, calendar: I6 the window's end, 0: none | gcra: d when the
+--         debt is gone, ms (used: see the assertion)
+--   ring  17 counts of window/16 each, I2 (quota <= 65535) or I4; the count of
+--         sub-window s stands at s % 17
+--   row   c8 id | I4 number of its last request | I4 used so far, as it said |
+--         I4 held | I6 until when | I3 want | I1 0: the lease runs, 1: it is
+--         over and what it held is charged
+-- request, 89 bytes:
+--   c8 row | I4 number | I1 algorithm 0 sliding 1 fixed 2 calendar 3 gcra |
+--   I5 window ms | I4 quota | I4 capacity (gcra) | I4 need: units that the
+--   first waits for | I4 waits: all that wait | I3 want: with what the lease
+--   will use | I4 keep | I4 used so far | I5 age of the newest use, ms |
+--   I4 longest lease, ms | I2 shortest lease of use, ms |
+--   I1 flags: 1 first request under this row, 2 it tells all (assertion),
+--   4 Redis's clock was set forward since its last request for this bucket: the
+--   next field goes by the old reckoning |
+--   I6 what Redis's clock can show now at the latest, as the machine reckons
+--   (0: cannot tell) | I2 slack for that, ms |
+--   I6 window's end that it counts in (fixed, calendar) |
+--   I6 I6 I6 calendar: start, end, next end around the present
+-- assertion, behind it: 17 x I4, its own uses by age in sixteenths of the
+--   window, youngest first (sliding); nothing (fixed, calendar); d debt in ms
+--   when last told, its age subtracted, I4 used since (gcra)
+-- reply, 55 bytes:
+--   i1 status: 1 done, 0 done but young (nothing is given yet), -1 older than
+--   what is here, -2 tell all, -3 no such window now, -4 late, or Redis's clock
+--   was set | I4 granted | I4 lease, ms | i4 free | I4 held by others |
+--   I6 Redis's time | I6 ms until units come | I6 ms until a lease of others
+--   may end | I6 ms until the window or the debt ends | I6 the window's end |
+--   c8 the generation's name if the bucket is new here, else zeros
+-- Times of leases are spans: the machine counts them from before it sent, less
+-- a thousandth.  It needs no common clock.
+local REPLY = '<bI4I4i4I4I6I6I6I6I6c8'
+local NO_NAME = string.rep('\0', 8)
+local REQ = '<c8I4BI5I4I4I4I4I3I4I4I5I4I2BI6I2I6I6I6I6'
+local GRACE = 500
+local unpack_, pack_, sub, find, floor, min, max = struct.unpack, struct.pack, string.sub, string.find, math.floor, math.min, math.max
+local call = redis.call
+local SLOTS2 = '<I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2'
+local SLOTS4 = '<I4I4I4I4I4I4I4I4I4I4I4I4I4I4I4I4I4'
+
+local t = call('TIME')
+local clock = t[1] * 1000 + floor(t[2] / 1000)
+
+local function refuse(status, wait, gen)
+  return pack_(REPLY, status, 0, 0, 0, 0, clock, wait, 0, 0, 0, gen and sub(gen, 7, 14) or NO_NAME)
+end
+
+-- What a shard tells; `hold` keeps one that is not open yet from opening.
+local function generation(gkey, name, now, hold)
+  local gen = call('GET', gkey)
+  if not gen then
+    -- Redis is new or has lost everything: all had better speak before anything
+    -- is given.  (Whoever comes first may be a machine that has just started
+    -- and knows of nothing, so this does not depend on what it knows.)
+    gen = pack_('<I6', now + GRACE) .. name
+    call('SET', gkey, gen)
+  end
+  local opens = unpack_('<I6', gen)
+  if hold and opens > now and opens < now + GRACE - 100 then
+    opens = now + GRACE
+    gen = pack_('<I6', opens) .. sub(gen, 7, 14)
+    call('SET', gkey, gen)
+  end
+  return gen, opens
+end
+
+-- The whole of the rules.  The usual request takes the short way below, which does the same for the case that nothing
+-- has ended by itself and the row is there.
+local function slow(key, gkey, req, ttl, v)
+  local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win, cs, ce, cn = unpack_(REQ, req)
+  local now = clock
+  -- A request that comes later than its sender's clock allows is late, or the first after Redis's clock was set forward: it
+  -- changes nothing; the sender looks at the time told and asks again.
+  if est > 0 and clock > est + slack and flags < 4 then return refuse(-4, 0) end
+  local width = alg == 0 and Q > 65535 and 4 or 2
+  local kind = alg * 16 + width
+  local last, used, held, nxt, sumw, act, nb, z, ring, rows
+  local gen, opens = false, 0
+  if v then
+    local k
+    if alg == 0 then
+      k, last, used, held, nxt, sumw, act, nb = unpack_('<BI6I4I4I6I4BI6', v)
+      z = 0
+    elseif alg == 3 then k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I4I4I6I4BI6d', v)
+    else k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I4I4I6I4BI6I6', v) end
+    if k ~= kind then
+      if k - k % 16 ~= kind - kind % 16 then v = false                      -- another algorithm: the policy starts afresh
+      else                                                                  -- the quota crossed 65535: other width
+        local c = { unpack_(k % 16 == 4 and SLOTS4 or SLOTS2, v, 33) }
+        if width == 2 then for i = 1, 17 do c[i] = min(c[i], 65535) end end
+        local head = sub(v, 1, 32)
+        v = head .. pack_(width == 4 and SLOTS4 or SLOTS2, unpack(c, 1, 17)) .. sub(v, 33 + 17 * (k % 16))
+      end
+    end
+  end
+  if not v then
+    last, used, held, nxt, sumw, act, nb, z = now, 0, 0, 2 ^ 47, 0, 0, 0, 0
+    nb = 1
+    rows = ''
+  end
+  if nb > 0 then                                                            -- not known to be open yet
+    gen, opens = generation(gkey, id, now, flags % 4 >= 2)
+    if now >= opens then nb = 0 end
+  end
+  local HEAD = alg == 0 and 32 or alg == 3 and 40 or 38
+  local RB = alg == 0 and HEAD + 17 * width or HEAD                         -- rows begin after this byte
+  -- Time never runs backwards in a bucket.  If Redis's clock was set, everything here keeps its age: `by` is added to every
+  -- date.  Back: seen from the bucket's last request, if by more than two leases.  Forward: only where the machine knows it
+  -- (flag 4), and once: after that the bucket's last request is beyond any old reckoning.
+  local by, ref = 0, 0
+  if now < last then
+    if last - now > 2 * life then ref = last else now = last end
+  elseif v and flags >= 4 and (alg == 0 or alg == 3) and est > 0 and now > est + slack and last <= est + slack then ref = max(est, last) end
+  if ref > 0 then by = now - ref end
+  local j, jl
+  if alg == 0 then
+    j, jl = floor(16 * now / W), floor(16 * last / W)
+  end
+  local c                                                                   -- the ring as a table, when it is needed
+  local p1, n1                                                              -- or the one count that changes
+  local function open_ring()
+    if not c then
+      c = v and { unpack_(width == 4 and SLOTS4 or SLOTS2, v, 33) } or { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+      c[18] = nil
+      if p1 then c[p1] = n1; p1 = nil end
+    end
+  end
+  if alg == 0 and v and (j ~= jl or by ~= 0) then
+    if by ~= 0 then                                                         -- move every count to the slot of its age
+      open_ring()
+      local jr, k = floor(16 * ref / W), math.ceil(16 * by / W)
+      local m = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+      used = 0
+      for i = 0, 16 do
+        local s = jr - i
+        local to = min(j, s + k)
+        if s <= jl and s > jl - 17 and to > j - 17 then
+          local n = c[s % 17 + 1]
+          m[to % 17 + 1] = m[to % 17 + 1] + n
+          used = used + n
+        end
+      end
+      c = m
+    elseif j - jl >= 17 then open_ring(); for i = 1, 17 do c[i] = 0 end; used = 0
+    elseif j - jl == 1 then
+      p1 = j % 17 + 1
+      n1 = 0
+      used = used - unpack_(width == 4 and '<I4' or '<I2', v, 33 + (p1 - 1) * width)
+    else
+      open_ring()
+      for i = jl + 1, j do local p = i % 17 + 1; used = used - c[p]; c[p] = 0 end
+    end
+  end
+  -- the window
+  if alg == 1 or alg == 2 then
+    if by ~= 0 and z > 0 and (alg == 1 or z - now > cn - cs) then            -- the wall clock has the last word on a calendar
+      z = alg == 1 and z + by or now < ce and ce or cn
+      used, held, rows = used + held, 0, ''                                 -- what is held counts as used
+    end
+    local over = z > 0 and now >= z
+    if alg == 2 and (z == 0 or over) then
+      local e = now < ce and ce or cn
+      if now < cs or now >= cn then return refuse(-3, 0) end
+      if z ~= e then over = true end
+      z = e
+    elseif over then z = 0 end
+    if over then used, held, nxt, sumw, act = 0, 0, 2 ^ 47, 0, 0; rows = '' end  -- rows of an ended window say nothing
+  elseif alg == 3 then z = z + by end
+  rows = rows or sub(v, RB + 1)
+  local unit = W / Q                                                        -- gcra: ms a unit
+  local function charge(n, date)
+    if n <= 0 then return end
+    if alg == 0 then
+      local s = floor(16 * date / W)
+      if s > j then s = j end
+      if s <= j - 17 then return end
+      used = used + n
+      local p = s % 17 + 1
+      if not c then
+        if p1 == p then n1 = n1 + n; return end
+        if not p1 and v then p1 = p; n1 = n + unpack_(width == 4 and '<I4' or '<I2', v, 33 + (p - 1) * width); return end
+        open_ring()
+      end
+      c[p] = c[p] + n
+    elseif alg == 3 then z = max(z, date) + n * unit
+    else used = used + n end
+  end
+  local function uncharge(n, date)
+    if n <= 0 then return end
+    if alg == 0 then
+      local s = floor(16 * date / W)
+      if s > j or s <= j - 17 then return end
+      open_ring()
+      local p = s % 17 + 1
+      if n > c[p] then n = c[p] end
+      c[p] = c[p] - n
+      used = used - n
+    elseif alg == 3 then z = z - max(0, n * unit - (now - date))
+    else used = max(0, used - n) end
+  end
+  -- leases that are over: what they hold is used, as of their end
+  if (now >= nxt or by ~= 0) and #rows > 0 then
+    local out, n = {}, 0
+    nxt, sumw, act = 2 ^ 47, 0, 0
+    for o = 1, #rows, 30 do
+      local rid, rs, ru, rh, re, rw, rp = unpack_('<c8I4I4I4I6I3B', rows, o)
+      re = re + by
+      if now >= re and rp == 0 then
+        charge(rh, re)
+        held = held - rh
+        rp = 1
+      end
+      if rp == 0 then sumw = sumw + rw; act = act + 1; nxt = min(nxt, re) end
+      if rp == 0 or now < re + W + life then                                -- an idle row goes after a window
+        n = n + 1
+        out[n] = pack_('<c8I4I4I4I6I3B', rid, rs, ru, rh, re, rw, rp)
+        if rp == 1 then nxt = min(nxt, re + W + life) end
+      end
+    end
+    rows = table.concat(out)
+  end
+  -- the own row
+  local at, rs, ru, rh, re, rw, rp = 0, 0, 0, 0, 0, 0, 1
+  local o = 1
+  while true do                                                             -- plain search; the row's place makes sure
+    o = find(rows, id, o, true)
+    if not o then break end
+    if o % 30 == 1 then at = o; break end
+    o = o + 1
+  end
+  if at > 0 then
+    rs, ru, rh, re, rw, rp = unpack_('<I4I4I4I6I3B', rows, at + 8)
+    if seq < rs then return refuse(-1, 0) end
+    if rp == 0 then sumw = sumw - rw; act = act - 1 end
+  elseif flags % 4 >= 2 then                                                -- it tells all
+    if alg == 0 then
+      local a = { unpack_(SLOTS4, req, 90) }
+      open_ring()
+      for i = 0, 16 do local n = a[i + 1]; if n > 0 then local p = (j - i) % 17 + 1; c[p] = c[p] + n; used = used + n end end
+    elseif alg == 3 then
+      local d, n = unpack_('<dI4', req, 90)
+      local a = used * unit                                                 -- `used`: what others told so; it stays on top of
+      z = max(z - a, now + d) + a + n * unit                                -- whichever debt told is the latest
+      used = used + n
+    elseif win > now then
+      if z == 0 then z = win end
+      used = used + U
+      if z ~= win then used = used + keep end                               -- it comes too late, another window is open: all counts there
+    end
+    ru = U
+    re = now + life                                                         -- whatever it still holds ends before that
+  elseif flags % 2 == 1 then
+    -- A shard that is not open takes no row but from those that tell: an old first request that comes late must not stand
+    -- where the telling of the same row belongs.
+    if nb > 0 then return refuse(0, max(opens - now, 1), gen) end
+  elseif nb > 0 or alg == 0 or alg == 3 or (win > now and win ~= z) then      -- unknown row, or a running window unknown here
+    return refuse(-2, 0, gen)
+  end
+  if at > 0 and seq == rs then
+    -- the same request again: same state, nothing more is given (its reply was given up, or it was repeated)
+    return refuse(-1, 0)
+  end
+  if (alg == 1 or alg == 2) and (win ~= z or z == 0) then keep = 0; U = 0; ru = 0 end   -- counts of another window
+  local delta = U - ru
+  if delta < 0 then delta = delta + 4294967296 end
+  if rp == 1 then
+    uncharge(rh - min(rh, delta), re)                                       -- paid for at the lease's end; what was not used comes back
+    charge(delta - min(rh, delta), now - age)
+  else
+    charge(delta, now - age)
+    held = held - rh
+  end
+  held = held + keep
+  -- give
+  local free, wait
+  if alg == 3 then free = floor(cap - max(0, z - now) / unit + 1e-9) - held
+  else free = Q - used - held end
+  local grant = 0
+  local mine = want + keep
+  if mine > 16777215 then mine = 16777215 end
+  sumw = sumw + mine
+  act = act + 1
+  local d = floor(life * max(free, 0) / (8 * max(sumw, 1)))                 -- near exhaustion leases are short
+  if d < least then d = least end
+  if d > life then d = life end
+  if nb == 0 and free >= need then
+    local share = min(floor(free * mine / max(sumw, 1) / 1.5), floor(mine * d / life) - keep)
+    if share < 2 * need or share < 2 or free < act then share = waits end   -- scarce: only what waits
+    grant = max(min(want, max(share, waits), free), need)
+  end
+  if alg == 1 and z == 0 and grant > 0 then z = now + W end                 -- the first unit given opens the window
+  local e = now + d
+  if keep > 0 and e < re then e = re end                                    -- kept units: never shorter than the machine believes
+  if (alg == 1 or alg == 2) and z > 0 and e > z then e = z end
+  held = held + grant
+  if alg == 1 and used == 0 and held == 0 then z = 0 end                    -- nothing used, nothing held: no window
+  if e < nxt then nxt = e end
+  local row = pack_('<c8I4I4I4I6I3B', id, seq, U, keep + grant, e, mine, 0)
+  if at > 0 then
+    if at == 1 then rows = row .. sub(rows, 31) else rows = sub(rows, 1, at - 1) .. row .. sub(rows, at + 30) end
+  else rows = rows .. row end
+  local head
+  if alg == 0 then
+    if p1 and n1 > 65535 then open_ring() end
+    if c and width == 2 then
+      for p = 1, 17 do if c[p] > 65535 then used = used - (c[p] - 65535); c[p] = 65535 end end   -- more than any quota of this width
+    end
+    head = pack_('<BI6I4I4I6I4BI6', kind, now, used, held, nxt, sumw, act, nb)
+    if c then ring = pack_(width == 4 and SLOTS4 or SLOTS2, unpack(c, 1, 17))
+    elseif p1 then
+      local q = 32 + (p1 - 1) * width
+      ring = sub(v, 33, q) .. pack_(width == 4 and '<I4' or '<I2', n1) .. sub(v, q + width + 1, RB)
+    elseif v then ring = sub(v, 33, RB)
+    else ring = string.rep('\0', 17 * width) end
+    head = head .. ring
+  elseif alg == 3 then head = pack_('<BI6I4I4I6I4BI6d', kind, now, used, held, nxt, sumw, act, nb, z)
+  else head = pack_('<BI6I4I4I6I4BI6I6', kind, now, used, held, nxt, sumw, act, nb, z) end
+  call('SET', key, head .. rows, 'PX', ttl)
+  wait = 0
+  if grant < need then                                                      -- when do units come back?
+    if nb > 0 then wait = max(opens - now, 1)
+    elseif alg == 0 then
+      local lack = need - free
+      open_ring()
+      for s = j - 16, j do lack = lack - c[s % 17 + 1]; if lack <= 0 then wait = math.ceil((s + 17) * W / 16) - now; break end end
+    elseif alg == 3 then wait = math.ceil(z - now - (cap - need) * unit)
+    else wait = z - now end
+  end
+  return pack_(REPLY, nb > 0 and 0 or 1, grant, e - now, free - grant, held - keep - grant, clock, max(wait, 0),
+    grant < need and held > keep and max(nxt - now, 1) or 0, z > now and math.ceil(z - now) or 0,
+    (alg == 1 or alg == 2) and z or 0, gen and sub(gen, 7, 14) or NO_NAME)
+end
+
+local function one(key, gkey, req, ttl)
+  local v = call('GET', key)
+  if not v then return slow(key, gkey, req, ttl, v) end
+  local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win = unpack_('<c8I4BI5I4I4I4I4I3I4I4I5I4I2BI6I2I6', req)
+  local width = alg == 0 and Q > 65535 and 4 or 2
+  local kind = alg * 16 + width
+  local k, last, used, held, nxt, sumw, act, nb, z
+  local now = clock
+  local from = 33
+  if alg == 0 then
+    k, last, used, held, nxt, sumw, act, nb = unpack_('<BI6I4I4I6I4BI6', v)
+    from = 33 + 17 * width
+  elseif alg == 3 then k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I4I4I6I4BI6d', v); from = 41
+  else k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I4I4I6I4BI6I6', v); from = 39 end
+  local at = find(v, id, from, true)
+  if k ~= kind or now < last or now >= nxt or nb > 0 or (now > est + slack and est > 0) or not at or (at - from) % 30 ~= 0 then return slow(key, gkey, req, ttl, v) end
+  local rs, ru, rh, re, rw, rp = unpack_('<I4I4I4I6I3B', v, at + 8)
+  local delta = U - ru
+  if rp ~= 0 or seq <= rs or delta < 0 then return slow(key, gkey, req, ttl, v) end
+  local body                                                                -- what stands between head and rows
+  local free, p, n, q
+  if alg == 0 then
+    local j, jl, s = floor(16 * now / W), floor(16 * last / W), floor(16 * (now - age) / W)
+    if j > jl + 1 or s <= j - 17 then return slow(key, gkey, req, ttl, v) end
+    local fmt = width == 4 and '<I4' or '<I2'
+    if j > jl then                                                          -- one count leaves, its place is the newest's
+      p = 33 + j % 17 * width
+      used = used - unpack_(fmt, v, p)
+      if s ~= j and delta > 0 then return slow(key, gkey, req, ttl, v) end
+      n = delta
+    elseif delta > 0 then
+      p = 33 + s % 17 * width
+      n = unpack_(fmt, v, p) + delta
+    end
+    if p and n > 65535 and width == 2 then return slow(key, gkey, req, ttl, v) end
+    used = used + delta
+    held = held - rh + keep
+    free = Q - used - held
+    if p then body = sub(v, 33, p - 1) .. pack_(fmt, n); q = p + width else q = 33 end
+  else
+    held = held - rh + keep
+    if alg == 3 then
+      if delta > 0 then z = (z > now - age and z or now - age) + delta * W / Q end
+      free = floor(cap - (z > now and (z - now) * Q / W or 0) + 1e-9) - held
+    else
+      if win ~= z or now >= z then return slow(key, gkey, req, ttl, v) end
+      used = used + delta
+      free = Q - used - held
+      if used == 0 and held == 0 then return slow(key, gkey, req, ttl, v) end
+    end
+    q = from
+  end
+  if free < need then return slow(key, gkey, req, ttl, v) end
+  local mine = want + keep
+  sumw = sumw - rw + mine
+  local d = floor(life * free / (8 * (sumw > 0 and sumw or 1)))
+  if d < least then d = least end
+  if d > life then d = life end
+  local share, byd = floor(free * mine / (1.5 * (sumw > 0 and sumw or 1))), floor(mine * d / life) - keep
+  if byd < share then share = byd end
+  if share < 2 * need or share < 2 or free < act then share = waits end
+  if share < waits then share = waits end
+  local grant = share < want and share or want
+  if grant > free then grant = free end
+  if grant < need then grant = need end
+  local e = now + d
+  if keep > 0 and e < re then e = re end
+  if alg ~= 0 and alg ~= 3 and e > z then e = z end
+  held = held + grant
+  if e < nxt then nxt = e end
+  local head
+  if alg == 0 then
+    head = pack_('<BI6I4I4I6I4BI6', kind, now, used, held, nxt, sumw, act, nb)
+  elseif alg == 3 then
+    head = pack_('<BI6I4I4I6I4BI6d', kind, now, used, held, nxt, sumw, act, nb, z)
+  else
+    head = pack_('<BI6I4I4I6I4BI6I6', kind, now, used, held, nxt, sumw, act, nb, z)
+  end
+  call('SET', key, head .. (body or '') .. sub(v, q, at + 7) .. pack_('<I4I4I4I6I3', seq, U, keep + grant, e, mine) .. sub(v, at + 29), 'PX', ttl)
+  if alg == 0 then z = 0 end
+  return pack_(REPLY, 1, grant, e - now, free - grant, held - keep - grant, now, 0, 0, z > now and math.ceil(z - now) or 0,
+    alg == 3 and 0 or z, NO_NAME)
+end
+
+if #KEYS == 1 then
+  local gen, opens = generation(KEYS[1], ARGV[1], clock, ARGV[2] == '1')
+  return pack_('<I6I6', max(opens - clock, 0), clock) .. sub(gen, 7, 14)
+end
+if #KEYS == 2 then return one(KEYS[1], KEYS[2], ARGV[1], ARGV[2]) end
+local out = {}
+for i = 1, #KEYS, 2 do out[#out + 1] = one(KEYS[i], KEYS[i + 1], ARGV[i], ARGV[i + 1]) end
+return table.concat(out)

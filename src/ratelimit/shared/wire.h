@@ -1,0 +1,86 @@
+// What goes to Redis about a bucket and what comes back, as bytes: the layout
+// that rows.lua reads and writes.  Little-endian, without padding.
+
+#ifndef RATELIMIT_SHARED_WIRE_H_
+#define RATELIMIT_SHARED_WIRE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ratelimit/ratelimit.h"
+
+namespace ratelimit {
+
+// A ring has the sixteenths of a window and the one that it is in.
+constexpr uint32_t kWireSlots = 17;
+
+constexpr uint8_t kFirstRequest = 1;
+constexpr uint8_t kTellsAll = 2;
+constexpr uint8_t kOldClock = 4;
+
+struct WireRequest {
+  uint64_t row;
+  uint32_t number;
+  uint8_t algorithm;  // rl_algorithm_e
+  uint64_t window_ms;
+  uint32_t quota_units;
+  uint32_t capacity_units;
+  uint32_t need_units;
+  uint32_t waits_units;
+  uint32_t want_units;
+  uint32_t keep_units;
+  uint32_t used_units;
+  uint64_t age_ms;
+  uint32_t longest_ms;
+  uint16_t shortest_ms;
+  uint8_t flags;
+  uint64_t latest_ms;
+  uint16_t slack_ms;
+  uint64_t window_end_ms;
+  uint64_t begin_ms;  // calendar
+  uint64_t end_ms;
+  uint64_t next_end_ms;
+
+  // With kTellsAll: sliding, then gcra.
+  uint32_t used_by_age[kWireSlots];
+  double debt_ms;
+  uint32_t used_since;
+};
+
+constexpr size_t kRequestLen = 89;
+constexpr size_t kSlidingTellingLen = 4 * kWireSlots;
+constexpr size_t kGcraTellingLen = 8 + 4;
+static_assert(kRequestLen + kSlidingTellingLen <= RL_LEASE_REQUEST_LEN,
+              "a request has room");
+
+// Integers beyond their field's width become the field's largest.
+size_t write_request(const WireRequest& request, unsigned char* buf) noexcept;
+
+enum WireStatus : int8_t {
+  kDone = 1,
+  kYoung = 0,
+  kOlder = -1,
+  kTellAll = -2,
+  kNoSuchWindow = -3,
+  kLate = -4
+};
+
+struct WireReply {
+  int8_t status;
+  uint32_t granted_units;
+  uint32_t lease_ms;
+  int32_t free_units;
+  uint32_t held_units;  // by others
+  uint64_t clock_ms;
+  uint64_t wait_ms;
+  uint64_t other_end_ms;
+  uint64_t left_ms;  // of the window or the debt
+  uint64_t window_end_ms;
+  uint64_t generation;
+};
+
+void read_reply(const unsigned char* reply, WireReply* out) noexcept;
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_SHARED_WIRE_H_
