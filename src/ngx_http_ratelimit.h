@@ -27,6 +27,8 @@ typedef struct ngx_http_ratelimit_policy_s  ngx_http_ratelimit_policy_t;
 typedef struct ngx_http_ratelimit_headers_s  ngx_http_ratelimit_headers_t;
 typedef struct ngx_http_ratelimit_body_s  ngx_http_ratelimit_body_t;
 typedef struct ngx_http_ratelimit_api_s  ngx_http_ratelimit_api_t;
+typedef struct ngx_http_ratelimit_redis_s  ngx_http_ratelimit_redis_t;
+typedef struct ngx_http_ratelimit_asking_s  ngx_http_ratelimit_asking_t;
 
 
 /* "ratelimit_inherit" */
@@ -43,6 +45,8 @@ typedef struct ngx_http_ratelimit_api_s  ngx_http_ratelimit_api_t;
 
 typedef struct {
     ngx_array_t                  zones;      /* ngx_shm_zone_t * */
+    ngx_array_t                  redises;    /* ngx_http_ratelimit_redis_t
+                                                pointers */
     ngx_array_t                  partitions; /* ngx_http_ratelimit_partition_t
                                                 pointers */
     ngx_array_t                  keys;       /* ngx_http_ratelimit_key_t

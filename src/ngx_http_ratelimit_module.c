@@ -13,12 +13,15 @@
 #include "zone/ngx_http_ratelimit_resize.h"
 #include "zone/ngx_http_ratelimit_state.h"
 #include "zone/ngx_http_ratelimit_zone.h"
+#include "shared/ngx_http_ratelimit_redis.h"
+#include "shared/ngx_http_ratelimit_shared.h"
 #include "key/ngx_http_ratelimit_jwt.h"
 #include "key/ngx_http_ratelimit_key.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_statistics.h"
 #include "policy/ngx_http_ratelimit_step.h"
+#include "request/ngx_http_ratelimit_ask.h"
 #include "response/ngx_http_ratelimit_headers.h"
 #include "response/ngx_http_ratelimit_refuse.h"
 #include "response/ngx_http_ratelimit_variables.h"
@@ -75,6 +78,13 @@ static ngx_command_t  ngx_http_ratelimit_commands[] = {
     { ngx_string("ratelimit_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_ratelimit_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_ratelimit_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -284,6 +294,8 @@ ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&rmcf->zones, cf->pool, 2, sizeof(ngx_shm_zone_t *))
         != NGX_OK
+        || ngx_array_init(&rmcf->redises, cf->pool, 1, sizeof(void *))
+           != NGX_OK
         || ngx_array_init(&rmcf->partitions, cf->pool, 4, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->keys, cf->pool, 4, sizeof(void *)) != NGX_OK
@@ -367,7 +379,8 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_ratelimit_init(ngx_conf_t *cf)
 {
-    if (ngx_http_ratelimit_init_policies(cf) != NGX_OK
+    if (ngx_http_ratelimit_init_redis(cf) != NGX_OK
+        || ngx_http_ratelimit_init_policies(cf) != NGX_OK
         || ngx_http_ratelimit_check_variables(cf) != NGX_OK
         || ngx_http_ratelimit_check_cycles(cf) != NGX_OK
         || ngx_http_ratelimit_init_headers(cf) != NGX_OK
@@ -380,6 +393,11 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
 
     ngx_http_ratelimit_init_plans(ngx_http_conf_get_module_main_conf(cf,
                                                  ngx_http_ratelimit_module));
+
+    if (ngx_http_ratelimit_check_shared(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_ratelimit_check_apis(cf);
 
     return NGX_OK;
@@ -457,12 +475,20 @@ ngx_http_ratelimit_init_process(ngx_cycle_t *cycle)
         }
     }
 
-    return NGX_OK;
+    return ngx_http_ratelimit_init_shared(cycle, rmcf);
 }
 
 
 static void
 ngx_http_ratelimit_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_ratelimit_module);
+    if (rmcf) {
+        ngx_http_ratelimit_exit_shared(rmcf);
+    }
+
     ngx_http_ratelimit_leave();
 }

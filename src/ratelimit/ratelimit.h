@@ -547,6 +547,11 @@ void *rl_counters_find(void *memory, rl_str_t policy, rl_str_t zone,
 void rl_count(const rl_process_t *process, const rl_policy_t *policy,
               rl_counter_e what) RL_NOEXCEPT;
 
+/* What was not decided by rl_decide, as that counts. */
+void rl_count_decision(const rl_process_t *process, const rl_item_t *items,
+                       size_t n, rl_verdict_e verdict,
+                       const rl_time_t *now) RL_NOEXCEPT;
+
 void rl_counts(const rl_policy_t *policy, uint64_t out[RL_COUNTERS])
     RL_NOEXCEPT;
 
@@ -1020,7 +1025,7 @@ size_t rl_problem_len(const rl_item_t *items, size_t n) RL_NOEXCEPT;
 size_t rl_render_problem(const rl_item_t *items, size_t n, unsigned status,
                          unsigned char *buf) RL_NOEXCEPT;
 
-/* --------------------------------------------- buckets shared through Redis */
+/* -------------------------------------------- buckets shared through Redis */
 
 #include "ratelimit/abi/shared.h"
 

@@ -9,6 +9,7 @@
 #include "ngx_http_ratelimit.h"
 #include "zone/ngx_http_ratelimit_process.h"
 #include "zone/ngx_http_ratelimit_zone.h"
+#include "request/ngx_http_ratelimit_ask.h"
 #include "request/ngx_http_ratelimit_conclude.h"
 #include "request/ngx_http_ratelimit_decide.h"
 #include "request/ngx_http_ratelimit_plan.h"
@@ -71,6 +72,11 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
                                record->items[record->nitems].retry_after_ms);
         if (rc != NGX_DECLINED) {
             return rc;
+        }
+
+        if (record->asking) {
+            ngx_http_ratelimit_give_up_asking(record);
+            verdict = ngx_http_ratelimit_attempt(r, record);
         }
     }
 
@@ -210,9 +216,16 @@ ngx_http_ratelimit_attempt(ngx_http_request_t *r,
 
     process = ngx_http_ratelimit_process(rmcf);
 
-    return process ? rl_decide(process, &record->items[record->nitems],
-                               record->nasked, &record->time)
-                   : RL_BUSY;
+    if (process == NULL) {
+        return RL_BUSY;
+    }
+
+    if (rmcf->redises.nelts && ngx_http_ratelimit_is_shared(record)) {
+        return ngx_http_ratelimit_ask(r, record, process);
+    }
+
+    return rl_decide(process, &record->items[record->nitems], record->nasked,
+                     &record->time);
 }
 
 
@@ -228,6 +241,10 @@ ngx_http_ratelimit_conclude(ngx_http_request_t *r,
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
     record->wait = NULL;
+
+    if (record->failed) {
+        return ngx_http_ratelimit_fail(r, rlcf, record);
+    }
 
     if (verdict == RL_BUSY || verdict == RL_PENDING) {
         return ngx_http_ratelimit_busy(r, rlcf, record, verdict);

@@ -28,6 +28,7 @@ typedef struct {
     ngx_uint_t                   kept;       /* the first of items: a redirect
                                                 came after them */
     uint64_t                     retry_after_ms;
+    ngx_http_ratelimit_asking_t *asking;     /* Redis; NULL: it is not */
     ngx_http_ratelimit_wait_t   *wait;       /* NULL: it has not waited for
                                                 the decision to be had */
     ngx_uint_t                   status;     /* to refuse it with */

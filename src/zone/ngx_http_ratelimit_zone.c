@@ -20,12 +20,45 @@
 #define NGX_HTTP_RATELIMIT_MIN_ZONE  (64 * 1024)
 
 
+typedef enum {
+    NGX_HTTP_RATELIMIT_ZONE_NAME = 0,
+    NGX_HTTP_RATELIMIT_ZONE_STATE,
+    NGX_HTTP_RATELIMIT_ZONE_REDIS,
+    NGX_HTTP_RATELIMIT_ZONE_MODE,
+    NGX_HTTP_RATELIMIT_ZONE_ON_ERROR,
+    NGX_HTTP_RATELIMIT_ZONE_PARAMETERS
+} ngx_http_ratelimit_zone_parameter_e;
+
+
+static ngx_int_t ngx_http_ratelimit_zone_parameters(ngx_conf_t *cf,
+    ngx_http_ratelimit_zone_t *zone, ssize_t *size);
+static ngx_int_t ngx_http_ratelimit_shared_zone(ngx_conf_t *cf,
+    ngx_http_ratelimit_zone_t *zone, ngx_str_t *given);
+static ngx_int_t ngx_http_ratelimit_check_zone(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_zone_t *zone);
 static ngx_int_t ngx_http_ratelimit_parse_zone(ngx_conf_t *cf,
     ngx_str_t *value, ngx_str_t *name, ssize_t *size);
 static ngx_int_t ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone,
     uint64_t *loaded);
+
+
+static ngx_str_t  ngx_http_ratelimit_zone_names[] = {
+    ngx_string("zone="),
+    ngx_string("state="),
+    ngx_string("redis="),
+    ngx_string("mode="),
+    ngx_string("on_error=")
+};
+
+
+static ngx_conf_enum_t  ngx_http_ratelimit_zone_on_errors[] = {
+    { ngx_string("local"), NGX_HTTP_RATELIMIT_ERROR_LOCAL },
+    { ngx_string("allow"), NGX_HTTP_RATELIMIT_ERROR_ALLOW },
+    { ngx_string("refuse"), NGX_HTTP_RATELIMIT_ERROR_REFUSE },
+    { ngx_null_string, 0 }
+};
 
 
 /* the second in which this process last looked for full zones */
@@ -39,82 +72,9 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_ratelimit_main_conf_t  *rmcf = conf;
 
     ssize_t                      size;
-    char                        *rv;
-    ngx_str_t                   *value, s, name, state;
-    ngx_uint_t                   i;
     ngx_shm_zone_t              *shm_zone, **zp;
     ngx_pool_cleanup_t          *cln;
     ngx_http_ratelimit_zone_t   *zone;
-
-    value = cf->args->elts;
-    name.len = 0;
-    state.len = 0;
-    size = 0;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_http_ratelimit_parameter(&value[i], "zone=", &s)) {
-
-            if (name.len) {
-                return ngx_http_ratelimit_duplicate(cf, &value[i]);
-            }
-
-            if (ngx_http_ratelimit_parse_zone(cf, &s, &name, &size)
-                != NGX_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_http_ratelimit_parameter(&value[i], "state=", &s)) {
-
-            if (state.len) {
-                return ngx_http_ratelimit_duplicate(cf, &value[i]);
-            }
-
-            rv = ngx_http_ratelimit_state(cf, &s, &state);
-            if (rv != NGX_CONF_OK) {
-                return rv;
-            }
-
-            continue;
-        }
-
-        return ngx_http_ratelimit_invalid(cf, "parameter", &value[i],
-                                          "must be one of zone=, state=");
-    }
-
-    if (name.len == 0) {
-        return "has no \"zone=\"";
-    }
-
-    if (ngx_http_ratelimit_find_zone(rmcf, &name) != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "duplicate zone \"%V\" in \"ratelimit_zone\"",
-                           &name);
-        return NGX_CONF_ERROR;
-    }
-
-    zp = rmcf->zones.elts;
-
-    for (i = 0; state.len && i < rmcf->zones.nelts; i++) {
-        zone = zp[i]->data;
-
-        if (zone->state.len == state.len
-            && ngx_strncmp(zone->state.data, state.data, state.len) == 0)
-        {
-            return ngx_http_ratelimit_invalid(cf, "state", &state,
-                       "must be a file of this zone's own");
-        }
-    }
-
-    /* first: a zone that moves needs the process table */
-
-    if (ngx_http_ratelimit_add_segments(cf, rmcf) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
 
     cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_http_ratelimit_zone_t));
     if (cln == NULL) {
@@ -126,13 +86,25 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     cln->handler = ngx_http_ratelimit_free_kept;
 
-    zone->name = name;
-    zone->state = state;
+    if (ngx_http_ratelimit_zone_parameters(cf, zone, &size) != NGX_OK
+        || ngx_http_ratelimit_check_zone(cf, rmcf, zone) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* first: a zone that moves needs the process table */
+
+    if (ngx_http_ratelimit_add_segments(cf, rmcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     zone->registry = rmcf->registry;
+    zone->file = cf->conf_file->file.name.data;
+    zone->line = cf->conf_file->line;
     zone->core_conf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
                                                        ngx_core_module);
 
-    shm_zone = ngx_shared_memory_add(cf, &name, size,
+    shm_zone = ngx_shared_memory_add(cf, &zone->name, size,
                                      &ngx_http_ratelimit_module);
     if (shm_zone == NULL) {
         return NGX_CONF_ERROR;
@@ -149,6 +121,178 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *zp = shm_zone;
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_zone_parameters(ngx_conf_t *cf,
+    ngx_http_ratelimit_zone_t *zone, ssize_t *size)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i, j;
+    ngx_str_t    given[NGX_HTTP_RATELIMIT_ZONE_PARAMETERS];
+
+    value = cf->args->elts;
+    ngx_memzero(given, sizeof(given));
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        for (j = 0; j < NGX_HTTP_RATELIMIT_ZONE_PARAMETERS; j++) {
+            if (value[i].len >= ngx_http_ratelimit_zone_names[j].len
+                && ngx_strncmp(value[i].data,
+                               ngx_http_ratelimit_zone_names[j].data,
+                               ngx_http_ratelimit_zone_names[j].len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (j == NGX_HTTP_RATELIMIT_ZONE_PARAMETERS) {
+            ngx_http_ratelimit_invalid(cf, "parameter", &value[i],
+                       "must be one of zone=, state=, redis=, mode=, "
+                       "on_error=");
+            return NGX_ERROR;
+        }
+
+        if (given[j].data) {
+            ngx_http_ratelimit_duplicate(cf, &value[i]);
+            return NGX_ERROR;
+        }
+
+        given[j].len = value[i].len - ngx_http_ratelimit_zone_names[j].len;
+        given[j].data = value[i].data + ngx_http_ratelimit_zone_names[j].len;
+    }
+
+    if (given[NGX_HTTP_RATELIMIT_ZONE_NAME].data == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ratelimit_zone\" directive has no \"zone=\"");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_ratelimit_parse_zone(cf, &given[NGX_HTTP_RATELIMIT_ZONE_NAME],
+                                      &zone->name, size)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (given[NGX_HTTP_RATELIMIT_ZONE_STATE].data
+        && ngx_http_ratelimit_state(cf, &given[NGX_HTTP_RATELIMIT_ZONE_STATE],
+                                    &zone->state)
+           != NGX_CONF_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ratelimit_shared_zone(cf, zone, given);
+}
+
+
+/* of a zone that machines share, or of one that has no part in that */
+
+static ngx_int_t
+ngx_http_ratelimit_shared_zone(ngx_conf_t *cf,
+    ngx_http_ratelimit_zone_t *zone, ngx_str_t *given)
+{
+    ngx_str_t   *redis, *mode, *on_error, *state;
+    ngx_uint_t   i;
+
+    redis = &given[NGX_HTTP_RATELIMIT_ZONE_REDIS];
+    mode = &given[NGX_HTTP_RATELIMIT_ZONE_MODE];
+    on_error = &given[NGX_HTTP_RATELIMIT_ZONE_ON_ERROR];
+    state = &given[NGX_HTTP_RATELIMIT_ZONE_STATE];
+
+    if (redis->data == NULL) {
+
+        if (mode->data || on_error->data) {
+            ngx_http_ratelimit_invalid(cf, mode->data ? "mode" : "on_error",
+                                       mode->data ? mode : on_error,
+                                       "needs \"redis=\"");
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    if (redis->len == 0) {
+        ngx_http_ratelimit_invalid(cf, "redis", redis,
+                                   "must be the name of a "
+                                   "\"ratelimit_redis\"");
+        return NGX_ERROR;
+    }
+
+    zone->redis_name = *redis;
+
+    if (state->data) {
+        ngx_http_ratelimit_invalid(cf, "state", state,
+                                   "must not stand beside \"redis=\", whose "
+                                   "server keeps the counts");
+        return NGX_ERROR;
+    }
+
+    if (mode->data
+        && (mode->len != 6 || ngx_strncmp(mode->data, "strict", 6) != 0))
+    {
+        ngx_http_ratelimit_invalid(cf, "mode", mode, "must be strict");
+        return NGX_ERROR;
+    }
+
+    if (on_error->data == NULL) {
+        return NGX_OK;
+    }
+
+    for (i = 0; ngx_http_ratelimit_zone_on_errors[i].name.len; i++) {
+        if (ngx_http_ratelimit_zone_on_errors[i].name.len == on_error->len
+            && ngx_strncmp(ngx_http_ratelimit_zone_on_errors[i].name.data,
+                           on_error->data, on_error->len)
+               == 0)
+        {
+            zone->on_error = ngx_http_ratelimit_zone_on_errors[i].value;
+            return NGX_OK;
+        }
+    }
+
+    ngx_http_ratelimit_invalid(cf, "on_error", on_error,
+                               "must be one of local, allow, refuse");
+    return NGX_ERROR;
+}
+
+
+/* beside the zones before it */
+
+static ngx_int_t
+ngx_http_ratelimit_check_zone(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_zone_t *zone)
+{
+    ngx_uint_t                   i;
+    ngx_shm_zone_t             **zp;
+    ngx_http_ratelimit_zone_t   *other;
+
+    if (ngx_http_ratelimit_find_zone(rmcf, &zone->name) != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate zone \"%V\" in \"ratelimit_zone\"",
+                           &zone->name);
+        return NGX_ERROR;
+    }
+
+    zp = rmcf->zones.elts;
+
+    for (i = 0; zone->state.len && i < rmcf->zones.nelts; i++) {
+        other = zp[i]->data;
+
+        if (other->state.len == zone->state.len
+            && ngx_strncmp(other->state.data, zone->state.data,
+                           zone->state.len)
+               == 0)
+        {
+            ngx_http_ratelimit_invalid(cf, "state", &zone->state,
+                                       "must be a file of this zone's own");
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -250,6 +394,17 @@ ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    if (zone->seed && !rl_zone_has_seed(zone->zone.next ? zone->zone.next
+                                                        : &zone->zone,
+                                        zone->seed))
+    {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "ratelimit: zone \"%V\" was not shared under this "
+                      "prefix and secret before, it needs another name",
+                      &zone->name);
+        return NGX_ERROR;
+    }
+
     if (loaded) {
         last = ngx_sprintf(text, ", %uL carried over", loaded);
     }
@@ -283,7 +438,10 @@ ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *loaded)
     zone = shm_zone->data;
     memory = ngx_http_ratelimit_memory(shm_zone, &size);
 
-    if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
+    if (zone->seed) {
+        ngx_memcpy(seed, zone->seed, sizeof(seed));
+
+    } else if (getrandom(seed, sizeof(seed), 0) != sizeof(seed)) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
                       "ratelimit: getrandom() failed for zone \"%V\"",
                       &zone->name);

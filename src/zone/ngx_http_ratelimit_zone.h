@@ -13,9 +13,27 @@
 #include "ngx_http_ratelimit.h"
 
 
+/* "on_error=" of a zone that machines share */
+
+#define NGX_HTTP_RATELIMIT_ERROR_LOCAL   0
+#define NGX_HTTP_RATELIMIT_ERROR_ALLOW   1
+#define NGX_HTTP_RATELIMIT_ERROR_REFUSE  2
+
+
 typedef struct {
     rl_zone_t                    zone;       /* valid after zone init */
     ngx_str_t                    name;
+    u_char                      *file;       /* of the directive */
+    ngx_uint_t                   line;
+
+    /* of one that machines share */
+
+    ngx_str_t                    redis_name; /* or empty */
+    ngx_http_ratelimit_redis_t  *redis;
+    u_char                      *seed;       /* the machines' common secret */
+    ngx_uint_t                   on_error;
+    rl_leases_t                 *leases;     /* this worker's */
+
     ngx_str_t                    state;      /* the file's path, or empty */
     ngx_shm_zone_t              *registry;
     ngx_core_conf_t             *core_conf;  /* tells the workers' user */

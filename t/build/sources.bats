@@ -9,10 +9,11 @@ shim_rooms='
 .
 api response
 request
-policy
+policy shared
 key zone
 conf'
 core_rooms='
+.
 decide
 key policy statistics shared
 table response

@@ -152,12 +152,11 @@ typedef struct {
 } rl_shard_t;
 void rl_shard_reply(const unsigned char *reply, rl_shard_t *out) RL_NOEXCEPT;
 
-/* Units of a lease, for those who look at it. */
-typedef struct {
-  uint32_t held_units; /* in hand */
-  uint32_t used_units; /* so far, of its window */
-} rl_lease_view_t;
-void rl_lease_view(const rl_lease_t *lease, uint64_t now_us,
-                   rl_lease_view_t *out) RL_NOEXCEPT;
+/*
+ * As rl_lease_answer, of what was told last, for who only looks; 0: nothing
+ * was, or it was too long ago.
+ */
+int rl_lease_look(const rl_lease_t *lease, uint64_t now_us,
+                  rl_item_t *item) RL_NOEXCEPT;
 
 #endif /* RATELIMIT_ABI_SHARED_H_ */

@@ -118,8 +118,8 @@ void set_calendar(const rl_lease_t& lease, uint64_t wall_ms,
 void set_telling(rl_lease_t* lease, uint64_t now_us, WireRequest* out) {
   out->flags |= kTellsAll;
   if (lease->algorithm == RL_GCRA) {
-    const double gone_ms =
-        static_cast<double>(less_drift(now_us - lease->told_sent_us + 1)) / 1000;
+    const uint64_t gone_us = less_drift(now_us - lease->told_sent_us + 1);
+    const double gone_ms = static_cast<double>(gone_us) / 1000;
     const auto debt_ms = static_cast<double>(lease->left_ms);
     out->debt_ms = debt_ms > gone_ms ? debt_ms - gone_ms : 0;
     out->used_since = lease->used_units - lease->told_used;
@@ -184,7 +184,9 @@ void take_refusal(rl_lease_t* lease, const WireReply& reply) {
   if (reply.granted_units >= lease->sent_need) return;
   // Where nothing that is charged would come back in time, what others hold
   // will be charged at its end.
-  if (reply.wait_ms == 0) lease->wait_ms = reply.other_end_ms + lease->window_ms;
+  if (reply.wait_ms == 0) {
+    lease->wait_ms = reply.other_end_ms + lease->window_ms;
+  }
   uint64_t until_us = std::min(lease->wait_ms * 1000, kMaxRefusalUs);
   // What others hold may come back before they use it.
   if (reply.held_units > 0) {
@@ -406,8 +408,16 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
   }
 }
 
-void rl_lease_view(const rl_lease_t* lease, uint64_t now_us,
-                   rl_lease_view_t* out) noexcept {
-  out->held_units = ratelimit::in_hand(*lease, now_us);
-  out->used_units = lease->used_units;
+int rl_lease_look(const rl_lease_t* lease, uint64_t now_us,
+                  rl_item_t* item) noexcept {
+  // Older than its window, what was told says nothing.
+  if (lease->told_us == 0 ||
+      now_us - lease->told_us > lease->window_ms * 1000) {
+    return 0;
+  }
+  const int64_t free_units =
+      lease->free_units + ratelimit::in_hand(*lease, now_us);
+  const bool enough = free_units >= static_cast<int64_t>(item->cost_units);
+  rl_lease_answer(lease, enough ? RL_ADMITTED : RL_REFUSED, now_us, item);
+  return 1;
 }

@@ -6,7 +6,7 @@
 //     it is; what a request does not keep is gone when it is sent;
 //   - units are in hand until *sent* + span, less 1/1024 for drift, never
 //     until received + span; kept units, until the later of both ends;
-//   - a use's age is told less 1/1024, so that it is dated at or after the use;
+//   - a use's age is told less 1/1024, so that it is dated at or after it;
 //   - a lease that was forgotten goes on under another row.
 
 #ifndef RATELIMIT_SHARED_LEASE_H_

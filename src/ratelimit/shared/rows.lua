@@ -12,6 +12,10 @@
 -- and with hold=1 keeps it from opening for half a second more.  Answers
 --   I6 ms until it opens, 0: it is open | I6 Redis's time | c8 its name
 --
+--   EVALSHA sha 1  machines  id
+--
+-- counts the machines that have said so within 15 s, with this one.
+--
 -- A bucket is named after policy, algorithm, window and key: where one of
 -- these changes it is another bucket.  The quota may change at any time.
 --
@@ -442,6 +446,16 @@ local function one(key, gkey, req, ttl)
     alg == 3 and 0 or z, NO_NAME)
 end
 
+if #ARGV == 1 then
+  local known, out = call('GET', KEYS[1]) or '', {}
+  for o = 1, #known, 14 do
+    local id, seen = unpack_('<c8I6', known, o)
+    if id ~= ARGV[1] and clock < seen + 15000 then out[#out + 1] = sub(known, o, o + 13) end
+  end
+  out[#out + 1] = ARGV[1] .. pack_('<I6', clock)
+  call('SET', KEYS[1], table.concat(out), 'PX', 60000)
+  return #out
+end
 if #KEYS == 1 then
   local gen, opens = generation(KEYS[1], ARGV[1], clock, ARGV[2] == '1')
   return pack_('<I6I6', max(opens - clock, 0), clock) .. sub(gen, 7, 14)

@@ -160,6 +160,12 @@ void rl_count(const rl_process_t* process, const rl_policy_t* policy,
   }
 }
 
+void rl_count_decision(const rl_process_t* process, const rl_item_t* items,
+                       size_t n, rl_verdict_e verdict,
+                       const rl_time_t* now) noexcept {
+  ratelimit::count_decision(process, items, n, verdict, now->mono_ms);
+}
+
 void rl_counts(const rl_policy_t* policy, uint64_t out[RL_COUNTERS]) noexcept {
   const CounterRow* row = ratelimit::row_of(policy);
   for (int what = 0; what < RL_COUNTERS; ++what) {

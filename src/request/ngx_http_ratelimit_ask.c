@@ -1,0 +1,603 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Decisions of which policies' buckets are shared with other machines: units
+ * of every such bucket are asked for at once, and when there are answers it is
+ * decided here, all or nothing, together with the policies that are not
+ * shared.  What was got for a request that is refused goes back.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_statistics.h"
+#include "policy/ngx_http_ratelimit_step.h"
+#include "shared/ngx_http_ratelimit_lease.h"
+#include "request/ngx_http_ratelimit_ask.h"
+#include "request/ngx_http_ratelimit_wait.h"
+
+
+static ngx_http_ratelimit_asking_t *ngx_http_ratelimit_create_asking(
+    ngx_http_request_t *r, ngx_uint_t n);
+static void ngx_http_ratelimit_end_asking(void *data);
+static ngx_uint_t ngx_http_ratelimit_ask_leases(
+    ngx_http_ratelimit_record_t *record, rl_item_t *items, uint64_t now_us);
+static ngx_uint_t ngx_http_ratelimit_wait_for_leases(
+    ngx_http_ratelimit_record_t *record, rl_item_t *items);
+static void ngx_http_ratelimit_settle_items(
+    ngx_http_ratelimit_record_t *record, rl_item_t *items);
+static ngx_uint_t ngx_http_ratelimit_undecided_item(
+    ngx_http_ratelimit_record_t *record, rl_item_t *item);
+static void ngx_http_ratelimit_divide(rl_item_t *item, ngx_uint_t machines);
+static rl_verdict_e ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process,
+    rl_item_t *items, uint64_t now_us);
+static rl_verdict_e ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process,
+    ngx_uint_t refused);
+static ngx_int_t ngx_http_ratelimit_check_plan(ngx_conf_t *cf,
+    ngx_array_t *plan);
+static void ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
+    rl_verdict_e verdict, uint64_t now_us);
+
+
+ngx_uint_t
+ngx_http_ratelimit_is_shared(ngx_http_ratelimit_record_t *record)
+{
+    rl_item_t   *items;
+    ngx_uint_t   i;
+
+    items = &record->items[record->nitems];
+
+    for (i = 0; i < record->nasked; i++) {
+        if (ngx_http_ratelimit_item_zone(&items[i])->redis) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+rl_verdict_e
+ngx_http_ratelimit_ask(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process)
+{
+    uint64_t      now_us;
+    rl_item_t    *items;
+    rl_verdict_e  verdict;
+
+    items = &record->items[record->nitems];
+
+    if (record->asking == NULL) {
+        record->asking = ngx_http_ratelimit_create_asking(r, record->nasked);
+        if (record->asking == NULL) {
+            return RL_BUSY;
+        }
+    }
+
+    now_us = ngx_http_ratelimit_now_us();
+
+    if (ngx_http_ratelimit_ask_leases(record, items, now_us)
+        && ngx_http_ratelimit_wait_for_leases(record, items))
+    {
+        return RL_PENDING;
+    }
+
+    verdict = ngx_http_ratelimit_decide_asked(r, record, process, items,
+                                              now_us);
+    ngx_http_ratelimit_end_asking(record->asking);
+    record->asking = NULL;
+
+    return verdict;
+}
+
+
+void
+ngx_http_ratelimit_give_up_asking(ngx_http_ratelimit_record_t *record)
+{
+    if (record->asking) {
+        record->asking->away = 1;
+    }
+}
+
+
+static ngx_http_ratelimit_asking_t *
+ngx_http_ratelimit_create_asking(ngx_http_request_t *r, ngx_uint_t n)
+{
+    ngx_uint_t                    i;
+    ngx_http_cleanup_t           *cln;
+    ngx_http_ratelimit_asking_t  *asking;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    asking = ngx_pcalloc(r->pool, sizeof(ngx_http_ratelimit_asking_t)
+                                  + n * sizeof(ngx_http_ratelimit_asked_t));
+    if (asking == NULL) {
+        return NULL;
+    }
+
+    asking->asked = (ngx_http_ratelimit_asked_t *) (asking + 1);
+    asking->n = n;
+    asking->request = r;
+    asking->resume = ngx_http_ratelimit_resume;
+    asking->asked_us = ngx_http_ratelimit_now_us();
+
+    for (i = 0; i < n; i++) {
+        asking->asked[i].waiter.data = asking;
+    }
+
+    cln->handler = ngx_http_ratelimit_end_asking;
+    cln->data = asking;
+
+    return asking;
+}
+
+
+/* it is decided, or the request ends: what is in hand and unused goes back */
+
+static void
+ngx_http_ratelimit_end_asking(void *data)
+{
+    ngx_http_ratelimit_asking_t *asking = data;
+
+    ngx_uint_t                   i;
+    ngx_http_ratelimit_asked_t  *asked;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->waiter.lease) {
+            rl_lease_leave(&asked->waiter);
+            ngx_http_ratelimit_send_lease(asked->sent_to, asked->lease);
+        }
+    }
+
+    asking->n = 0;
+}
+
+
+/* true: a lease's answer is to be waited for, and none has refused already */
+
+static ngx_uint_t
+ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_record_t *record,
+    rl_item_t *items, uint64_t now_us)
+{
+    ngx_uint_t                    i, late, pending, refused;
+    ngx_http_ratelimit_zone_t    *zone;
+    ngx_http_ratelimit_asked_t   *asked;
+    ngx_http_ratelimit_asking_t  *asking;
+
+    asking = record->asking;
+    pending = 0;
+    refused = 0;
+
+    for (i = 0; i < asking->n; i++) {
+        zone = ngx_http_ratelimit_item_zone(&items[i]);
+        asked = &asking->asked[i];
+
+        if (zone->redis == NULL) {
+            continue;
+        }
+
+        asked->redis = zone->redis;
+
+        if (asked->waiter.lease == NULL) {
+            asked->lease = rl_lease_find(zone->leases, &items[i], 1);
+        }
+
+        asked->verdict = RL_BUSY;
+
+        if (asked->lease == NULL) {
+            continue;
+        }
+
+        asked->verdict = rl_lease_ask(asked->lease, &asked->waiter,
+                                      items[i].cost_units, asking->asked_us,
+                                      now_us);
+
+        late = now_us - asking->asked_us
+               >= (uint64_t) zone->redis->timeout * 1000;
+
+        if (asked->verdict == RL_PENDING
+            && (asking->away || late
+                || ngx_http_ratelimit_is_away(zone->redis, asked->lease)))
+        {
+            asked->verdict = RL_BUSY;
+        }
+
+        pending |= asked->verdict == RL_PENDING;
+        refused |= asked->verdict == RL_REFUSED && !items[i].dry_run;
+    }
+
+    return pending && !refused;
+}
+
+
+/*
+ * Of a lease that has units the request holds its place as well, until all
+ * have answered.  False: too many wait already.
+ */
+
+static ngx_uint_t
+ngx_http_ratelimit_wait_for_leases(ngx_http_ratelimit_record_t *record,
+    rl_item_t *items)
+{
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_asked_t   *asked;
+    ngx_http_ratelimit_asking_t  *asking;
+
+    asking = record->asking;
+    items[0].retry_after_ms = 0;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->lease == NULL || asked->verdict == RL_BUSY) {
+            continue;
+        }
+
+        if (asked->waiter.lease == NULL
+            && rl_lease_wait(asked->lease, &asked->waiter, items[i].cost_units)
+               != RL_OK)
+        {
+            asked->verdict = RL_BUSY;
+            return 0;
+        }
+
+        asked->sent_to = asked->redis;
+
+        ngx_http_ratelimit_send_lease(asked->redis, asked->lease);
+
+        items[0].retry_after_ms = ngx_max(items[0].retry_after_ms,
+                                          asked->redis->timeout + 1);
+    }
+
+    return 1;
+}
+
+
+static rl_verdict_e
+ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process,
+    rl_item_t *items, uint64_t now_us)
+{
+    ngx_uint_t                    i, refused;
+    rl_verdict_e                  verdict;
+    ngx_http_ratelimit_asked_t   *asked;
+    ngx_http_ratelimit_asking_t  *asking;
+
+    ngx_http_ratelimit_settle_items(record, items);
+
+    if (record->failed) {
+        return RL_BUSY;
+    }
+
+    asking = record->asking;
+    refused = 0;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->item && asked->redis && asked->verdict == RL_REFUSED
+            && !asked->item->dry_run)
+        {
+            refused = 1;
+        }
+    }
+
+    verdict = ngx_http_ratelimit_decide_rest(r, record, process, refused);
+
+    if (verdict == RL_BUSY) {
+        return verdict;
+    }
+
+    ngx_http_ratelimit_use_leases(record, verdict, now_us);
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        /* the others were counted when they were decided */
+
+        if (asked->item && (asked->redis || refused)) {
+            rl_count_decision(process, asked->item, 1, verdict, &record->time);
+        }
+    }
+
+    return verdict;
+}
+
+
+/*
+ * Who decides each item.  Those that nobody does any more are taken out: one
+ * that has no answer yet, as another policy has refused, and one that Redis
+ * cannot decide.
+ */
+
+static void
+ngx_http_ratelimit_settle_items(ngx_http_ratelimit_record_t *record,
+    rl_item_t *items)
+{
+    ngx_uint_t                    i, n, kept;
+    ngx_http_ratelimit_asked_t   *asked;
+    ngx_http_ratelimit_asking_t  *asking;
+
+    asking = record->asking;
+    n = 0;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+        kept = 1;
+
+        if (asked->redis && asked->verdict == RL_PENDING) {
+            kept = 0;
+
+        } else if (asked->redis && asked->verdict == RL_BUSY) {
+            kept = ngx_http_ratelimit_undecided_item(record, &items[i]);
+            asked->redis = NULL;
+
+        } else if (asked->redis) {
+            (void) ngx_atomic_fetch_add(&asked->redis->stats->decided, 1);
+        }
+
+        asked->item = NULL;
+
+        if (kept) {
+            items[n] = items[i];
+            asked->item = &items[n++];
+        }
+    }
+
+    record->nasked = n;
+}
+
+
+/* "on_error="; true: it is decided here after all */
+
+static ngx_uint_t
+ngx_http_ratelimit_undecided_item(ngx_http_ratelimit_record_t *record,
+    rl_item_t *item)
+{
+    ngx_http_ratelimit_zone_t         *zone;
+    ngx_http_ratelimit_redis_stats_t  *stats;
+
+    zone = ngx_http_ratelimit_item_zone(item);
+    stats = zone->redis->stats;
+
+    if (zone->on_error == NGX_HTTP_RATELIMIT_ERROR_LOCAL) {
+        (void) ngx_atomic_fetch_add(&stats->local, 1);
+        ngx_http_ratelimit_divide(item, stats->machines);
+
+        return 1;
+    }
+
+    record->error = 1;
+
+    ngx_http_ratelimit_count(ngx_http_ratelimit_item_policy(item),
+                             RL_COUNT_ERRORS);
+
+    if (zone->on_error == NGX_HTTP_RATELIMIT_ERROR_REFUSE
+        && item->cost_units && !item->dry_run)
+    {
+        (void) ngx_atomic_fetch_add(&stats->refused, 1);
+        record->failed = 1;
+
+    } else {
+        (void) ngx_atomic_fetch_add(&stats->allowed, 1);
+    }
+
+    return 0;
+}
+
+
+/* while the machines cannot speak, each has its part, rounded up */
+
+static void
+ngx_http_ratelimit_divide(rl_item_t *item, ngx_uint_t machines)
+{
+    if (machines > 1) {
+        item->quota.units = (uint32_t) ((item->quota.units + machines - 1)
+                                        / machines);
+        item->capacity_units = (uint32_t) ((item->capacity_units + machines
+                                            - 1) / machines);
+    }
+}
+
+
+/* what is not Redis's, unless it has refused already */
+
+static rl_verdict_e
+ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process,
+    ngx_uint_t refused)
+{
+    rl_item_t                    *rest;
+    ngx_uint_t                    i, n;
+    rl_verdict_e                  verdict;
+    ngx_http_ratelimit_asked_t   *asked;
+    ngx_http_ratelimit_asking_t  *asking;
+
+    asking = record->asking;
+    verdict = refused ? RL_REFUSED : RL_ADMITTED;
+
+    rest = ngx_palloc(r->pool, asking->n * sizeof(rl_item_t));
+    if (rest == NULL) {
+        return RL_BUSY;
+    }
+
+    n = 0;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->item && asked->redis == NULL) {
+            rest[n++] = *asked->item;
+        }
+    }
+
+    if (n == 0) {
+        return verdict;
+    }
+
+    if (refused) {
+        if (rl_look(process, rest, n, &record->time) == RL_BUSY) {
+            return RL_BUSY;
+        }
+
+    } else {
+        verdict = rl_decide(process, rest, n, &record->time);
+    }
+
+    n = 0;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->item && asked->redis == NULL) {
+            *asked->item = rest[n++];
+        }
+    }
+
+    return verdict;
+}
+
+
+/* as the core does: items in dry run are charged if all admit */
+
+static void
+ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
+    rl_verdict_e verdict, uint64_t now_us)
+{
+    ngx_uint_t                    i, all;
+    ngx_http_ratelimit_asked_t   *asked;
+    ngx_http_ratelimit_asking_t  *asking;
+
+    asking = record->asking;
+    all = 1;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->item
+            && (asked->redis ? asked->verdict != RL_ADMITTED
+                             : !asked->item->admitted))
+        {
+            all = 0;
+        }
+    }
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->item == NULL || asked->redis == NULL) {
+            continue;
+        }
+
+        if (verdict == RL_ADMITTED && asked->verdict == RL_ADMITTED
+            && (all || !asked->item->dry_run))
+        {
+            rl_lease_use(asked->lease, asked->item->cost_units, now_us);
+        }
+
+        rl_lease_answer(asked->lease, asked->verdict, now_us, asked->item);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_ratelimit_look_shared(rl_item_t *item)
+{
+    uint64_t                    now_us;
+    rl_lease_t                 *lease;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    zone = ngx_http_ratelimit_item_zone(item);
+
+    lease = rl_lease_find(zone->leases, item, 0);
+    if (lease == NULL) {
+        return 0;
+    }
+
+    now_us = ngx_http_ratelimit_now_us();
+
+    return rl_lease_look(lease, now_us, item);
+}
+
+
+/*
+ * What a shared bucket was charged cannot be taken back: the charge may have
+ * been told already, and others have decided by it.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_check_shared(ngx_conf_t *cf)
+{
+    ngx_uint_t                        i;
+    ngx_http_ratelimit_zone_t        *zone;
+    ngx_http_ratelimit_policy_t     **policies;
+    ngx_http_ratelimit_loc_conf_t   **rlcf;
+    ngx_http_ratelimit_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    policies = rmcf->policies.elts;
+
+    for (i = 0; i < rmcf->policies.nelts; i++) {
+        zone = policies[i]->shm_zone->data;
+
+        if (zone->redis && policies[i]->condition) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"ratelimit_policy\" \"%V\" of the shared zone "
+                          "\"%V\" must have no \"skip_status=\", "
+                          "\"skip_if=\", \"count_status=\" or "
+                          "\"count_if=\" in %s:%ui",
+                          &policies[i]->name, &zone->name, policies[i]->file,
+                          policies[i]->line);
+            return NGX_ERROR;
+        }
+    }
+
+    rlcf = rmcf->planned.elts;
+
+    for (i = 0; i < rmcf->planned.nelts; i++) {
+        if (ngx_http_ratelimit_check_plan(cf, &rlcf[i]->preaccess) != NGX_OK
+            || ngx_http_ratelimit_check_plan(cf, &rlcf[i]->precontent)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_check_plan(ngx_conf_t *cf, ngx_array_t *plan)
+{
+    ngx_uint_t                  i;
+    ngx_http_ratelimit_step_t  *steps;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    steps = plan->elts;
+
+    for (i = 0; i < plan->nelts; i++) {
+        zone = steps[i].policy->shm_zone->data;
+
+        if (zone->redis && steps[i].item.data) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"settle=\" must not stand at the policy \"%V\" "
+                          "of the shared zone \"%V\" in %s:%ui",
+                          &steps[i].policy->name, &zone->name,
+                          steps[i].policy->file, steps[i].policy->line);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,51 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Decisions of which policies' buckets are shared with other machines.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_ASK_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_ASK_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "request/ngx_http_ratelimit_record.h"
+
+
+#define ngx_http_ratelimit_item_zone(item)                                    \
+    ((ngx_http_ratelimit_zone_t *)                                            \
+     ngx_http_ratelimit_item_policy(item)->shm_zone->data)
+
+
+/* true: a bucket of an item that is asked is shared */
+
+ngx_uint_t ngx_http_ratelimit_is_shared(ngx_http_ratelimit_record_t *record);
+
+/*
+ * Decides the record's items that are asked.  RL_PENDING: Redis was asked, the
+ * request will be resumed; as always it can be attempted again.  Items that
+ * "on_error=allow" lets pass are gone from those that are asked; where
+ * "on_error=refuse" holds the record has failed.
+ */
+
+rl_verdict_e ngx_http_ratelimit_ask(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process);
+
+/* the request may not wait, or not any more: "on_error=" holds */
+
+void ngx_http_ratelimit_give_up_asking(ngx_http_ratelimit_record_t *record);
+
+/* once the whole configuration is read */
+
+ngx_int_t ngx_http_ratelimit_check_shared(ngx_conf_t *cf);
+
+/* what this worker knows of a shared bucket; false: nothing */
+
+ngx_uint_t ngx_http_ratelimit_look_shared(rl_item_t *item);
+
+
+#endif /* _NGX_HTTP_RATELIMIT_ASK_H_INCLUDED_ */

@@ -1,0 +1,329 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * A cluster: every node that has slots gets a link.  Only the slots of the
+ * shards matter, so what is remembered is the link of each shard.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_cluster.h"
+#include "shared/ngx_http_ratelimit_login.h"
+
+
+#define NGX_HTTP_RATELIMIT_LOOK_AGAIN  500
+#define NGX_HTTP_RATELIMIT_MAX_NODES   1000
+
+
+static void ngx_http_ratelimit_slots_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply);
+static void ngx_http_ratelimit_take_slots(ngx_http_ratelimit_link_t *link,
+    redisReply *range);
+static ngx_uint_t ngx_http_ratelimit_shard_slot(
+    ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard);
+static ngx_http_ratelimit_link_t *ngx_http_ratelimit_node(
+    ngx_http_ratelimit_redis_t *redis, u_char *host, size_t len,
+    ngx_int_t port);
+static ngx_http_ratelimit_link_t *ngx_http_ratelimit_add_node(
+    ngx_http_ratelimit_redis_t *redis, ngx_addr_t *addr, u_char *host,
+    size_t len);
+
+
+void
+ngx_http_ratelimit_look_for_slots(ngx_http_ratelimit_link_t *link)
+{
+    ngx_str_t  args[2];
+
+    ngx_str_set(&args[0], "CLUSTER");
+    ngx_str_set(&args[1], "SLOTS");
+
+    (void) ngx_http_ratelimit_command(link, ngx_http_ratelimit_slots_reply,
+                                      args, 2);
+}
+
+
+static void
+ngx_http_ratelimit_slots_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply)
+{
+    size_t                       i;
+    ngx_uint_t                   shard;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    redis = link->redis;
+
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        ngx_http_ratelimit_break_link(link, 0,
+                                      reply->type == REDIS_REPLY_ERROR
+                                      ? reply->str
+                                      : "its reply is not Redis's");
+        return;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+        ngx_http_ratelimit_take_slots(link, reply->element[i]);
+    }
+
+    if (link->state == NGX_HTTP_RATELIMIT_LINK_LOGIN) {
+
+        for (shard = 0; shard < RL_SHARDS; shard++) {
+            if (redis->shards[shard] == link) {
+                link->steps++;
+                ngx_http_ratelimit_touch_shard(redis, shard, 0);
+            }
+        }
+
+        if (--link->steps == 0) {
+            ngx_http_ratelimit_ready(link);
+        }
+    }
+}
+
+
+/* [first, last, [host, port, id], replicas ...] */
+
+static void
+ngx_http_ratelimit_take_slots(ngx_http_ratelimit_link_t *link,
+    redisReply *range)
+{
+    redisReply                 *host, *port;
+    ngx_uint_t                  slot, shard;
+    ngx_http_ratelimit_link_t  *node;
+
+    if (range->type != REDIS_REPLY_ARRAY || range->elements < 3
+        || range->element[0]->type != REDIS_REPLY_INTEGER
+        || range->element[1]->type != REDIS_REPLY_INTEGER
+        || range->element[2]->type != REDIS_REPLY_ARRAY
+        || range->element[2]->elements < 2)
+    {
+        return;
+    }
+
+    host = range->element[2]->element[0];
+    port = range->element[2]->element[1];
+
+    if (port->type != REDIS_REPLY_INTEGER) {
+        return;
+    }
+
+    /* no host: the one that was asked */
+
+    node = (host->type == REDIS_REPLY_STRING && host->len)
+           ? ngx_http_ratelimit_node(link->redis, (u_char *) host->str,
+                                     host->len, port->integer)
+           : link;
+
+    if (node == NULL) {
+        return;
+    }
+
+    for (shard = 0; shard < RL_SHARDS; shard++) {
+        slot = ngx_http_ratelimit_shard_slot(link->redis, shard);
+
+        if (slot >= (ngx_uint_t) range->element[0]->integer
+            && slot <= (ngx_uint_t) range->element[1]->integer)
+        {
+            ngx_http_ratelimit_set_shard(link->redis, shard, node);
+        }
+    }
+}
+
+
+/*
+ * A shard that moves from a node that is there takes its counts along; what
+ * one that is gone wrote last may be lost with it.
+ */
+
+void
+ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard, ngx_http_ratelimit_link_t *link)
+{
+    ngx_http_ratelimit_link_t  *old;
+
+    old = redis->shards[shard];
+
+    if (old == link) {
+        return;
+    }
+
+    redis->shards[shard] = link;
+
+    if (old && old->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+        ngx_http_ratelimit_lost(redis, shard);
+    }
+
+    if (link->state == NGX_HTTP_RATELIMIT_LINK_READY) {
+        ngx_http_ratelimit_touch_shard(redis, shard, 0);
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_shard_slot(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard)
+{
+    u_char     key[RL_SHARD_KEY_LEN];
+    rl_str_t   text;
+
+    rl_shard_key(shard, key);
+
+    text.data = key;
+    text.len = sizeof(key);
+
+    return rl_hash_slot(text);
+}
+
+
+/* the link to that address, made if need be */
+
+static ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_node(ngx_http_ratelimit_redis_t *redis, u_char *host,
+    size_t len, ngx_int_t port)
+{
+    ngx_addr_t                  addr;
+    ngx_uint_t                  n;
+    ngx_pool_t                 *pool;
+    ngx_http_ratelimit_link_t  *node;
+
+    pool = ngx_create_pool(512, redis->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    node = NULL;
+    n = 0;
+
+    if (port < 1 || port > 65535
+        || ngx_parse_addr(pool, &addr, host, len) != NGX_OK)
+    {
+        ngx_http_ratelimit_complain(redis, "a node of the cluster is told by "
+                                           "name, not by address");
+        goto done;
+    }
+
+    ngx_inet_set_port(addr.sockaddr, (in_port_t) port);
+
+    for (node = redis->links; node; node = node->next) {
+        n++;
+
+        if (ngx_cmp_sockaddr(node->server->sockaddr, node->server->socklen,
+                             addr.sockaddr, addr.socklen, 1)
+            == NGX_OK)
+        {
+            goto done;
+        }
+    }
+
+    if (n < NGX_HTTP_RATELIMIT_MAX_NODES) {
+        node = ngx_http_ratelimit_add_node(redis, &addr, host, len);
+    }
+
+done:
+
+    ngx_destroy_pool(pool);
+
+    return node;
+}
+
+
+static ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_add_node(ngx_http_ratelimit_redis_t *redis,
+    ngx_addr_t *addr, u_char *host, size_t len)
+{
+    u_char                       *p;
+    ngx_http_ratelimit_link_t    *node;
+    ngx_http_ratelimit_server_t  *server;
+
+    /* as long as the worker; there are few */
+
+    server = ngx_alloc(sizeof(ngx_http_ratelimit_server_t) + addr->socklen
+                       + NGX_SOCKADDR_STRLEN + len, redis->log);
+    if (server == NULL) {
+        return NULL;
+    }
+
+    server->sockaddr = (struct sockaddr *) (server + 1);
+    server->socklen = addr->socklen;
+
+    p = ngx_cpymem(server->sockaddr, addr->sockaddr, addr->socklen);
+
+    server->name.data = p;
+    server->name.len = ngx_sock_ntop(server->sockaddr, server->socklen, p,
+                                     NGX_SOCKADDR_STRLEN, 1);
+    p += NGX_SOCKADDR_STRLEN;
+
+    server->host.data = p;
+    server->host.len = len;
+    ngx_memcpy(p, host, len);
+
+    node = ngx_http_ratelimit_create_link(redis, server);
+
+    if (node) {
+        ngx_http_ratelimit_connect(node);
+    }
+
+    return node;
+}
+
+
+/* "MOVED 3999 127.0.0.1:6381" */
+
+ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_redirect(ngx_http_ratelimit_link_t *link, char *text)
+{
+    u_char     *host, *colon, *last;
+    ngx_int_t   port;
+
+    host = (u_char *) strrchr(text, ' ') + 1;
+    colon = (u_char *) strrchr((char *) host, ':');
+    last = host + ngx_strlen(host);
+
+    if (colon == NULL) {
+        return NULL;
+    }
+
+    port = ngx_atoi(colon + 1, last - colon - 1);
+
+    return (colon == host)
+           ? NULL : ngx_http_ratelimit_node(link->redis, host, colon - host,
+                                            port);
+}
+
+
+/* while a shard has no node, another node is asked who has it now */
+
+void
+ngx_http_ratelimit_look_event(ngx_event_t *ev)
+{
+    ngx_uint_t                   shard;
+    ngx_http_ratelimit_link_t   *link;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = ev->data;
+
+    for (shard = 0; shard < RL_SHARDS; shard++) {
+        link = redis->shards[shard];
+
+        if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+            break;
+        }
+    }
+
+    if (shard == RL_SHARDS) {
+        return;
+    }
+
+    for (link = redis->links; link; link = link->next) {
+        if (link->state == NGX_HTTP_RATELIMIT_LINK_READY) {
+            ngx_http_ratelimit_look_for_slots(link);
+            break;
+        }
+    }
+
+    ngx_add_timer(ev, NGX_HTTP_RATELIMIT_LOOK_AGAIN);
+}

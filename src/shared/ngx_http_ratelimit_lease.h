@@ -1,0 +1,61 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Units of shared buckets: asked of Redis, waited for, given back.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_LEASE_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_LEASE_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_link.h"
+#include "shared/ngx_http_ratelimit_redis.h"
+
+
+/* of a policy, what a request asks; redis NULL: this machine's memory does */
+
+typedef struct {
+    rl_waiter_t                  waiter;
+    rl_lease_t                  *lease;      /* NULL: there is no room */
+    ngx_http_ratelimit_redis_t  *redis;      /* that decides it */
+    ngx_http_ratelimit_redis_t  *sent_to;
+    rl_verdict_e                 verdict;    /* RL_BUSY: nobody can tell */
+    rl_item_t                   *item;       /* NULL: it is decided without */
+} ngx_http_ratelimit_asked_t;
+
+
+/* a request's questions, from the first attempt to the decision */
+
+struct ngx_http_ratelimit_asking_s {
+    ngx_http_request_t          *request;
+    void                       (*resume)(ngx_http_request_t *r);
+    uint64_t                     asked_us;
+    ngx_uint_t                   n;
+    unsigned                     away:1;     /* there will be no answer */
+    ngx_http_ratelimit_asked_t  *asked;      /* n of them */
+};
+
+
+/* true: nothing can be asked about this lease now */
+
+ngx_uint_t ngx_http_ratelimit_is_away(ngx_http_ratelimit_redis_t *redis,
+    rl_lease_t *lease);
+
+/* sends what is due at the end of this turn of the worker */
+
+void ngx_http_ratelimit_send_lease(ngx_http_ratelimit_redis_t *redis,
+    rl_lease_t *lease);
+void ngx_http_ratelimit_send_due(ngx_http_ratelimit_link_t *link);
+void ngx_http_ratelimit_send_waiting(ngx_http_ratelimit_link_t *link);
+
+/* counts that Redis has lost, of a shard or of all (RL_SHARDS), are told */
+
+void ngx_http_ratelimit_tell_redis(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard);
+void ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev);
+
+
+#endif /* _NGX_HTTP_RATELIMIT_LEASE_H_INCLUDED_ */

@@ -1,0 +1,722 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * A connection to a Redis server: nginx's events and its SSL carry the bytes,
+ * hiredis's reader takes replies out of them.  Commands are pipelined, their
+ * replies come in the same order.
+ *
+ * A command whose reply does not come in time breaks the link, for a server
+ * that was stopped answers as if nothing had been, though another may be the
+ * master meanwhile.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_lease.h"
+#include "shared/ngx_http_ratelimit_link.h"
+
+
+#define NGX_HTTP_RATELIMIT_MAX_OUT      (4 * 1024 * 1024)
+#define NGX_HTTP_RATELIMIT_MAX_IN       (1024 * 1024)
+#define NGX_HTTP_RATELIMIT_LOGIN_TIME   1000
+#define NGX_HTTP_RATELIMIT_MAX_BACKOFF  2000
+
+
+static void ngx_http_ratelimit_connected(ngx_http_ratelimit_link_t *link);
+static void ngx_http_ratelimit_connect_event(ngx_event_t *ev);
+#if (NGX_SSL)
+static void ngx_http_ratelimit_handshake(ngx_http_ratelimit_link_t *link);
+static void ngx_http_ratelimit_handshaken(ngx_connection_t *c);
+#endif
+static void ngx_http_ratelimit_logged_in(ngx_http_ratelimit_link_t *link);
+static void ngx_http_ratelimit_read_event(ngx_event_t *rev);
+static ngx_int_t ngx_http_ratelimit_replies(ngx_http_ratelimit_link_t *link);
+static void ngx_http_ratelimit_write_event(ngx_event_t *wev);
+static void ngx_http_ratelimit_flush_event(ngx_event_t *ev);
+static ngx_int_t ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link);
+static void ngx_http_ratelimit_timer(ngx_event_t *ev);
+static ngx_http_ratelimit_command_t *ngx_http_ratelimit_free_command(
+    ngx_http_ratelimit_link_t *link);
+static ngx_int_t ngx_http_ratelimit_reserve(ngx_http_ratelimit_link_t *link,
+    size_t len);
+static void ngx_http_ratelimit_event(ngx_event_t *ev,
+    ngx_event_handler_pt handler, ngx_http_ratelimit_link_t *link);
+
+
+ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_create_link(ngx_http_ratelimit_redis_t *redis,
+    ngx_http_ratelimit_server_t *server)
+{
+    ngx_http_ratelimit_link_t  *link;
+
+    link = ngx_calloc(sizeof(ngx_http_ratelimit_link_t), redis->log);
+    if (link == NULL) {
+        return NULL;
+    }
+
+    link->redis = redis;
+    link->server = server;
+    link->log = *redis->log;
+    link->log.log_level = NGX_LOG_EMERG;
+
+    ngx_queue_init(&link->commands);
+    ngx_queue_init(&link->free);
+
+    ngx_http_ratelimit_event(&link->timer, ngx_http_ratelimit_timer, link);
+    ngx_http_ratelimit_event(&link->flush, ngx_http_ratelimit_flush_event,
+                             link);
+
+    link->next = redis->links;
+    redis->links = link;
+
+    return link;
+}
+
+
+/* none of these keeps a worker from its end */
+
+static void
+ngx_http_ratelimit_event(ngx_event_t *ev, ngx_event_handler_pt handler,
+    ngx_http_ratelimit_link_t *link)
+{
+    ev->handler = handler;
+    ev->data = link;
+    ev->log = link->redis->log;
+    ev->cancelable = 1;
+}
+
+
+void
+ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link)
+{
+    ngx_int_t               rc;
+    ngx_connection_t       *c;
+    ngx_peer_connection_t  *peer;
+
+    peer = &link->peer;
+    ngx_memzero(peer, sizeof(ngx_peer_connection_t));
+
+    peer->sockaddr = link->server->sockaddr;
+    peer->socklen = link->server->socklen;
+    peer->name = &link->server->name;
+    peer->get = ngx_event_get_peer;
+    peer->log = &link->log;
+
+    link->begun = ngx_current_msec;
+    link->state = NGX_HTTP_RATELIMIT_LINK_CONNECTING;
+    link->reader = redisReaderCreate();
+
+    if (link->reader == NULL) {
+        ngx_http_ratelimit_break_link(link, 0, "there is no memory");
+        return;
+    }
+
+    rc = ngx_event_connect_peer(peer);
+    c = peer->connection;
+
+    if (rc != NGX_OK && rc != NGX_AGAIN) {
+        ngx_http_ratelimit_break_link(link, ngx_errno, "connect() failed");
+        return;
+    }
+
+    c->data = link;
+    c->log = &link->log;
+    c->read->log = c->write->log = &link->log;
+    c->read->handler = ngx_http_ratelimit_connect_event;
+    c->write->handler = ngx_http_ratelimit_connect_event;
+    c->pool = ngx_create_pool(512, &link->log);
+
+    if (c->pool == NULL) {
+        ngx_http_ratelimit_break_link(link, 0, "there is no memory");
+        return;
+    }
+
+    ngx_add_timer(&link->timer,
+                  ngx_max(link->redis->timeout,
+                          NGX_HTTP_RATELIMIT_LOGIN_TIME));
+
+    if (rc == NGX_OK) {
+        ngx_http_ratelimit_connected(link);
+    }
+}
+
+
+static void
+ngx_http_ratelimit_connect_event(ngx_event_t *ev)
+{
+    int                         err;
+    socklen_t                   len;
+    ngx_connection_t           *c;
+    ngx_http_ratelimit_link_t  *link;
+
+    c = ev->data;
+    link = c->data;
+
+    err = 0;
+    len = sizeof(int);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        ngx_http_ratelimit_break_link(link, err, "connect() failed");
+        return;
+    }
+
+    if (ev->write) {
+        ngx_http_ratelimit_connected(link);
+    }
+}
+
+
+static void
+ngx_http_ratelimit_connected(ngx_http_ratelimit_link_t *link)
+{
+    int                one;
+    ngx_connection_t  *c;
+
+    c = link->peer.connection;
+
+    if (link->server->sockaddr->sa_family != AF_UNIX) {
+        one = 1;
+        (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(int));
+    }
+
+#if (NGX_SSL)
+
+    if (link->redis->ssl) {
+        ngx_http_ratelimit_handshake(link);
+        return;
+    }
+
+#endif
+
+    ngx_http_ratelimit_logged_in(link);
+}
+
+
+#if (NGX_SSL)
+
+static void
+ngx_http_ratelimit_handshake(ngx_http_ratelimit_link_t *link)
+{
+    u_char                       host[NGX_MAXHOSTNAMELEN];
+    ngx_int_t                    rc;
+    ngx_str_t                   *name;
+    ngx_connection_t            *c;
+    X509_VERIFY_PARAM           *param;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    c = link->peer.connection;
+    redis = link->redis;
+
+    name = redis->certificate_name.len ? &redis->certificate_name
+                                       : &link->server->host;
+
+    if (name->len >= sizeof(host)
+        || ngx_ssl_create_connection(redis->ssl, c, NGX_SSL_CLIENT) != NGX_OK)
+    {
+        ngx_http_ratelimit_break_link(link, 0, "TLS cannot begin");
+        return;
+    }
+
+    (void) ngx_cpystrn(host, name->data, name->len + 1);
+
+    /* the certificate must be for the address, or for the name, that is told
+       to the server as well */
+
+    param = SSL_get0_param(c->ssl->connection);
+
+    if (X509_VERIFY_PARAM_set1_ip_asc(param, (char *) host) != 1
+        && (SSL_set1_host(c->ssl->connection, (char *) host) != 1
+            || SSL_set_tlsext_host_name(c->ssl->connection, (char *) host)
+               != 1))
+    {
+        ngx_http_ratelimit_break_link(link, 0, "TLS cannot begin");
+        return;
+    }
+
+    ERR_clear_error();
+
+    rc = ngx_ssl_handshake(c);
+
+    if (rc == NGX_AGAIN) {
+        c->ssl->handler = ngx_http_ratelimit_handshaken;
+        return;
+    }
+
+    ngx_http_ratelimit_handshaken(c);
+}
+
+
+static void
+ngx_http_ratelimit_handshaken(ngx_connection_t *c)
+{
+    long                        rc;
+    const char                 *why;
+    ngx_http_ratelimit_link_t  *link;
+
+    link = c->data;
+
+    if (c->ssl->handshaked) {
+        ngx_http_ratelimit_logged_in(link);
+        return;
+    }
+
+    rc = SSL_get_verify_result(c->ssl->connection);
+
+    why = (rc == X509_V_OK) ? "the TLS handshake failed"
+                            : X509_verify_cert_error_string(rc);
+
+    ngx_http_ratelimit_break_link(link, 0, (char *) why);
+}
+
+#endif
+
+
+/* the way is free: who we are, and what the server is */
+
+static void
+ngx_http_ratelimit_logged_in(ngx_http_ratelimit_link_t *link)
+{
+    ngx_connection_t  *c;
+
+    c = link->peer.connection;
+
+    c->read->handler = ngx_http_ratelimit_read_event;
+    c->write->handler = ngx_http_ratelimit_write_event;
+
+    link->state = NGX_HTTP_RATELIMIT_LINK_LOGIN;
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_ratelimit_break_link(link, 0, "there is no event for it");
+        return;
+    }
+
+    ngx_http_ratelimit_login(link);
+}
+
+
+static void
+ngx_http_ratelimit_read_event(ngx_event_t *rev)
+{
+    u_char                      buf[16384];
+    ssize_t                     n;
+    ngx_connection_t           *c;
+    ngx_http_ratelimit_link_t  *link;
+
+    c = rev->data;
+    link = c->data;
+
+    for ( ;; ) {
+        n = c->recv(c, buf, sizeof(buf));
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == 0 || n == NGX_ERROR) {
+            ngx_http_ratelimit_break_link(link, 0,
+                                          "the server closed the connection");
+            return;
+        }
+
+        if (redisReaderFeed(link->reader, (char *) buf, n) != REDIS_OK
+            || link->reader->len > NGX_HTTP_RATELIMIT_MAX_IN)
+        {
+            ngx_http_ratelimit_break_link(link, 0, "its reply is too long");
+            return;
+        }
+
+        if (ngx_http_ratelimit_replies(link) != NGX_OK) {
+            return;
+        }
+    }
+
+    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
+        ngx_http_ratelimit_break_link(link, 0, "there is no event for it");
+    }
+}
+
+
+/* NGX_ERROR: the link is broken */
+
+static ngx_int_t
+ngx_http_ratelimit_replies(ngx_http_ratelimit_link_t *link)
+{
+    void                          *reply;
+    ngx_queue_t                   *q;
+    redisReader                   *reader;
+    ngx_http_ratelimit_command_t  *command;
+
+    for ( ;; ) {
+        reader = link->reader;
+
+        if (redisReaderGetReply(reader, &reply) != REDIS_OK
+            || (reply && ngx_queue_empty(&link->commands)))
+        {
+            if (reply) {
+                freeReplyObject(reply);
+            }
+
+            ngx_http_ratelimit_break_link(link, 0,
+                                          "its reply is not Redis's");
+            return NGX_ERROR;
+        }
+
+        if (reply == NULL) {
+            return NGX_OK;
+        }
+
+        q = ngx_queue_head(&link->commands);
+        ngx_queue_remove(q);
+        command = ngx_queue_data(q, ngx_http_ratelimit_command_t, queue);
+
+        command->handler(link, command, reply);
+
+        ngx_queue_insert_head(&link->free, &command->queue);
+        freeReplyObject(reply);
+
+        /* a handler may have broken the link */
+
+        if (link->reader != reader) {
+            return NGX_ERROR;
+        }
+    }
+}
+
+
+static void
+ngx_http_ratelimit_write_event(ngx_event_t *wev)
+{
+    ngx_connection_t  *c;
+
+    c = wev->data;
+
+    (void) ngx_http_ratelimit_flush(c->data);
+}
+
+
+static void
+ngx_http_ratelimit_flush_event(ngx_event_t *ev)
+{
+    (void) ngx_http_ratelimit_flush(ev->data);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link)
+{
+    size_t             done;
+    ssize_t            n;
+    ngx_connection_t  *c;
+
+    if (link->ndue) {
+        ngx_http_ratelimit_send_due(link);
+    }
+
+    c = link->peer.connection;
+    done = 0;
+
+    if (c == NULL || link->state < NGX_HTTP_RATELIMIT_LINK_LOGIN) {
+        return NGX_OK;
+    }
+
+    while (done < link->out_len) {
+        n = c->send(c, link->out + done, link->out_len - done);
+
+        if (n == NGX_AGAIN) {
+            break;
+        }
+
+        if (n == NGX_ERROR || n == 0) {
+            ngx_http_ratelimit_break_link(link, 0, "send() failed");
+            return NGX_ERROR;
+        }
+
+        done += n;
+    }
+
+    link->out_len -= done;
+    ngx_memmove(link->out, link->out + done, link->out_len);
+
+    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+        ngx_http_ratelimit_break_link(link, 0, "there is no event for it");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * One timer for all that is on the way: it is the oldest's, and when it runs
+ * out that is looked at once more.
+ */
+
+static void
+ngx_http_ratelimit_timer(ngx_event_t *ev)
+{
+    ngx_msec_int_t                 left;
+    ngx_http_ratelimit_link_t     *link;
+    ngx_http_ratelimit_command_t  *command;
+
+    link = ev->data;
+
+    switch (link->state) {
+
+    case NGX_HTTP_RATELIMIT_LINK_AWAY:
+        ngx_http_ratelimit_connect(link);
+        return;
+
+    case NGX_HTTP_RATELIMIT_LINK_CONNECTING:
+    case NGX_HTTP_RATELIMIT_LINK_LOGIN:
+        ngx_http_ratelimit_break_link(link, NGX_ETIMEDOUT,
+                                      "it does not answer");
+        return;
+
+    default: /* NGX_HTTP_RATELIMIT_LINK_READY */
+        break;
+    }
+
+    if (ngx_queue_empty(&link->commands)) {
+        return;
+    }
+
+    command = ngx_queue_data(ngx_queue_head(&link->commands),
+                             ngx_http_ratelimit_command_t, queue);
+    left = (ngx_msec_int_t) (command->deadline - ngx_current_msec);
+
+    if (left > 0) {
+        ngx_add_timer(ev, (ngx_msec_t) left);
+        return;
+    }
+
+    ngx_http_ratelimit_break_link(link, NGX_ETIMEDOUT, "it does not answer");
+}
+
+
+void
+ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link, ngx_err_t err,
+    char *why)
+{
+    ngx_msec_t                   wait;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = link->redis;
+
+    ngx_http_ratelimit_close_link(link);
+
+    if (redis->closed) {
+        return;
+    }
+
+    /* of several servers each is tried at once, then there is a pause */
+
+    if (!redis->cluster && redis->servers.nelts > 1) {
+        link->nserver = (link->nserver + 1) % redis->servers.nelts;
+        link->server = (ngx_http_ratelimit_server_t *) redis->servers.elts
+                       + link->nserver;
+    }
+
+    link->failures++;
+
+    if (redis->cluster || link->failures >= redis->servers.nelts) {
+        ngx_http_ratelimit_outage(link, err, why);
+    }
+
+    wait = 0;
+
+    if (redis->cluster || link->failures % redis->servers.nelts == 0) {
+        wait = 50 << ngx_min(link->failures, 6);
+        wait = ngx_min(wait, NGX_HTTP_RATELIMIT_MAX_BACKOFF);
+        wait = wait / 2 + ngx_random() % wait;
+    }
+
+    ngx_add_timer(&link->timer, wait + 1);
+
+    if (redis->cluster && !redis->look.timer_set) {
+        ngx_add_timer(&redis->look, wait + 1);
+    }
+}
+
+
+void
+ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link)
+{
+    ngx_queue_t                   *q;
+    ngx_connection_t              *c;
+    ngx_http_ratelimit_command_t  *command;
+
+    c = link->peer.connection;
+
+    link->state = NGX_HTTP_RATELIMIT_LINK_AWAY;
+    link->peer.connection = NULL;
+    link->out_len = 0;
+    link->ndue = 0;
+
+    if (link->timer.timer_set) {
+        ngx_del_timer(&link->timer);
+    }
+
+    if (link->flush.posted) {
+        ngx_delete_posted_event(&link->flush);
+    }
+
+    if (link->reader) {
+        redisReaderFree(link->reader);
+        link->reader = NULL;
+    }
+
+    if (c) {
+
+#if (NGX_SSL)
+
+        if (c->ssl) {
+            c->ssl->no_wait_shutdown = 1;
+            c->ssl->no_send_shutdown = 1;
+            (void) ngx_ssl_shutdown(c);
+        }
+
+#endif
+
+        if (c->pool) {
+            ngx_destroy_pool(c->pool);
+        }
+
+        ngx_close_connection(c);
+    }
+
+    /* handlers may send anew, by another link */
+
+    while (!ngx_queue_empty(&link->commands)) {
+        q = ngx_queue_head(&link->commands);
+        ngx_queue_remove(q);
+        command = ngx_queue_data(q, ngx_http_ratelimit_command_t, queue);
+
+        command->handler(link, command, NULL);
+
+        ngx_queue_insert_head(&link->free, &command->queue);
+    }
+}
+
+
+ngx_http_ratelimit_command_t *
+ngx_http_ratelimit_command(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_reply_pt handler, ngx_str_t *args, ngx_uint_t n)
+{
+    size_t                         len;
+    u_char                        *p;
+    ngx_uint_t                     i;
+    ngx_http_ratelimit_command_t  *command;
+
+    len = sizeof("*\r\n") + NGX_INT_T_LEN;
+
+    for (i = 0; i < n; i++) {
+        len += sizeof("$\r\n\r\n") + NGX_INT_T_LEN + args[i].len;
+    }
+
+    if (link->peer.connection == NULL
+        || ngx_http_ratelimit_reserve(link, len) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    command = ngx_http_ratelimit_free_command(link);
+    if (command == NULL) {
+        return NULL;
+    }
+
+    p = ngx_sprintf(link->out + link->out_len, "*%ui\r\n", n);
+
+    for (i = 0; i < n; i++) {
+        *p++ = '$';
+        p += rl_render_u64(args[i].len, p);
+        *p++ = CR; *p++ = LF;
+        p = ngx_cpymem(p, args[i].data, args[i].len);
+        *p++ = CR; *p++ = LF;
+    }
+
+    link->out_len = p - link->out;
+
+    command->handler = handler;
+    command->deadline = ngx_current_msec + link->redis->timeout;
+
+    ngx_queue_insert_tail(&link->commands, &command->queue);
+    ngx_post_event(&link->flush, &ngx_posted_events);
+
+    if (link->state == NGX_HTTP_RATELIMIT_LINK_READY
+        && !link->timer.timer_set)
+    {
+        ngx_add_timer(&link->timer, link->redis->timeout);
+    }
+
+    return command;
+}
+
+
+static ngx_http_ratelimit_command_t *
+ngx_http_ratelimit_free_command(ngx_http_ratelimit_link_t *link)
+{
+    ngx_queue_t  *q;
+
+    if (ngx_queue_empty(&link->free)) {
+        return ngx_alloc(sizeof(ngx_http_ratelimit_command_t),
+                         link->redis->log);
+    }
+
+    q = ngx_queue_head(&link->free);
+    ngx_queue_remove(q);
+
+    return ngx_queue_data(q, ngx_http_ratelimit_command_t, queue);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_reserve(ngx_http_ratelimit_link_t *link, size_t len)
+{
+    size_t   size;
+    u_char  *out;
+
+    len += link->out_len;
+
+    if (len <= link->out_size) {
+        return NGX_OK;
+    }
+
+    if (len > NGX_HTTP_RATELIMIT_MAX_OUT) {
+        return NGX_ERROR;
+    }
+
+    size = ngx_max(2 * len, 16384);
+
+    out = ngx_alloc(size, link->redis->log);
+    if (out == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (link->out) {
+        ngx_memcpy(out, link->out, link->out_len);
+        ngx_free(link->out);
+    }
+
+    link->out = out;
+    link->out_size = size;
+
+    return NGX_OK;
+}
+
+
+/* runs while the machine sleeps, so that a lease is over when it wakes */
+
+uint64_t
+ngx_http_ratelimit_now_us(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}

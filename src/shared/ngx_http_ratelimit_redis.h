@@ -1,0 +1,111 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit_redis": a Redis, or several servers of one, that machines share.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_REDIS_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_REDIS_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+
+
+typedef struct ngx_http_ratelimit_link_s  ngx_http_ratelimit_link_t;
+
+
+/* what all workers have seen of it, in shared memory */
+
+#define NGX_HTTP_RATELIMIT_LATENCIES  16
+#define NGX_HTTP_RATELIMIT_OUTAGES    64
+
+typedef struct {
+    u_char                       machine[8]; /* its id */
+    ngx_atomic_t                 machines;   /* seen lately, with this one */
+    ngx_atomic_t                 next_count; /* of machines, Unix seconds */
+    ngx_atomic_t                 connected;  /* since, Unix seconds; 0: away */
+    ngx_atomic_t                 server;     /* index of the one in use */
+
+    ngx_atomic_t                 round_trips;
+    ngx_atomic_t                 round_trips_us; /* sum */
+    ngx_atomic_t                 latencies[NGX_HTTP_RATELIMIT_LATENCIES];
+                                             /* below 64 us << index; the last
+                                                has the rest */
+    ngx_atomic_t                 decided;    /* requests, by Redis */
+    ngx_atomic_t                 local;      /* as on_error= says */
+    ngx_atomic_t                 allowed;
+    ngx_atomic_t                 refused;
+    ngx_atomic_t                 granted;    /* units */
+    ngx_atomic_t                 returned;   /* units, unused */
+    ngx_atomic_t                 outages;
+    ngx_atomic_t                 losses;     /* its counts were new */
+    ngx_atomic_t                 clock_sets;
+
+    ngx_atomic_t                 away[NGX_HTTP_RATELIMIT_OUTAGES];
+                                             /* since, Unix ms, by the hash of
+                                                the server; 0: it is not */
+} ngx_http_ratelimit_redis_stats_t;
+
+
+typedef struct {
+    ngx_str_t                    name;       /* as written */
+    ngx_str_t                    host;
+    struct sockaddr             *sockaddr;
+    socklen_t                    socklen;
+} ngx_http_ratelimit_server_t;
+
+
+struct ngx_http_ratelimit_redis_s {
+    ngx_str_t                    name;
+    ngx_array_t                  servers;    /* ngx_http_ratelimit_server_t */
+    ngx_str_t                    user;
+    ngx_str_t                    password;
+    ngx_str_t                    prefix;
+    ngx_str_t                    certificate_name;
+    ngx_int_t                    db;
+    ngx_msec_t                   timeout;
+    unsigned                     cluster:1;
+    unsigned                     used:1;     /* by a zone */
+#if (NGX_SSL)
+    ngx_ssl_t                   *ssl;        /* NULL: without TLS */
+#endif
+    u_char                       seed[16];   /* of zones: the machines' common
+                                                secret */
+    u_char                      *file;       /* of the directive */
+    ngx_uint_t                   line;
+
+    ngx_shm_zone_t              *shm_zone;
+    ngx_http_ratelimit_redis_stats_t *stats;
+
+    /* of a worker, from here on */
+
+    ngx_array_t                  leases;     /* rl_leases_t *, of its zones */
+    ngx_http_ratelimit_link_t   *links;
+    ngx_http_ratelimit_link_t   *shards[RL_SHARDS];
+    uint64_t                     generations[RL_SHARDS];
+    ngx_str_t                    sha;        /* of the script */
+    ngx_log_t                   *log;
+    ngx_event_t                  announce;
+    ngx_event_t                  look;       /* for a cluster's slots */
+    ngx_event_t                  tell;
+    ngx_msec_t                   closed_until; /* the grace after a loss */
+    ngx_msec_t                   held;       /* shards, the last time */
+    ngx_uint_t                   rtt_us;     /* a slow mean */
+    u_char                       sha_buf[40];
+    u_char                       lost[RL_SHARDS]; /* to be told */
+    time_t                       complained;
+    unsigned                     closed:1;
+};
+
+
+/* ngx_http_ratelimit_redis_conf.c */
+
+char *ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_http_ratelimit_redis_t *ngx_http_ratelimit_find_redis(
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
+ngx_int_t ngx_http_ratelimit_init_redis(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_RATELIMIT_REDIS_H_INCLUDED_ */

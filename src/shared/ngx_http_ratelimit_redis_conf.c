@@ -1,0 +1,680 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The ratelimit_redis directive.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "shared/ngx_http_ratelimit_redis.h"
+
+#include <openssl/evp.h>
+#include <sys/random.h>
+
+
+#define NGX_HTTP_RATELIMIT_MAX_SECRET  1024
+
+
+/* parameters that stand once, as they were written */
+
+typedef enum {
+    NGX_HTTP_RATELIMIT_REDIS_TLS = 0,
+    NGX_HTTP_RATELIMIT_REDIS_CA,
+    NGX_HTTP_RATELIMIT_REDIS_CERTIFICATE_NAME,
+    NGX_HTTP_RATELIMIT_REDIS_USER,
+    NGX_HTTP_RATELIMIT_REDIS_PASSWORD_FILE,
+    NGX_HTTP_RATELIMIT_REDIS_SECRET_FILE,
+    NGX_HTTP_RATELIMIT_REDIS_DB,
+    NGX_HTTP_RATELIMIT_REDIS_TIMEOUT,
+    NGX_HTTP_RATELIMIT_REDIS_PREFIX,
+    NGX_HTTP_RATELIMIT_REDIS_CLUSTER,
+    NGX_HTTP_RATELIMIT_REDIS_PARAMETERS
+} ngx_http_ratelimit_redis_parameter_e;
+
+
+static char *ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *given);
+static char *ngx_http_ratelimit_redis_server(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *value);
+static char *ngx_http_ratelimit_redis_secret(ngx_conf_t *cf, char *what,
+    ngx_str_t *path, ngx_str_t *secret);
+static char *ngx_http_ratelimit_redis_seed(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *secret);
+static char *ngx_http_ratelimit_redis_flag(ngx_conf_t *cf, char *what,
+    ngx_str_t *value, ngx_uint_t *on);
+static char *ngx_http_ratelimit_redis_prefix(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *value);
+static char *ngx_http_ratelimit_redis_tls(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *given);
+static char *ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis);
+static ngx_int_t ngx_http_ratelimit_redis_init_segment(
+    ngx_shm_zone_t *shm_zone, void *data);
+static void ngx_http_ratelimit_redis_forget(void *data);
+
+
+static char  *ngx_http_ratelimit_redis_names[] = {
+    "tls=", "ca=", "name=", "user=", "password_file=", "secret_file=", "db=",
+    "timeout=", "prefix=", "cluster="
+};
+
+
+char *
+ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ratelimit_main_conf_t  *rmcf = conf;
+
+    char                         *rv;
+    ngx_str_t                    *value, s;
+    ngx_str_t                     given[NGX_HTTP_RATELIMIT_REDIS_PARAMETERS];
+    ngx_uint_t                    i, j;
+    ngx_http_ratelimit_redis_t   *redis, **rp;
+
+    value = cf->args->elts;
+    ngx_memzero(given, sizeof(given));
+
+    if (ngx_strlchr(value[1].data, value[1].data + value[1].len, '=')) {
+        return ngx_http_ratelimit_invalid(cf, "name", &value[1],
+                                          "must stand before the parameters");
+    }
+
+    if (ngx_http_ratelimit_find_redis(rmcf, &value[1])) {
+        return ngx_http_ratelimit_invalid(cf, "name", &value[1],
+                                          "must be defined once");
+    }
+
+    redis = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_redis_t));
+    if (redis == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    redis->name = value[1];
+    redis->file = cf->conf_file->file.name.data;
+    redis->line = cf->conf_file->line;
+
+    if (ngx_array_init(&redis->servers, cf->pool, 2,
+                       sizeof(ngx_http_ratelimit_server_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_http_ratelimit_parameter(&value[i], "server=", &s)) {
+            rv = ngx_http_ratelimit_redis_server(cf, redis, &s);
+            if (rv != NGX_CONF_OK) {
+                return rv;
+            }
+
+            continue;
+        }
+
+        for (j = 0; j < NGX_HTTP_RATELIMIT_REDIS_PARAMETERS; j++) {
+            if (ngx_http_ratelimit_parameter(&value[i],
+                                             ngx_http_ratelimit_redis_names[j],
+                                             &s))
+            {
+                break;
+            }
+        }
+
+        if (j == NGX_HTTP_RATELIMIT_REDIS_PARAMETERS) {
+            return ngx_http_ratelimit_invalid(cf, "parameter", &value[i],
+                       "must be one of server=, tls=, ca=, name=, user=, "
+                       "password_file=, secret_file=, db=, timeout=, prefix=, "
+                       "cluster=");
+        }
+
+        if (given[j].data) {
+            return ngx_http_ratelimit_duplicate(cf, &value[i]);
+        }
+
+        given[j] = s;
+    }
+
+    if (redis->servers.nelts == 0) {
+        return "has no \"server=\"";
+    }
+
+    rv = ngx_http_ratelimit_redis_values(cf, redis, given);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rp = ngx_array_push(&rmcf->redises);
+    if (rp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *rp = redis;
+
+    return ngx_http_ratelimit_redis_segment(cf, redis);
+}
+
+
+static char *
+ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *given)
+{
+    char                *rv;
+    ngx_int_t            n;
+    ngx_str_t           *value, secret;
+    ngx_uint_t           on;
+    ngx_pool_cleanup_t  *cln;
+
+    value = &given[NGX_HTTP_RATELIMIT_REDIS_TIMEOUT];
+    redis->timeout = 50;
+
+    if (value->data) {
+        n = ngx_parse_time(value, 0);
+
+        if (n == NGX_ERROR || n < 1 || n > 10000) {
+            return ngx_http_ratelimit_invalid(cf, "timeout", value,
+                                       "must be a time of 1ms to 10s");
+        }
+
+        redis->timeout = n;
+    }
+
+    value = &given[NGX_HTTP_RATELIMIT_REDIS_CLUSTER];
+
+    if (value->data) {
+        rv = ngx_http_ratelimit_redis_flag(cf, "cluster", value, &on);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        redis->cluster = on;
+    }
+
+    value = &given[NGX_HTTP_RATELIMIT_REDIS_DB];
+
+    if (value->data) {
+        redis->db = ngx_atoi(value->data, value->len);
+
+        if (redis->db == NGX_ERROR || (redis->cluster && redis->db != 0)) {
+            return ngx_http_ratelimit_invalid(cf, "db", value, redis->cluster
+                       ? "must be 0, a cluster has no others"
+                       : "must be a number of 0 or more");
+        }
+    }
+
+    rv = ngx_http_ratelimit_redis_prefix(cf, redis,
+                                 &given[NGX_HTTP_RATELIMIT_REDIS_PREFIX]);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    value = &given[NGX_HTTP_RATELIMIT_REDIS_PASSWORD_FILE];
+
+    if (value->data) {
+        rv = ngx_http_ratelimit_redis_secret(cf, "password_file", value,
+                                             &redis->password);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        cln = ngx_pool_cleanup_add(cf->pool, 0);
+        if (cln == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        cln->handler = ngx_http_ratelimit_redis_forget;
+        cln->data = &redis->password;
+    }
+
+    redis->user = given[NGX_HTTP_RATELIMIT_REDIS_USER];
+
+    if (redis->user.data
+        && (redis->user.len == 0 || redis->password.len == 0))
+    {
+        return ngx_http_ratelimit_invalid(cf, "user", &redis->user,
+                                          "needs \"password_file=\"");
+    }
+
+    ngx_str_null(&secret);
+    value = &given[NGX_HTTP_RATELIMIT_REDIS_SECRET_FILE];
+
+    if (value->data) {
+        rv = ngx_http_ratelimit_redis_secret(cf, "secret_file", value,
+                                             &secret);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    rv = ngx_http_ratelimit_redis_seed(cf, redis, &secret);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_http_ratelimit_redis_tls(cf, redis, given);
+}
+
+
+static char *
+ngx_http_ratelimit_redis_server(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *value)
+{
+    ngx_url_t                     u;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_server_t  *server;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = *value;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"server=%V\" of \"ratelimit_redis\"",
+                           u.err ? u.err : "no memory", value);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < u.naddrs; i++) {
+        server = ngx_array_push(&redis->servers);
+        if (server == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        server->name = u.addrs[i].name;
+        server->host = u.host;
+        server->sockaddr = u.addrs[i].sockaddr;
+        server->socklen = u.addrs[i].socklen;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* the file's bytes, but for the newline at its end */
+
+static char *
+ngx_http_ratelimit_redis_secret(ngx_conf_t *cf, char *what, ngx_str_t *path,
+    ngx_str_t *secret)
+{
+    u_char           ch;
+    size_t           i;
+    ssize_t          n;
+    ngx_fd_t         fd;
+    ngx_file_info_t  fi;
+
+    if (path->len == 0) {
+        return ngx_http_ratelimit_invalid(cf, what, path,
+                                          "must be a file's path");
+    }
+
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "%s \"%V\" of \"ratelimit_redis\" cannot be opened",
+                           what, path);
+        return NGX_CONF_ERROR;
+    }
+
+    n = -1;
+    secret->data = ngx_pnalloc(cf->pool, NGX_HTTP_RATELIMIT_MAX_SECRET + 1);
+
+    if (secret->data && ngx_fd_info(fd, &fi) == 0 && ngx_is_file(&fi)) {
+        n = ngx_read_fd(fd, secret->data, NGX_HTTP_RATELIMIT_MAX_SECRET + 1);
+
+        if (ngx_file_access(&fi) & 0007) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "%s \"%V\" of \"ratelimit_redis\" may be read "
+                               "by everybody", what, path);
+        }
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", path);
+    }
+
+    if (n > 0 && secret->data[n - 1] == '\n') {
+        n--;
+    }
+
+    if (n < 1 || n > NGX_HTTP_RATELIMIT_MAX_SECRET) {
+        return ngx_http_ratelimit_invalid(cf, what, path,
+                   "must be a file of 1 to 1024 bytes");
+    }
+
+    secret->len = n;
+
+    for (i = 0; i < secret->len; i++) {
+        ch = secret->data[i];
+
+        if (ch == '\0' || ch == '\n') {
+            return ngx_http_ratelimit_invalid(cf, what, path,
+                                              "must hold a single line");
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * Machines agree on the names of buckets since they hash keys under the same
+ * secret: of these two that they have in common anyway.
+ */
+
+static char *
+ngx_http_ratelimit_redis_seed(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *secret)
+{
+    u_char         digest[EVP_MAX_MD_SIZE];
+    uint64_t       len;
+    EVP_MD_CTX    *ctx;
+    unsigned int   n;
+
+    ctx = EVP_MD_CTX_new();
+    if (ctx == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    len = secret->len;
+    n = 0;
+
+    if (EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
+        && EVP_DigestUpdate(ctx, &len, sizeof(len))
+        && EVP_DigestUpdate(ctx, secret->data, secret->len)
+        && EVP_DigestUpdate(ctx, redis->prefix.data, redis->prefix.len)
+        && EVP_DigestFinal_ex(ctx, digest, &n))
+    {
+        ngx_memcpy(redis->seed, digest, sizeof(redis->seed));
+    }
+
+    EVP_MD_CTX_free(ctx);
+    ngx_explicit_memzero(secret->data, secret->len);
+
+    return n ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_ratelimit_redis_flag(ngx_conf_t *cf, char *what, ngx_str_t *value,
+    ngx_uint_t *on)
+{
+    if (value->len == 2 && ngx_strncmp(value->data, "on", 2) == 0) {
+        *on = 1;
+
+    } else if (value->len == 3 && ngx_strncmp(value->data, "off", 3) == 0) {
+        *on = 0;
+
+    } else {
+        return ngx_http_ratelimit_invalid(cf, what, value,
+                                          "must be one of on, off");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_redis_prefix(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *value)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (value->data == NULL) {
+        ngx_str_set(&redis->prefix, "ratelimit:");
+        return NGX_CONF_OK;
+    }
+
+    redis->prefix = *value;
+
+    for (i = 0; i < value->len; i++) {
+        ch = value->data[i];
+
+        /* braces are a cluster's */
+
+        if (ch <= ' ' || ch >= 0x7f || ch == '{' || ch == '}') {
+            break;
+        }
+    }
+
+    if (i < value->len || value->len == 0 || value->len > 64) {
+        return ngx_http_ratelimit_invalid(cf, "prefix", value,
+                   "must be 1 to 64 visible characters without braces");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_redis_tls(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *given)
+{
+    char        *rv;
+    ngx_str_t   *ca, *name, *tls;
+    ngx_uint_t   on;
+
+    tls = &given[NGX_HTTP_RATELIMIT_REDIS_TLS];
+    ca = &given[NGX_HTTP_RATELIMIT_REDIS_CA];
+    name = &given[NGX_HTTP_RATELIMIT_REDIS_CERTIFICATE_NAME];
+    on = 0;
+
+    if (tls->data) {
+        rv = ngx_http_ratelimit_redis_flag(cf, "tls", tls, &on);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (!on) {
+        if (ca->data || name->data) {
+            return ngx_http_ratelimit_invalid(cf, ca->data ? "ca" : "name",
+                                              ca->data ? ca : name,
+                                              "needs \"tls=on\"");
+        }
+
+        return NGX_CONF_OK;
+    }
+
+#if (NGX_SSL)
+
+    {
+    ngx_pool_cleanup_t  *cln;
+
+    redis->certificate_name = *name;
+
+    redis->ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
+    if (redis->ssl == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    redis->ssl->log = cf->log;
+
+    if (ngx_ssl_create(redis->ssl, NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3, NULL)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        ngx_ssl_cleanup_ctx(redis->ssl);
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_ssl_cleanup_ctx;
+    cln->data = redis->ssl;
+
+    if (ca->data
+        ? ngx_ssl_trusted_certificate(cf, redis->ssl, ca, 9) != NGX_OK
+        : SSL_CTX_set_default_verify_paths(redis->ssl->ctx) != 1)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* nginx's own callback lets everything pass, to be asked later */
+
+    SSL_CTX_set_verify(redis->ssl->ctx, SSL_VERIFY_PEER, NULL);
+
+    return NGX_CONF_OK;
+    }
+
+#else
+
+    return ngx_http_ratelimit_invalid(cf, "tls", tls,
+                                      "must be off, this nginx has no SSL");
+
+#endif
+}
+
+
+static char *
+ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis)
+{
+    u_char     *p;
+    ngx_str_t   name;
+
+    name.len = sizeof("ngx_http_ratelimit_redis_") - 1 + redis->name.len;
+    name.data = ngx_pnalloc(cf->pool, name.len);
+    if (name.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_cpymem(name.data, "ngx_http_ratelimit_redis_",
+                   sizeof("ngx_http_ratelimit_redis_") - 1);
+    ngx_memcpy(p, redis->name.data, redis->name.len);
+
+    redis->shm_zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
+                                            &ngx_http_ratelimit_module);
+    if (redis->shm_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    redis->shm_zone->init = ngx_http_ratelimit_redis_init_segment;
+    redis->shm_zone->data = redis;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_redis_init_segment(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_slab_pool_t             *shpool;
+    ngx_http_ratelimit_redis_t  *redis, *old;
+
+    redis = shm_zone->data;
+    old = data;
+
+    if (old) {
+        redis->stats = old->stats;
+        return NGX_OK;
+    }
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (shm_zone->shm.exists) {
+        redis->stats = shpool->data;
+        return NGX_OK;
+    }
+
+    redis->stats = ngx_slab_calloc(shpool,
+                                   sizeof(ngx_http_ratelimit_redis_stats_t));
+    if (redis->stats == NULL) {
+        return NGX_ERROR;
+    }
+
+    shpool->data = redis->stats;
+    redis->stats->machines = 1;
+
+    return getrandom(redis->stats->machine, sizeof(redis->stats->machine), 0)
+           == sizeof(redis->stats->machine) ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_ratelimit_redis_forget(void *data)
+{
+    ngx_str_t *password = data;
+
+    ngx_explicit_memzero(password->data, password->len);
+}
+
+
+ngx_http_ratelimit_redis_t *
+ngx_http_ratelimit_find_redis(ngx_http_ratelimit_main_conf_t *rmcf,
+    ngx_str_t *name)
+{
+    ngx_uint_t                     i;
+    ngx_http_ratelimit_redis_t   **redises;
+
+    redises = rmcf->redises.elts;
+
+    for (i = 0; i < rmcf->redises.nelts; i++) {
+        if (redises[i]->name.len == name->len
+            && ngx_strncmp(redises[i]->name.data, name->data, name->len) == 0)
+        {
+            return redises[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* zones find theirs, wherever it stands in the configuration */
+
+ngx_int_t
+ngx_http_ratelimit_init_redis(ngx_conf_t *cf)
+{
+    ngx_uint_t                        i;
+    ngx_shm_zone_t                  **zones;
+    ngx_http_ratelimit_zone_t        *zone;
+    ngx_http_ratelimit_redis_t      **redises;
+    ngx_http_ratelimit_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+    zones = rmcf->zones.elts;
+
+    for (i = 0; i < rmcf->zones.nelts; i++) {
+        zone = zones[i]->data;
+
+        if (zone->redis_name.len == 0) {
+            continue;
+        }
+
+        zone->redis = ngx_http_ratelimit_find_redis(rmcf, &zone->redis_name);
+
+        if (zone->redis == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "unknown redis \"%V\" in \"ratelimit_zone\" "
+                          "\"%V\" in %s:%ui",
+                          &zone->redis_name, &zone->name, zone->file,
+                          zone->line);
+            return NGX_ERROR;
+        }
+
+        zone->redis->used = 1;
+        zone->seed = zone->redis->seed;
+    }
+
+    redises = rmcf->redises.elts;
+
+    for (i = 0; i < rmcf->redises.nelts; i++) {
+        if (!redises[i]->used) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "no zone uses \"ratelimit_redis\" \"%V\" in %s:%ui",
+                          &redises[i]->name, redises[i]->file,
+                          redises[i]->line);
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,234 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What a worker has of its own in the zones that machines share: leases and
+ * links, from its beginning to its end.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "shared/ngx_http_ratelimit_cluster.h"
+#include "shared/ngx_http_ratelimit_lease.h"
+#include "shared/ngx_http_ratelimit_login.h"
+#include "shared/ngx_http_ratelimit_shared.h"
+
+#include <sys/random.h>
+
+
+#define NGX_HTTP_RATELIMIT_MIN_LEASES  1024
+#define NGX_HTTP_RATELIMIT_MAX_LEASES  (1024 * 1024)
+
+/* how often a machine says that it is there, in s */
+
+#define NGX_HTTP_RATELIMIT_ANNOUNCE    5
+
+
+static ngx_int_t ngx_http_ratelimit_init_leases(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_zone_t *zone);
+static ngx_int_t ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_redis_t *redis);
+static void ngx_http_ratelimit_announce_event(ngx_event_t *ev);
+static void ngx_http_ratelimit_machines_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply);
+
+
+ngx_int_t
+ngx_http_ratelimit_init_shared(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_main_conf_t *rmcf)
+{
+    ngx_uint_t                     i;
+    ngx_shm_zone_t               **zones;
+    ngx_http_ratelimit_zone_t     *zone;
+    ngx_http_ratelimit_redis_t   **redises;
+
+    redises = rmcf->redises.elts;
+
+    for (i = 0; i < rmcf->redises.nelts; i++) {
+        if (ngx_array_init(&redises[i]->leases, cycle->pool, 1,
+                           sizeof(rl_leases_t *))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    zones = rmcf->zones.elts;
+
+    for (i = 0; i < rmcf->zones.nelts; i++) {
+        zone = zones[i]->data;
+
+        if (zone->redis
+            && ngx_http_ratelimit_init_leases(cycle, zone) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < rmcf->redises.nelts; i++) {
+        if (redises[i]->used
+            && ngx_http_ratelimit_init_link(cycle, redises[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* all workers together remember about as many keys as the zone */
+
+static ngx_int_t
+ngx_http_ratelimit_init_leases(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_zone_t *zone)
+{
+    void             *memory;
+    uint64_t          row, n;
+    rl_leases_t     **leases;
+    rl_zone_stats_t   stats;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    rl_zone_stats(&zone->zone, 0, NULL, &stats);
+
+    n = stats.capacity / ngx_max(ccf->worker_processes, 1);
+    n = ngx_max(n, NGX_HTTP_RATELIMIT_MIN_LEASES);
+    n = ngx_min(n, NGX_HTTP_RATELIMIT_MAX_LEASES);
+
+    memory = ngx_alloc(rl_leases_size((uint32_t) n), cycle->log);
+    leases = ngx_array_push(&zone->redis->leases);
+
+    if (memory == NULL || leases == NULL
+        || getrandom(&row, sizeof(row), 0) != sizeof(row))
+    {
+        return NGX_ERROR;
+    }
+
+    zone->leases = rl_leases_create(memory, (uint32_t) n, row);
+    *leases = zone->leases;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_redis_t *redis)
+{
+    ngx_uint_t                    i, n, shard;
+    ngx_event_t                  *events[3];
+    ngx_http_ratelimit_link_t    *link;
+    ngx_http_ratelimit_server_t  *servers;
+
+    redis->log = cycle->log;
+
+    redis->announce.handler = ngx_http_ratelimit_announce_event;
+    redis->look.handler = ngx_http_ratelimit_look_event;
+    redis->tell.handler = ngx_http_ratelimit_tell_redis_event;
+
+    events[0] = &redis->announce;
+    events[1] = &redis->look;
+    events[2] = &redis->tell;
+
+    for (i = 0; i < 3; i++) {
+        events[i]->data = redis;
+        events[i]->log = cycle->log;
+        events[i]->cancelable = 1;
+    }
+
+    servers = redis->servers.elts;
+    n = redis->cluster ? redis->servers.nelts : 1;
+
+    for (i = 0; i < n; i++) {
+        link = ngx_http_ratelimit_create_link(redis, &servers[i]);
+        if (link == NULL) {
+            return NGX_ERROR;
+        }
+
+        for (shard = 0; !redis->cluster && shard < RL_SHARDS; shard++) {
+            redis->shards[shard] = link;
+        }
+
+        ngx_http_ratelimit_connect(link);
+    }
+
+    ngx_add_timer(&redis->announce, 1000);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ratelimit_exit_shared(ngx_http_ratelimit_main_conf_t *rmcf)
+{
+    ngx_uint_t                     i;
+    ngx_http_ratelimit_link_t     *link;
+    ngx_http_ratelimit_redis_t   **redises;
+
+    redises = rmcf->redises.elts;
+
+    for (i = 0; i < rmcf->redises.nelts; i++) {
+        redises[i]->closed = 1;
+
+        for (link = redises[i]->links; link; link = link->next) {
+            ngx_http_ratelimit_close_link(link);
+        }
+    }
+}
+
+
+/* one worker of the machine says that it is there, and how many there are */
+
+static void
+ngx_http_ratelimit_announce_event(ngx_event_t *ev)
+{
+    u_char                             *p, key[64 + sizeof("{00}machines")];
+    ngx_str_t                           args[5];
+    ngx_atomic_uint_t                   due;
+    ngx_http_ratelimit_link_t          *link;
+    ngx_http_ratelimit_redis_t         *redis;
+    ngx_http_ratelimit_redis_stats_t   *stats;
+
+    redis = ev->data;
+    stats = redis->stats;
+
+    ngx_add_timer(ev, 1000);
+
+    link = redis->shards[0];
+    due = stats->next_count;
+
+    if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY
+        || (time_t) due > ngx_time()
+        || !ngx_atomic_cmp_set(&stats->next_count, due,
+                               ngx_time() + NGX_HTTP_RATELIMIT_ANNOUNCE))
+    {
+        return;
+    }
+
+    p = ngx_cpymem(key, redis->prefix.data, redis->prefix.len);
+    p = ngx_cpymem(p, "{00}machines", sizeof("{00}machines") - 1);
+
+    ngx_str_set(&args[0], "EVALSHA");
+    args[1] = redis->sha;
+    ngx_str_set(&args[2], "1");
+    args[3].data = key;
+    args[3].len = p - key;
+    args[4].data = stats->machine;
+    args[4].len = sizeof(stats->machine);
+
+    (void) ngx_http_ratelimit_command(link, ngx_http_ratelimit_machines_reply,
+                                      args, 5);
+}
+
+
+static void
+ngx_http_ratelimit_machines_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply)
+{
+    if (reply && reply->type == REDIS_REPLY_INTEGER && reply->integer > 0) {
+        link->redis->stats->machines = (ngx_atomic_uint_t) reply->integer;
+    }
+}
