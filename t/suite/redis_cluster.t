@@ -1,0 +1,125 @@
+use lib 't/lib';
+use Redis;
+use RateLimit;
+use Test::Nginx::Socket;
+use Time::HiRes qw(sleep);
+
+# A cluster of three masters and a replica.
+our @nodes;
+
+sub wait_for {
+    my ($what, $until) = @_;
+
+    for (1 .. 200) {
+        return if $until->();
+        sleep 0.1;
+    }
+    die "waited in vain for $what";
+}
+
+sub id { $_[0]->ask('CLUSTER', 'MYID') }
+
+BEGIN {
+    plan(skip_all => 'no redis-server') if !Redis::program();
+
+    @nodes = map { Redis->start(options => ['--cluster-enabled', 'yes', '--cluster-node-timeout', 1500,
+        '--cluster-port', Redis::free_port(), '--cluster-require-full-coverage', 'no']) }
+        1 .. 4;
+    $nodes[$_]->ask('CLUSTER', 'ADDSLOTSRANGE', int(16384 * $_ / 3), int(16384 * ($_ + 1) / 3) - 1)
+        for 0 .. 2;
+    for my $node (@nodes[1 .. 3]) {
+        my %option = @{$node->{options}};
+        $nodes[0]->ask('CLUSTER', 'MEET', '127.0.0.1', $node->{port}, $option{'--cluster-port'});
+    }
+    for my $node (@nodes) {
+        wait_for('the cluster', sub {
+            $node->ask('CLUSTER', 'INFO') =~ /cluster_state:ok.*cluster_known_nodes:4/s });
+    }
+    $nodes[3]->ask('CLUSTER', 'REPLICATE', id($nodes[0]));
+    wait_for('the replica', sub { $nodes[3]->ask('INFO', 'replication') =~ /link_status:up/ });
+
+    $ENV{TEST_NGINX_REDIS_NODE} = $nodes[1]{port};
+}
+
+plan('no_plan');
+workers(1);
+no_shuffle();
+no_long_string();
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('http_config', <<'_END_');
+    ratelimit_redis  main server=127.0.0.1:$TEST_NGINX_REDIS_NODE cluster=on timeout=500ms;
+    ratelimit_zone   zone=api:1m redis=main mode=strict on_error=refuse;
+    ratelimit_policy one key=$arg_a quota=3/1h;
+    ratelimit_policy two key=$arg_b quota=3/1h;
+_END_
+    $block->set_value('config', <<'_END_');
+    location /t   { ratelimit one; empty_gif; }
+    location /two { ratelimit one two; empty_gif; }
+_END_
+});
+
+# Slot by slot, those of the shards: the keys are few.
+sub move_slots {
+    my ($from, $to) = @_;
+
+    for my $shard (0 .. 255) {
+        my $slot = $from->ask('CLUSTER', 'KEYSLOT', sprintf('{%02x}', $shard));
+        my $keys = $from->ask('CLUSTER', 'GETKEYSINSLOT', $slot, 100);
+        next if !ref $keys || !@$keys;
+        $to->ask('CLUSTER', 'SETSLOT', $slot, 'IMPORTING', id($from));
+        $from->ask('CLUSTER', 'SETSLOT', $slot, 'MIGRATING', id($to));
+        $from->ask('MIGRATE', '127.0.0.1', $to->{port}, '', 0, 5000, 'KEYS', @$keys);
+        $_->ask('CLUSTER', 'SETSLOT', $slot, 'NODE', id($to)) for $to, $from;
+    }
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: keys of all nodes, and requests whose policies lie on several
+--- init: sleep 1.5
+--- request eval
+[(map { ("GET /t?a=k$_") x 4 } 1 .. 6), map { "GET /two?a=a$_&b=b" } 1 .. 4]
+--- error_code eval
+[((200, 200, 200, 429) x 6), 200, 200, 200, 429]
+--- no_error_log
+is away
+
+
+
+=== TEST 2: what was refused by one policy was charged to none, on whatever node
+--- init: sleep 1.5
+--- request eval
+[("GET /t?a=a4") x 4]
+--- error_code eval
+[200, 200, 200, 429]
+
+
+
+=== TEST 3: slots that move take their counts along
+--- init
+    sleep 1.5;
+    RateLimit::curl('-o /dev/null', '/t?a=m');
+    main::move_slots($main::nodes[1], $main::nodes[2]);
+--- request eval
+[("GET /t?a=m") x 3, map { "GET /t?a=k$_" } 1 .. 6]
+--- error_code eval
+[200, 200, 429, (429) x 6]
+
+
+
+=== TEST 4: a master fails, and its replica takes over
+--- init
+    sleep 1.5;
+    $main::nodes[0]->stop;
+    main::wait_for('the failover', sub {
+        $main::nodes[3]->ask('INFO', 'replication') =~ /role:master/ });
+    sleep 3;
+--- request eval
+[(map { "GET /t?a=k$_" } 1 .. 6), ("GET /two?a=x&b=y") x 4]
+--- error_code eval
+[(429) x 6, 200, 200, 200, 429]
