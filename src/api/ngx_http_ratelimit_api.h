@@ -98,6 +98,14 @@ void ngx_http_ratelimit_check_apis(ngx_conf_t *cf);
 ngx_int_t ngx_http_ratelimit_api_parse_args(
     ngx_http_ratelimit_api_call_t *call);
 
+/* ngx_http_ratelimit_api_redis.c */
+
+json_t *ngx_http_ratelimit_api_redises(ngx_http_ratelimit_api_call_t *call);
+size_t ngx_http_ratelimit_api_redis_metrics_len(
+    ngx_http_ratelimit_api_call_t *call);
+u_char *ngx_http_ratelimit_api_redis_metrics(u_char *p,
+    ngx_http_ratelimit_api_call_t *call);
+
 /* ngx_http_ratelimit_api_send.c */
 
 ngx_int_t ngx_http_ratelimit_api_send(ngx_http_ratelimit_api_call_t *call,

@@ -179,6 +179,8 @@ ngx_http_ratelimit_api_metrics_turn(ngx_http_ratelimit_api_call_t *call)
                                                         metric);
     }
 
+    text->last = ngx_http_ratelimit_api_redis_metrics(text->last, call);
+
     out.data = text->start;
     out.len = text->last - text->start;
 
@@ -221,7 +223,7 @@ ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
         len += 6 * (line + 2 * zones[i]->shm.name.len);
     }
 
-    return len;
+    return len + ngx_http_ratelimit_api_redis_metrics_len(call);
 }
 
 

@@ -10,6 +10,8 @@
 #include "ngx_http_ratelimit.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "key/ngx_http_ratelimit_part.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "shared/ngx_http_ratelimit_redis.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "api/ngx_http_ratelimit_api.h"
 
@@ -43,6 +45,11 @@ ngx_http_ratelimit_api_status(ngx_http_ratelimit_api_call_t *call)
                "now_ms", (json_int_t) call->now.wall_ms,
                "write", (int) call->api->write,
                "zones", ngx_http_ratelimit_api_zones(call));
+
+    if (call->conf->redises.nelts) {
+        json_object_set_new(json, "redis",
+                            ngx_http_ratelimit_api_redises(call));
+    }
 
     if (ngx_http_ratelimit_api_add_json(call, json, 0) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -111,10 +118,11 @@ ngx_http_ratelimit_api_status_turn(ngx_http_ratelimit_api_call_t *call)
 static json_t *
 ngx_http_ratelimit_api_zones(ngx_http_ratelimit_api_call_t *call)
 {
-    json_t           *json;
-    ngx_uint_t        i;
-    ngx_shm_zone_t  **zones;
-    rl_zone_stats_t  *stats;
+    json_t                     *json, *entry;
+    ngx_uint_t                  i;
+    ngx_shm_zone_t            **zones;
+    rl_zone_stats_t            *stats;
+    ngx_http_ratelimit_zone_t  *zone;
 
     json = json_array();
     zones = call->conf->zones.elts;
@@ -122,16 +130,24 @@ ngx_http_ratelimit_api_zones(ngx_http_ratelimit_api_call_t *call)
     for (i = 0; i < call->conf->zones.nelts; i++) {
         stats = &call->zones[i];
 
-        json_array_append_new(json,
-            json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-                "name", ngx_http_ratelimit_api_string(&zones[i]->shm.name),
-                "size_bytes", (json_int_t) zones[i]->shm.size,
-                "capacity", (json_int_t) stats->capacity,
-                "entries", (json_int_t) stats->entries,
-                "active", (json_int_t) stats->active,
-                "evicted_idle", (json_int_t) stats->evicted_idle,
-                "evicted_active", (json_int_t) stats->evicted_active,
-                "lock_recoveries", (json_int_t) stats->lock_recoveries));
+        zone = zones[i]->data;
+
+        entry = json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+                    "name", ngx_http_ratelimit_api_string(&zones[i]->shm.name),
+                    "size_bytes", (json_int_t) zones[i]->shm.size,
+                    "capacity", (json_int_t) stats->capacity,
+                    "entries", (json_int_t) stats->entries,
+                    "active", (json_int_t) stats->active,
+                    "evicted_idle", (json_int_t) stats->evicted_idle,
+                    "evicted_active", (json_int_t) stats->evicted_active,
+                    "lock_recoveries", (json_int_t) stats->lock_recoveries);
+
+        if (zone->redis) {
+            json_object_set_new(entry, "redis",
+                          ngx_http_ratelimit_api_string(&zone->redis->name));
+        }
+
+        json_array_append_new(json, entry);
     }
 
     return json;

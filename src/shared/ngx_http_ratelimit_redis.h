@@ -13,6 +13,9 @@
 #include "ngx_http_ratelimit.h"
 
 
+#define NGX_HTTP_RATELIMIT_MAX_REDIS_NAME  64
+
+
 typedef struct ngx_http_ratelimit_link_s  ngx_http_ratelimit_link_t;
 
 
@@ -37,8 +40,6 @@ typedef struct {
     ngx_atomic_t                 local;      /* as on_error= says */
     ngx_atomic_t                 allowed;
     ngx_atomic_t                 refused;
-    ngx_atomic_t                 granted;    /* units */
-    ngx_atomic_t                 returned;   /* units, unused */
     ngx_atomic_t                 outages;
     ngx_atomic_t                 losses;     /* its counts were new */
     ngx_atomic_t                 clock_sets;

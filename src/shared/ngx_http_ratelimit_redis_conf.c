@@ -35,6 +35,7 @@ typedef enum {
 } ngx_http_ratelimit_redis_parameter_e;
 
 
+static ngx_uint_t ngx_http_ratelimit_is_redis_name(ngx_str_t *name);
 static char *ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis, ngx_str_t *given);
 static char *ngx_http_ratelimit_redis_server(ngx_conf_t *cf,
@@ -76,9 +77,9 @@ ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
     ngx_memzero(given, sizeof(given));
 
-    if (ngx_strlchr(value[1].data, value[1].data + value[1].len, '=')) {
+    if (!ngx_http_ratelimit_is_redis_name(&value[1])) {
         return ngx_http_ratelimit_invalid(cf, "name", &value[1],
-                                          "must stand before the parameters");
+                   "must be of 1 to 64 letters, digits, \"_\" and \"-\"");
     }
 
     if (ngx_http_ratelimit_find_redis(rmcf, &value[1])) {
@@ -153,6 +154,26 @@ ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *rp = redis;
 
     return ngx_http_ratelimit_redis_segment(cf, redis);
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_is_redis_name(ngx_str_t *name)
+{
+    u_char  ch;
+    size_t  i;
+
+    for (i = 0; i < name->len; i++) {
+        ch = name->data[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-'))
+        {
+            return 0;
+        }
+    }
+
+    return name->len > 0 && name->len <= NGX_HTTP_RATELIMIT_MAX_REDIS_NAME;
 }
 
 

@@ -22,7 +22,7 @@
 
 /* how often a machine says that it is there, in s */
 
-#define NGX_HTTP_RATELIMIT_ANNOUNCE    5
+#define NGX_HTTP_RATELIMIT_ANNOUNCE    2
 
 
 static ngx_int_t ngx_http_ratelimit_init_leases(ngx_cycle_t *cycle,
@@ -155,7 +155,7 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
         ngx_http_ratelimit_connect(link);
     }
 
-    ngx_add_timer(&redis->announce, 1000);
+    ngx_add_timer(&redis->announce, 500);
 
     return NGX_OK;
 }
@@ -195,7 +195,7 @@ ngx_http_ratelimit_announce_event(ngx_event_t *ev)
     redis = ev->data;
     stats = redis->stats;
 
-    ngx_add_timer(ev, 1000);
+    ngx_add_timer(ev, 500);
 
     link = redis->shards[0];
     due = stats->next_count;

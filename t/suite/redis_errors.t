@@ -47,7 +47,7 @@ __DATA__
 --- http_config
     ratelimit_redis server=127.0.0.1:1 timeout=1s;
 --- error_log
-invalid name "server=127.0.0.1:1" in "ratelimit_redis", it must stand before the parameters in
+invalid name "server=127.0.0.1:1" in "ratelimit_redis", it must be of 1 to 64 letters, digits, "_" and "-" in
 
 
 

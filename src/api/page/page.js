@@ -120,6 +120,29 @@ function showZones() {
   ]);
 }
 
+function showRedis() {
+  const all = known.state.redis ?? [];
+  byId("redis-section").hidden = all.length === 0;
+  fillTable("redis", all, (redis) => redis.name, [
+    textCell((redis) => redis.name),
+    textCell((redis) => redis.cluster ? "cluster" : redis.server ?? ""),
+    (cell, redis) => {
+      const away = redis.connected_since === null;
+      setText(cell, away ? "away" : time(redis.connected_since));
+      cell.classList.toggle("alarm", away);
+    },
+    textCell((redis) => number(redis.machines)),
+    textCell((redis) => number(redis.round_trips.count)),
+    textCell((redis) => redis.round_trips.count === 0 ? ""
+      : (redis.round_trips.sum_us / redis.round_trips.count / 1000).toFixed(2)),
+    textCell((redis) => number(redis.decisions.redis)),
+    textCell((redis) => number(redis.decisions.local + redis.decisions.allow
+      + redis.decisions.refuse)),
+    textCell((redis) => number(redis.outages)),
+    textCell((redis) => number(redis.losses)),
+  ]);
+}
+
 const overrideIs = (override) => override.unlimited ? "unlimited"
   : override.quota_units !== undefined ? `quota of ${number(override.quota_units)}`
     : `scaled to ${override.scale_percent} %`;
@@ -171,6 +194,7 @@ function showState() {
   arrange(byId("policies"), known.state.policies,
     (policy) => `${policy.zone}/${policy.name}`, makePolicy, showPolicy);
   showZones();
+  showRedis();
   showOverrides();
   showChoices();
 }

@@ -1,0 +1,76 @@
+use lib 't/lib';
+use RateLimit;
+use Redis;
+use Test::Nginx::Socket;
+
+# What ratelimit_api tells of Redis.
+our $redis;
+
+BEGIN {
+    plan(skip_all => 'no redis-server') if !Redis::program();
+    $redis = Redis->start;
+    $redis->open_shards('ratelimit:');
+}
+
+plan('no_plan');
+workers(1);
+no_shuffle();
+no_long_string();
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('http_config', <<'_END_');
+    ratelimit_redis  main server=127.0.0.1:$TEST_NGINX_REDIS_PORT timeout=500ms;
+    ratelimit_zone   zone=api:1m redis=main mode=strict;
+    ratelimit_zone   zone=here:1m;
+    ratelimit_policy shared key=$arg_k quota=3/1h zone=api;
+_END_
+    $block->set_value('config', <<'_END_');
+    location /t { ratelimit shared; empty_gif; }
+    location /ratelimit/ { ratelimit_api; allow all; }
+_END_
+    $block->set_value('init', 'select undef, undef, undef, 0.5') if !defined $block->init;
+});
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: JSON
+--- request eval
+["GET /t?k=a", "GET /t?k=a", "GET /ratelimit/"]
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+["", "", qr/"redis": \[\s*\{\s*"name": "main",\s*"cluster": false,\s*"connected_since": \d{10},\s*"server": "127\.0\.0\.1:$ENV{TEST_NGINX_REDIS_PORT}",\s*"machines": 1,\s*"decisions": \{\s*"redis": 2,\s*"local": 0,\s*"allow": 0,\s*"refuse": 0\s*\},\s*"round_trips": \{\s*"count": [1-9]\d*,\s*"sum_us": [1-9]\d*,\s*"latencies": \[\s*\{\s*"below_us": \d+,\s*"count": [1-9]/]
+
+
+
+=== TEST 2: a zone says by which Redis it is shared
+--- request
+GET /ratelimit/
+--- more_headers
+Accept: application/json
+--- response_body_like: "name": "api",(?:\s*"\w+": \d+,)+\s*"redis": "main"\s*\},\s*\{\s*"name": "here",(?:\s*"\w+": \d+,?)+\s*\}
+
+
+
+=== TEST 3: metrics
+--- request eval
+["GET /t?k=b", "GET /ratelimit/metrics"]
+--- response_body_like eval
+["", qr/nginx_ratelimit_redis_connected_since_seconds\{redis="main"\} \d{10}\n(?s:.*)nginx_ratelimit_redis_decisions_total\{redis="main",by="redis"\} 1\n(?s:.*)nginx_ratelimit_redis_round_trip_seconds_bucket\{redis="main",le="0\.000064"\} \d+\n(?s:.*)le="\+Inf"\} [1-9]\d*\nnginx_ratelimit_redis_round_trip_seconds_sum\{redis="main"\} \d+\.\d{6}\nnginx_ratelimit_redis_round_trip_seconds_count\{redis="main"\} [1-9]/]
+
+
+
+=== TEST 4: while it is away
+--- init
+    $main::redis->stop;
+    select undef, undef, undef, 1;
+--- request eval
+["GET /t?k=c", "GET /ratelimit/"]
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+["", qr/"connected_since": null,\s*"server": null,\s*"machines": 1,\s*"decisions": \{\s*"redis": 0,\s*"local": 1,\s*"allow": 0,\s*"refuse": 0\s*\}/]
