@@ -27,7 +27,9 @@ typedef struct {
 
 /* of one name: one after the other */
 
-static ngx_http_ratelimit_redis_metric_t  ngx_http_ratelimit_redis_metrics[] = {
+static ngx_http_ratelimit_redis_metric_t
+    ngx_http_ratelimit_redis_metrics[] =
+{
 
     { "nginx_ratelimit_redis_connected_since_seconds", "gauge",
       "When Redis was there again, Unix time; 0: it is away.",

@@ -160,6 +160,25 @@ get_promtool() {
     "$promtool" --version > /dev/null || stop 'promtool does not run here'
 }
 
+# get_valkey: that of Debian's backports, unpacked below the cache and not
+# installed; sets $valkey, the server, and $no_valkey to why there is none.
+get_valkey() {
+    local dir=$cache/valkey suite
+    valkey=$dir/valkey-server no_valkey=
+    [ ! -x "$valkey" ] || return 0
+    suite=$(. /etc/os-release && echo "$VERSION_CODENAME")-backports
+    say "getting valkey of Debian $suite"
+    rm -rf "$dir" && mkdir -p "$dir"
+    (private_apt valkey deb "$suite" && cd "$dir" &&
+        apt-get "${apt[@]}" download "valkey-tools/$suite" &&
+        dpkg -x valkey-tools_*.deb root) < /dev/null > "$dir/log" 2>&1 &&
+        # It is the server, too, by the name that it is called by.
+        ln -s root/usr/bin/valkey-check-rdb "$valkey" &&
+        "$valkey" --version > /dev/null ||
+        no_valkey="no valkey of $suite runs here"
+    [ -z "$no_valkey" ] || say "SKIPPED: $no_valkey"
+}
+
 # get_npm: what Debian does not package, from the npm registry, below the
 # cache; sets $npm_dir, the folder that holds node_modules, and $no_npm to why
 # there is none, which is said aloud and stops nothing: not every machine may
