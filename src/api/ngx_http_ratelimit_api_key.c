@@ -12,6 +12,7 @@
 #include "conf/ngx_http_ratelimit_str.h"
 #include "zone/ngx_http_ratelimit_process.h"
 #include "policy/ngx_http_ratelimit_policy.h"
+#include "request/ngx_http_ratelimit_ask.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 
@@ -185,7 +186,7 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     }
 
     known->looked = process && item->quota.window_ms && !item->quota.unlimited
-                    && rl_look(process, item, 1, &call->now) != RL_BUSY;
+                    && ngx_http_ratelimit_look_at(process, item, &call->now);
 }
 
 

@@ -8,6 +8,7 @@
 
 #include "ngx_http_ratelimit.h"
 #include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "api/ngx_http_ratelimit_api.h"
 
@@ -90,11 +91,21 @@ ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call)
     u_char                        id[16];
     rl_hash_t                     bucket;
     rl_process_t                 *process;
+    ngx_http_ratelimit_zone_t    *zone;
     ngx_http_ratelimit_policy_t  *policy;
 
     if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK
         || ngx_http_ratelimit_api_find_bucket(call, policy, &bucket) != NGX_OK)
     {
+        return call->rc;
+    }
+
+    zone = policy->shm_zone->data;
+
+    if (zone->redis) {
+        ngx_http_ratelimit_api_problem(call, NGX_HTTP_CONFLICT,
+                                       "the key is shared with other "
+                                       "machines, it cannot be reset here");
         return call->rc;
     }
 

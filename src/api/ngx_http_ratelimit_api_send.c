@@ -226,6 +226,10 @@ ngx_http_ratelimit_api_problem(ngx_http_ratelimit_api_call_t *call,
         title = "Method Not Allowed";
         break;
 
+    case NGX_HTTP_CONFLICT:
+        title = "Conflict";
+        break;
+
     case NGX_HTTP_MISDIRECTED_REQUEST:
         title = "Misdirected Request";
         break;

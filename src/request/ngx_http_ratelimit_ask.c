@@ -510,13 +510,18 @@ ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
 
 
 ngx_uint_t
-ngx_http_ratelimit_look_shared(rl_item_t *item)
+ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
+    rl_time_t *now)
 {
     uint64_t                    now_us;
     rl_lease_t                 *lease;
     ngx_http_ratelimit_zone_t  *zone;
 
     zone = ngx_http_ratelimit_item_zone(item);
+
+    if (zone->redis == NULL) {
+        return rl_look(process, item, 1, now) != RL_BUSY;
+    }
 
     lease = rl_lease_find(zone->leases, item, 0);
     if (lease == NULL) {

@@ -43,9 +43,13 @@ void ngx_http_ratelimit_give_up_asking(ngx_http_ratelimit_record_t *record);
 
 ngx_int_t ngx_http_ratelimit_check_shared(ngx_conf_t *cf);
 
-/* what this worker knows of a shared bucket; false: nothing */
+/*
+ * Looks at an item's bucket; one that is shared is what this worker was told
+ * last.  False: nothing is known.
+ */
 
-ngx_uint_t ngx_http_ratelimit_look_shared(rl_item_t *item);
+ngx_uint_t ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
+    rl_time_t *now);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_ASK_H_INCLUDED_ */

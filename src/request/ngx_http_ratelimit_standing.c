@@ -42,8 +42,6 @@ struct ngx_http_ratelimit_look_s {
 static ngx_int_t ngx_http_ratelimit_look(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy,
     ngx_http_ratelimit_standing_t *standing);
-static ngx_uint_t ngx_http_ratelimit_look_at(rl_process_t *process,
-    rl_item_t *item, rl_time_t *now);
 static ngx_uint_t ngx_http_ratelimit_same_question(rl_item_t *one,
     rl_item_t *two);
 static ngx_int_t ngx_http_ratelimit_look_here(ngx_http_request_t *r,
@@ -159,8 +157,9 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
 
         look->item = item;
         look->time = standing->time;
-        look->found = ngx_http_ratelimit_look_at(process, &look->item,
-                                                 &standing->time);
+        look->found = process
+                      && ngx_http_ratelimit_look_at(process, &look->item,
+                                                    &standing->time);
     }
 
     if (look->found) {
@@ -170,20 +169,6 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
     }
 
     return NGX_OK;
-}
-
-
-/* of a bucket that machines share, what this worker was told last */
-
-static ngx_uint_t
-ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
-    rl_time_t *now)
-{
-    if (ngx_http_ratelimit_item_zone(item)->redis) {
-        return ngx_http_ratelimit_look_shared(item);
-    }
-
-    return process && rl_look(process, item, 1, now) != RL_BUSY;
 }
 
 

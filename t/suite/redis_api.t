@@ -28,7 +28,9 @@ add_block_preprocessor(sub {
 _END_
     $block->set_value('config', <<'_END_');
     location /t { ratelimit shared; empty_gif; }
+    location /left { return 200 "$ratelimit_remaining_shared\n"; }
     location /ratelimit/ { ratelimit_api; allow all; }
+    location /write/ { ratelimit_api write=on; allow 127.0.0.1; deny all; }
 _END_
     $block->set_value('init', 'select undef, undef, undef, 0.5') if !defined $block->init;
 });
@@ -74,3 +76,20 @@ Accept: application/json
 Accept: application/json
 --- response_body_like eval
 ["", qr/"connected_since": null,\s*"server": null,\s*"machines": 1,\s*"decisions": \{\s*"redis": 0,\s*"local": 1,\s*"allow": 0,\s*"refuse": 0\s*\}/]
+
+
+
+=== TEST 5: what a key has left, as this worker was told last; it cannot be reset
+--- init
+    $main::redis->run;
+    $main::redis->open_shards('ratelimit:');
+    select undef, undef, undef, 3;
+--- request eval
+["GET /left?k=d", "GET /t?k=d", "GET /left?k=d", "GET /ratelimit/keys?policy=shared&key=d",
+ "DELETE /write/keys?policy=shared&key=d"]
+--- more_headers
+Accept: application/json
+--- error_code eval
+[200, 200, 200, 200, 409]
+--- response_body_like eval
+["^\n", "", "^2\n", qr/"remaining": 2\b/, "it cannot be reset here"]
