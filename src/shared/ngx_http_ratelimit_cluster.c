@@ -10,6 +10,7 @@
 #include "ngx_http_ratelimit.h"
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_login.h"
+#include "shared/ngx_http_ratelimit_loss.h"
 
 
 #define NGX_HTTP_RATELIMIT_LOOK_AGAIN  500

@@ -15,13 +15,33 @@
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_login.h"
+#include "shared/ngx_http_ratelimit_loss.h"
 
 
-#define NGX_HTTP_RATELIMIT_TELL_CHUNK  128
+/* of a lease: its key and its shard's, its request and its time to live */
+
+#define NGX_HTTP_RATELIMIT_LEASE_LEN                                          \
+    (2 * NGX_HTTP_RATELIMIT_MAX_PREFIX + RL_SHARED_KEY_LEN                    \
+     + RL_SHARD_KEY_LEN + RL_LEASE_REQUEST_LEN + NGX_INT64_LEN)
+
+typedef struct {
+    rl_lease_send_t              send;
+    ngx_uint_t                   n;
+    rl_lease_t                  *leases[NGX_HTTP_RATELIMIT_BATCH];
+    ngx_str_t                    keys[2 * NGX_HTTP_RATELIMIT_BATCH];
+    ngx_str_t                    values[2 * NGX_HTTP_RATELIMIT_BATCH];
+    u_char                      *last;
+    u_char                       buf[NGX_HTTP_RATELIMIT_BATCH
+                                     * NGX_HTTP_RATELIMIT_LEASE_LEN];
+} ngx_http_ratelimit_call_t;
 
 
 static void ngx_http_ratelimit_send_leases(ngx_http_ratelimit_link_t *link,
     rl_lease_t **leases, ngx_uint_t n);
+static void ngx_http_ratelimit_begin_call(ngx_http_ratelimit_call_t *call,
+    ngx_http_ratelimit_link_t *link);
+static void ngx_http_ratelimit_add_lease(ngx_http_ratelimit_call_t *call,
+    ngx_http_ratelimit_link_t *link, rl_lease_t *lease);
 static void ngx_http_ratelimit_lease_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static ngx_uint_t ngx_http_ratelimit_lease_error(
@@ -36,8 +56,6 @@ static void ngx_http_ratelimit_lease_told(ngx_http_ratelimit_link_t *link,
 static void ngx_http_ratelimit_measure(ngx_http_ratelimit_redis_t *redis,
     uint64_t us);
 static void ngx_http_ratelimit_wake(rl_lease_t *lease, ngx_uint_t away);
-static void ngx_http_ratelimit_hold_shards(ngx_http_ratelimit_redis_t *redis,
-    u_char *tells);
 
 
 ngx_uint_t
@@ -131,98 +149,109 @@ static void
 ngx_http_ratelimit_send_leases(ngx_http_ratelimit_link_t *link,
     rl_lease_t **leases, ngx_uint_t n)
 {
-    u_char                        *p, *key, count[NGX_INT_T_LEN];
-    u_char                         keys[NGX_HTTP_RATELIMIT_BATCH
-                                        * (2 * 64 + RL_SHARED_KEY_LEN
-                                           + RL_SHARD_KEY_LEN)];
-    u_char                         requests[NGX_HTTP_RATELIMIT_BATCH
-                                            * (RL_LEASE_REQUEST_LEN
-                                               + NGX_INT64_LEN)];
-    uint64_t                       ttl_ms;
-    ngx_str_t                     *arg, *value, prefix;
+    u_char                         count[NGX_INT_T_LEN];
     ngx_str_t                      args[3 + 4 * NGX_HTTP_RATELIMIT_BATCH];
-    ngx_uint_t                     i, rtt_ms, nleases;
-    ngx_time_t                    *tp;
-    rl_lease_send_t                send;
+    ngx_uint_t                     i;
+    ngx_http_ratelimit_call_t      call;
     ngx_http_ratelimit_command_t  *command;
 
-    tp = ngx_timeofday();
-    rtt_ms = link->redis->rtt_us / 250 + 4;
-
-    send.now_us = ngx_http_ratelimit_now_us();
-    send.wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
-    send.life_ms = (uint32_t) ngx_min(rtt_ms + 1, link->redis->timeout);
-    send.slack_ms = (uint16_t) ngx_max(rtt_ms, 50);
-
-    prefix = link->redis->prefix;
-    key = keys;
-    p = requests;
-    nleases = 0;
+    ngx_http_ratelimit_begin_call(&call, link);
 
     for (i = 0; i < n; i++) {
 
-        if (rl_lease_is_sent(leases[i])) {
-            continue;
+        /* one that stands twice among them has nothing to ask any more */
+
+        if (!rl_lease_is_sent(leases[i])) {
+            ngx_http_ratelimit_add_lease(&call, link, leases[i]);
         }
-
-        arg = &args[3 + 2 * nleases];
-
-        arg[0].data = key;
-        arg[0].len = prefix.len + RL_SHARED_KEY_LEN;
-        key = ngx_cpymem(key, prefix.data, prefix.len);
-        rl_lease_key(leases[i], key);
-        key += RL_SHARED_KEY_LEN;
-
-        arg[1].data = key;
-        arg[1].len = prefix.len + RL_SHARD_KEY_LEN;
-        key = ngx_cpymem(key, prefix.data, prefix.len);
-        rl_shard_key(rl_lease_shard(leases[i]), key);
-        key += RL_SHARD_KEY_LEN;
-
-        leases[nleases++] = leases[i];
-
-        /* twice in one call: the second has nothing to ask */
-
-        value = &args[3 + 2 * n + 2 * (nleases - 1)];
-
-        value[0].data = p;
-        value[0].len = rl_lease_send(leases[nleases - 1], &link->clock, &send,
-                                     p, &ttl_ms);
-        p += value[0].len;
-
-        value[1].data = p;
-        value[1].len = rl_render_u64(ttl_ms, p);
-        p += value[1].len;
-    }
-
-    if (nleases < n) {
-        ngx_memmove(&args[3 + 2 * nleases], &args[3 + 2 * n],
-                    2 * nleases * sizeof(ngx_str_t));
     }
 
     ngx_str_set(&args[0], "EVALSHA");
     args[1] = link->redis->sha;
     args[2].data = count;
-    args[2].len = rl_render_u64(2 * nleases, count);
+    args[2].len = rl_render_u64(2 * call.n, count);
+
+    ngx_memcpy(&args[3], call.keys, 2 * call.n * sizeof(ngx_str_t));
+    ngx_memcpy(&args[3 + 2 * call.n], call.values,
+               2 * call.n * sizeof(ngx_str_t));
 
     command = ngx_http_ratelimit_command(link, ngx_http_ratelimit_lease_reply,
-                                         args, 3 + 4 * nleases);
+                                         args, 3 + 4 * call.n);
 
-    for (i = 0; i < nleases; i++) {
-        if (command == NULL) {
-            rl_lease_lost(leases[i]);
-            ngx_http_ratelimit_wake(leases[i], 1);
-            continue;
+    if (command == NULL) {
+        for (i = 0; i < call.n; i++) {
+            rl_lease_lost(call.leases[i]);
+            ngx_http_ratelimit_wake(call.leases[i], 1);
         }
 
-        command->leases[i] = leases[i];
+        return;
     }
 
-    if (command) {
-        command->nleases = nleases;
-        command->sent_us = send.now_us;
-        command->shard = rl_lease_shard(leases[0]);
-    }
+    ngx_memcpy(command->leases, call.leases, call.n * sizeof(rl_lease_t *));
+    command->nleases = call.n;
+    command->sent_us = call.send.now_us;
+    command->shard = rl_lease_shard(call.leases[0]);
+}
+
+
+/* units are held for some round trips: until what uses them has told so */
+
+static void
+ngx_http_ratelimit_begin_call(ngx_http_ratelimit_call_t *call,
+    ngx_http_ratelimit_link_t *link)
+{
+    ngx_uint_t   rtts_ms;
+    ngx_time_t  *tp;
+
+    tp = ngx_timeofday();
+    rtts_ms = link->redis->rtt_us / 250 + 5;
+
+    call->send.now_us = ngx_http_ratelimit_now_us();
+    call->send.wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
+    call->send.life_ms = (uint32_t) ngx_min(rtts_ms, link->redis->timeout);
+    call->send.slack_ms = (uint16_t) ngx_max(rtts_ms, 50);
+
+    call->n = 0;
+    call->last = call->buf;
+}
+
+
+static void
+ngx_http_ratelimit_add_lease(ngx_http_ratelimit_call_t *call,
+    ngx_http_ratelimit_link_t *link, rl_lease_t *lease)
+{
+    u_char     *p;
+    uint64_t    ttl_ms;
+    ngx_str_t  *keys, *values, *prefix;
+
+    prefix = &link->redis->prefix;
+    keys = &call->keys[2 * call->n];
+    values = &call->values[2 * call->n];
+    p = call->last;
+
+    keys[0].data = p;
+    p = ngx_cpymem(p, prefix->data, prefix->len);
+    rl_lease_key(lease, p);
+    p += RL_SHARED_KEY_LEN;
+
+    keys[1].data = p;
+    keys[0].len = p - keys[0].data;
+    p = ngx_cpymem(p, prefix->data, prefix->len);
+    rl_shard_key(rl_lease_shard(lease), p);
+    p += RL_SHARD_KEY_LEN;
+    keys[1].len = p - keys[1].data;
+
+    values[0].data = p;
+    values[0].len = rl_lease_send(lease, &link->clock, &call->send, p,
+                                  &ttl_ms);
+    p += values[0].len;
+
+    values[1].data = p;
+    values[1].len = rl_render_u64(ttl_ms, p);
+    p += values[1].len;
+
+    call->last = p;
+    call->leases[call->n++] = lease;
 }
 
 
@@ -368,6 +397,13 @@ ngx_http_ratelimit_lease_told(ngx_http_ratelimit_link_t *link,
 
     case RL_LEASE_TOLD:
         ngx_http_ratelimit_wake(lease, 0);
+
+        /* nobody may have waited any more: units go back */
+
+        if (rl_lease_waiters(lease) == NULL) {
+            ngx_http_ratelimit_send_lease(link->redis, lease);
+        }
+
         break;
 
     case RL_LEASE_YOUNG:
@@ -455,100 +491,6 @@ ngx_http_ratelimit_send_waiting(ngx_http_ratelimit_link_t *link)
             {
                 ngx_http_ratelimit_send_lease(redis, lease);
             }
-        }
-    }
-}
-
-
-/*
- * Redis has lost its counts, or its last ones.  Every machine tells it what it
- * has used, and while it tells a shard that stays closed; nothing is asked for
- * until all have had the time to notice.
- */
-
-void
-ngx_http_ratelimit_tell_redis(ngx_http_ratelimit_redis_t *redis,
-    ngx_uint_t shard)
-{
-    if (shard == RL_SHARDS) {
-        ngx_memset(redis->lost, 1, RL_SHARDS);
-
-    } else {
-        redis->lost[shard] = 1;
-    }
-
-    if (!redis->tell.timer_set) {
-        ngx_add_timer(&redis->tell, 1);
-    }
-}
-
-
-/* a chunk of the tellings; the next one when those have been answered */
-
-void
-ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev)
-{
-    u_char                       tells[RL_SHARDS];
-    rl_lease_t                  *lease;
-    ngx_uint_t                   i, n, shard;
-    rl_leases_t                **leases;
-    ngx_http_ratelimit_redis_t  *redis;
-
-    redis = ev->data;
-    leases = redis->leases.elts;
-    n = 0;
-
-    ngx_memzero(tells, sizeof(tells));
-
-    for (i = 0; i < redis->leases.nelts; i++) {
-        for (lease = rl_lease_next(leases[i], NULL);
-             lease;
-             lease = rl_lease_next(leases[i], lease))
-        {
-            shard = rl_lease_shard(lease);
-
-            if (redis->lost[shard]) {
-                rl_lease_tell(lease);
-            }
-
-            if (!rl_lease_tells(lease)) {
-                continue;
-            }
-
-            tells[shard] = 1;
-
-            if (n < NGX_HTTP_RATELIMIT_TELL_CHUNK) {
-                ngx_http_ratelimit_send_lease(redis, lease);
-            }
-
-            n++;
-        }
-    }
-
-    ngx_memzero(redis->lost, sizeof(redis->lost));
-
-    if (n) {
-        ngx_http_ratelimit_hold_shards(redis, tells);
-        ngx_add_timer(ev, 5);
-    }
-}
-
-
-static void
-ngx_http_ratelimit_hold_shards(ngx_http_ratelimit_redis_t *redis,
-    u_char *tells)
-{
-    ngx_uint_t  i;
-
-    if (ngx_current_msec - redis->held < 200) {
-        return;
-    }
-
-    redis->held = ngx_current_msec;
-
-    for (i = 0; i < RL_SHARDS; i++) {
-        if (tells[i]) {
-            ngx_http_ratelimit_touch_shard(redis, i, 1);
         }
     }
 }

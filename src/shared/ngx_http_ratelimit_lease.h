@@ -51,11 +51,5 @@ void ngx_http_ratelimit_send_lease(ngx_http_ratelimit_redis_t *redis,
 void ngx_http_ratelimit_send_due(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_send_waiting(ngx_http_ratelimit_link_t *link);
 
-/* counts that Redis has lost, of a shard or of all (RL_SHARDS), are told */
-
-void ngx_http_ratelimit_tell_redis(ngx_http_ratelimit_redis_t *redis,
-    ngx_uint_t shard);
-void ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev);
-
 
 #endif /* _NGX_HTTP_RATELIMIT_LEASE_H_INCLUDED_ */

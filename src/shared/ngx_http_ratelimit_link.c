@@ -17,7 +17,6 @@
 #include "shared/ngx_http_ratelimit_link.h"
 
 
-#define NGX_HTTP_RATELIMIT_MAX_OUT      (4 * 1024 * 1024)
 #define NGX_HTTP_RATELIMIT_MAX_IN       (1024 * 1024)
 #define NGX_HTTP_RATELIMIT_LOGIN_TIME   1000
 #define NGX_HTTP_RATELIMIT_MAX_BACKOFF  2000
@@ -25,21 +24,12 @@
 
 static void ngx_http_ratelimit_connected(ngx_http_ratelimit_link_t *link);
 static void ngx_http_ratelimit_connect_event(ngx_event_t *ev);
-#if (NGX_SSL)
-static void ngx_http_ratelimit_handshake(ngx_http_ratelimit_link_t *link);
-static void ngx_http_ratelimit_handshaken(ngx_connection_t *c);
-#endif
-static void ngx_http_ratelimit_logged_in(ngx_http_ratelimit_link_t *link);
 static void ngx_http_ratelimit_read_event(ngx_event_t *rev);
 static ngx_int_t ngx_http_ratelimit_replies(ngx_http_ratelimit_link_t *link);
 static void ngx_http_ratelimit_write_event(ngx_event_t *wev);
 static void ngx_http_ratelimit_flush_event(ngx_event_t *ev);
 static ngx_int_t ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link);
 static void ngx_http_ratelimit_timer(ngx_event_t *ev);
-static ngx_http_ratelimit_command_t *ngx_http_ratelimit_free_command(
-    ngx_http_ratelimit_link_t *link);
-static ngx_int_t ngx_http_ratelimit_reserve(ngx_http_ratelimit_link_t *link,
-    size_t len);
 static void ngx_http_ratelimit_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_ratelimit_link_t *link);
 
@@ -197,88 +187,7 @@ ngx_http_ratelimit_connected(ngx_http_ratelimit_link_t *link)
 }
 
 
-#if (NGX_SSL)
-
-static void
-ngx_http_ratelimit_handshake(ngx_http_ratelimit_link_t *link)
-{
-    u_char                       host[NGX_MAXHOSTNAMELEN];
-    ngx_int_t                    rc;
-    ngx_str_t                   *name;
-    ngx_connection_t            *c;
-    X509_VERIFY_PARAM           *param;
-    ngx_http_ratelimit_redis_t  *redis;
-
-    c = link->peer.connection;
-    redis = link->redis;
-
-    name = redis->certificate_name.len ? &redis->certificate_name
-                                       : &link->server->host;
-
-    if (name->len >= sizeof(host)
-        || ngx_ssl_create_connection(redis->ssl, c, NGX_SSL_CLIENT) != NGX_OK)
-    {
-        ngx_http_ratelimit_break_link(link, 0, "TLS cannot begin");
-        return;
-    }
-
-    (void) ngx_cpystrn(host, name->data, name->len + 1);
-
-    /* the certificate must be for the address, or for the name, that is told
-       to the server as well */
-
-    param = SSL_get0_param(c->ssl->connection);
-
-    if (X509_VERIFY_PARAM_set1_ip_asc(param, (char *) host) != 1
-        && (SSL_set1_host(c->ssl->connection, (char *) host) != 1
-            || SSL_set_tlsext_host_name(c->ssl->connection, (char *) host)
-               != 1))
-    {
-        ngx_http_ratelimit_break_link(link, 0, "TLS cannot begin");
-        return;
-    }
-
-    ERR_clear_error();
-
-    rc = ngx_ssl_handshake(c);
-
-    if (rc == NGX_AGAIN) {
-        c->ssl->handler = ngx_http_ratelimit_handshaken;
-        return;
-    }
-
-    ngx_http_ratelimit_handshaken(c);
-}
-
-
-static void
-ngx_http_ratelimit_handshaken(ngx_connection_t *c)
-{
-    long                        rc;
-    const char                 *why;
-    ngx_http_ratelimit_link_t  *link;
-
-    link = c->data;
-
-    if (c->ssl->handshaked) {
-        ngx_http_ratelimit_logged_in(link);
-        return;
-    }
-
-    rc = SSL_get_verify_result(c->ssl->connection);
-
-    why = (rc == X509_V_OK) ? "the TLS handshake failed"
-                            : X509_verify_cert_error_string(rc);
-
-    ngx_http_ratelimit_break_link(link, 0, (char *) why);
-}
-
-#endif
-
-
-/* the way is free: who we are, and what the server is */
-
-static void
+void
 ngx_http_ratelimit_logged_in(ngx_http_ratelimit_link_t *link)
 {
     ngx_connection_t  *c;
@@ -600,112 +509,6 @@ ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link)
 
         ngx_queue_insert_head(&link->free, &command->queue);
     }
-}
-
-
-ngx_http_ratelimit_command_t *
-ngx_http_ratelimit_command(ngx_http_ratelimit_link_t *link,
-    ngx_http_ratelimit_reply_pt handler, ngx_str_t *args, ngx_uint_t n)
-{
-    size_t                         len;
-    u_char                        *p;
-    ngx_uint_t                     i;
-    ngx_http_ratelimit_command_t  *command;
-
-    len = sizeof("*\r\n") + NGX_INT_T_LEN;
-
-    for (i = 0; i < n; i++) {
-        len += sizeof("$\r\n\r\n") + NGX_INT_T_LEN + args[i].len;
-    }
-
-    if (link->peer.connection == NULL
-        || ngx_http_ratelimit_reserve(link, len) != NGX_OK)
-    {
-        return NULL;
-    }
-
-    command = ngx_http_ratelimit_free_command(link);
-    if (command == NULL) {
-        return NULL;
-    }
-
-    p = ngx_sprintf(link->out + link->out_len, "*%ui\r\n", n);
-
-    for (i = 0; i < n; i++) {
-        *p++ = '$';
-        p += rl_render_u64(args[i].len, p);
-        *p++ = CR; *p++ = LF;
-        p = ngx_cpymem(p, args[i].data, args[i].len);
-        *p++ = CR; *p++ = LF;
-    }
-
-    link->out_len = p - link->out;
-
-    command->handler = handler;
-    command->deadline = ngx_current_msec + link->redis->timeout;
-
-    ngx_queue_insert_tail(&link->commands, &command->queue);
-    ngx_post_event(&link->flush, &ngx_posted_events);
-
-    if (link->state == NGX_HTTP_RATELIMIT_LINK_READY
-        && !link->timer.timer_set)
-    {
-        ngx_add_timer(&link->timer, link->redis->timeout);
-    }
-
-    return command;
-}
-
-
-static ngx_http_ratelimit_command_t *
-ngx_http_ratelimit_free_command(ngx_http_ratelimit_link_t *link)
-{
-    ngx_queue_t  *q;
-
-    if (ngx_queue_empty(&link->free)) {
-        return ngx_alloc(sizeof(ngx_http_ratelimit_command_t),
-                         link->redis->log);
-    }
-
-    q = ngx_queue_head(&link->free);
-    ngx_queue_remove(q);
-
-    return ngx_queue_data(q, ngx_http_ratelimit_command_t, queue);
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_reserve(ngx_http_ratelimit_link_t *link, size_t len)
-{
-    size_t   size;
-    u_char  *out;
-
-    len += link->out_len;
-
-    if (len <= link->out_size) {
-        return NGX_OK;
-    }
-
-    if (len > NGX_HTTP_RATELIMIT_MAX_OUT) {
-        return NGX_ERROR;
-    }
-
-    size = ngx_max(2 * len, 16384);
-
-    out = ngx_alloc(size, link->redis->log);
-    if (out == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (link->out) {
-        ngx_memcpy(out, link->out, link->out_len);
-        ngx_free(link->out);
-    }
-
-    link->out = out;
-    link->out_size = size;
-
-    return NGX_OK;
 }
 
 

@@ -92,12 +92,24 @@ void ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link,
     ngx_err_t err, char *why);
 
-/* NULL: no memory, or too much is on the way */
+/* the way is free: who we are, and what the server is */
+
+void ngx_http_ratelimit_logged_in(ngx_http_ratelimit_link_t *link);
+uint64_t ngx_http_ratelimit_now_us(void);
+
+/* ngx_http_ratelimit_handshake.c */
+
+#if (NGX_SSL)
+void ngx_http_ratelimit_handshake(ngx_http_ratelimit_link_t *link);
+#endif
+
+/*
+ * ngx_http_ratelimit_command.c.  NULL: no memory, or too much is on the way.
+ */
 
 ngx_http_ratelimit_command_t *ngx_http_ratelimit_command(
     ngx_http_ratelimit_link_t *link, ngx_http_ratelimit_reply_pt handler,
     ngx_str_t *args, ngx_uint_t n);
-uint64_t ngx_http_ratelimit_now_us(void);
 
 /* ngx_http_ratelimit_login.c */
 

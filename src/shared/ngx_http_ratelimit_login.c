@@ -11,13 +11,9 @@
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_login.h"
+#include "shared/ngx_http_ratelimit_loss.h"
 
 #include "ngx_http_ratelimit_script.h"
-
-
-/* in which machines that share a Redis all notice that it is new */
-
-#define NGX_HTTP_RATELIMIT_GRACE  500
 
 
 static void ngx_http_ratelimit_plain_reply(ngx_http_ratelimit_link_t *link,
@@ -27,10 +23,6 @@ static void ngx_http_ratelimit_info_reply(ngx_http_ratelimit_link_t *link,
 static ngx_str_t ngx_http_ratelimit_info(redisReply *reply, char *name);
 static void ngx_http_ratelimit_script_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
-static void ngx_http_ratelimit_shard_reply(ngx_http_ratelimit_link_t *link,
-    ngx_http_ratelimit_command_t *command, redisReply *reply);
-static ngx_uint_t ngx_http_ratelimit_is_error(ngx_http_ratelimit_link_t *link,
-    redisReply *reply, int type);
 static ngx_atomic_t *ngx_http_ratelimit_away(ngx_http_ratelimit_link_t *link);
 static uint64_t ngx_http_ratelimit_wall_ms(void);
 
@@ -104,9 +96,7 @@ ngx_http_ratelimit_plain_reply(ngx_http_ratelimit_link_t *link,
 }
 
 
-/* true: the link is broken, or was before */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_ratelimit_is_error(ngx_http_ratelimit_link_t *link,
     redisReply *reply, int type)
 {
@@ -233,112 +223,6 @@ ngx_http_ratelimit_script_reply(ngx_http_ratelimit_link_t *link,
     for (shard = 0; shard < RL_SHARDS; shard++) {
         ngx_http_ratelimit_touch_shard(redis, shard, 0);
     }
-}
-
-
-void
-ngx_http_ratelimit_touch_shard(ngx_http_ratelimit_redis_t *redis,
-    ngx_uint_t shard, ngx_uint_t hold)
-{
-    u_char                        *p, key[64 + RL_SHARD_KEY_LEN];
-    ngx_str_t                      args[6];
-    ngx_http_ratelimit_link_t     *link;
-    ngx_http_ratelimit_command_t  *command;
-
-    link = redis->shards[shard];
-
-    if (link == NULL || link->state < NGX_HTTP_RATELIMIT_LINK_LOGIN) {
-        return;
-    }
-
-    p = ngx_cpymem(key, redis->prefix.data, redis->prefix.len);
-    rl_shard_key(shard, p);
-
-    ngx_str_set(&args[0], "EVALSHA");
-    args[1] = redis->sha;
-    ngx_str_set(&args[2], "1");
-    args[3].data = key;
-    args[3].len = redis->prefix.len + RL_SHARD_KEY_LEN;
-    args[4].data = link->run_id;
-    args[4].len = 8;
-    args[5].data = (u_char *) (hold ? "1" : "0");
-    args[5].len = 1;
-
-    /* that name is one of its run, as good as any that nobody had before */
-
-    command = ngx_http_ratelimit_command(link, ngx_http_ratelimit_shard_reply,
-                                         args, 6);
-    if (command) {
-        command->shard = shard;
-    }
-}
-
-
-static void
-ngx_http_ratelimit_shard_reply(ngx_http_ratelimit_link_t *link,
-    ngx_http_ratelimit_command_t *command, redisReply *reply)
-{
-    rl_shard_t  shard;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    if (reply->type != REDIS_REPLY_STRING
-        || (size_t) reply->len != RL_SHARD_REPLY_LEN)
-    {
-        /* a slot that has moved meanwhile is found by who needs it */
-
-        if (link->state == NGX_HTTP_RATELIMIT_LINK_LOGIN
-            && !link->redis->cluster)
-        {
-            (void) ngx_http_ratelimit_is_error(link, reply,
-                                               REDIS_REPLY_STRING);
-            return;
-        }
-
-    } else {
-        rl_shard_reply((u_char *) reply->str, &shard);
-        ngx_http_ratelimit_generation(link, command->shard, shard.name);
-    }
-
-    if (link->state == NGX_HTTP_RATELIMIT_LINK_LOGIN && --link->steps == 0) {
-        ngx_http_ratelimit_ready(link);
-    }
-}
-
-
-void
-ngx_http_ratelimit_generation(ngx_http_ratelimit_link_t *link,
-    ngx_uint_t shard, uint64_t name)
-{
-    uint64_t                     known;
-    ngx_http_ratelimit_redis_t  *redis;
-
-    redis = link->redis;
-    known = redis->generations[shard];
-    redis->generations[shard] = name;
-
-    if (known && known != name) {
-        ngx_http_ratelimit_lost(redis, shard);
-    }
-}
-
-
-void
-ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard)
-{
-    if ((ngx_msec_int_t) (redis->closed_until - ngx_current_msec) <= 0) {
-        (void) ngx_atomic_fetch_add(&redis->stats->losses, 1);
-
-        ngx_log_error(NGX_LOG_WARN, redis->log, 0,
-                      "ratelimit: the counts of redis \"%V\" are new, it is "
-                      "told what was used", &redis->name);
-    }
-
-    redis->closed_until = ngx_current_msec + NGX_HTTP_RATELIMIT_GRACE;
-
-    ngx_http_ratelimit_tell_redis(redis, shard);
 }
 
 

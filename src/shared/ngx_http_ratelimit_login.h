@@ -16,20 +16,13 @@
 #include "shared/ngx_http_ratelimit_redis.h"
 
 
-/* asks what the counts of a shard are called; hold: and keeps it shut */
+/*
+ * Whether a reply is not of the type that it must be: then the link is broken,
+ * or was before.
+ */
 
-void ngx_http_ratelimit_touch_shard(ngx_http_ratelimit_redis_t *redis,
-    ngx_uint_t shard, ngx_uint_t hold);
-
-/* the counts of a shard have this name */
-
-void ngx_http_ratelimit_generation(ngx_http_ratelimit_link_t *link,
-    ngx_uint_t shard, uint64_t name);
-
-/* of a shard, or all (RL_SHARDS), the counts, or the last ones, are gone */
-
-void ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis,
-    ngx_uint_t shard);
+ngx_uint_t ngx_http_ratelimit_is_error(ngx_http_ratelimit_link_t *link,
+    redisReply *reply, int type);
 
 /* once a second at most */
 

@@ -14,6 +14,7 @@
 
 
 #define NGX_HTTP_RATELIMIT_MAX_REDIS_NAME  64
+#define NGX_HTTP_RATELIMIT_MAX_PREFIX      64
 
 
 typedef struct ngx_http_ratelimit_link_s  ngx_http_ratelimit_link_t;
@@ -107,6 +108,19 @@ char *ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_http_ratelimit_redis_t *ngx_http_ratelimit_find_redis(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 ngx_int_t ngx_http_ratelimit_init_redis(ngx_conf_t *cf);
+
+/* ngx_http_ratelimit_redis_secret.c: what is the file's, for the log */
+
+char *ngx_http_ratelimit_redis_secret(ngx_conf_t *cf, char *what,
+    ngx_str_t *path, ngx_str_t *secret);
+char *ngx_http_ratelimit_redis_seed(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *secret);
+void ngx_http_ratelimit_redis_forget(void *data);
+
+/* ngx_http_ratelimit_redis_stats.c */
+
+char *ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_REDIS_H_INCLUDED_ */

@@ -11,17 +11,12 @@
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "shared/ngx_http_ratelimit_redis.h"
 
-#include <openssl/evp.h>
-#include <sys/random.h>
 
-
-#define NGX_HTTP_RATELIMIT_MAX_SECRET  1024
-
-
-/* parameters that stand once, as they were written */
+/* what they mean depends on each other, so first they are kept as written */
 
 typedef enum {
-    NGX_HTTP_RATELIMIT_REDIS_TLS = 0,
+    NGX_HTTP_RATELIMIT_REDIS_SERVER = 0,
+    NGX_HTTP_RATELIMIT_REDIS_TLS,
     NGX_HTTP_RATELIMIT_REDIS_CA,
     NGX_HTTP_RATELIMIT_REDIS_CERTIFICATE_NAME,
     NGX_HTTP_RATELIMIT_REDIS_USER,
@@ -35,31 +30,42 @@ typedef enum {
 } ngx_http_ratelimit_redis_parameter_e;
 
 
+typedef struct {
+    ngx_http_ratelimit_redis_t  *redis;
+    ngx_str_t                    values[NGX_HTTP_RATELIMIT_REDIS_PARAMETERS];
+} ngx_http_ratelimit_redis_given_t;
+
+
 static ngx_uint_t ngx_http_ratelimit_is_redis_name(ngx_str_t *name);
 static char *ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis, ngx_str_t *given);
-static char *ngx_http_ratelimit_redis_server(ngx_conf_t *cf,
-    ngx_http_ratelimit_redis_t *redis, ngx_str_t *value);
-static char *ngx_http_ratelimit_redis_secret(ngx_conf_t *cf, char *what,
-    ngx_str_t *path, ngx_str_t *secret);
-static char *ngx_http_ratelimit_redis_seed(ngx_conf_t *cf,
-    ngx_http_ratelimit_redis_t *redis, ngx_str_t *secret);
+static char *ngx_http_ratelimit_redis_server(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_redis_parameter(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_redis_flag(ngx_conf_t *cf, char *what,
     ngx_str_t *value, ngx_uint_t *on);
 static char *ngx_http_ratelimit_redis_prefix(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis, ngx_str_t *value);
 static char *ngx_http_ratelimit_redis_tls(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis, ngx_str_t *given);
-static char *ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
-    ngx_http_ratelimit_redis_t *redis);
-static ngx_int_t ngx_http_ratelimit_redis_init_segment(
-    ngx_shm_zone_t *shm_zone, void *data);
-static void ngx_http_ratelimit_redis_forget(void *data);
 
 
-static char  *ngx_http_ratelimit_redis_names[] = {
-    "tls=", "ca=", "name=", "user=", "password_file=", "secret_file=", "db=",
-    "timeout=", "prefix=", "cluster="
+/* in the order of the enumeration */
+
+static ngx_http_ratelimit_param_t  ngx_http_ratelimit_redis_params[] = {
+    { "server=", ngx_http_ratelimit_redis_server, 1 },
+    { "tls=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "ca=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "name=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "user=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "password_file=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "secret_file=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "db=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "timeout=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "prefix=", ngx_http_ratelimit_redis_parameter, 0 },
+    { "cluster=", ngx_http_ratelimit_redis_parameter, 0 },
+    { NULL, NULL, 0 }
 };
 
 
@@ -68,14 +74,16 @@ ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ratelimit_main_conf_t  *rmcf = conf;
 
-    char                         *rv;
-    ngx_str_t                    *value, s;
-    ngx_str_t                     given[NGX_HTTP_RATELIMIT_REDIS_PARAMETERS];
-    ngx_uint_t                    i, j;
-    ngx_http_ratelimit_redis_t   *redis, **rp;
+    char                             *rv;
+    ngx_str_t                        *value;
+    ngx_uint_t                        i, seen;
+    ngx_http_ratelimit_redis_t       *redis, **rp;
+    ngx_http_ratelimit_redis_given_t  given;
 
     value = cf->args->elts;
-    ngx_memzero(given, sizeof(given));
+    seen = 0;
+
+    ngx_memzero(&given, sizeof(given));
 
     if (!ngx_http_ratelimit_is_redis_name(&value[1])) {
         return ngx_http_ratelimit_invalid(cf, "name", &value[1],
@@ -92,6 +100,8 @@ ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    given.redis = redis;
+
     redis->name = value[1];
     redis->file = cf->conf_file->file.name.data;
     redis->line = cf->conf_file->line;
@@ -104,44 +114,18 @@ ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_http_ratelimit_parameter(&value[i], "server=", &s)) {
-            rv = ngx_http_ratelimit_redis_server(cf, redis, &s);
-            if (rv != NGX_CONF_OK) {
-                return rv;
-            }
-
-            continue;
+        rv = ngx_http_ratelimit_set_param(cf, ngx_http_ratelimit_redis_params,
+                                          &seen, &given, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
         }
-
-        for (j = 0; j < NGX_HTTP_RATELIMIT_REDIS_PARAMETERS; j++) {
-            if (ngx_http_ratelimit_parameter(&value[i],
-                                             ngx_http_ratelimit_redis_names[j],
-                                             &s))
-            {
-                break;
-            }
-        }
-
-        if (j == NGX_HTTP_RATELIMIT_REDIS_PARAMETERS) {
-            return ngx_http_ratelimit_invalid(cf, "parameter", &value[i],
-                       "must be one of server=, tls=, ca=, name=, user=, "
-                       "password_file=, secret_file=, db=, timeout=, prefix=, "
-                       "cluster=");
-        }
-
-        if (given[j].data) {
-            return ngx_http_ratelimit_duplicate(cf, &value[i]);
-        }
-
-        given[j] = s;
     }
 
     if (redis->servers.nelts == 0) {
         return "has no \"server=\"";
     }
 
-    rv = ngx_http_ratelimit_redis_values(cf, redis, given);
+    rv = ngx_http_ratelimit_redis_values(cf, redis, given.values);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -278,9 +262,23 @@ ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_ratelimit_redis_server(ngx_conf_t *cf,
-    ngx_http_ratelimit_redis_t *redis, ngx_str_t *value)
+ngx_http_ratelimit_redis_parameter(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
+    ngx_http_ratelimit_redis_given_t *given = conf;
+
+    given->values[param - ngx_http_ratelimit_redis_params] = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_redis_server(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_redis_given_t *given = conf;
+
     ngx_url_t                     u;
     ngx_uint_t                    i;
     ngx_http_ratelimit_server_t  *server;
@@ -297,7 +295,7 @@ ngx_http_ratelimit_redis_server(ngx_conf_t *cf,
     }
 
     for (i = 0; i < u.naddrs; i++) {
-        server = ngx_array_push(&redis->servers);
+        server = ngx_array_push(&given->redis->servers);
         if (server == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -309,115 +307,6 @@ ngx_http_ratelimit_redis_server(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
-}
-
-
-/* the file's bytes, but for the newline at its end */
-
-static char *
-ngx_http_ratelimit_redis_secret(ngx_conf_t *cf, char *what, ngx_str_t *path,
-    ngx_str_t *secret)
-{
-    u_char           ch;
-    size_t           i;
-    ssize_t          n;
-    ngx_fd_t         fd;
-    ngx_file_info_t  fi;
-
-    if (path->len == 0) {
-        return ngx_http_ratelimit_invalid(cf, what, path,
-                                          "must be a file's path");
-    }
-
-    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "%s \"%V\" of \"ratelimit_redis\" cannot be opened",
-                           what, path);
-        return NGX_CONF_ERROR;
-    }
-
-    n = -1;
-    secret->data = ngx_pnalloc(cf->pool, NGX_HTTP_RATELIMIT_MAX_SECRET + 1);
-
-    if (secret->data && ngx_fd_info(fd, &fi) == 0 && ngx_is_file(&fi)) {
-        n = ngx_read_fd(fd, secret->data, NGX_HTTP_RATELIMIT_MAX_SECRET + 1);
-
-        if (ngx_file_access(&fi) & 0007) {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "%s \"%V\" of \"ratelimit_redis\" may be read "
-                               "by everybody", what, path);
-        }
-    }
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", path);
-    }
-
-    if (n > 0 && secret->data[n - 1] == '\n') {
-        n--;
-    }
-
-    if (n < 1 || n > NGX_HTTP_RATELIMIT_MAX_SECRET) {
-        return ngx_http_ratelimit_invalid(cf, what, path,
-                   "must be a file of 1 to 1024 bytes");
-    }
-
-    secret->len = n;
-
-    for (i = 0; i < secret->len; i++) {
-        ch = secret->data[i];
-
-        if (ch == '\0' || ch == '\n') {
-            return ngx_http_ratelimit_invalid(cf, what, path,
-                                              "must hold a single line");
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/*
- * Machines agree on the names of buckets since they hash keys under the same
- * secret: of these two that they have in common anyway.
- */
-
-static char *
-ngx_http_ratelimit_redis_seed(ngx_conf_t *cf,
-    ngx_http_ratelimit_redis_t *redis, ngx_str_t *secret)
-{
-    u_char         digest[EVP_MAX_MD_SIZE];
-    uint64_t       len;
-    EVP_MD_CTX    *ctx;
-    unsigned int   n;
-
-    ctx = EVP_MD_CTX_new();
-    if (ctx == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    len = secret->len;
-    n = 0;
-
-    if (EVP_DigestInit_ex(ctx, EVP_sha256(), NULL)
-        && EVP_DigestUpdate(ctx, &len, sizeof(len))
-        && EVP_DigestUpdate(ctx, secret->data, secret->len)
-        && EVP_DigestUpdate(ctx, redis->prefix.data, redis->prefix.len)
-        && EVP_DigestFinal_ex(ctx, digest, &n))
-    {
-        ngx_memcpy(redis->seed, digest, sizeof(redis->seed));
-    }
-
-    EVP_MD_CTX_free(ctx);
-    ngx_explicit_memzero(secret->data, secret->len);
-
-    return n ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -464,7 +353,9 @@ ngx_http_ratelimit_redis_prefix(ngx_conf_t *cf,
         }
     }
 
-    if (i < value->len || value->len == 0 || value->len > 64) {
+    if (i < value->len || value->len == 0
+        || value->len > NGX_HTTP_RATELIMIT_MAX_PREFIX)
+    {
         return ngx_http_ratelimit_invalid(cf, "prefix", value,
                    "must be 1 to 64 visible characters without braces");
     }
@@ -552,80 +443,6 @@ ngx_http_ratelimit_redis_tls(ngx_conf_t *cf,
                                       "must be off, this nginx has no SSL");
 
 #endif
-}
-
-
-static char *
-ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
-    ngx_http_ratelimit_redis_t *redis)
-{
-    u_char     *p;
-    ngx_str_t   name;
-
-    name.len = sizeof("ngx_http_ratelimit_redis_") - 1 + redis->name.len;
-    name.data = ngx_pnalloc(cf->pool, name.len);
-    if (name.data == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    p = ngx_cpymem(name.data, "ngx_http_ratelimit_redis_",
-                   sizeof("ngx_http_ratelimit_redis_") - 1);
-    ngx_memcpy(p, redis->name.data, redis->name.len);
-
-    redis->shm_zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
-                                            &ngx_http_ratelimit_module);
-    if (redis->shm_zone == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    redis->shm_zone->init = ngx_http_ratelimit_redis_init_segment;
-    redis->shm_zone->data = redis;
-
-    return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_redis_init_segment(ngx_shm_zone_t *shm_zone, void *data)
-{
-    ngx_slab_pool_t             *shpool;
-    ngx_http_ratelimit_redis_t  *redis, *old;
-
-    redis = shm_zone->data;
-    old = data;
-
-    if (old) {
-        redis->stats = old->stats;
-        return NGX_OK;
-    }
-
-    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (shm_zone->shm.exists) {
-        redis->stats = shpool->data;
-        return NGX_OK;
-    }
-
-    redis->stats = ngx_slab_calloc(shpool,
-                                   sizeof(ngx_http_ratelimit_redis_stats_t));
-    if (redis->stats == NULL) {
-        return NGX_ERROR;
-    }
-
-    shpool->data = redis->stats;
-    redis->stats->machines = 1;
-
-    return getrandom(redis->stats->machine, sizeof(redis->stats->machine), 0)
-           == sizeof(redis->stats->machine) ? NGX_OK : NGX_ERROR;
-}
-
-
-static void
-ngx_http_ratelimit_redis_forget(void *data)
-{
-    ngx_str_t *password = data;
-
-    ngx_explicit_memzero(password->data, password->len);
 }
 
 

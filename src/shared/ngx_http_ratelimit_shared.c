@@ -12,6 +12,7 @@
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_login.h"
+#include "shared/ngx_http_ratelimit_loss.h"
 #include "shared/ngx_http_ratelimit_shared.h"
 
 #include <sys/random.h>
@@ -185,7 +186,8 @@ ngx_http_ratelimit_exit_shared(ngx_http_ratelimit_main_conf_t *rmcf)
 static void
 ngx_http_ratelimit_announce_event(ngx_event_t *ev)
 {
-    u_char                             *p, key[64 + sizeof("{00}machines")];
+    u_char                             *p, key[NGX_HTTP_RATELIMIT_MAX_PREFIX
+                                            + sizeof("{00}machines")];
     ngx_str_t                           args[5];
     ngx_atomic_uint_t                   due;
     ngx_http_ratelimit_link_t          *link;

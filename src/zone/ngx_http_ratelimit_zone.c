@@ -32,6 +32,8 @@ typedef enum {
 
 static ngx_int_t ngx_http_ratelimit_zone_parameters(ngx_conf_t *cf,
     ngx_http_ratelimit_zone_t *zone, ssize_t *size);
+static char *ngx_http_ratelimit_zone_parameter(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static ngx_int_t ngx_http_ratelimit_shared_zone(ngx_conf_t *cf,
     ngx_http_ratelimit_zone_t *zone, ngx_str_t *given);
 static ngx_int_t ngx_http_ratelimit_check_zone(ngx_conf_t *cf,
@@ -44,12 +46,15 @@ static ngx_int_t ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone,
     uint64_t *loaded);
 
 
-static ngx_str_t  ngx_http_ratelimit_zone_names[] = {
-    ngx_string("zone="),
-    ngx_string("state="),
-    ngx_string("redis="),
-    ngx_string("mode="),
-    ngx_string("on_error=")
+/* in the order of the enumeration */
+
+static ngx_http_ratelimit_param_t  ngx_http_ratelimit_zone_params[] = {
+    { "zone=", ngx_http_ratelimit_zone_parameter, 0 },
+    { "state=", ngx_http_ratelimit_zone_parameter, 0 },
+    { "redis=", ngx_http_ratelimit_zone_parameter, 0 },
+    { "mode=", ngx_http_ratelimit_zone_parameter, 0 },
+    { "on_error=", ngx_http_ratelimit_zone_parameter, 0 },
+    { NULL, NULL, 0 }
 };
 
 
@@ -129,39 +134,21 @@ ngx_http_ratelimit_zone_parameters(ngx_conf_t *cf,
     ngx_http_ratelimit_zone_t *zone, ssize_t *size)
 {
     ngx_str_t   *value;
-    ngx_uint_t   i, j;
+    ngx_uint_t   i, seen;
     ngx_str_t    given[NGX_HTTP_RATELIMIT_ZONE_PARAMETERS];
 
     value = cf->args->elts;
+    seen = 0;
+
     ngx_memzero(given, sizeof(given));
 
     for (i = 1; i < cf->args->nelts; i++) {
-
-        for (j = 0; j < NGX_HTTP_RATELIMIT_ZONE_PARAMETERS; j++) {
-            if (value[i].len >= ngx_http_ratelimit_zone_names[j].len
-                && ngx_strncmp(value[i].data,
-                               ngx_http_ratelimit_zone_names[j].data,
-                               ngx_http_ratelimit_zone_names[j].len)
-                   == 0)
-            {
-                break;
-            }
-        }
-
-        if (j == NGX_HTTP_RATELIMIT_ZONE_PARAMETERS) {
-            ngx_http_ratelimit_invalid(cf, "parameter", &value[i],
-                       "must be one of zone=, state=, redis=, mode=, "
-                       "on_error=");
+        if (ngx_http_ratelimit_set_param(cf, ngx_http_ratelimit_zone_params,
+                                         &seen, given, &value[i])
+            != NGX_CONF_OK)
+        {
             return NGX_ERROR;
         }
-
-        if (given[j].data) {
-            ngx_http_ratelimit_duplicate(cf, &value[i]);
-            return NGX_ERROR;
-        }
-
-        given[j].len = value[i].len - ngx_http_ratelimit_zone_names[j].len;
-        given[j].data = value[i].data + ngx_http_ratelimit_zone_names[j].len;
     }
 
     if (given[NGX_HTTP_RATELIMIT_ZONE_NAME].data == NULL) {
@@ -186,6 +173,20 @@ ngx_http_ratelimit_zone_parameters(ngx_conf_t *cf,
     }
 
     return ngx_http_ratelimit_shared_zone(cf, zone, given);
+}
+
+
+/* what they mean depends on each other */
+
+static char *
+ngx_http_ratelimit_zone_parameter(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_str_t *given = conf;
+
+    given[param - ngx_http_ratelimit_zone_params] = *value;
+
+    return NGX_CONF_OK;
 }
 
 

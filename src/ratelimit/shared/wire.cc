@@ -10,19 +10,21 @@ class Writer {
  public:
   explicit Writer(unsigned char* buf) : begin_(buf), at_(buf) {}
 
-  void put(uint64_t value, unsigned bytes) {
-    if (bytes < 8 && value >> (8 * bytes) != 0) {
-      value = (uint64_t{1} << (8 * bytes)) - 1;
+  // The width is a constant, so that all of it becomes a store or two.
+  template <unsigned kBytes>
+  void put(uint64_t value) {
+    constexpr uint64_t kMost = ~uint64_t{0} >> (64 - 8 * kBytes);
+    if (value > kMost) value = kMost;
+    for (unsigned i = 0; i < kBytes; ++i) {
+      at_[i] = static_cast<unsigned char>(value >> (8 * i));
     }
-    for (unsigned i = 0; i < bytes; ++i) {
-      *at_++ = static_cast<unsigned char>(value >> (8 * i));
-    }
+    at_ += kBytes;
   }
 
   void put_double(double value) {
     uint64_t bits;
     std::memcpy(&bits, &value, sizeof(bits));
-    put(bits, 8);
+    put<8>(bits);
   }
 
   size_t len() const { return static_cast<size_t>(at_ - begin_); }
@@ -36,15 +38,17 @@ class Reader {
  public:
   explicit Reader(const unsigned char* buf) : at_(buf) {}
 
-  uint64_t get(unsigned bytes) {
+  template <unsigned kBytes>
+  uint64_t get() {
     uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; ++i) {
-      value |= static_cast<uint64_t>(*at_++) << (8 * i);
+    for (unsigned i = 0; i < kBytes; ++i) {
+      value |= static_cast<uint64_t>(at_[i]) << (8 * i);
     }
+    at_ += kBytes;
     return value;
   }
 
-  uint32_t get32() { return static_cast<uint32_t>(get(4)); }
+  uint32_t get32() { return static_cast<uint32_t>(get<4>()); }
 
  private:
   const unsigned char* at_;
@@ -54,57 +58,57 @@ class Reader {
 
 size_t write_request(const WireRequest& request, unsigned char* buf) noexcept {
   Writer out(buf);
-  out.put(request.row, 8);
-  out.put(request.number, 4);
-  out.put(request.algorithm, 1);
-  out.put(request.window_ms, 5);
-  out.put(request.quota_units, 4);
-  out.put(request.capacity_units, 4);
-  out.put(request.need_units, 4);
-  out.put(request.waits_units, 4);
-  out.put(request.want_units, 3);
-  out.put(request.keep_units, 4);
-  out.put(request.used_units, 4);
-  out.put(request.age_ms, 5);
-  out.put(request.longest_ms, 4);
-  out.put(request.shortest_ms, 2);
-  out.put(request.flags, 1);
-  out.put(request.latest_ms, 6);
-  out.put(request.slack_ms, 2);
-  out.put(request.window_end_ms, 6);
-  out.put(request.begin_ms, 6);
-  out.put(request.end_ms, 6);
-  out.put(request.next_end_ms, 6);
+  out.put<8>(request.row);
+  out.put<4>(request.number);
+  out.put<1>(request.algorithm);
+  out.put<5>(request.window_ms);
+  out.put<4>(request.quota_units);
+  out.put<4>(request.capacity_units);
+  out.put<4>(request.need_units);
+  out.put<4>(request.waits_units);
+  out.put<3>(request.want_units);
+  out.put<4>(request.keep_units);
+  out.put<4>(request.used_units);
+  out.put<5>(request.age_ms);
+  out.put<4>(request.longest_ms);
+  out.put<2>(request.shortest_ms);
+  out.put<1>(request.flags);
+  out.put<6>(request.latest_ms);
+  out.put<2>(request.slack_ms);
+  out.put<6>(request.window_end_ms);
+  out.put<6>(request.begin_ms);
+  out.put<6>(request.end_ms);
+  out.put<6>(request.next_end_ms);
   if ((request.flags & kTellsAll) == 0) return out.len();
   if (request.algorithm == RL_SLIDING) {
-    for (uint32_t used : request.used_by_age) out.put(used, 4);
+    for (uint32_t used : request.used_by_age) out.put<4>(used);
   } else if (request.algorithm == RL_GCRA) {
     out.put_double(request.debt_ms);
-    out.put(request.used_since, 4);
+    out.put<4>(request.used_since);
   }
   return out.len();
 }
 
 void read_reply(const unsigned char* reply, WireReply* out) noexcept {
   Reader in(reply);
-  out->status = static_cast<int8_t>(in.get(1));
+  out->status = static_cast<int8_t>(in.get<1>());
   out->granted_units = in.get32();
   out->lease_ms = in.get32();
   out->free_units = static_cast<int32_t>(in.get32());
   out->held_units = in.get32();
-  out->clock_ms = in.get(6);
-  out->wait_ms = in.get(6);
-  out->other_end_ms = in.get(6);
-  out->left_ms = in.get(6);
-  out->window_end_ms = in.get(6);
-  out->generation = in.get(8);
+  out->clock_ms = in.get<6>();
+  out->wait_ms = in.get<6>();
+  out->other_end_ms = in.get<6>();
+  out->left_ms = in.get<6>();
+  out->window_end_ms = in.get<6>();
+  out->generation = in.get<8>();
 }
 
 }  // namespace ratelimit
 
 void rl_shard_reply(const unsigned char* reply, rl_shard_t* out) noexcept {
   ratelimit::Reader in(reply);
-  out->opens_ms = in.get(6);
-  in.get(6);
-  out->name = in.get(8);
+  out->opens_ms = in.get<6>();
+  in.get<6>();
+  out->name = in.get<8>();
 }

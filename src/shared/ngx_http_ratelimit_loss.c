@@ -1,0 +1,229 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * A Redis that has lost counts: how that is noticed, and that it is told what
+ * was used.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_lease.h"
+#include "shared/ngx_http_ratelimit_login.h"
+#include "shared/ngx_http_ratelimit_loss.h"
+
+
+/* in which machines that share a Redis all notice that it is new */
+
+#define NGX_HTTP_RATELIMIT_GRACE       500
+
+#define NGX_HTTP_RATELIMIT_TELL_CHUNK  128
+
+
+static void ngx_http_ratelimit_shard_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply);
+static void ngx_http_ratelimit_tell_redis(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard);
+static void ngx_http_ratelimit_hold_shards(ngx_http_ratelimit_redis_t *redis,
+    u_char *tells);
+
+
+void
+ngx_http_ratelimit_touch_shard(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard, ngx_uint_t hold)
+{
+    u_char                        *p, key[NGX_HTTP_RATELIMIT_MAX_PREFIX
+                                          + RL_SHARD_KEY_LEN];
+    ngx_str_t                      args[6];
+    ngx_http_ratelimit_link_t     *link;
+    ngx_http_ratelimit_command_t  *command;
+
+    link = redis->shards[shard];
+
+    if (link == NULL || link->state < NGX_HTTP_RATELIMIT_LINK_LOGIN) {
+        return;
+    }
+
+    p = ngx_cpymem(key, redis->prefix.data, redis->prefix.len);
+    rl_shard_key(shard, p);
+
+    ngx_str_set(&args[0], "EVALSHA");
+    args[1] = redis->sha;
+    ngx_str_set(&args[2], "1");
+    args[3].data = key;
+    args[3].len = redis->prefix.len + RL_SHARD_KEY_LEN;
+    args[4].data = link->run_id;
+    args[4].len = 8;
+    args[5].data = (u_char *) (hold ? "1" : "0");
+    args[5].len = 1;
+
+    /* that name is one of its run, as good as any that nobody had before */
+
+    command = ngx_http_ratelimit_command(link, ngx_http_ratelimit_shard_reply,
+                                         args, 6);
+    if (command) {
+        command->shard = shard;
+    }
+}
+
+
+static void
+ngx_http_ratelimit_shard_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply)
+{
+    rl_shard_t  shard;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_STRING
+        || (size_t) reply->len != RL_SHARD_REPLY_LEN)
+    {
+        /* a slot that has moved meanwhile is found by who needs it */
+
+        if (link->state == NGX_HTTP_RATELIMIT_LINK_LOGIN
+            && !link->redis->cluster)
+        {
+            (void) ngx_http_ratelimit_is_error(link, reply,
+                                               REDIS_REPLY_STRING);
+            return;
+        }
+
+    } else {
+        rl_shard_reply((u_char *) reply->str, &shard);
+        ngx_http_ratelimit_generation(link, command->shard, shard.name);
+    }
+
+    if (link->state == NGX_HTTP_RATELIMIT_LINK_LOGIN && --link->steps == 0) {
+        ngx_http_ratelimit_ready(link);
+    }
+}
+
+
+void
+ngx_http_ratelimit_generation(ngx_http_ratelimit_link_t *link,
+    ngx_uint_t shard, uint64_t name)
+{
+    uint64_t                     known;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = link->redis;
+    known = redis->generations[shard];
+    redis->generations[shard] = name;
+
+    if (known && known != name) {
+        ngx_http_ratelimit_lost(redis, shard);
+    }
+}
+
+
+void
+ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard)
+{
+    if ((ngx_msec_int_t) (redis->closed_until - ngx_current_msec) <= 0) {
+        (void) ngx_atomic_fetch_add(&redis->stats->losses, 1);
+
+        ngx_log_error(NGX_LOG_WARN, redis->log, 0,
+                      "ratelimit: the counts of redis \"%V\" are new, it is "
+                      "told what was used", &redis->name);
+    }
+
+    redis->closed_until = ngx_current_msec + NGX_HTTP_RATELIMIT_GRACE;
+
+    ngx_http_ratelimit_tell_redis(redis, shard);
+}
+
+
+/*
+ * Redis has lost its counts, or its last ones.  Every machine tells it what it
+ * has used, and while it tells a shard that stays closed; nothing is asked for
+ * until all have had the time to notice.
+ */
+
+static void
+ngx_http_ratelimit_tell_redis(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard)
+{
+    if (shard == RL_SHARDS) {
+        ngx_memset(redis->lost, 1, RL_SHARDS);
+
+    } else {
+        redis->lost[shard] = 1;
+    }
+
+    if (!redis->tell.timer_set) {
+        ngx_add_timer(&redis->tell, 1);
+    }
+}
+
+
+/* a chunk of the tellings; the next one when those have been answered */
+
+void
+ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev)
+{
+    u_char                       tells[RL_SHARDS];
+    rl_lease_t                  *lease;
+    ngx_uint_t                   i, n, shard;
+    rl_leases_t                **leases;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = ev->data;
+    leases = redis->leases.elts;
+    n = 0;
+
+    ngx_memzero(tells, sizeof(tells));
+
+    for (i = 0; i < redis->leases.nelts; i++) {
+        for (lease = rl_lease_next(leases[i], NULL);
+             lease;
+             lease = rl_lease_next(leases[i], lease))
+        {
+            shard = rl_lease_shard(lease);
+
+            if (redis->lost[shard]) {
+                rl_lease_tell(lease);
+            }
+
+            if (!rl_lease_tells(lease)) {
+                continue;
+            }
+
+            tells[shard] = 1;
+
+            if (n < NGX_HTTP_RATELIMIT_TELL_CHUNK) {
+                ngx_http_ratelimit_send_lease(redis, lease);
+            }
+
+            n++;
+        }
+    }
+
+    ngx_memzero(redis->lost, sizeof(redis->lost));
+
+    if (n) {
+        ngx_http_ratelimit_hold_shards(redis, tells);
+        ngx_add_timer(ev, 5);
+    }
+}
+
+
+static void
+ngx_http_ratelimit_hold_shards(ngx_http_ratelimit_redis_t *redis,
+    u_char *tells)
+{
+    ngx_uint_t  i;
+
+    if (ngx_current_msec - redis->held < 200) {
+        return;
+    }
+
+    redis->held = ngx_current_msec;
+
+    for (i = 0; i < RL_SHARDS; i++) {
+        if (tells[i]) {
+            ngx_http_ratelimit_touch_shard(redis, i, 1);
+        }
+    }
+}
