@@ -17,6 +17,7 @@
 #include "shared/ngx_http_ratelimit_shared.h"
 #include "key/ngx_http_ratelimit_jwt.h"
 #include "key/ngx_http_ratelimit_key.h"
+#include "policy/ngx_http_ratelimit_idle.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_statistics.h"
@@ -398,6 +399,7 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    ngx_http_ratelimit_warn_idle(cf);
     ngx_http_ratelimit_check_apis(cf);
 
     return NGX_OK;

@@ -53,6 +53,7 @@ struct ngx_http_ratelimit_policy_s {
 
     ngx_http_ratelimit_step_t    step;       /* of no line */
     unsigned                     defined:1;
+    unsigned                     limits:1;   /* a "ratelimit" line names it */
     unsigned                     visit:2;    /* of the search for cycles */
     unsigned                     keep:1;     /* its charges, when a later
                                                 phase refuses */

@@ -104,6 +104,9 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             }
         }
 
+        rule->file = cf->conf_file->file.name.data;
+        rule->line = cf->conf_file->line;
+
         nsteps = rlcf->steps->nelts;
         seen = 0;
 
@@ -131,6 +134,8 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             if (step->policy == NULL) {
                 return NGX_CONF_ERROR;
             }
+
+            step->policy->limits = 1;
 
             other = (ngx_http_ratelimit_step_t *) rlcf->steps->elts + nsteps;
 
@@ -299,6 +304,16 @@ ngx_http_ratelimit_rule_settle(ngx_conf_t *cf, void *conf,
 
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
     rmcf->settles = 1;
+
+    /* it is read when the header goes out, and nothing was sent then */
+
+    if (ngx_strcmp(value->data, "$bytes_sent") == 0
+        || ngx_strcmp(value->data, "$body_bytes_sent") == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "\"settle=%V\" is 0 for every response, since it "
+                           "is read before the header is sent", value);
+    }
 
     return ngx_http_ratelimit_rule_units(cf, "settle", value, &rule->settle);
 }

@@ -23,6 +23,9 @@ struct ngx_http_ratelimit_rule_s {
     ngx_http_complex_value_t    *cost;       /* NULL: 1 */
     ngx_http_complex_value_t    *settle;     /* NULL: the cost is final */
     ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
+    u_char                      *file;
+    ngx_uint_t                   line;
+    unsigned                     warned:1;
     unsigned                     except:1;   /* methods=!... */
     unsigned                     precontent:1;
 };
