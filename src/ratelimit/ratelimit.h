@@ -428,8 +428,11 @@ rl_verdict_e rl_look(rl_process_t *process, rl_item_t *items, size_t n,
  * turn before it: raises its retry_after_ms, reset_ms and next_ms to when
  * there are units for these and for its own cost.  So many requests that are
  * refused at once do not all come back for the same units.
- * Never earlier than it was, at most 8 windows later; requests beyond these
- * are told the same as the last.  Where waiting cannot help, nothing changes.
+ * A window's units are told a window after the last one's, and up to about a
+ * second more, as clients are told whole seconds and come late.
+ * Never earlier than it was, at most 8 such windows later; requests beyond
+ * these are told the same as the last.  Where waiting cannot help, nothing
+ * changes.
  * Shared by all processes of the zone, in memory for 24 buckets: where more
  * have requests in turn, some begin anew.  A turn is over when its time is,
  * whether it was taken or not.

@@ -33,8 +33,8 @@ __DATA__
 --- error_code eval
 [200, 200, 429, 429, 429, 429, 429, 200, 200, 429]
 --- response_headers eval
-["! Retry-After", "! Retry-After", "Retry-After: 600", "Retry-After: 600", "Retry-After: 1200", "Retry-After: 1200",
- "Retry-After: 1800", "! Retry-After", "! Retry-After", "Retry-After: 600"]
+["! Retry-After", "! Retry-After", "Retry-After: 600", "Retry-After: 600", "Retry-After: 1203", "Retry-After: 1203",
+ "Retry-After: 1806", "! Retry-After", "! Retry-After", "Retry-After: 600"]
 
 
 
@@ -67,9 +67,9 @@ __DATA__
 [200, 200, 429, 429, 429]
 --- response_headers_like eval
 ["", "", "", "Retry-After: 600",
- "Retry-After: 1200\nRetry-After-Ms: 1(?:199\\d\\d\\d|200000)\nX-RateLimit-Reset: 1200\nRateLimit: \"short\";r=0;t=1200\nRateLimit-Reset: 1200\nX-Wait: 1200\nX-short-Wait: 1200"]
+ "Retry-After: 1203\nRetry-After-Ms: 120[23]\\d\\d\\d\nX-RateLimit-Reset: 1203\nRateLimit: \"short\";r=0;t=1203\nRateLimit-Reset: 1203\nX-Wait: 1203\nX-short-Wait: 1203"]
 --- response_body_like eval
-["", "", "^600 600 600 600 ", "^600 600 600 600 ", "^1200 1200 1200 1200 1(?:199...|200000)\$"]
+["", "", "^600 600 600 600 ", "^600 600 600 600 ", "^1203 1203 1203 1203 120[23]...\$"]
 
 
 
@@ -85,7 +85,7 @@ __DATA__
 --- error_code eval
 [200, 200, 429, 429, 429, 200, 200, 429, 429, 429]
 --- response_headers eval
-["", "", "Retry-After: 600", "Retry-After: 600", "Retry-After: 1200",
+["", "", "Retry-After: 600", "Retry-After: 600", "Retry-After: 1203",
  "", "", "Retry-After: 300", "Retry-After: 600", "Retry-After: 900"]
 
 
@@ -101,7 +101,7 @@ __DATA__
 --- error_code eval
 [200, 200, 429, 429, 429]
 --- response_headers eval
-["", "", "Retry-After: 3600\nX-RateLimit-Limit: 1", "Retry-After: 7200\nX-RateLimit-Reset: 7200", "Retry-After: 1200"]
+["", "", "Retry-After: 3600\nX-RateLimit-Limit: 1", "Retry-After: 7215\nX-RateLimit-Reset: 7215", "Retry-After: 1203"]
 
 
 
@@ -117,7 +117,7 @@ __DATA__
 --- error_code eval
 [200, 200, 429, 429, 429, 429, 429]
 --- response_headers eval
-["", "", "Retry-After: 600", "Retry-After: 600", "Retry-After: 600", "Retry-After: 1200\n! X-RateLimit-Limit",
+["", "", "Retry-After: 600", "Retry-After: 600", "Retry-After: 600", "Retry-After: 1203\n! X-RateLimit-Limit",
  "Retry-After: 600"]
 
 
@@ -135,7 +135,7 @@ RateLimit::curl('-i', '/t?k=a') for 1 .. 40;
 --- error_code eval
 [429, 200, 429, 429, 200, 429, 429]
 --- response_headers_like eval
-["Retry-After: (?:47[5-9]\\d|4800)", "", "Retry-After: 59", "Retry-After: 59", "", "Retry-After: 1036800", "Retry-After: 1728000"]
+["Retry-After: 48\\d\\d", "", "Retry-After: 59", "Retry-After: 59", "", "Retry-After: 1036800", "Retry-After: 1728000"]
 
 
 
@@ -148,7 +148,7 @@ RateLimit::curl('-i', '/t?k=a') for 1 .. 40;
 --- error_code eval
 [200, 429, 429, 429, 429]
 --- response_headers eval
-["", "Retry-After: 600", "Retry-After: 1200", "Retry-After: 1800", "Retry-After: 600"]
+["", "Retry-After: 600", "Retry-After: 1203", "Retry-After: 1806", "Retry-After: 600"]
 
 
 

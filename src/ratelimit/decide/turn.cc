@@ -27,27 +27,39 @@ constexpr unsigned kUntilBits = 48;
 constexpr uint64_t kMaxUntil = (uint64_t{1} << kUntilBits) - 1;
 static_assert(kFractions << 40 == kMaxUntil + 1, "any monotonic time fits");
 
-// Turns are told for so many windows; all beyond get the last of them.
-constexpr uint64_t kMaxWindows = 8;
+// Of the whole quota each; all beyond are told the last of them.
+constexpr uint64_t kMaxTurns = 8;
+
+// Clients come this much later than they are told to.
+constexpr uint64_t kLateMs = 100;
 
 uint64_t until_of(uint64_t word) {
   return word & kMaxUntil;
 }
 
-// How long `units` take to come back, in parts of a millisecond, rounded up.
-uint64_t time_of(uint64_t units, const rl_quota_t& quota, uint64_t parts) {
+// From one turn to the next that has the whole quota.  Clients are told whole
+// seconds, so of two windows that are closer the earlier one's requests would
+// still be in the way; `sliding` may keep them for a 256th longer.
+uint64_t turn_ms(const rl_item_t& item) {
+  const uint64_t window_ms = item.quota.window_ms;
+  if (item.policy->algorithm == RL_GCRA) return window_ms;
+  return ((window_ms + window_ms / 256 + kLateMs) / 1000 + 1) * 1000;
+}
+
+// How long the turns of `units` take, in parts of a millisecond, rounded up.
+uint64_t time_of(uint64_t units, const rl_item_t& item, uint64_t parts) {
+  const uint64_t quota = item.quota.units;
   const uint128_t time =
-      (uint128_t{units} * quota.window_ms * parts + quota.units - 1) /
-      quota.units;
+      (uint128_t{units} * turn_ms(item) * parts + quota - 1) / quota;
   return static_cast<uint64_t>(std::min<uint128_t>(time, kMaxUntil));
 }
 
 // To the nearest one: windows begin some milliseconds after the last one's
 // end, when its first request comes.
-uint64_t units_of(uint64_t time, const rl_quota_t& quota) {
-  const uint128_t window = uint128_t{quota.window_ms} * kFractions;
-  return static_cast<uint64_t>((uint128_t{time} * quota.units + window / 2) /
-                               window);
+uint64_t units_of(uint64_t time, const rl_item_t& item) {
+  const uint128_t turn = uint128_t{turn_ms(item)} * kFractions;
+  return static_cast<uint64_t>(
+      (uint128_t{time} * item.quota.units + turn / 2) / turn);
 }
 
 // How many units are others' before the item's turn, `told` of them by now.  A
@@ -59,7 +71,7 @@ uint64_t ahead_units(const rl_item_t& item, uint64_t told) {
   if (item.policy->algorithm != RL_GCRA && told % quota + cost > quota) {
     told += quota - told % quota;
   }
-  const uint64_t most = kMaxWindows * quota;
+  const uint64_t most = kMaxTurns * quota;
   if (told + cost <= most) return told;
   return most > cost ? most - cost : 0;
 }
@@ -90,10 +102,10 @@ uint64_t take_turn(const rl_item_t& item, uint64_t back_ms, uint64_t now_ms) {
     std::atomic<uint64_t>* word =
         choose(header_of(item.policy->zone)->turns[set], tag, now_ms, &seen);
     const bool waits = seen >> kUntilBits == tag && until_of(seen) > back;
-    const uint64_t ahead = ahead_units(
-        item, waits ? units_of(until_of(seen) - back, item.quota) : 0);
+    const uint64_t ahead =
+        ahead_units(item, waits ? units_of(until_of(seen) - back, item) : 0);
     const uint64_t until =
-        back + time_of(ahead + item.cost_units, item.quota, kFractions);
+        back + time_of(ahead + item.cost_units, item, kFractions);
     if (word->compare_exchange_weak(
             seen, tag << kUntilBits | std::min(until, kMaxUntil),
             std::memory_order_relaxed)) {
@@ -121,14 +133,14 @@ void rl_take_turn(rl_process_t* process, rl_item_t* item,
   const uint64_t ahead =
       ratelimit::take_turn(*item, now->mono_ms + asked.next_ms, now->mono_ms);
   if (item->policy->algorithm == RL_GCRA) {
-    wait_ms += ratelimit::time_of(ahead, quota, 1);
+    wait_ms += ratelimit::time_of(ahead, *item, 1);
   } else if (ahead != 0) {
     // Of one window the bucket knows when which units come back.
     asked.cost_units += static_cast<uint32_t>(ahead % quota.units);
     if (rl_look(process, &asked, 1, now) == RL_REFUSED) {
       wait_ms = std::max(wait_ms, asked.retry_after_ms);
     }
-    wait_ms += ahead / quota.units * quota.window_ms;
+    wait_ms += ahead / quota.units * ratelimit::turn_ms(*item);
   }
   if (wait_ms <= item->retry_after_ms) return;
   if (item->next_ms != 0) item->next_ms += wait_ms - item->retry_after_ms;
