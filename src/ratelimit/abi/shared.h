@@ -2,7 +2,8 @@
  * Copyright (C) ngx_http_ratelimit_module authors
  *
  * Buckets that several machines share through Redis: what one process knows of
- * them, what it sends there and what comes back.  A chapter of ratelimit.h.
+ * them, what it sends there and what comes back.
+ * A chapter of ratelimit.h.
  *
  * In Redis each process has a row of its own in a bucket: what it has used so
  * far, and the units it holds until when (see rows.lua).  Here that row is a
@@ -15,6 +16,13 @@
 
 #ifndef RATELIMIT_ABI_SHARED_H_
 #define RATELIMIT_ABI_SHARED_H_
+
+#include "ratelimit/abi/decision.h"
+#include "ratelimit/abi/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 typedef struct rl_lease_s rl_lease_t;
 typedef struct rl_leases_s rl_leases_t;
@@ -158,5 +166,9 @@ void rl_shard_reply(const unsigned char *reply, rl_shard_t *out) RL_NOEXCEPT;
  */
 int rl_lease_look(const rl_lease_t *lease, uint64_t now_us,
                   rl_item_t *item) RL_NOEXCEPT;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
 
 #endif /* RATELIMIT_ABI_SHARED_H_ */

@@ -1,0 +1,75 @@
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Quotas, and the policies that give them.
+ * A chapter of ratelimit.h.
+ */
+
+#ifndef RATELIMIT_ABI_POLICY_H_
+#define RATELIMIT_ABI_POLICY_H_
+
+#include "ratelimit/abi/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+  RL_SLIDING = 0,
+  RL_FIXED = 1,
+  RL_CALENDAR = 2,
+  RL_GCRA = 3
+} rl_algorithm_e;
+
+typedef struct {
+  uint32_t units;         /* 0: refuse all */
+  uint32_t window_months; /* not 0: calendar months, window_ms is 31 d each */
+  uint64_t window_ms;     /* 1 to RL_MAX_WINDOW_MS */
+  rl_str_t window_text;   /* as written, "1m"; points into the parsed text */
+  int unlimited;          /* the policy does not apply */
+} rl_quota_t;
+
+/*
+ * All parsers return NULL, or what is allowed as a phrase that fits behind
+ * "invalid quota \"...\", " in a log line.  On an error *out is untouched.
+ *
+ * rl_parse_quota: "600/60s", "0/1h", "unlimited" and "" (the same); months
+ * ("5000/1M") only where `months` is true.
+ * rl_parse_window: "60s", "1M"; fills window_ms, window_months, window_text.
+ * rl_parse_scale: "50%", "12.5%" (up to three decimals), "" is 100 %; at most
+ * 10000 %; out is in thousandths of a percent, 100000 being 100 %.
+ * rl_parse_units: a decimal integer of 0 to RL_MAX_UNITS.
+ * rl_read_quota, rl_read_scale, rl_read_units: the same of what a variable
+ * yields.  Units, and a scale, beyond their maximum are the maximum, however
+ * many digits they have.  Units may have decimals ("0.123"), which are rounded
+ * up; a scale's decimals behind the third are dropped, but it does not become
+ * 0.
+ * rl_parse_algorithm: one of the four names.
+ * rl_parse_tz: "Z", "+09:00", "-03:30" as milliseconds east of UTC.
+ */
+const char *rl_parse_quota(rl_str_t text, int months,
+                           rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_parse_window(rl_str_t text, int months,
+                            rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_parse_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_parse_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_read_quota(rl_str_t text, int months,
+                          rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_read_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_read_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_parse_algorithm(rl_str_t text, rl_algorithm_e *out) RL_NOEXCEPT;
+const char *rl_parse_tz(rl_str_t text, int32_t *out_ms) RL_NOEXCEPT;
+const char *rl_algorithm_name(rl_algorithm_e algorithm) RL_NOEXCEPT;
+
+/*
+ * units times every scale, rounded down once at the end, at least 1 unless
+ * units or a scale is 0, at most RL_MAX_UNITS.
+ */
+uint32_t rl_scale_units(uint32_t units, const uint32_t *scales,
+                        size_t n) RL_NOEXCEPT;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* RATELIMIT_ABI_POLICY_H_ */

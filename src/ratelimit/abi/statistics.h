@@ -1,0 +1,160 @@
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Counters, top keys, what a zone holds, and the log throttle.
+ * A chapter of ratelimit.h.
+ */
+
+#ifndef RATELIMIT_ABI_STATISTICS_H_
+#define RATELIMIT_ABI_STATISTICS_H_
+
+#include "ratelimit/abi/types.h"
+#include "ratelimit/abi/policy.h"
+#include "ratelimit/abi/zone.h"
+#include "ratelimit/abi/decision.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * What the policies have decided.  The memory, aligned to 64, is shared by all
+ * processes and outlives every reload.  Times are those of mono_ms.
+ */
+typedef enum {
+  RL_COUNT_ADMITTED = 0, /* requests: it admitted, and so did all others */
+  RL_COUNT_REFUSED,      /* it refused; every refusing policy counts */
+  RL_COUNT_DRY_RUN,      /* it would have refused */
+  RL_COUNT_BYPASSED,     /* its line applied, it did not: no key, unlimited */
+  RL_COUNT_REFUNDED,     /* units were given back */
+  RL_COUNT_ERRORS,       /* nonsense from a variable, or not decided at all */
+  RL_COUNTERS
+} rl_counter_e;
+
+size_t rl_counters_size(void) RL_NOEXCEPT;
+void rl_counters_create(void *memory) RL_NOEXCEPT;
+int rl_counters_attach(void *memory) RL_NOEXCEPT;
+
+/*
+ * rl_counters_renew begins a configuration.  rl_counters_find is the row of
+ * a policy, for rl_policy_t's counters; one that counts already is found
+ * again.  NULL: there is none, or where `make` is true, there are more than
+ * RL_MAX_POLICIES.
+ * Those that are known must be found before any is made: a row that was not
+ * found since renewal may be given to another policy.
+ */
+void rl_counters_renew(void *memory) RL_NOEXCEPT;
+void *rl_counters_find(void *memory, rl_str_t policy, rl_str_t zone,
+                       int make) RL_NOEXCEPT;
+
+/* What rl_decide does not count itself. */
+void rl_count(const rl_process_t *process, const rl_policy_t *policy,
+              rl_counter_e what) RL_NOEXCEPT;
+
+/* What was not decided by rl_decide, as that counts. */
+void rl_count_decision(const rl_process_t *process, const rl_item_t *items,
+                       size_t n, rl_verdict_e verdict,
+                       const rl_time_t *now) RL_NOEXCEPT;
+
+void rl_counts(const rl_policy_t *policy, uint64_t out[RL_COUNTERS])
+    RL_NOEXCEPT;
+
+/*
+ * The top keys of a policy: those that were refused most lately (or would have
+ * been, in dry run), and those that were admitted most; see top_keys.h for
+ * what is guaranteed.
+ */
+typedef enum {
+  RL_TOP_REFUSED,
+  RL_TOP_ADMITTED
+} rl_top_e;
+
+typedef struct {
+  uint64_t key_id;
+  uint64_t requests_last_minute; /* about */
+  uint64_t requests;             /* in all; estimated for the admitted */
+  uint64_t first_seen_ms;        /* since it is listed, or back from a pause of
+                                    10 min */
+  uint64_t last_seen_ms;
+  rl_quota_t quota;              /* units and window at the last request */
+  uint32_t capacity_units;
+} rl_top_key_t;
+
+#define RL_MAX_TOP_KEYS 64
+
+/* Copies up to max (at most RL_MAX_TOP_KEYS exist), the busiest first. */
+size_t rl_top_keys(const rl_policy_t *policy, rl_top_e list,
+                   const rl_time_t *now, rl_top_key_t *out, size_t max)
+    RL_NOEXCEPT;
+int rl_find_top_key(const rl_policy_t *policy, rl_top_e list,
+                    uint64_t key_id, const rl_time_t *now, rl_top_key_t *out)
+    RL_NOEXCEPT;
+
+/*
+ * Adds the buckets of up to `sets` sets from set `first` on to out->entries
+ * and out->active.  Returns the set to go on with, 0 when all are counted.
+ * So a scan can be cut into turns of an event loop: 256 sets take some 100
+ * microseconds.
+ */
+uint32_t rl_zone_scan(const rl_zone_t *zone, uint32_t first, uint32_t sets,
+                      const rl_time_t *now, rl_zone_stats_t *out) RL_NOEXCEPT;
+
+/* A bucket as it is stored. */
+typedef struct {
+  rl_hash_t bucket;        /* as far as it is stored: enough to find it */
+  rl_algorithm_e algorithm;
+  rl_quota_t quota;        /* units and window of the last charge */
+  uint32_t capacity_units;
+  int exact;               /* the units are; else rounded down by < 1/32 */
+  int active;              /* units are in use */
+  uint64_t charged_ms;     /* sliding, gcra: the last charge; else when the
+                              window opened */
+} rl_bucket_t;
+
+/*
+ * rl_inspect finds a bucket by its key id alone: 1, or 0 where there is none.
+ * rl_reset takes everything off it that is in use: 1, or 0 where there is
+ * none.  RL_ERROR: a lock's living owner did not move.
+ */
+int rl_inspect(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
+               const rl_time_t *now, rl_bucket_t *out) RL_NOEXCEPT;
+int rl_reset(rl_process_t *process, const rl_zone_t *zone, uint64_t key_id,
+             const rl_time_t *now) RL_NOEXCEPT;
+
+/*
+ * Throttles the log of a refused key: true if a line is due (none was written
+ * in this second); then *suppressed is how many similar ones were left out
+ * since the last one.
+ * Shared by all processes of the zone, bounded memory: where more keys than it
+ * holds are refused within a second, the others get no line.
+ */
+int rl_log_throttle(const rl_zone_t *zone, uint64_t key_id,
+                    const rl_time_t *now, uint32_t *suppressed) RL_NOEXCEPT;
+
+/*
+ * What is wrong with a policy rather than with a client.
+ * rl_complaint_throttle is as rl_log_throttle, for each policy that has
+ * counters and each kind apart, so that none of them hides another, nor do
+ * refusals.
+ */
+typedef enum {
+  RL_BAD_QUOTA = 0, /* nonsense from a variable */
+  RL_BAD_SCALE,
+  RL_BAD_CAPACITY,
+  RL_BAD_COST,
+  RL_BAD_SETTLE,
+  RL_NO_PLACE,      /* rl_process_join found none: undecided */
+  RL_LOCKED,        /* RL_BUSY, or RL_PENDING for too long: undecided */
+  RL_UNCORRECTED,   /* RL_BUSY, of a refund or a final cost */
+  RL_COMPLAINTS
+} rl_complaint_e;
+
+int rl_complaint_throttle(const rl_policy_t *policy, rl_complaint_e what,
+                          const rl_time_t *now, uint32_t *suppressed)
+    RL_NOEXCEPT;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* RATELIMIT_ABI_STATISTICS_H_ */
