@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 
 # The suites of shared quotas with Valkey instead of Redis; t/run gets it.
+# RATELIMIT_LONG=1: all of them, and not the first alone.
 
 setup() {
     [ -n "$MODULE" ] || skip 'the module is linked into nginx'
@@ -11,6 +12,7 @@ setup() {
 }
 
 with_valkey() {
+    [ "$1" = redis ] || [ -n "${RATELIMIT_LONG:-}" ] || skip 'in the long form'
     prove -It/lib "t/suite/$1.t"
 }
 
