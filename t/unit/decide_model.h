@@ -88,6 +88,16 @@ inline rl_verdict_e decide_plainly(rl_process_t* process, rl_item_t* items,
   }
   RedoLog* redo_log = redo_log_of(process);
   const Votes votes = ask_all(now, items, n, refs, redo_log->images);
+  // Where all admit, whose primary set has room takes a place there before
+  // the others look for theirs.
+  for (size_t i = 0; votes.all && i < n; ++i) {
+    const uint32_t taken =
+        refs[i].set->occupied | kept_of(refs[i].set, refs, i);
+    if (items[i].cost_units > 0 && !refs[i].exists() &&
+        taken >> kCrowded == 0) {
+      place_new(items, refs, n, i, now.mono_ms);
+    }
+  }
   bool writes = false;
   for (size_t i = 0; i < n; ++i) {
     writes |= settle_item(items, refs, n, i, votes, now, redo_log);

@@ -106,7 +106,8 @@ TEST_P(DecideModel, AgreesToTheByte) {
     rl_item_t a[kPolicies];
     rl_item_t b[kPolicies];
     for (size_t j = 0; j < n; ++j) {
-      keys[j] = std::to_string(random() % (random() % 2 ? 40 : 2000));
+      const uint64_t of = random() % 2 ? 40 : 2000;
+      keys[j] = std::to_string(random() % of);
       a[j] = turn.policies[j].item("");
       a[j].cost_units = static_cast<uint32_t>(random() % 8 ? 1 : random() % 8);
       a[j].dry_run = random() % 20 == 0;
