@@ -86,9 +86,11 @@ make_in() {
 }
 
 @test 'configure --add-dynamic-module, for clang' {
+    [ -n "${RATELIMIT_LONG:-}" ] || skip 'in the long form'
     configure clang --with-cc=clang --add-dynamic-module="$root"
 }
 
 @test 'make modules, by clang' {
+    [ -n "${RATELIMIT_LONG:-}" ] || skip 'in the long form'
     make_in clang modules
 }
