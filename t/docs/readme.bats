@@ -17,7 +17,7 @@ setup_file() {
 }
 
 documents() {
-    find README.md src t conf-examples -name README.md
+    find README.md src t conf-examples -name README.md -o -name REFERENCE.md
 }
 
 # A part of an http block is put into one, with servers on a socket.
@@ -56,7 +56,7 @@ linked() { # README
 }
 
 headings() {
-    sed -n 's/^##* //p' "$1" | tr '[:upper:] ' '[:lower:]-' | tr -d ',.'
+    sed -n 's/^##* //p' "$1" | tr '[:upper:] ' '[:lower:]-' | tr -d ',.:'
 }
 
 @test 'nginx accepts every configuration' {

@@ -1,6 +1,6 @@
 # What every source of ratelimit_key makes of input that is missing, empty,
 # repeated, 1 MB long, that has a NUL, UTF-8, escapes or letters of another
-# case.  README.md tells it in a table, at ratelimit_key.
+# case.  src/REFERENCE.md tells it in a table, at ratelimit_key.
 
 use lib 't/lib';
 use RateLimit;

@@ -1,4 +1,4 @@
-# README.md's own examples under attack: each configuration as it stands there,
+# The examples of README.md and src/REFERENCE.md under attack: each as it stands there,
 # sent what a client may make up.  "admitted" is how many requests of so many
 # reach the application in sum.
 #
@@ -17,12 +17,9 @@ our $Dir = '$TEST_NGINX_HTML_DIR';
 sub example {
     my ($part) = @_;
 
-    open my $in, '<', 'README.md' or die "cannot read README.md: $!";
-    my $text = do { local $/; <$in> };
-    close $in;
-
+    my $text = do { local (@ARGV, $/) = ('README.md', 'src/REFERENCE.md'); join '', <> };
     my @found = grep { /\Q$part\E/ } $text =~ /^```nginx\n(.*?)^```$/msg;
-    die 'README.md has ' . @found . " examples with $part" if @found != 1;
+    die 'the documents have ' . @found . " examples with $part" if @found != 1;
     return $found[0];
 }
 

@@ -4,7 +4,7 @@ use RateLimit;
 use Test::Nginx::Socket;
 
 # How a server is reached: TLS with the chain and the name checked, users and
-# passwords, and that README's line of an ACL is enough.
+# passwords, and that the reference's line of an ACL is enough.
 our ($redis, $dir);
 
 sub make {
@@ -34,8 +34,8 @@ BEGIN {
         chmod 0600, "$dir/$secret->[0]";
     }
 
-    my $readme = do { local (@ARGV, $/) = 'README.md'; <> };
-    my ($acl) = $readme =~ /^(user nginx .*)$/m or die 'no line of an ACL in README.md';
+    my $reference = do { local (@ARGV, $/) = 'src/REFERENCE.md'; <> };
+    my ($acl) = $reference =~ /^(user nginx .*)$/m or die 'no line of an ACL in src/REFERENCE.md';
     $acl =~ s/>PASSWORD/>correct horse/;
     open my $out, '>', "$dir/acl" or die $!;
     print $out "user default off\n", $acl =~ s/correct horse/correcthorse/r, "\n",
@@ -80,7 +80,7 @@ run_tests();
 
 __DATA__
 
-=== TEST 1: a user with the rights that README names
+=== TEST 1: a user with the rights that the reference names
 --- redis: server=127.0.0.1:$TEST_NGINX_REDIS_PORT PASSWORD
 --- error_code: 200
 

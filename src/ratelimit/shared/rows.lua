@@ -1,4 +1,4 @@
--- One bucket of one policy, shared by several machines: see README.md, "More
+-- One bucket of one policy, shared by several machines: see src/REFERENCE.md, "More
 -- than one machine", for what it promises.  Redis 7.0 or newer, Valkey.
 --
 --   EVALSHA sha 2n  bucket generation ...  request ttl_ms ...
