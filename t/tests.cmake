@@ -29,6 +29,10 @@ elseif(BUILD_TESTING)
     set_tests_properties(unit.${test} PROPERTIES LABELS unit)
   endforeach()
   set_target_properties(${tests} ${c_tests} PROPERTIES EXCLUDE_FROM_ALL ON)
+  # Lines without variables: g++ needs a third less of its time.
+  foreach(test IN LISTS tests)
+    target_compile_options(${test} PRIVATE -g1)
+  endforeach()
   add_dependencies(unit_tests ${tests} ${c_tests})
 endif()
 

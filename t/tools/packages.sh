@@ -229,3 +229,24 @@ get_clients() {
     fi
     [ -z "$no_clients" ] || say "SKIPPED: clients, $no_clients"
 }
+
+# get_peers: what the checks hold the module against.  It may run beside a
+# build.
+get_peers() {
+    get_promtool
+    get_valkey
+    get_npm
+    get_browser
+    get_clients
+}
+
+# await_peers: after get_peers in the background has ended, get_peers again,
+# which has little to do then but to say what is missing.
+await_peers() {
+    [ -n "$getting_peers" ] || return 0
+    wait "$getting_peers"
+    getting_peers=
+    get_peers
+    export PROMTOOL=$promtool NPM_DIR=$npm_dir NO_NPM=$no_npm NO_BROWSER=$no_browser \
+        CLIENTS_DIR=$clients_dir NO_CLIENTS=$no_clients VALKEY=$valkey NO_VALKEY=$no_valkey
+}

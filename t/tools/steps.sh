@@ -7,6 +7,7 @@
 passed=0
 failed=0
 failures=()
+getting_peers=  # process that gets them
 
 # count NAME PASSED FAILED
 count() {
@@ -53,6 +54,7 @@ build_project() {
 run_tests() {
     local name=$1 log=$build/ctest.log names folders status good bad
     shift
+    await_peers
     folders="$*"
     names=$(IFS='|'; echo "${selected[*]}")
     say "$name"
