@@ -578,16 +578,14 @@ nginx_ratelimit_zone_buckets\{zone="api",state="idle"\} 0
     location /api  { ratelimit_api write=on; allow all; }
     location /own  { ratelimit_api write=on host=Dash.example host=*.more.example; allow all; }
     location /any  { ratelimit_api host=*; allow all; }
---- raw_request eval
-[map { my ($path, $host) = @$_; "GET $path HTTP/1.1\r\nHost: $host\r\nConnection: close\r\n\r\n" }
- ['/api', 'evil.example'], ['/api/metrics', 'evil.example:1984'], ['/api/keys?top=5', 'evil.example'], ['/api', 'xops.example'], ['/api', 'www.end.evil'], ['/api', 're.evil.example'],
- ['/api', 'OPS.example:81'], ['/api', 'a.inside.example'], ['/api', 'inside.example'], ['/api', 'both.example'], ['/api', 'a.both.example'],
- ['/api', '127.0.0.1:8080'], ['/api', '192.0.2.1'], ['/api', '[::1]:80'], ['/api', 'localhost:80'], ['/api', 'app.localhost'], ['/api', 'nginx'],
- ['/own', 'dash.example'], ['/own', 'x.more.example'], ['/own', 'more.example'], ['/own', 'ops.example'], ['/own', 'evil.example'], ['/any', 'evil.example']]
+--- request eval
+['GET /api', 'GET /api/metrics', 'GET /api/keys?top=5', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /api', 'GET /own', 'GET /own', 'GET /own', 'GET /own', 'GET /own', 'GET /any']
+--- more_headers eval
+['Host: evil.example', 'Host: evil.example:1984', 'Host: evil.example', 'Host: xops.example', 'Host: www.end.evil', 'Host: re.evil.example', 'Host: OPS.example:81', 'Host: a.inside.example', 'Host: inside.example', 'Host: both.example', 'Host: a.both.example', 'Host: 127.0.0.1:8080', 'Host: 192.0.2.1', 'Host: [::1]:80', 'Host: localhost:80', 'Host: app.localhost', 'Host: nginx', 'Host: dash.example', 'Host: x.more.example', 'Host: more.example', 'Host: ops.example', 'Host: evil.example', 'Host: evil.example']
 --- error_code eval
 [(421) x 6, 200, 200, 421, 200, 200, (200) x 6, 200, 200, 421, 200, 421, 200]
 --- response_body_like eval
-['"evil.example\\\\" is no name that \\\\"ratelimit_api\\\\" answers to, \\\\"host=\\\\" adds one', ('Misdirected Request') x 5, ('.') x 17]
+['is no name that .* answers to, .*host=.* adds one', ('Misdirected Request') x 5, ('.') x 2, 'Misdirected Request', ('.') x 10, 'Misdirected Request', '.', 'Misdirected Request', '.']
 
 
 
