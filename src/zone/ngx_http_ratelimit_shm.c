@@ -64,6 +64,36 @@ ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size)
 }
 
 
+/*
+ * How much of this memory may hold something when nginx has just got it: the
+ * list of pages of the slab pool, or everything where nginx fills memory in
+ * order to find faults.  The rest is zeros that nobody has touched yet.
+ */
+
+size_t
+ngx_http_ratelimit_used_memory(ngx_shm_zone_t *shm_zone)
+{
+    size_t            size;
+    u_char           *memory;
+#if !(defined NGX_DEBUG_MALLOC || defined NGX_HAVE_DEBUG_MALLOC)
+    ngx_slab_pool_t  *pool;
+#endif
+
+    memory = ngx_http_ratelimit_memory(shm_zone, &size);
+
+#if defined NGX_DEBUG_MALLOC || defined NGX_HAVE_DEBUG_MALLOC
+
+    return size;
+
+#else
+    pool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    return ngx_min((size_t) (pool->start - memory), size);
+
+#endif
+}
+
+
 /* the zone of the same name in the running cycle, while it is reconfigured */
 
 ngx_shm_zone_t *

@@ -14,6 +14,7 @@
 
 
 void *ngx_http_ratelimit_memory(ngx_shm_zone_t *shm_zone, size_t *size);
+size_t ngx_http_ratelimit_used_memory(ngx_shm_zone_t *shm_zone);
 ngx_shm_zone_t *ngx_http_ratelimit_old_zone(ngx_shm_zone_t *shm_zone);
 ngx_int_t ngx_http_ratelimit_add_segments(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf);

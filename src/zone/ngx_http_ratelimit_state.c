@@ -12,7 +12,13 @@
 #include "zone/ngx_http_ratelimit_state.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 
+#include <sys/file.h>
 #include <sys/random.h>
+
+
+/* to open a file that is being replaced */
+
+#define NGX_HTTP_RATELIMIT_STATE_TRIES  10
 
 
 typedef struct {
@@ -21,6 +27,8 @@ typedef struct {
 } ngx_http_ratelimit_state_in_t;
 
 
+static ngx_fd_t ngx_http_ratelimit_open_state(
+    ngx_http_ratelimit_zone_t *zone);
 static const char *ngx_http_ratelimit_check_state(
     ngx_http_ratelimit_zone_t *zone, ngx_fd_t fd);
 static const char *ngx_http_ratelimit_read_state(ngx_shm_zone_t *shm_zone,
@@ -87,9 +95,7 @@ ngx_http_ratelimit_load_state(ngx_shm_zone_t *shm_zone, uint64_t *buckets)
     zone = shm_zone->data;
     err = 0;
 
-    fd = ngx_open_file(zone->state.data,
-                       NGX_FILE_RDONLY|NGX_FILE_NONBLOCK|O_NOFOLLOW|O_NOCTTY,
-                       NGX_FILE_OPEN, 0);
+    fd = ngx_http_ratelimit_open_state(zone);
 
     if (fd == NGX_INVALID_FILE) {
         err = ngx_errno;
@@ -124,6 +130,38 @@ ngx_http_ratelimit_load_state(ngx_shm_zone_t *shm_zone, uint64_t *buckets)
                   &zone->state, wrong, &zone->name);
 
     return NGX_DECLINED;
+}
+
+
+/*
+ * The lock keeps a worker of before from cutting the file short when it has
+ * been replaced; a file that has been replaced already is opened anew.
+ */
+
+static ngx_fd_t
+ngx_http_ratelimit_open_state(ngx_http_ratelimit_zone_t *zone)
+{
+    ngx_fd_t         fd;
+    ngx_uint_t       tries;
+    ngx_file_info_t  fi;
+
+    for (tries = 0; /* void */ ; tries++) {
+        fd = ngx_open_file(zone->state.data,
+                           NGX_FILE_RDONLY|NGX_FILE_NONBLOCK|O_NOFOLLOW
+                           |O_NOCTTY,
+                           NGX_FILE_OPEN, 0);
+
+        if (fd == NGX_INVALID_FILE
+            || tries == NGX_HTTP_RATELIMIT_STATE_TRIES
+            || (flock(fd, LOCK_SH|LOCK_NB) == 0
+                && ngx_fd_info(fd, &fi) != NGX_FILE_ERROR
+                && fi.st_nlink != 0))
+        {
+            return fd;
+        }
+
+        ngx_close_file(fd);
+    }
 }
 
 

@@ -31,6 +31,19 @@ ngx_fd_t ngx_http_ratelimit_create_tmp(ngx_http_ratelimit_zone_t *zone,
 void ngx_http_ratelimit_remove_stale(ngx_http_ratelimit_zone_t *zone,
     u_char *path, ngx_log_t *log);
 
+/* ngx_http_ratelimit_state_replaced.c */
+
+typedef struct {
+    ngx_fd_t                     fd;
+    unsigned                     open:1;
+} ngx_http_ratelimit_replaced_t;
+
+void ngx_http_ratelimit_hold_replaced(ngx_http_ratelimit_replaced_t *replaced,
+    ngx_str_t *path);
+ngx_uint_t ngx_http_ratelimit_cut_replaced(
+    ngx_http_ratelimit_replaced_t *replaced);
+void ngx_http_ratelimit_free_replaced(ngx_http_ratelimit_replaced_t *replaced);
+
 /* ngx_http_ratelimit_state_write.c */
 
 ngx_int_t ngx_http_ratelimit_init_writer(ngx_cycle_t *cycle,

@@ -14,9 +14,13 @@
 #include "zone/ngx_http_ratelimit_zone.h"
 
 
-/* what a crash of the machine may lose */
+/*
+ * What a crash of the machine may lose; of a zone that takes long to write, so
+ * many times what that takes, so that it is written a twentieth of the time.
+ */
 
 #define NGX_HTTP_RATELIMIT_STATE_INTERVAL  5000
+#define NGX_HTTP_RATELIMIT_STATE_REST      20
 
 /* while a zone moves */
 
@@ -32,8 +36,13 @@ typedef struct {
     ngx_event_t                  event;
     rl_zone_t                    zone;       /* as it was at the beginning */
     ngx_fd_t                     fd;
+    off_t                        size;       /* written so far */
     uint32_t                     set;        /* the next to write */
     uint64_t                     buckets;
+    uint64_t                     began_ms;   /* of the monotonic clock */
+    ngx_msec_t                   interval;
+    ngx_http_ratelimit_replaced_t
+                                 replaced;
     ngx_err_t                    err;        /* that was logged last */
     u_char                      *tmp;        /* the path of what is open */
     unsigned                     open:1;
@@ -120,6 +129,7 @@ ngx_http_ratelimit_make_writer(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
     }
 
     writer->shm_zone = shm_zone;
+    writer->interval = NGX_HTTP_RATELIMIT_STATE_INTERVAL;
     writer->event.handler = ngx_http_ratelimit_write_turn;
     writer->event.data = writer;
     writer->event.log = cycle->log;
@@ -141,6 +151,7 @@ ngx_http_ratelimit_free_writer(void *data)
     }
 
     ngx_http_ratelimit_write_abandon(writer);
+    ngx_http_ratelimit_free_replaced(&writer->replaced);
 }
 
 
@@ -199,7 +210,11 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
 
     if (process == NULL) {
         ngx_http_ratelimit_write_abandon(writer);
-        return NGX_HTTP_RATELIMIT_STATE_INTERVAL;
+        return writer->interval;
+    }
+
+    if (ngx_http_ratelimit_cut_replaced(&writer->replaced)) {
+        return 1;
     }
 
     if (!writer->open) {
@@ -209,8 +224,7 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
             return NGX_HTTP_RATELIMIT_STATE_RETRY;
         }
 
-        left = rl_state_due(&zone->zone, NGX_HTTP_RATELIMIT_STATE_INTERVAL,
-                            &now);
+        left = rl_state_due(&zone->zone, writer->interval, &now);
         if (left) {
             return left;
         }
@@ -218,7 +232,7 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
         if (ngx_http_ratelimit_written_by_other(writer)
             || ngx_http_ratelimit_write_begin(writer, log) != NGX_OK)
         {
-            return NGX_HTTP_RATELIMIT_STATE_INTERVAL;
+            return writer->interval;
         }
     }
 
@@ -226,16 +240,24 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
                                         NGX_HTTP_RATELIMIT_STATE_BLOCKS, log)
         != NGX_OK)
     {
-        return NGX_HTTP_RATELIMIT_STATE_INTERVAL;
+        return writer->interval;
     }
 
     if (writer->set < writer->zone.sets) {
         return 1;
     }
 
-    (void) ngx_http_ratelimit_write_end(writer, log);
+    if (ngx_http_ratelimit_write_end(writer, log) == NGX_OK) {
+        ngx_http_ratelimit_now(&now);
 
-    return NGX_HTTP_RATELIMIT_STATE_INTERVAL;
+        writer->interval = ngx_max(NGX_HTTP_RATELIMIT_STATE_INTERVAL,
+                                   NGX_HTTP_RATELIMIT_STATE_REST
+                                   * (now.mono_ms - writer->began_ms));
+    }
+
+    /* what was replaced is to be given back */
+
+    return writer->replaced.open ? 1 : writer->interval;
 }
 
 
@@ -256,6 +278,7 @@ ngx_http_ratelimit_write_begin(ngx_http_ratelimit_writer_t *writer,
     }
 
     writer->open = 1;
+    writer->size = 0;
     writer->set = 0;
     writer->buckets = 0;
 
@@ -263,6 +286,8 @@ ngx_http_ratelimit_write_begin(ngx_http_ratelimit_writer_t *writer,
 
     ngx_http_ratelimit_now(&now);
     ngx_http_ratelimit_boot_id(boot_id);
+
+    writer->began_ms = now.mono_ms;
 
     rl_state_header(&writer->zone, boot_id, &now, buf);
 
@@ -274,13 +299,21 @@ static ngx_int_t
 ngx_http_ratelimit_write_blocks(ngx_http_ratelimit_writer_t *writer,
     rl_process_t *process, ngx_uint_t n, ngx_log_t *log)
 {
+    off_t      begin;
     size_t     size;
     u_char     buf[RL_STATE_BLOCK_LEN];
     rl_time_t  now;
 
+    begin = writer->size;
+
     ngx_http_ratelimit_now(&now);
 
-    while (n-- && writer->set < writer->zone.sets) {
+    while (n--) {
+        writer->set = rl_zone_next_used(&writer->zone, writer->set);
+
+        if (writer->set == writer->zone.sets) {
+            break;
+        }
 
         size = rl_state_sets(process, &writer->zone, writer->set,
                              RL_STATE_SETS, &now, buf, &writer->buckets);
@@ -289,8 +322,17 @@ ngx_http_ratelimit_write_blocks(ngx_http_ratelimit_writer_t *writer,
             return NGX_ERROR;
         }
 
-        writer->set += RL_STATE_SETS;
+        writer->set = ngx_min(writer->set + RL_STATE_SETS,
+                              writer->zone.sets);
     }
+
+#if (NGX_LINUX)
+
+    /* to disk as it is written: a rename would wait for all of it at once */
+
+    (void) sync_file_range(writer->fd, begin, writer->size - begin,
+                           SYNC_FILE_RANGE_WRITE);
+#endif
 
     return NGX_OK;
 }
@@ -313,6 +355,8 @@ ngx_http_ratelimit_write_end(ngx_http_ratelimit_writer_t *writer,
     {
         return NGX_ERROR;
     }
+
+    ngx_http_ratelimit_hold_replaced(&writer->replaced, &zone->state);
 
     if (ngx_fd_info(writer->fd, &fi) == NGX_FILE_ERROR
         || ngx_rename_file(writer->tmp, zone->state.data) == NGX_FILE_ERROR)
@@ -345,6 +389,7 @@ ngx_http_ratelimit_write_bytes(ngx_http_ratelimit_writer_t *writer,
 
         data += n;
         size -= n;
+        writer->size += n;
     }
 
     return NGX_OK;
@@ -396,7 +441,7 @@ ngx_http_ratelimit_written_by_other(ngx_http_ratelimit_writer_t *writer)
            && ngx_is_file(&fi)
            && ngx_http_ratelimit_modified(&fi) != last
            && ngx_time() - ngx_file_mtime(&fi)
-              < 4 * NGX_HTTP_RATELIMIT_STATE_INTERVAL / 1000;
+              < (time_t) (4 * writer->interval / 1000);
 }
 
 

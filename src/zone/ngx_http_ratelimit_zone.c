@@ -31,7 +31,7 @@ typedef enum {
 
 
 static ngx_int_t ngx_http_ratelimit_zone_parameters(ngx_conf_t *cf,
-    ngx_http_ratelimit_zone_t *zone, ssize_t *size);
+    ngx_http_ratelimit_zone_t *zone, off_t *size);
 static char *ngx_http_ratelimit_zone_parameter(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static ngx_int_t ngx_http_ratelimit_shared_zone(ngx_conf_t *cf,
@@ -39,7 +39,7 @@ static ngx_int_t ngx_http_ratelimit_shared_zone(ngx_conf_t *cf,
 static ngx_int_t ngx_http_ratelimit_check_zone(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_zone_t *zone);
 static ngx_int_t ngx_http_ratelimit_parse_zone(ngx_conf_t *cf,
-    ngx_str_t *value, ngx_str_t *name, ssize_t *size);
+    ngx_str_t *value, ngx_str_t *name, off_t *size);
 static ngx_int_t ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone,
@@ -76,7 +76,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ratelimit_main_conf_t  *rmcf = conf;
 
-    ssize_t                      size;
+    off_t                        size;
     ngx_shm_zone_t              *shm_zone, **zp;
     ngx_pool_cleanup_t          *cln;
     ngx_http_ratelimit_zone_t   *zone;
@@ -109,7 +109,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     zone->core_conf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
                                                        ngx_core_module);
 
-    shm_zone = ngx_shared_memory_add(cf, &zone->name, size,
+    shm_zone = ngx_shared_memory_add(cf, &zone->name, (size_t) size,
                                      &ngx_http_ratelimit_module);
     if (shm_zone == NULL) {
         return NGX_CONF_ERROR;
@@ -131,7 +131,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 static ngx_int_t
 ngx_http_ratelimit_zone_parameters(ngx_conf_t *cf,
-    ngx_http_ratelimit_zone_t *zone, ssize_t *size)
+    ngx_http_ratelimit_zone_t *zone, off_t *size)
 {
     ngx_str_t   *value;
     ngx_uint_t   i, seen;
@@ -299,7 +299,7 @@ ngx_http_ratelimit_check_zone(ngx_conf_t *cf,
 
 static ngx_int_t
 ngx_http_ratelimit_parse_zone(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *name, ssize_t *size)
+    ngx_str_t *name, off_t *size)
 {
     u_char     *p, *last;
     ngx_str_t   s;
@@ -317,15 +317,15 @@ ngx_http_ratelimit_parse_zone(ngx_conf_t *cf, ngx_str_t *value,
     s.data = p + 1;
     s.len = last - s.data;
 
-    *size = ngx_parse_size(&s);
+    *size = ngx_parse_offset(&s);
 
     if (*size < NGX_HTTP_RATELIMIT_MIN_ZONE) {
         goto invalid;
     }
 
-    if ((uint64_t) *size > RL_MAX_ZONE_LEN) {
+    if ((uint64_t) *size > ngx_min(RL_MAX_ZONE_LEN, NGX_MAX_SIZE_T_VALUE)) {
         ngx_http_ratelimit_invalid(cf, "zone", value,
-                                   "must not be larger than 262144m");
+                                   "must not be larger than 256g");
         return NGX_ERROR;
     }
 
@@ -342,8 +342,8 @@ ngx_http_ratelimit_parse_zone(ngx_conf_t *cf, ngx_str_t *value,
 invalid:
 
     ngx_http_ratelimit_invalid(cf, "zone", value,
-                               "must be NAME:SIZE with a SIZE such as 64m, "
-                               "at least 64k");
+                               "must be NAME:SIZE with a SIZE such as 64m "
+                               "or 1g, at least 64k");
     return NGX_ERROR;
 }
 
@@ -449,7 +449,10 @@ ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *loaded)
         return NGX_ERROR;
     }
 
-    if (rl_zone_create(&zone->zone, memory, size, seed) != RL_OK) {
+    if (rl_zone_create(&zone->zone, memory, size,
+                       ngx_http_ratelimit_used_memory(shm_zone), seed)
+        != RL_OK)
+    {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "ratelimit: zone \"%V\" cannot be of %uz bytes",
                       &zone->name, shm_zone->shm.size);
@@ -465,7 +468,7 @@ ngx_http_ratelimit_create_zone(ngx_shm_zone_t *shm_zone, uint64_t *loaded)
     if (zone->state.len
         && ngx_http_ratelimit_load_state(shm_zone, loaded) == NGX_DECLINED)
     {
-        (void) rl_zone_create(&zone->zone, memory, size, seed);
+        (void) rl_zone_create(&zone->zone, memory, size, size, seed);
     }
 
     return NGX_OK;

@@ -63,7 +63,7 @@ class Input {
 struct Zone {
   explicit Zone(size_t size) : memory(std::aligned_alloc(64, size)) {
     const unsigned char seed[16] = {9};
-    require(rl_zone_create(&view, memory, size, seed) == RL_OK);
+    require(rl_zone_create(&view, memory, size, size, seed) == RL_OK);
   }
   ~Zone() { std::free(memory); }
   Zone(const Zone&) = delete;

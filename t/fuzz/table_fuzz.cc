@@ -46,7 +46,7 @@ void* registry() {
 struct Zone {
   explicit Zone(size_t size, unsigned char seed) : memory(pages(size)) {
     const unsigned char seeds[16] = {seed};
-    require(rl_zone_create(&view, memory, size, seeds) == RL_OK);
+    require(rl_zone_create(&view, memory, size, size, seeds) == RL_OK);
   }
   ~Zone() { std::free(memory); }
   Zone(const Zone&) = delete;

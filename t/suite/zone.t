@@ -141,7 +141,7 @@ RateLimit::publish('answers', CORE::join '', map { "$_: $answers->{$_}\n" } sort
 --- must_die
 --- suppress_stderr
 --- error_log
-invalid zone "api:262145m" in "ratelimit_zone", it must not be larger than 262144m in
+invalid zone "api:262145m" in "ratelimit_zone", it must not be larger than 256g in
 --- no_error_log
 [alert]
 

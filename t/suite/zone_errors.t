@@ -17,63 +17,63 @@ invalid number of arguments in "ratelimit_zone" directive in
 --- http_config
     ratelimit_zone zone=api;
 --- error_log
-invalid zone "api" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone "api" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 3: ratelimit_zone without anything
 --- http_config
     ratelimit_zone zone=;
 --- error_log
-invalid zone "" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone "" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 4: ratelimit_zone without a name
 --- http_config
     ratelimit_zone zone=:64k;
 --- error_log
-invalid zone ":64k" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone ":64k" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 5: ratelimit_zone with an empty size
 --- http_config
     ratelimit_zone zone=api:;
 --- error_log
-invalid zone "api:" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone "api:" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 6: ratelimit_zone of less than 64k
 --- http_config
     ratelimit_zone zone=api:63k;
 --- error_log
-invalid zone "api:63k" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone "api:63k" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 7: ratelimit_zone of size 0
 --- http_config
     ratelimit_zone zone=api:0;
 --- error_log
-invalid zone "api:0" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone "api:0" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 8: ratelimit_zone of negative size
 --- http_config
     ratelimit_zone zone=api:-1;
 --- error_log
-invalid zone "api:-1" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone "api:-1" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 9: ratelimit_zone of a size that is none
 --- http_config
     ratelimit_zone zone=api:lots;
 --- error_log
-invalid zone "api:lots" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone "api:lots" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 10: ratelimit_zone of a size that overflows
 --- http_config
     ratelimit_zone zone=api:99999999999999g;
 --- error_log
-invalid zone "api:99999999999999g" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m, at least 64k in
+invalid zone "api:99999999999999g" in "ratelimit_zone", it must be NAME:SIZE with a SIZE such as 64m or 1g, at least 64k in
 
 
 === TEST 11: ratelimit_zone with zone= twice

@@ -83,7 +83,7 @@ class Arena {
       std::string secret = seed();
       secret[0] = static_cast<char>(i);
       memory_.push_back(std::make_unique<SharedMemory>(sizes[i]));
-      if (rl_zone_create(&views_[i], memory_[i]->get(), sizes[i],
+      if (rl_zone_create(&views_[i], memory_[i]->get(), sizes[i], 0,
                          str(secret).data) != RL_OK) {
         std::abort();
       }

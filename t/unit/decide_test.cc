@@ -14,8 +14,8 @@
 namespace {
 
 constexpr uint64_t kMinute = 60000;
-constexpr size_t kOneSet =
-    sizeof(ratelimit::ZoneHeader) + sizeof(ratelimit::Set);
+constexpr size_t kOneSet = sizeof(ratelimit::ZoneHeader) +
+                           sizeof(ratelimit::Set) + sizeof(uint64_t);
 
 class Decide : public testing::Test {
  protected:
@@ -252,7 +252,7 @@ TEST_F(Decide, DecidesTheMostItemsEvenWhereThereIsNoRoomForThem) {
   rl_zone_t zone;
   const std::string seed = Arena::seed();
   ASSERT_EQ(RL_OK,
-            rl_zone_create(&zone, memory.get(), kOneSet, str(seed).data));
+            rl_zone_create(&zone, memory.get(), kOneSet, 0, str(seed).data));
   std::vector<std::unique_ptr<Policy>> policies;
   std::vector<rl_item_t> items;
   for (unsigned i = 0; i < RL_MAX_ITEMS; ++i) {

@@ -19,7 +19,7 @@ class Override : public ::testing::Test {
   Override() : memory_(64 * 1024), policy_{} {
     const unsigned char seed[16] = {1};
     EXPECT_EQ(RL_OK,
-              rl_zone_create(&zone_, memory_.get(), memory_.size(), seed));
+              rl_zone_create(&zone_, memory_.get(), memory_.size(), 0, seed));
     policy_.zone = &zone_;
     policy_.secret.lo = kPolicyId;
   }

@@ -256,7 +256,7 @@ TEST_F(KeyHash, DependsOnTheZonesSecret) {
   alignas(64) static unsigned char memory[64 * 1024];
   rl_zone_t other;
   ASSERT_EQ(RL_OK,
-            rl_zone_create(&other, memory, sizeof(memory), seed.data()));
+            rl_zone_create(&other, memory, sizeof(memory), sizeof(memory), seed.data()));
   const std::string key = "key";
   const rl_str_t part = str(key);
   rl_hash_t out;

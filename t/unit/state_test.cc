@@ -24,7 +24,7 @@ struct World {
       : registry(rl_registry_size()), memory(kZoneSize) {
     rl_registry_create(registry.get());
     EXPECT_EQ(RL_OK,
-              rl_zone_create(&zone, memory.get(), memory.size(), seed));
+              rl_zone_create(&zone, memory.get(), memory.size(), 0, seed));
     zones[0] = &zone;
     EXPECT_EQ(RL_OK, rl_process_join(&process, registry.get(), zones, 1));
   }

@@ -20,7 +20,8 @@ constexpr size_t kMiB = 1 << 20;
 // What nginx keeps of a zone for itself.
 constexpr size_t kNginxHeader = 256;
 
-constexpr size_t kOneSet = sizeof(ZoneHeader) + sizeof(Set);
+constexpr size_t kOneSet =
+    sizeof(ZoneHeader) + sizeof(Set) + sizeof(uint64_t);
 
 rl_verdict_e decide(rl_process_t* process, rl_item_t item, uint64_t now_ms) {
   const rl_time_t now = at(now_ms);
@@ -86,15 +87,79 @@ TEST(Zone, IsCreatedOverAnythingButNeedsRoomForOneSet) {
   std::memset(memory.get(), 0xff, memory.size());
   const std::string seed = Arena::seed();
   rl_zone_t zone;
-  EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.get(), kOneSet - 1,
+  EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.get(), kOneSet - 1, 0,
                                      str(seed).data));
-  EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.as<char>() + 8, 8000,
+  EXPECT_EQ(RL_ERROR, rl_zone_create(&zone, memory.as<char>() + 8, 8000, 0,
                                      str(seed).data));
-  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), kOneSet,
+  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), kOneSet, kOneSet,
                                   str(seed).data));
   EXPECT_EQ(31u, stats(&zone).capacity);
   EXPECT_EQ(0u, stats(&zone).entries);
   EXPECT_EQ(0u, stats(&zone).evicted_active);
+}
+
+// Of memory that nobody has touched yet.
+size_t resident_pages(const SharedMemory& memory) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((memory.size() + page - 1) / page);
+  EXPECT_EQ(0, mincore(memory.get(), memory.size(), pages.data()));
+  return static_cast<size_t>(
+      std::count_if(pages.begin(), pages.end(),
+                    [](unsigned char is_there) { return is_there & 1; }));
+}
+
+TEST(Zone, TakesNoMoreMemoryThanItsKeysNeed) {
+  SharedMemory memory(64 * kMiB);
+  const std::string seed = Arena::seed();
+  rl_zone_t zone;
+  ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), memory.size(), 0,
+                                  str(seed).data));
+  EXPECT_LE(resident_pages(memory), 2u);
+
+  SharedMemory registry(rl_registry_size());
+  rl_registry_create(registry.get());
+  rl_zone_t* zones[] = {&zone};
+  rl_process_t process{};
+  ASSERT_EQ(RL_OK, rl_process_join(&process, registry.get(), zones, 1));
+  const Policy policy(&zone, "p", 10, 60000);
+  std::mt19937_64 random(5);
+  for (uint32_t i = 0; i < 100; ++i) {
+    decide(&process, policy.item_of({random(), random()}), 1000);
+  }
+  const size_t used = resident_pages(memory);
+  EXPECT_LE(used, 104u);
+
+  const rl_time_t now = at(1000);
+  rl_zone_stats_t counted;
+  rl_zone_stats(&zone, 1, &now, &counted);
+  EXPECT_EQ(100u, counted.active);
+  uint64_t copied = 0;
+  std::vector<unsigned char> block(RL_STATE_BLOCK_LEN);
+  for (uint32_t set = rl_zone_next_used(&zone, 0); set < zone.sets;
+       set = rl_zone_next_used(&zone, set + 1)) {
+    rl_state_sets(&process, &zone, set, 1, &now, block.data(), &copied);
+  }
+  EXPECT_EQ(100u, copied);
+  EXPECT_LE(resident_pages(memory), 2 * used);
+  rl_process_leave(&process);
+}
+
+TEST(Zone, WhatWasUsedBeforeIsEmptyInANewZone) {
+  SharedMemory memory(kMiB);
+  const std::string seed = Arena::seed();
+  for (const size_t used_len : {size_t{0}, size_t{3000}, size_t{70000},
+                                memory.size() - 3, memory.size()}) {
+    std::memset(memory.get(), 0, memory.size());
+    std::memset(memory.get(), 0xff, used_len);
+    rl_zone_t zone;
+    ASSERT_EQ(RL_OK, rl_zone_create(&zone, memory.get(), memory.size(),
+                                    used_len, str(seed).data));
+    EXPECT_EQ(zone.sets, rl_zone_next_used(&zone, 0)) << used_len;
+    for (uint32_t i = 0; i < zone.sets; ++i) {
+      ASSERT_EQ(0u, set_at(&zone, i)->occupied) << used_len;
+      ASSERT_EQ(0u, set_at(&zone, i)->lock.load()) << used_len;
+    }
+  }
 }
 
 TEST(Table, KeepsALookupToOneSetUntilItIsCrowded) {

@@ -91,8 +91,9 @@ int rl_find_top_key(const rl_policy_t *policy, rl_top_e list,
     RL_NOEXCEPT;
 
 /*
- * Adds the buckets of up to `sets` sets from set `first` on to out->entries
- * and out->active.  Returns the set to go on with, 0 when all are counted.
+ * Adds the buckets of up to `sets` sets from set `first` on, those that were
+ * never used apart, to out->entries and out->active.  Returns the set to go on
+ * with, 0 when all are counted.
  * So a scan can be cut into turns of an event loop: 256 sets take some 100
  * microseconds.
  */

@@ -34,13 +34,15 @@ struct rl_zone_s {
 #define RL_ERROR (-1)
 
 /*
- * rl_zone_create lays a new table out over memory of size bytes, whatever it
- * held; seed is 16 random bytes, the zone's secret.  RL_ERROR: too small, or
- * larger than RL_MAX_ZONE_LEN.
+ * rl_zone_create lays a new table out over memory of size bytes.  The first
+ * used_len of them may hold anything, the others are zeros as the system gives
+ * them, and are not touched before they are needed; seed is 16 random bytes,
+ * the zone's secret.  RL_ERROR: too small, or larger than RL_MAX_ZONE_LEN.
  * rl_zone_attach checks the header of a table that is in use and leaves it
  * alone.  RL_ERROR: not a table of this layout and size.
  */
 int rl_zone_create(rl_zone_t *zone, void *memory, size_t size,
+                   size_t used_len,
                    const unsigned char seed[16]) RL_NOEXCEPT;
 int rl_zone_attach(rl_zone_t *zone, void *memory, size_t size) RL_NOEXCEPT;
 
@@ -158,12 +160,15 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
  * milliseconds are left of the interval since the last was due.
  * rl_state_written, rl_state_last: what names the file that was written last;
  * 0: none was.
+ * rl_zone_next_used: the first set from `set` on that was ever used, or
+ * zone->sets: what lies between has nothing to copy.
  */
 #define RL_STATE_HEADER_LEN 2656
 #define RL_STATE_END_LEN 32
 #define RL_STATE_SETS 8u
 #define RL_STATE_BLOCK_LEN (32 + RL_STATE_SETS * 31 * 72)
 
+uint32_t rl_zone_next_used(const rl_zone_t *zone, uint32_t set) RL_NOEXCEPT;
 void rl_state_header(const rl_zone_t *zone, const unsigned char boot_id[16],
                      const rl_time_t *now, unsigned char *buf) RL_NOEXCEPT;
 size_t rl_state_sets(rl_process_t *process, const rl_zone_t *zone,

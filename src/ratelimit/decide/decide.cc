@@ -114,6 +114,7 @@ void charge_copy(const Shape& shape, const rl_time_t& now, rl_item_t* item,
   if (item.cost_units > item.capacity_units || taken >> kCrowded != 0) {
     return false;
   }
+  note_use(item.policy->zone, ref->set);
   ref->bucket = &ref->set->buckets[__builtin_ctz(~taken)];
   ref->is_new = true;
   if (item.policy->algorithm == RL_CALENDAR) {

@@ -111,7 +111,7 @@ void place_new(const rl_item_t* items, BucketRef* refs, size_t n, size_t i,
   Set* other = ref->other != nullptr ? ref->other : ref->set;
   const Place place = choose_place(ref->set, kept_of(ref->set, refs, n), other,
                                    kept_of(other, refs, n), now_ms);
-  count_eviction(items[i].policy->zone, place);
+  note_place(items[i].policy->zone, place);
   if (place.index == kNone) return;
   if (place.set != ref->set) std::swap(ref->set, ref->other);
   ref->bucket = &place.set->buckets[place.index];

@@ -102,12 +102,12 @@ void clear(const Bucket& bucket, const rl_time_t& now, Bucket* image) {
 
 uint32_t rl_zone_scan(const rl_zone_t* zone, uint32_t first, uint32_t sets,
                       const rl_time_t* now, rl_zone_stats_t* out) noexcept {
-  const uint32_t left = first < zone->sets ? zone->sets - first : 0;
-  const uint32_t end = first + (sets < left ? sets : left);
-  for (uint32_t i = first; i < end; ++i) {
+  uint32_t i = ratelimit::next_used(zone, first);
+  for (; i < zone->sets && sets > 0; --sets) {
     ratelimit::count_buckets(*ratelimit::set_at(zone, i), now->mono_ms, out);
+    i = ratelimit::next_used(zone, i + 1);
   }
-  return end < zone->sets ? end : 0;
+  return i < zone->sets ? i : 0;
 }
 
 int rl_inspect(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,

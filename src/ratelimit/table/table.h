@@ -49,6 +49,9 @@ struct alignas(64) Set {
   Bucket buckets[kBucketsPerSet];
 };
 static_assert(sizeof(Set) == 2048, "one header line and 31 buckets");
+
+constexpr size_t kSetHeaderLen = sizeof(Set) - sizeof(Set::buckets);
+
 static_assert(std::atomic<uint32_t>::is_always_lock_free,
               "a lock shared by processes");
 

@@ -37,7 +37,7 @@ bool outweighs(const Bucket& bucket, const Place& place, uint64_t now_ms) {
 bool place_carried(const rl_zone_t* zone, Set* first, Set* second,
                    const Bucket& bucket, uint64_t now_ms, Place* place) {
   *place = choose_place(first, 0, second, 0, now_ms);
-  count_eviction(zone, *place);
+  note_place(zone, *place);
   return outweighs(bucket, *place, now_ms);
 }
 

@@ -13,8 +13,26 @@ constexpr uint64_t kIdDomain = 0x7a6f6e6569640001u;
 
 constexpr uint64_t kWarningEveryMs = 60 * 1000;
 
+constexpr uint64_t use_words_len(uint64_t sets) {
+  return (sets + kSetsPerUseWord - 1) / kSetsPerUseWord * sizeof(uint64_t);
+}
+
+// With the words that say which of them are used.
 constexpr uint64_t sets_in(uint64_t size) {
-  return (size - sizeof(ZoneHeader)) / sizeof(Set);
+  const uint64_t room = size - sizeof(ZoneHeader);
+  uint64_t sets = room / sizeof(Set);
+  while (sets > 0 && sets * sizeof(Set) + use_words_len(sets) > room) {
+    --sets;
+  }
+  return sets;
+}
+
+// Of the memory's bytes from `from` to `to` those that lie below `end`.
+void clear_below(unsigned char* from, unsigned char* to,
+                 const unsigned char* end) {
+  if (from < end) {
+    std::memset(from, 0, static_cast<size_t>((to < end ? to : end) - from));
+  }
 }
 
 static_assert(RL_MAX_ZONE_LEN / sizeof(Bucket) - 1 <= UINT32_MAX,
@@ -22,10 +40,27 @@ static_assert(RL_MAX_ZONE_LEN / sizeof(Bucket) - 1 <= UINT32_MAX,
 
 bool is_usable(const void* memory, size_t size) {
   return reinterpret_cast<uintptr_t>(memory) % alignof(Set) == 0 &&
-         size >= sizeof(ZoneHeader) + sizeof(Set) && size <= RL_MAX_ZONE_LEN;
+         size >= sizeof(ZoneHeader) && sets_in(size) > 0 &&
+         size <= RL_MAX_ZONE_LEN;
 }
 
 }  // namespace
+
+uint32_t next_used(const rl_zone_t* zone, uint32_t index) {
+  while (index < zone->sets) {
+    const uint64_t word =
+        use_word_of(zone, index)->load(std::memory_order_acquire);
+    const uint32_t bit = index / kSetsPerUseBit % 64;
+    const uint64_t rest = word >> bit;
+    if ((rest & 1) != 0) {
+      return index;
+    }
+    const uint32_t skipped =
+        rest == 0 ? 64 - bit : static_cast<uint32_t>(__builtin_ctzll(rest));
+    index = (index / kSetsPerUseBit + skipped) * kSetsPerUseBit;
+  }
+  return zone->sets;
+}
 
 }  // namespace ratelimit
 
@@ -33,12 +68,10 @@ using ratelimit::header_of;
 using ratelimit::ZoneHeader;
 
 int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
-                   const unsigned char seed[16]) noexcept {
+                   size_t used_len, const unsigned char seed[16]) noexcept {
   if (!ratelimit::is_usable(memory, size)) {
     return RL_ERROR;
   }
-  // Everything is written, but for the buckets, which do not exist until their
-  // set says so.
   auto* header = new (memory) ZoneHeader{};
   header->seed[0] = ratelimit::load_le64(seed);
   header->seed[1] = ratelimit::load_le64(seed + 8);
@@ -54,11 +87,21 @@ int rl_zone_create(rl_zone_t* zone, void* memory, size_t size,
   zone->id = header->id;
   zone->next = nullptr;
   zone->older = nullptr;
+  // Buckets do not exist until their set says so.
+  auto* bytes = static_cast<unsigned char*>(memory);
+  const unsigned char* used_end = bytes + used_len;
   for (uint32_t i = 0; i < zone->sets; ++i) {
     ratelimit::Set* set = ratelimit::set_at(zone, i);
-    std::memset(static_cast<void*>(set), 0,
-                sizeof(ratelimit::Set) - sizeof(set->buckets));
+    auto* line = reinterpret_cast<unsigned char*>(set);
+    if (line >= used_end) {
+      break;
+    }
+    ratelimit::clear_below(line, line + ratelimit::kSetHeaderLen, used_end);
   }
+  auto* words = reinterpret_cast<unsigned char*>(
+      ratelimit::set_at(zone, zone->sets));
+  ratelimit::clear_below(words, words + ratelimit::use_words_len(zone->sets),
+                         used_end);
   // Last: what has this number is a whole zone.
   std::atomic_signal_fence(std::memory_order_seq_cst);
   header->magic = ratelimit::kZoneMagic;
@@ -88,6 +131,10 @@ int rl_zone_attach(rl_zone_t* zone, void* memory, size_t size) noexcept {
   zone->next = nullptr;
   zone->older = nullptr;
   return RL_OK;
+}
+
+uint32_t rl_zone_next_used(const rl_zone_t* zone, uint32_t set) noexcept {
+  return ratelimit::next_used(zone, set);
 }
 
 void rl_zone_stats(const rl_zone_t* zone, int scan, const rl_time_t* now,

@@ -1,8 +1,13 @@
-// A zone's memory: one header block, then the sets of the bucket table.
+// A zone's memory: one header block, the sets of the bucket table, and which
+// of them were ever used.
 //
-//   0     header block (3,840 bytes): what is fixed, counters, the refusal
+//   0     header block (3,776 bytes): what is fixed, counters, the refusal
 //         log, the operator's overrides, turns of refused requests
-//   3840  set 0, set 1, ... (2,048 bytes each)
+//   3776  set 0, set 1, ... (2,048 bytes each)
+//   then  64-bit words: bit i is for sets 2i and 2i + 1, which share a page
+//
+// What is not used is not touched either, so that a large zone takes as much
+// memory as its keys need, and who walks through it as much time.
 //
 // Indices, no pointers.  The layout version says what all of this, Set and
 // Bucket included, looks like: whoever changes one of them raises it.
@@ -20,10 +25,10 @@
 namespace ratelimit {
 
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
-constexpr uint32_t kLayoutVersion = 7;
+constexpr uint32_t kLayoutVersion = 8;
 
 // Refusals are logged by sets of one cache line: see log_throttle.cc.
-constexpr uint32_t kThrottleSets = 15;
+constexpr uint32_t kThrottleSets = 14;
 constexpr uint32_t kThrottleWays = 8;
 
 // Turns of refused requests likewise: see turn.cc.
@@ -72,7 +77,7 @@ struct ZoneHeader {
 
   alignas(64) std::atomic<uint64_t> turns[kTurnSets][kTurnWays];
 };
-static_assert(sizeof(ZoneHeader) == 3840 && sizeof(ZoneHeader) % 64 == 0,
+static_assert(sizeof(ZoneHeader) == 3776 && sizeof(ZoneHeader) % 64 == 0,
               "keeps the sets aligned, and 15,800 keys in a MiB");
 
 inline ZoneHeader* header_of(const rl_zone_t* zone) {
@@ -113,6 +118,30 @@ inline Set* set_at(const rl_zone_t* zone, uint32_t index) {
   return static_cast<Set*>(sets) + index;
 }
 
+constexpr uint32_t kSetsPerUseBit = 2;
+constexpr uint32_t kSetsPerUseWord = 64 * kSetsPerUseBit;
+
+inline std::atomic<uint64_t>* use_word_of(const rl_zone_t* zone,
+                                          uint32_t index) {
+  void* words = set_at(zone, zone->sets);
+  return static_cast<std::atomic<uint64_t>*>(words) + index / kSetsPerUseWord;
+}
+
+inline uint64_t use_bit_of(uint32_t index) {
+  return uint64_t{1} << index / kSetsPerUseBit % 64;
+}
+
+// The first set from `index` on that may have buckets, or zone->sets.
+uint32_t next_used(const rl_zone_t* zone, uint32_t index);
+
+// Before the set's first bucket is there.
+inline void note_use(const rl_zone_t* zone, const Set* set) {
+  if (set->occupied == 0) {
+    const auto index = static_cast<uint32_t>(set - set_at(zone, 0));
+    use_word_of(zone, index)->fetch_or(use_bit_of(index));
+  }
+}
+
 inline void add(std::atomic<uint64_t>* counter, uint64_t n) {
   counter->fetch_add(n, std::memory_order_relaxed);
 }
@@ -128,8 +157,12 @@ inline const rl_zone_t* memory_of(const rl_zone_t* zone, uint32_t id) {
   return nullptr;
 }
 
-// Counts what had to go for a bucket.
-inline void count_eviction(const rl_zone_t* zone, const Place& place) {
+// Of a place that was chosen for a new bucket: what has to go for it, or that
+// its set is used from now on.
+inline void note_place(const rl_zone_t* zone, const Place& place) {
+  if (place.index != kNone && !place.evicts) {
+    note_use(zone, place.set);
+  }
   if (place.evicts) {
     ZoneHeader* header = header_of(zone);
     add(place.evicts_active ? &header->evicted_active : &header->evicted_idle,
