@@ -21,6 +21,7 @@ static void ngx_http_ratelimit_warn_zone(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_shm_zone_t *shm_zone);
 static void ngx_http_ratelimit_warn_policy(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_t *policy);
+static ngx_uint_t ngx_http_ratelimit_is_source(ngx_str_t *text);
 static ngx_uint_t ngx_http_ratelimit_is_variable(ngx_conf_t *cf,
     ngx_str_t *name);
 static void ngx_http_ratelimit_warn_plan(ngx_conf_t *cf, ngx_array_t *plan);
@@ -113,18 +114,38 @@ ngx_http_ratelimit_warn_policy(ngx_conf_t *cf,
     for (i = 0; i < policy->partition->parts.nelts; i++) {
         text = &part[i].value.complex.value;
 
-        if (part[i].key == NULL && part[i].value.index == -1
-            && part[i].value.complex.lengths == NULL
-            && ngx_http_ratelimit_is_variable(cf, text))
+        if (part[i].key != NULL || part[i].value.index != -1
+            || part[i].value.complex.lengths != NULL)
         {
+            continue;
+        }
+
+        if (ngx_http_ratelimit_is_variable(cf, text)) {
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                           "\"key=%V\" of the \"ratelimit_policy\" \"%V\" is "
                           "one key for all requests, the variable is "
                           "\"$%V\" in %s:%ui",
                           text, &policy->name, text, policy->file,
                           policy->line);
+
+        } else if (ngx_http_ratelimit_is_source(text)) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"key=%V\" of the \"ratelimit_policy\" \"%V\" is "
+                          "one key for all requests, \"%V\" is for a "
+                          "\"ratelimit_key\" in %s:%ui",
+                          text, &policy->name, text, policy->file,
+                          policy->line);
         }
     }
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_is_source(ngx_str_t *text)
+{
+    rl_source_t  source;
+
+    return rl_parse_source(ngx_http_ratelimit_str(text), &source) == NULL;
 }
 
 

@@ -32,12 +32,14 @@ GET /t?k=a
     ratelimit_zone   zone=api:64k;
     ratelimit_policy bare key=remote_addr quota=5/1h;
     ratelimit_policy all key=everybody quota=5/1h;
+    ratelimit_policy source key=header=X-Key quota=5/1h;
 --- config
-    location /t { ratelimit bare all; empty_gif; }
+    location /t { ratelimit bare all source; empty_gif; }
 --- request
 GET /t
 --- error_log
 "key=remote_addr" of the "ratelimit_policy" "bare" is one key for all requests, the variable is "$remote_addr" in
+"key=header=X-Key" of the "ratelimit_policy" "source" is one key for all requests, "header=X-Key" is for a "ratelimit_key" in
 --- no_error_log
 key=everybody
 
