@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 
 # nginx accepts every configuration in the documents, and their links lead
-# somewhere.
+# somewhere.  recipes.bats runs the recipes.
 
 dir=$BUILD/readme
 
@@ -9,6 +9,8 @@ dir=$BUILD/readme
 setup_file() {
     rm -rf "$dir" && mkdir -p "$dir"
     awk -v dir="$dir" '
+        /^## / { recipes = FILENAME == "README.md" && $0 == "## Recipes" }
+        recipes { next }
         /^```/ { inside = !inside && $0 == "```nginx"; if (inside) n++; next }
         inside { print > (dir "/" n ".block") }
     ' $(documents)

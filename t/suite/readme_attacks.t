@@ -1,4 +1,4 @@
-# The examples of README.md and src/REFERENCE.md under attack: each as it stands there,
+# The documents' examples under attack: each configuration as it stands there,
 # sent what a client may make up.  "admitted" is how many requests of so many
 # reach the application in sum.
 #
@@ -17,7 +17,7 @@ our $Dir = '$TEST_NGINX_HTML_DIR';
 sub example {
     my ($part) = @_;
 
-    my $text = do { local (@ARGV, $/) = ('README.md', 'src/REFERENCE.md'); join '', <> };
+    my $text = do { local (@ARGV, $/) = qw(README.md src/REFERENCE.md conf-examples/README.md); join '', <> };
     my @found = grep { /\Q$part\E/ } $text =~ /^```nginx\n(.*?)^```$/msg;
     die 'the documents have ' . @found . " examples with $part" if @found != 1;
     return $found[0];
@@ -156,7 +156,7 @@ a session beside it: 0
 
 
 === TEST 5: plans: nobody chooses his own, nor another host
---- readme: ratelimit_policy monthly
+--- readme: ratelimit_policy per_site
 --- server
 server_name app.example;
 location / { ratelimit plan; proxy_pass http://127.0.0.1:8081; }
@@ -174,7 +174,7 @@ hosts: 100
 
 
 === TEST 6: refusals with a body
---- readme: '{"error":"slow down"
+--- readme: '{"error":"slow down","policy"
 --- attack
 ('made up' => main::admitted(700, 'GET /?api_key=#', $main::bearer))
 --- response_body
