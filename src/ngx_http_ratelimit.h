@@ -71,12 +71,23 @@ typedef struct {
 } ngx_http_ratelimit_main_conf_t;
 
 
+/* "ratelimit_standing": what its location shows, and does not decide */
+
+typedef struct {
+    ngx_array_t                  preaccess;  /* ngx_http_ratelimit_step_t */
+    ngx_array_t                  precontent;
+    u_char                      *file;
+    ngx_uint_t                   line;
+} ngx_http_ratelimit_shown_t;
+
+
 typedef struct {
     ngx_array_t                 *steps;      /* this level's own lines; */
     unsigned                     off:1;      /* "ratelimit off" */
 
     ngx_array_t                  preaccess;  /* ngx_http_ratelimit_step_t, */
     ngx_array_t                  precontent; /* after inheritance */
+    ngx_http_ratelimit_shown_t  *shown;      /* NULL: the plans decide */
     ngx_uint_t                   inherit;
 
     ngx_http_ratelimit_headers_t *headers;   /* NULL: inherit */

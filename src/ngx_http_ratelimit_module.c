@@ -25,6 +25,7 @@
 #include "request/ngx_http_ratelimit_ask.h"
 #include "response/ngx_http_ratelimit_headers.h"
 #include "response/ngx_http_ratelimit_refuse.h"
+#include "response/ngx_http_ratelimit_resources.h"
 #include "response/ngx_http_ratelimit_variables.h"
 #include "api/ngx_http_ratelimit_api.h"
 #include "ngx_http_ratelimit_handler.h"
@@ -166,6 +167,13 @@ static ngx_command_t  ngx_http_ratelimit_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ratelimit_loc_conf_t, on_error),
       &ngx_http_ratelimit_on_errors },
+
+    { ngx_string("ratelimit_standing"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_ratelimit_standing,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("ratelimit_api"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
@@ -332,6 +340,7 @@ ngx_http_ratelimit_create_loc_conf(ngx_conf_t *cf)
      *     rlcf->off = 0;
      *     rlcf->preaccess = { NULL };
      *     rlcf->precontent = { NULL };
+     *     rlcf->shown = NULL;
      *     rlcf->headers = NULL;
      *     rlcf->body = NULL;
      *     rlcf->jwt = NULL;
@@ -353,6 +362,8 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_ratelimit_loc_conf_t *prev = parent;
     ngx_http_ratelimit_loc_conf_t *conf = child;
 
+    char  *rv;
+
     ngx_conf_merge_uint_value(conf->inherit, prev->inherit,
                               NGX_HTTP_RATELIMIT_INHERIT_ON);
     ngx_conf_merge_ptr_value(conf->dry_run, prev->dry_run, NULL);
@@ -373,7 +384,10 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->jwt = prev->jwt;
     }
 
-    return ngx_http_ratelimit_merge_rules(cf, prev, conf);
+    rv = ngx_http_ratelimit_merge_rules(cf, prev, conf);
+
+    return (rv == NGX_CONF_OK)
+           ? ngx_http_ratelimit_merge_standing(cf, prev, conf) : rv;
 }
 
 

@@ -18,6 +18,7 @@ static void ngx_http_ratelimit_scale_step(ngx_http_ratelimit_policy_t *policy,
     ngx_http_ratelimit_step_t *step);
 static void ngx_http_ratelimit_init_plan(ngx_http_ratelimit_loc_conf_t *rlcf,
     ngx_array_t *plan);
+static void ngx_http_ratelimit_show_plans(ngx_http_ratelimit_loc_conf_t *rlcf);
 static void ngx_http_ratelimit_step_rule(ngx_http_ratelimit_loc_conf_t *rlcf,
     ngx_http_ratelimit_step_t *step);
 static ngx_uint_t ngx_http_ratelimit_step_methods(
@@ -96,7 +97,24 @@ ngx_http_ratelimit_init_plans(ngx_http_ratelimit_main_conf_t *rmcf)
     for (i = 0; i < rmcf->planned.nelts; i++) {
         ngx_http_ratelimit_init_plan(rlcf[i], &rlcf[i]->preaccess);
         ngx_http_ratelimit_init_plan(rlcf[i], &rlcf[i]->precontent);
+
+        if (rlcf[i]->shown) {
+            ngx_http_ratelimit_show_plans(rlcf[i]);
+        }
     }
+}
+
+
+/* not before: locations in this one have inherited its plans by now */
+
+static void
+ngx_http_ratelimit_show_plans(ngx_http_ratelimit_loc_conf_t *rlcf)
+{
+    rlcf->shown->preaccess = rlcf->preaccess;
+    rlcf->shown->precontent = rlcf->precontent;
+
+    rlcf->preaccess.nelts = 0;
+    rlcf->precontent.nelts = 0;
 }
 
 

@@ -35,7 +35,7 @@ setup_file() {
 }
 
 @test 'and shows another client' {
-    grep -x '{"limit":10,"remaining":9,"reset":10}' "$told"
+    grep -x '      "remaining": 9,' "$told"
 }
 
 @test 'nothing is left running' {

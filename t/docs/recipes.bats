@@ -184,6 +184,13 @@ base64url() {
     fields / | grep -E '^ratelimit: "monthly";r=9999;t=[0-9]+$'
 }
 
+@test 'where a client stands' {
+    recipe 'Where do I stand?'
+    statuses 3 /
+    statuses 3 /rate_limit
+    curl -sS --noproxy '*' "http://127.0.0.1:$port/rate_limit" | grep -x '      "remaining": 597,'
+}
+
 @test 'a canary' {
     recipe 'Dry run, then canary, then enforce'
     is "$(statuses 601 / -H 'Authorization: Bearer 13')" '601 200'

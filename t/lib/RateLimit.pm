@@ -293,4 +293,23 @@ sub publish {
     close $out;
 }
 
+# The answer of "ratelimit_standing", a policy a line: its name, limit, used,
+# remaining, and how many seconds ahead its reset is.  What is no JSON, an empty
+# GIF, is nothing.
+sub standing {
+    my ($body) = @_;
+
+    my $json = eval { JSON::PP->new->decode($body) } or return '';
+    my $resources = $json->{resources};
+    my $text = '';
+
+    for my $name (sort keys %$resources) {
+        my $one = $resources->{$name};
+        my $ahead = defined $one->{reset} ? $one->{reset} - time : 'null';
+        $text .= join(' ', $name, (map { $one->{$_} // 'null' } qw(limit used remaining)), $ahead) . "\n";
+    }
+
+    return $text;
+}
+
 1;

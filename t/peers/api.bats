@@ -35,6 +35,7 @@ http {
         location /t { ratelimit sliding gcra calendar; empty_gif; }
         location /one { ratelimit sliding; empty_gif; }
         location /ratelimit/ { ratelimit_api write=on; allow 127.0.0.1; deny all; }
+        location /standing { ratelimit sliding gcra calendar; ratelimit_standing; }
     }
 }
 END
@@ -62,6 +63,11 @@ decided() {
 
 @test 'state of nothing yet' {
     valid state ratelimit/
+}
+
+@test "a client's standing, limited and not" {
+    valid standing 'standing?k=a'
+    valid standing standing
 }
 
 @test 'metrics of nothing yet' {

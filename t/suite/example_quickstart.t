@@ -128,8 +128,10 @@ X-RateLimit-Remaining: 4
 GET /rate_limit
 --- response_headers
 Content-Type: application/json
---- response_body
-{"limit":10,"remaining":7,"reset":10}
+--- response_body_filters eval
+\&RateLimit::standing
+--- response_body_like eval
+"^client 10 3 7 1[01]\n\$"
 
 
 

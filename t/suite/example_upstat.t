@@ -260,8 +260,10 @@ Content-Type: application/json
 GET /rate_limit
 --- more_headers
 Authorization: Bearer acme-6
---- response_body
-{"token_minute":1000,"token_hour":10000,"account_minute":"0"}
+--- response_body_filters eval
+\&RateLimit::standing
+--- response_body_like eval
+"^account_minute 5000 5000 0 \\d+\ntoken_hour 10000 0 10000 \\d+\ntoken_minute 1000 0 1000 \\d+\n\$"
 
 
 
@@ -274,8 +276,10 @@ Authorization: Bearer acme-6
 GET /rate_limit
 --- more_headers
 Authorization: Bearer globex-1
---- response_body
-{"token_minute":0,"token_hour":9000,"account_minute":"4000"}
+--- response_body_filters eval
+\&RateLimit::standing
+--- response_body_like eval
+"^account_minute 5000 1000 4000 \\d+\ntoken_hour 10000 1000 9000 \\d+\ntoken_minute 1000 1000 0 \\d+\n\$"
 
 
 
@@ -303,5 +307,7 @@ GET /v1/monitors
 5 GET /v1/monitors: 200 1000 995 \d+
 --- request
 GET /rate_limit
---- response_body
-{"token_minute":995,"token_hour":9995,"account_minute":""}
+--- response_body_filters eval
+\&RateLimit::standing
+--- response_body_like eval
+"^account_minute null null null null\ntoken_hour 10000 5 9995 \\d+\ntoken_minute 1000 5 995 \\d+\n\$"
