@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_limit_req.h"
 #include "conf/ngx_http_ratelimit_param.h"
 
 
@@ -49,7 +50,7 @@ ngx_http_ratelimit_set_param(ngx_conf_t *cf,
     u_char      *last;
     ngx_str_t    value;
     ngx_uint_t   i;
-    u_char       allowed[256];
+    u_char       allowed[NGX_HTTP_RATELIMIT_HINT_LEN];
 
     for (i = 0; params[i].name; i++) {
 
@@ -70,6 +71,11 @@ ngx_http_ratelimit_set_param(ngx_conf_t *cf,
         *seen |= 1 << i;
 
         return params[i].set(cf, conf, &params[i], &value);
+    }
+
+    if (ngx_http_ratelimit_hint_parameter(cf, arg, allowed)) {
+        return ngx_http_ratelimit_invalid(cf, "parameter", arg,
+                                          (char *) allowed);
     }
 
     last = ngx_cpymem(allowed, "must be one of", 14);

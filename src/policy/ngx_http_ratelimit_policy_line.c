@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_limit_req.h"
 #include "conf/ngx_http_ratelimit_param.h"
 #include "conf/ngx_http_ratelimit_str.h"
 #include "conf/ngx_http_ratelimit_value.h"
@@ -98,9 +99,11 @@ static char *
 ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line)
 {
+    char                         *hinted;
     const char                   *allowed;
     ngx_http_complex_value_t      cv;
     ngx_http_ratelimit_policy_t  *policy;
+    u_char                        hint[NGX_HTTP_RATELIMIT_HINT_LEN];
 
     policy = line->policy;
 
@@ -113,8 +116,10 @@ ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
                                  policy->core.algorithm == RL_CALENDAR,
                                  &policy->constant_quota);
         if (allowed) {
+            hinted = ngx_http_ratelimit_hint_quota(&line->quota, hint);
+
             return ngx_http_ratelimit_invalid(cf, "quota", &line->quota,
-                                              allowed);
+                                              hinted ? hinted : allowed);
         }
 
     } else {

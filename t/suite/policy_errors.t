@@ -614,12 +614,12 @@ invalid parameter "hidden=1" in "ratelimit_policy", it must be one of key=, quot
 invalid parameter "hiddenx" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, 
 
 
-=== TEST 127: limit_req's burst
+=== TEST 127: a parameter that there is not
 --- http_config
     ratelimit_zone   zone=api:64k;
-    ratelimit_policy token key=$arg_k quota=1/1h burst=5;
+    ratelimit_policy token key=$arg_k quota=1/1h bursts=5;
 --- error_log
-invalid parameter "burst=5" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, 
+invalid parameter "bursts=5" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, 
 
 
 === TEST 128: quota twice
