@@ -2,6 +2,7 @@
 # package of it that apt keeps together with the nginx it was built for.
 
 install(TARGETS ngx_http_ratelimit_module DESTINATION ${NGINX_MODULES_PATH})
+install(TARGETS ratelimit-suggest DESTINATION bin)
 
 if(NOT NGINX_ABI)
   return()

@@ -21,10 +21,11 @@ setup() {
     ! grep -E '^all: .*_test\.dir' "$BUILD/CMakeFiles/Makefile2"
 }
 
-@test 'it holds the module and what loads it' {
+@test 'it holds the module, what loads it, and ratelimit-suggest' {
     diff - <(dpkg-deb -c "$BUILD"/*.deb | sed 's/ -> .*//' |
         awk '{ print $NF }' | grep -v '/$' | LC_ALL=C sort) << 'END'
 ./etc/nginx/modules-enabled/50-mod-http-ratelimit.conf
+./usr/bin/ratelimit-suggest
 ./usr/lib/nginx/modules/ngx_http_ratelimit_module.so
 ./usr/share/doc/libnginx-mod-http-ratelimit/copyright
 ./usr/share/nginx/modules-available/mod-http-ratelimit.conf
