@@ -100,15 +100,23 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
     json_object_set_new(json, "remaining",
                         ngx_http_ratelimit_api_figure(item->remaining_units));
     json_object_set_new(json, "window", ngx_http_ratelimit_api_window(&known));
-    json_object_set_new(json, "window_ms",
-                        ngx_http_ratelimit_api_figure(
-                                        rl_window_ms(item->policy,
-                                                     &item->quota,
-                                                     &call->now)));
-    json_object_set_new(json, "reset_ms",
-                        ngx_http_ratelimit_api_figure(item->admitted
+
+    if (item->policy->algorithm == RL_CONCURRENT) {
+        json_object_set_new(json, "window_ms", json_null());
+        json_object_set_new(json, "reset_ms", json_null());
+
+    } else {
+        json_object_set_new(json, "window_ms",
+                            ngx_http_ratelimit_api_figure(
+                                            rl_window_ms(item->policy,
+                                                         &item->quota,
+                                                         &call->now)));
+        json_object_set_new(json, "reset_ms",
+                            ngx_http_ratelimit_api_figure(item->admitted
                                                       ? item->reset_ms
                                                       : item->retry_after_ms));
+    }
+
     json_object_set_new(json, "retry_after_ms",
                         ngx_http_ratelimit_api_figure(item->retry_after_ms));
     json_object_set_new(json, "last_seen",
@@ -371,7 +379,7 @@ ngx_http_ratelimit_api_window(ngx_http_ratelimit_known_t *known)
 
     quota = &known->item.quota;
 
-    if (!known->looked) {
+    if (!known->looked || known->policy->core.algorithm == RL_CONCURRENT) {
         return json_null();
     }
 

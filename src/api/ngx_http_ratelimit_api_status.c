@@ -205,6 +205,12 @@ ngx_http_ratelimit_api_quota(ngx_http_ratelimit_policy_t *policy)
     }
 
     quota.data = text;
+
+    if (policy->core.algorithm == RL_CONCURRENT) {
+        quota.len = rl_render_u64(constant->units, text);
+        return ngx_http_ratelimit_api_string(&quota);
+    }
+
     quota.len = ngx_snprintf(text, sizeof(text), "%uD/%*s", constant->units,
                              constant->window_text.len,
                              constant->window_text.data)

@@ -226,6 +226,7 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     ngx_uint_t                   i;
     ngx_shm_zone_t             **zones;
     ngx_http_ratelimit_part_t   *part;
+    ngx_http_ratelimit_zone_t   *zone;
 
     if (!policy->defined) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -259,6 +260,21 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
                                         : "a \"ratelimit_zone\"",
                       policy->file, policy->line);
         return NGX_ERROR;
+    }
+
+    if (policy->core.algorithm == RL_CONCURRENT) {
+        zone = policy->shm_zone->data;
+
+        if (zone->redis) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"ratelimit_policy\" \"%V\" with "
+                          "\"concurrent=\" must not be in the shared zone "
+                          "\"%V\": each machine counts its own requests in "
+                          "%s:%ui",
+                          &policy->name, &zone->name, policy->file,
+                          policy->line);
+            return NGX_ERROR;
+        }
     }
 
     part = policy->partition->parts.elts;

@@ -19,6 +19,8 @@ static char *ngx_http_ratelimit_policy_key(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_quota(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_concurrent(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_scale(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_algorithm(ngx_conf_t *cf, void *conf,
@@ -42,6 +44,7 @@ static char *ngx_http_ratelimit_policy_condition(ngx_conf_t *cf, void *conf,
 static ngx_http_ratelimit_param_t  ngx_http_ratelimit_policy_params[] = {
     { "key=",          ngx_http_ratelimit_policy_key,       1 },
     { "quota=",        ngx_http_ratelimit_policy_quota,     0 },
+    { "concurrent=",   ngx_http_ratelimit_policy_concurrent, 0 },
     { "scale=",        ngx_http_ratelimit_policy_scale,     1 },
     { "algorithm=",    ngx_http_ratelimit_policy_algorithm, 0 },
     { "capacity=",     ngx_http_ratelimit_policy_capacity,  0 },
@@ -154,6 +157,18 @@ ngx_http_ratelimit_policy_quota(ngx_conf_t *cf, void *conf,
 
 
 static char *
+ngx_http_ratelimit_policy_concurrent(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
+    line->concurrent = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
 ngx_http_ratelimit_policy_scale(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value)
 {
@@ -195,6 +210,8 @@ ngx_http_ratelimit_policy_algorithm(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_policy_line_t *line = conf;
 
     const char  *allowed;
+
+    line->algorithm = *value;
 
     allowed = rl_parse_algorithm(ngx_http_ratelimit_str(value),
                                  &line->policy->core.algorithm);

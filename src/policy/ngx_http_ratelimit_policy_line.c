@@ -16,6 +16,8 @@
 #include "policy/ngx_http_ratelimit_policy_line.h"
 
 
+static char *ngx_http_ratelimit_policy_concurrent_check(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line);
 static char *ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
 static ngx_int_t ngx_http_ratelimit_join_keys(ngx_conf_t *cf,
@@ -26,7 +28,7 @@ char *
 ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line)
 {
-    char                         *missing;
+    char                         *missing, *rv;
     ngx_str_t                    *keys;
     ngx_uint_t                    i;
     ngx_http_ratelimit_part_t    *part;
@@ -38,7 +40,7 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
     if (line->keys.nelts == 0) {
         missing = "key=";
 
-    } else if (line->quota.data == NULL) {
+    } else if (line->quota.data == NULL && line->concurrent.data == NULL) {
         missing = "quota=";
     }
 
@@ -47,6 +49,13 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
                            "\"ratelimit_policy\" \"%V\" has no \"%s\"",
                            &policy->name, missing);
         return NGX_CONF_ERROR;
+    }
+
+    if (line->concurrent.data) {
+        rv = ngx_http_ratelimit_policy_concurrent_check(cf, line);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
     }
 
     if (line->capacity.data && policy->core.algorithm != RL_GCRA) {
@@ -93,6 +102,36 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
 }
 
 
+/* places come back with the end of a request, whatever came of it */
+
+static char *
+ngx_http_ratelimit_policy_concurrent_check(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line)
+{
+    if (line->quota.data) {
+        return ngx_http_ratelimit_invalid(cf, "quota", &line->quota,
+                   "must not stand beside \"concurrent=\": that takes a "
+                   "policy of its own");
+    }
+
+    if (line->algorithm.data) {
+        return ngx_http_ratelimit_invalid(cf, "algorithm", &line->algorithm,
+                   "must not stand beside \"concurrent=\"");
+    }
+
+    if (line->policy->condition) {
+        return ngx_http_ratelimit_invalid(cf, "concurrent", &line->concurrent,
+                   "must not stand beside \"skip_status=\", \"skip_if=\", "
+                   "\"count_status=\" or \"count_if=\"");
+    }
+
+    line->policy->core.algorithm = RL_CONCURRENT;
+    line->quota = line->concurrent;
+
+    return NGX_CONF_OK;
+}
+
+
 /* a constant is checked now, a variable at each request */
 
 static char *
@@ -112,13 +151,22 @@ ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     }
 
     if (cv.lengths == NULL) {
-        allowed = rl_parse_quota(ngx_http_ratelimit_str(&line->quota),
-                                 policy->core.algorithm == RL_CALENDAR,
-                                 &policy->constant_quota);
+        if (policy->core.algorithm == RL_CONCURRENT) {
+            allowed = rl_parse_places(ngx_http_ratelimit_str(&line->quota),
+                                      &policy->constant_quota);
+        } else {
+            allowed = rl_parse_quota(ngx_http_ratelimit_str(&line->quota),
+                                     policy->core.algorithm == RL_CALENDAR,
+                                     &policy->constant_quota);
+        }
+
         if (allowed) {
             hinted = ngx_http_ratelimit_hint_quota(&line->quota, hint);
 
-            return ngx_http_ratelimit_invalid(cf, "quota", &line->quota,
+            return ngx_http_ratelimit_invalid(cf,
+                                              line->concurrent.data
+                                              ? "concurrent" : "quota",
+                                              &line->quota,
                                               hinted ? hinted : allowed);
         }
 

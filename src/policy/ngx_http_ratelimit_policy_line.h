@@ -17,6 +17,8 @@ typedef struct {
     ngx_http_ratelimit_policy_t *policy;
     ngx_array_t                  keys;       /* ngx_str_t */
     ngx_str_t                    quota;
+    ngx_str_t                    concurrent;
+    ngx_str_t                    algorithm;
     ngx_str_t                    capacity;
     ngx_str_t                    tz;
 } ngx_http_ratelimit_policy_line_t;

@@ -23,6 +23,7 @@
 #define NGX_HTTP_RATELIMIT_VARIES_CHARGE    0x20  /* with the response */
 #define NGX_HTTP_RATELIMIT_VARIES_POLICY    0x40  /* an earlier step of it may
                                                      have decided */
+#define NGX_HTTP_RATELIMIT_VARIES_PLACE     0x80  /* is held until the end */
 
 /* whether it is asked at all, and what is asked beside its quota */
 
@@ -30,7 +31,8 @@
     (NGX_HTTP_RATELIMIT_VARIES_LINE|NGX_HTTP_RATELIMIT_VARIES_POLICY)
 #define NGX_HTTP_RATELIMIT_VARIES_ITEM                                        \
     (NGX_HTTP_RATELIMIT_VARIES_CAPACITY|NGX_HTTP_RATELIMIT_VARIES_COST        \
-     |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN|NGX_HTTP_RATELIMIT_VARIES_CHARGE)
+     |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN|NGX_HTTP_RATELIMIT_VARIES_CHARGE      \
+     |NGX_HTTP_RATELIMIT_VARIES_PLACE)
 
 
 typedef struct ngx_http_ratelimit_rule_s  ngx_http_ratelimit_rule_t;

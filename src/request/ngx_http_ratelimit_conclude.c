@@ -36,6 +36,16 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
 
     ngx_http_ratelimit_log_refusal(r, slowest, record->conf->log_level,
                                    &record->time);
+
+    if (policy->core.algorithm == RL_CONCURRENT
+        && slowest->remaining_units >= slowest->cost_units)
+    {
+        ngx_http_ratelimit_log_undecided(r, slowest->policy, RL_CROWDED,
+                               "more worker processes hold places of one key "
+                               "than its bucket has room for",
+                               "the request is refused");
+    }
+
     return NGX_OK;
 }
 

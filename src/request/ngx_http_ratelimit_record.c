@@ -10,6 +10,7 @@
 #include "conf/ngx_http_ratelimit_clock.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "request/ngx_http_ratelimit_charge.h"
+#include "request/ngx_http_ratelimit_place.h"
 #include "request/ngx_http_ratelimit_record.h"
 
 
@@ -125,9 +126,17 @@ ngx_http_ratelimit_age_record(ngx_http_ratelimit_record_t *record)
 }
 
 
-/* the record is plain memory of the pool's; the handler is its mark */
+/*
+ * The record is plain memory of the pool's; the handler is its mark, and how
+ * its request ends, whatever way that does.
+ */
 
 void
 ngx_http_ratelimit_record_cleanup(void *data)
 {
+    ngx_http_ratelimit_record_t *record = data;
+
+    if (record->holds) {
+        ngx_http_ratelimit_release_places(record->items, record->nitems);
+    }
 }

@@ -41,6 +41,7 @@ typedef struct {
     unsigned                     error:1;    /* a policy was not decided, */
     unsigned                     failed:1;   /* and so the request refused */
     unsigned                     rendered:1; /* values is in use */
+    unsigned                     holds:1;    /* places, until it ends */
 
     /* up to here, what is zero in a new record */
 

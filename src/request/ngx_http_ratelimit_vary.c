@@ -83,9 +83,15 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        allowed = rl_read_quota(ngx_http_ratelimit_str(&value),
-                                policy->core.algorithm == RL_CALENDAR,
-                                &item->quota);
+        if (policy->core.algorithm == RL_CONCURRENT) {
+            allowed = rl_read_places(ngx_http_ratelimit_str(&value),
+                                     &item->quota);
+        } else {
+            allowed = rl_read_quota(ngx_http_ratelimit_str(&value),
+                                    policy->core.algorithm == RL_CALENDAR,
+                                    &item->quota);
+        }
+
         if (allowed) {
             return ngx_http_ratelimit_item_invalid(r, policy, RL_BAD_QUOTA,
                                                    &value, allowed);
@@ -196,6 +202,10 @@ ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
 
     if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) && rc == NGX_OK) {
         record->responds = 1;
+    }
+
+    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_PLACE) {
+        record->holds = 1;
     }
 
     return rc;

@@ -436,10 +436,16 @@ ngx_http_ratelimit_render_used(u_char *p,
 }
 
 
+/* empty where nobody knows: places come back when their requests end */
+
 static u_char *
 ngx_http_ratelimit_render_reset(u_char *p,
     ngx_http_ratelimit_standing_t *standing)
 {
+    if (standing->item->policy->algorithm == RL_CONCURRENT) {
+        return p;
+    }
+
     return p + rl_render_u64(rl_seconds_up(standing->item->reset_ms), p);
 }
 
@@ -448,6 +454,10 @@ static u_char *
 ngx_http_ratelimit_render_reset_ms(u_char *p,
     ngx_http_ratelimit_standing_t *standing)
 {
+    if (standing->item->policy->algorithm == RL_CONCURRENT) {
+        return p;
+    }
+
     return p + rl_render_u64(standing->item->reset_ms, p);
 }
 
@@ -456,6 +466,10 @@ static u_char *
 ngx_http_ratelimit_render_reset_at(u_char *p,
     ngx_http_ratelimit_standing_t *standing)
 {
+    if (standing->item->policy->algorithm == RL_CONCURRENT) {
+        return p;
+    }
+
     return p + rl_render_u64(rl_unix_seconds(&standing->time,
                                              standing->item->reset_ms),
                              p);

@@ -39,7 +39,7 @@ TEST(Bucket, IsPlainAndAligned) {
 TEST(Bucket, WindowsFit) {
   for (const rl_algorithm_e algorithm : kAlgorithms) {
     Bucket bucket = {};
-    bucket.algorithm = static_cast<unsigned>(algorithm) & 3;
+    bucket.algorithm = static_cast<unsigned>(algorithm) & 7;
     for (const uint64_t window_ms :
          {uint64_t{1}, uint64_t{1} << 32, uint64_t{RL_MAX_WINDOW_MS}}) {
       bucket.set_window_ms(window_ms);

@@ -46,11 +46,13 @@ struct Votes {
   bool all;       // every item admits
 };
 
-inline Votes ask_all(const rl_time_t& now, rl_item_t* items, size_t n,
-                     BucketRef* refs, Bucket* images) {
+inline Votes ask_all(const rl_process_t* process, const rl_time_t& now,
+                     rl_item_t* items, size_t n, BucketRef* refs,
+                     Bucket* images) {
   Votes votes = {true, true};
   for (size_t i = 0; i < n; ++i) {
-    if (!ask(shape_of(items[i]), now, &items[i], &refs[i], &images[i])) {
+    if (!ask(shape_of(process, items[i]), now, &items[i], &refs[i],
+             &images[i])) {
       votes.all = false;
       votes.enforced = votes.enforced && items[i].dry_run;
     }
@@ -60,7 +62,8 @@ inline Votes ask_all(const rl_time_t& now, rl_item_t* items, size_t n,
 
 // Charges what is to be charged and makes it a redo log target.  False: nothing
 // has to be written.
-inline bool settle_item(rl_item_t* items, BucketRef* refs, size_t n, size_t i,
+inline bool settle_item(const rl_process_t* process, rl_item_t* items,
+                        BucketRef* refs, size_t n, size_t i,
                         const Votes& votes, const rl_time_t& now,
                         RedoLog* redo_log) {
   rl_item_t* item = &items[i];
@@ -70,7 +73,7 @@ inline bool settle_item(rl_item_t* items, BucketRef* refs, size_t n, size_t i,
   }
   const bool charges = item->dry_run ? votes.all : votes.enforced;
   if (charges && item->cost_units > 0) {
-    charge_item(shape_of(*item), now, item, image);
+    charge_item(shape_of(process, *item), now, item, image);
   } else if (!refs[i].rewritten) {
     redo_log->targets[i] = {0, 0, 0};
     return false;
@@ -87,7 +90,7 @@ inline rl_verdict_e decide_plainly(rl_process_t* process, rl_item_t* items,
     return RL_BUSY;
   }
   RedoLog* redo_log = redo_log_of(process);
-  const Votes votes = ask_all(now, items, n, refs, redo_log->images);
+  const Votes votes = ask_all(process, now, items, n, refs, redo_log->images);
   // Where all admit, whose primary set has room takes a place there before
   // the others look for theirs.
   for (size_t i = 0; votes.all && i < n; ++i) {
@@ -100,7 +103,7 @@ inline rl_verdict_e decide_plainly(rl_process_t* process, rl_item_t* items,
   }
   bool writes = false;
   for (size_t i = 0; i < n; ++i) {
-    writes |= settle_item(items, refs, n, i, votes, now, redo_log);
+    writes |= settle_item(process, items, refs, n, i, votes, now, redo_log);
   }
   if (writes) {
     commit(process, refs, n);

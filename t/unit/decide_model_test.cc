@@ -149,7 +149,7 @@ TEST_P(DecideModel, AgreesToTheByte) {
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, DecideModel,
                          testing::Values(RL_SLIDING, RL_FIXED, RL_CALENDAR,
-                                         RL_GCRA));
+                                         RL_GCRA, RL_CONCURRENT));
 
 // A process without a place in the process table cannot decide.
 TEST(DecideModelAlone, IsBusyWithoutAProcessTable) {

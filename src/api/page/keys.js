@@ -12,7 +12,7 @@ function describe(key) {
     ["Limit", "Units of the quota, or of the bucket for gcra",
       key.unlimited ? "unlimited" : key.limit === null
         ? "depends on the request, and none was seen lately"
-        : `${number(key.limit)} in ${key.window}`
+        : `${number(key.limit)} ${key.window === null ? "at once" : `in ${key.window}`}`
           + ({ last_request: ", as at its last request",
             bucket: ", about", override: ", by an override" }[key.limit_source] ?? "")],
     ["Remaining", "Units that are left now", key.remaining === null ? "unknown"

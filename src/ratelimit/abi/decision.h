@@ -145,6 +145,13 @@ rl_verdict_e rl_settle(rl_process_t *process, rl_item_t *item,
                        uint32_t final_units, const rl_time_t *now) RL_NOEXCEPT;
 
 /*
+ * Gives back what charged items of RL_CONCURRENT hold, when their request
+ * ends.  RL_BUSY: those that still say that they are charged are left to do.
+ */
+rl_verdict_e rl_release(rl_process_t *process, rl_item_t *items, size_t n,
+                        const rl_time_t *now) RL_NOEXCEPT;
+
+/*
  * The one to report where only one can be: the refusing one that takes longest
  * to admit again, else the one with the smallest remaining / cost, ties to the
  * longest reset.  Never a hidden one, nor one for which skip[i] is true (skip

@@ -18,8 +18,19 @@ typedef enum {
   RL_SLIDING = 0,
   RL_FIXED = 1,
   RL_CALENDAR = 2,
-  RL_GCRA = 3
+  RL_GCRA = 3,
+  RL_CONCURRENT = 4 /* units in use at a time; no window gives them back */
 } rl_algorithm_e;
+
+/* Places of RL_CONCURRENT, that a process may hold of one key. */
+#define RL_MAX_PLACES 1000000u
+
+/*
+ * When a place is free again nobody knows: those refused are told to come
+ * back after the shortest time that Retry-After can say, and this is the
+ * window of such quotas.
+ */
+#define RL_PLACE_MS 1000u
 
 typedef struct {
   uint32_t units;         /* 0: refuse all */
@@ -44,7 +55,9 @@ typedef struct {
  * many digits they have.  Units may have decimals ("0.123"), which are rounded
  * up; a scale's decimals behind the third are dropped, but it does not become
  * 0.
- * rl_parse_algorithm: one of the four names.
+ * rl_parse_places, rl_read_places: "10", "unlimited" and "" (the same), of a
+ * configuration and of a variable, as a quota of RL_CONCURRENT.
+ * rl_parse_algorithm: one of the four names; RL_CONCURRENT is not chosen so.
  * rl_parse_tz: "Z", "+09:00", "-03:30" as milliseconds east of UTC.
  */
 const char *rl_parse_quota(rl_str_t text, int months,
@@ -57,6 +70,8 @@ const char *rl_read_quota(rl_str_t text, int months,
                           rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_read_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_read_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_parse_places(rl_str_t text, rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_read_places(rl_str_t text, rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_parse_algorithm(rl_str_t text, rl_algorithm_e *out) RL_NOEXCEPT;
 const char *rl_parse_tz(rl_str_t text, int32_t *out_ms) RL_NOEXCEPT;
 const char *rl_algorithm_name(rl_algorithm_e algorithm) RL_NOEXCEPT;

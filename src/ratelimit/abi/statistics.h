@@ -147,6 +147,8 @@ typedef enum {
   RL_NO_PLACE,      /* rl_process_join found none: undecided */
   RL_LOCKED,        /* RL_BUSY, or RL_PENDING for too long: undecided */
   RL_UNCORRECTED,   /* RL_BUSY, of a refund or a final cost */
+  RL_CROWDED,       /* more processes hold places of a key than its bucket
+                       names: refused */
   RL_COMPLAINTS
 } rl_complaint_e;
 

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "ratelimit/algorithm/charge_head.h"
+#include "ratelimit/algorithm/concurrent.h"
 #include "ratelimit/algorithm/gcra.h"
 #include "ratelimit/algorithm/sliding.h"
 #include "ratelimit/algorithm/window.h"
@@ -16,6 +17,8 @@ uint64_t used_units(const Bucket& bucket, uint64_t now_ms) {
       return sliding_used_units(bucket, now_ms);
     case RL_GCRA:
       return gcra_used_units(bucket, now_ms);
+    case RL_CONCURRENT:
+      return concurrent_used_units(bucket);
     default:
       return now_ms < window_idle_at_ms(bucket) ? bucket.window.used_units : 0;
   }
@@ -30,6 +33,11 @@ void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
                  now.mono_ms);
     return;
   }
+  if (shape.algorithm == RL_CONCURRENT) {
+    start(bucket, bucket->key, RL_CONCURRENT, 0, now.mono_ms, code);
+    concurrent_open(bucket, shape);
+    return;
+  }
   start(bucket, bucket->key, shape.algorithm, shape.window_ms, 0, code);
   if (shape.algorithm == RL_GCRA) {
     gcra_open(bucket, shape, now);
@@ -40,6 +48,7 @@ void open(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
 
 Shape kept_shape(const Bucket& bucket, const Shape& shape) noexcept {
   Shape kept = shape;
+  if (shape.algorithm == RL_CONCURRENT) return kept;
   kept.window_ms = bucket.window_ms();
   if (shape.algorithm == RL_GCRA) kept.units = bucket.gcra.units;
   if (shape.algorithm == RL_CALENDAR) {
@@ -55,6 +64,9 @@ bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
       return sliding_adapt(bucket, shape, now);
     case RL_GCRA:
       return gcra_adapt(bucket, shape, now);
+    case RL_CONCURRENT:
+      concurrent_adapt(bucket, shape);
+      return false;
     default:
       return window_adapt(bucket, shape, now);
   }
@@ -67,6 +79,8 @@ Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
       return sliding_stand(bucket, shape, cost_units, want_next, now);
     case RL_GCRA:
       return gcra_stand(bucket, shape, cost_units, want_next, now);
+    case RL_CONCURRENT:
+      return concurrent_stand(bucket, shape, cost_units);
     default:
       return window_stand(bucket, shape, cost_units, now);
   }
@@ -79,6 +93,8 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
       return sliding_reset_ms(bucket, now);
     case RL_GCRA:
       return gcra_reset_ms(bucket, now);
+    case RL_CONCURRENT:
+      return 0;
     default:
       return window_reset_ms(bucket, now);
   }
@@ -93,6 +109,8 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
       return sliding_charge(bucket, shape, cost_units, now);
     case RL_GCRA:
       return gcra_charge(bucket, shape, cost_units);
+    case RL_CONCURRENT:
+      return concurrent_charge(bucket, shape, cost_units);
     default:
       return window_charge(bucket, shape, cost_units, now);
   }
@@ -108,6 +126,9 @@ Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
     case RL_GCRA:
       return gcra_charge_head(stored, shape, limit_code, cost_units, now, head,
                               taken);
+    case RL_CONCURRENT:
+      return concurrent_charge_head(stored, shape, limit_code, cost_units,
+                                    head, taken);
     default:
       return window_charge_head(stored, shape, limit_code, cost_units, now,
                                 head, taken);
@@ -126,6 +147,8 @@ Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
       return sliding_take(bucket, shape, limit_code, cost_units, now, taken);
     case RL_CALENDAR:
       return calendar_take(bucket, shape, limit_code, cost_units, now, taken);
+    case RL_CONCURRENT:
+      return concurrent_take(bucket, shape, limit_code, cost_units, taken);
     default:
       return Took::kUnusual;
   }
@@ -138,6 +161,8 @@ uint64_t next_ms(const Bucket& bucket, const Shape& shape,
       return sliding_next_ms(bucket, now);
     case RL_GCRA:
       return gcra_stand(bucket, shape, 0, true, now).next_ms;
+    case RL_CONCURRENT:
+      return 0;
     default:
       return window_reset_ms(bucket, now);
   }
@@ -151,6 +176,8 @@ void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
       return sliding_refund(bucket, shape, units, receipt);
     case RL_GCRA:
       return gcra_refund(bucket, charged_units, units, receipt);
+    case RL_CONCURRENT:
+      return concurrent_refund(bucket, shape, units, receipt);
     default:
       return window_refund(bucket, units, receipt);
   }
@@ -162,6 +189,8 @@ uint64_t idle_at_ms(const Bucket& bucket) noexcept {
       return sliding_idle_at_ms(bucket);
     case RL_GCRA:
       return gcra_idle_at_ms(bucket);
+    case RL_CONCURRENT:
+      return concurrent_used_units(bucket) == 0 ? 0 : UINT64_MAX;
     default:
       return window_idle_at_ms(bucket);
   }

@@ -1,4 +1,4 @@
-// The 64 bytes that are stored for one policy and one key, and what the four
+// The 64 bytes that are stored for one policy and one key, and what the
 // algorithms do with them.
 //
 // A bucket lives in shared memory and is only touched under its set's lock.  A
@@ -36,6 +36,7 @@ struct Shape {
   uint32_t window_months;   // calendar
   uint64_t window_ms;
   int32_t tz_ms;  // calendar
+  const rl_process_t* process = nullptr;  // concurrent: who asks
 };
 
 // The algorithms' parts of a bucket.  What most charges change is in the first
@@ -71,20 +72,26 @@ struct GcraState {
   uint64_t gap_at;  // from there on
 };
 
+struct ConcurrentState {
+  uint32_t checked;      // process_changes() when the holders were last checked
+  uint32_t holders[11];  // see concurrent.cc
+};
+
 // What all algorithms have in common, in one word.
 struct Meta {
-  uint64_t stamp : 48;  // sliding: when the last charge was; fixed, calendar:
+  uint64_t stamp : 47;  // sliding: when the last charge was; fixed, calendar:
                         // when the window was opened; gcra: when the debt was
-                        // what it says
-  uint64_t algorithm : 2;
-  uint64_t window_hi : 3;    // window_ms >> 32
+                        // what it says; concurrent: when it was made
+  uint64_t algorithm : 3;
+  uint64_t window_hi : 3;    // window_ms >> 32; concurrent: how the holders
+                             // are stored
   uint64_t throttled : 1;    // a request was refused since the last charge
   uint64_t limit_code : 10;  // limit as a small float, see encode_limit: the
                              // share of a quota in use is compared with it
                              // when a full zone must evict
 
   void set_stamp(uint64_t value) noexcept {
-    stamp = value & ((uint64_t{1} << 48) - 1);
+    stamp = value & ((uint64_t{1} << 47) - 1);
   }
   // What every charge notes: the limit that it was held against, as a code.
   void note_charge(unsigned code) noexcept {
@@ -94,12 +101,12 @@ struct Meta {
 };
 static_assert(sizeof(Meta) == 8, "one word");
 
-// As set_stamp() and note_charge() of a copy, for a stamp below 2^48: put
+// As set_stamp() and note_charge() of a copy, for a stamp below 2^47: put
 // together in 5 instructions, not in 13.
 inline uint64_t charged_word(const Meta& meta, uint64_t stamp,
                              unsigned code) noexcept {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  constexpr uint64_t kKept = uint64_t{31} << 48;  // algorithm, window_hi
+  constexpr uint64_t kKept = uint64_t{63} << 47;  // algorithm, window_hi
   uint64_t word;
   std::memcpy(&word, &meta, sizeof(word));
   return (word & kKept) | stamp | uint64_t{code} << 54;
@@ -119,6 +126,7 @@ struct Bucket : Meta {
     SlidingState sliding;
     WindowState window;
     GcraState gcra;
+    ConcurrentState concurrent;
   };
   uint64_t key;  // rl_hash_t::lo
 
@@ -138,7 +146,7 @@ struct Bucket : Meta {
 static_assert(sizeof(Bucket) == 64, "one cache line");
 static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "fits window_hi, _lo");
 
-// A bucket that holds nothing, for a stamp below 2^48; the first word is put
+// A bucket that holds nothing, for a stamp below 2^47; the first word is put
 // together as in charged_word().
 inline void start(Bucket* bucket, uint64_t key, rl_algorithm_e algorithm,
                   uint64_t window_ms, uint64_t stamp, unsigned code) noexcept {
@@ -147,12 +155,12 @@ inline void start(Bucket* bucket, uint64_t key, rl_algorithm_e algorithm,
   (algorithm == RL_GCRA ? bucket->gcra.window_lo : bucket->sliding.window_lo) =
       static_cast<uint32_t>(window_ms);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  const uint64_t word = stamp | uint64_t{algorithm} << 48 |
+  const uint64_t word = stamp | uint64_t{algorithm} << 47 |
                         window_ms >> 32 << 50 | uint64_t{code} << 54;
   std::memcpy(static_cast<void*>(bucket), &word, sizeof(word));
 #else
   bucket->set_stamp(stamp);
-  bucket->algorithm = static_cast<unsigned>(algorithm) & 3;
+  bucket->algorithm = static_cast<unsigned>(algorithm) & 7;
   bucket->window_hi = (window_ms >> 32) & 7;
   bucket->note_charge(code);
 #endif
@@ -179,7 +187,7 @@ inline void copy(const Bucket& from, Bucket* to) noexcept {
 }
 
 // What most charges change, and nothing else: the stamp and the newest count,
-// or the units used of a window, or the debt.
+// or the units used of a window, or the debt, or the first holder.
 struct alignas(16) Head {
   uint64_t words[2];
 };
@@ -187,7 +195,9 @@ static_assert(
     offsetof(SlidingState, counts) + sizeof(Meta) + sizeof(uint16_t) ==
             sizeof(Head) &&
         offsetof(WindowState, end_ms) + sizeof(Meta) == sizeof(Head) &&
-        offsetof(GcraState, window_lo) + sizeof(Meta) == sizeof(Head),
+        offsetof(GcraState, window_lo) + sizeof(Meta) == sizeof(Head) &&
+        offsetof(ConcurrentState, holders) + sizeof(Meta) + sizeof(uint32_t) ==
+            sizeof(Head),
     "as said");
 
 inline Head head_of(const Bucket& bucket) noexcept {

@@ -23,6 +23,8 @@ uint64_t moved(uint64_t time_ms, int64_t shift_ms) {
 }  // namespace
 
 bool is_sound(const Bucket& bucket) noexcept {
+  // Nobody is left of those who held places.
+  if (bucket.algorithm > RL_GCRA) return false;
   const uint64_t window_ms = bucket.window_ms();
   if (window_ms == 0 || window_ms > RL_MAX_WINDOW_MS) return false;
   switch (bucket.algorithm) {

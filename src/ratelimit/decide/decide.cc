@@ -54,16 +54,18 @@ inline void tell_charged(const Taken& taken, rl_item_t* item) {
   report_reset(taken.reset_ms, item);
 }
 
-[[gnu::noinline]] Took charge_other_head(const rl_item_t& item,
+[[gnu::noinline]] Took charge_other_head(const rl_process_t* process,
+                                         const rl_item_t& item,
                                          const Bucket& stored,
                                          const rl_time_t& now, Head* head,
                                          Taken* taken) {
-  return charge_head(stored, shape_of(item), limit_code_of(item),
+  return charge_head(stored, shape_of(process, item), limit_code_of(item),
                      item.cost_units, now, head, taken);
 }
 
 // What most requests do.
-RATELIMIT_ALWAYS_INLINE Took charge_stored(const rl_item_t& item,
+RATELIMIT_ALWAYS_INLINE Took charge_stored(const rl_process_t* process,
+                                           const rl_item_t& item,
                                            const Bucket& stored,
                                            const rl_time_t& now, Head* head,
                                            Taken* taken) {
@@ -77,7 +79,8 @@ RATELIMIT_ALWAYS_INLINE Took charge_stored(const rl_item_t& item,
   // Their addresses go away, and so they alone are in memory.
   Taken other;
   Head other_head;
-  const Took took = charge_other_head(item, stored, now, &other_head, &other);
+  const Took took =
+      charge_other_head(process, item, stored, now, &other_head, &other);
   *taken = other;
   *head = other_head;
   return took;
@@ -125,14 +128,15 @@ void charge_copy(const Shape& shape, const rl_time_t& now, rl_item_t* item,
                  item.quota.window_ms, 0, d.now.mono_ms);
   } else {
     ref->bucket->key = item.bucket.lo;
-    open(ref->bucket, shape_of(item), d.now);
+    open(ref->bucket, shape_of(d.process, item), d.now);
   }
   return true;
 }
 
 // take() of what is stored, into *image; of a new bucket where there is none.
-inline Took take_copy(const rl_item_t& item, const BucketRef& ref,
-                      const rl_time_t& now, Bucket* image, Taken* taken) {
+inline Took take_copy(const rl_process_t* process, const rl_item_t& item,
+                      const BucketRef& ref, const rl_time_t& now,
+                      Bucket* image, Taken* taken) {
   const unsigned code = limit_code_of(item);
   if (ref.is_stored() && item.policy->algorithm == RL_SLIDING &&
       ref.bucket->sliding.carry == 1) {
@@ -140,7 +144,7 @@ inline Took take_copy(const rl_item_t& item, const BucketRef& ref,
                                   item.quota.window_ms, code, item.cost_units,
                                   now.mono_ms, image, taken);
   }
-  const Shape shape = shape_of(item);
+  const Shape shape = shape_of(process, item);
   prepare_copy(item, shape, now, ref, image);
   return take(image, shape, code, item.cost_units, now, taken);
 }
@@ -154,13 +158,14 @@ inline Took take_copy(const rl_item_t& item, const BucketRef& ref,
   Taken taken;
   const Took took = item->cost_units == 0
                         ? Took::kUnusual
-                        : take_copy(*item, *ref, d.now, image, &taken);
+                        : take_copy(d.process, *item, *ref, d.now, image,
+                                    &taken);
   d.changes[i] = Change::kWhole;
   if (__builtin_expect(took == Took::kAdmitted, 1)) {
     tell_charged(taken, item);
     return true;
   }
-  const Shape shape = shape_of(*item);
+  const Shape shape = shape_of(d.process, *item);
   if (took == Took::kRefused || !ask(shape, d.now, item, ref, image)) {
     return false;
   }
@@ -185,7 +190,7 @@ RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i, Head* head) {
   }
   Taken taken;
   const Took took =
-      charge_stored(*item, *d.refs[i].bucket, d.now, head, &taken);
+      charge_stored(d.process, *item, *d.refs[i].bucket, d.now, head, &taken);
   if (__builtin_expect(took != Took::kAdmitted, 0)) {
     return took == Took::kUnusual && charge_whole(d, i);
   }
@@ -236,7 +241,7 @@ RATELIMIT_ALWAYS_INLINE void commit_changes(Decision d) {
   const BucketRef& ref = d.refs[i];
   if (item->charged) {
     item->next_ms = next_ms(ref.exists() ? *ref.bucket : *d.image(i),
-                            shape_of(*item), d.now);
+                            shape_of(d.process, *item), d.now);
   }
 }
 
@@ -253,7 +258,7 @@ inline void give_up_place(BucketRef* ref) {
 void charge_enforced(const Decision& d, size_t i) {
   rl_item_t* item = &d.items[i];
   if (!item->dry_run && item->cost_units > 0) {
-    charge_copy(shape_of(*item), d.now, item, d.image(i));
+    charge_copy(shape_of(d.process, *item), d.now, item, d.image(i));
     d.changes[i] = Change::kWhole;
   }
 }
@@ -267,7 +272,7 @@ void charge_enforced(const Decision& d, size_t i) {
     rl_item_t* item = &d.items[i];
     BucketRef* ref = &d.refs[i];
     give_up_place(ref);
-    if (!ask(shape_of(*item), d.now, item, ref, d.image(i))) {
+    if (!ask(shape_of(d.process, *item), d.now, item, ref, d.image(i))) {
       note_refused(*ref, item, d.image(i));
       admitted = admitted && item->dry_run;
     }
@@ -373,8 +378,8 @@ rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
   bool admitted = true;
   for (size_t i = 0; i < n; ++i) {
     ratelimit::Bucket image;
-    admitted &= ratelimit::ask(ratelimit::shape_of(items[i]), *now, &items[i],
-                               &refs[i], &image) ||
+    admitted &= ratelimit::ask(ratelimit::shape_of(process, items[i]), *now,
+                               &items[i], &refs[i], &image) ||
                 items[i].dry_run;
   }
   ratelimit::release_all(process, refs, n);

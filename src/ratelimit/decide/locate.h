@@ -29,9 +29,10 @@ struct BucketRef {
   bool is_stored() const { return exists() && !is_new; }
 };
 
-inline Shape shape_of(const rl_item_t& item) {
+inline Shape shape_of(const rl_process_t* process, const rl_item_t& item) {
   return {item.policy->algorithm,   item.quota.units,     item.capacity_units,
-          item.quota.window_months, item.quota.window_ms, item.policy->tz_ms};
+          item.quota.window_months, item.quota.window_ms, item.policy->tz_ms,
+          process};
 }
 
 inline Set* primary_set(const rl_item_t& item) {

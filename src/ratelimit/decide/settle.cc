@@ -45,7 +45,7 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
       !lock_buckets(process, item, 1, now.mono_ms, &ref)) {
     return false;
   }
-  const Shape asked = shape_of(*item);
+  const Shape asked = shape_of(process, *item);
   const Shape shape =
       more > 0 || !ref.exists() ? asked : kept_shape(*ref.bucket, asked);
   RedoLog* redo_log = redo_log_of(process);

@@ -121,8 +121,9 @@ uint64_t take_turn(const rl_item_t& item, uint64_t back_ms, uint64_t now_ms) {
 void rl_take_turn(rl_process_t* process, rl_item_t* item,
                   const rl_time_t* now) noexcept {
   const rl_quota_t& quota = item->quota;
-  if (quota.units == 0 || item->cost_units > item->capacity_units) {
-    return;  // no turn would do
+  if (quota.units == 0 || item->cost_units > item->capacity_units ||
+      item->policy->algorithm == RL_CONCURRENT) {
+    return;  // no turn would do, or nobody knows when it is
   }
   rl_item_t asked = *item;
   asked.want_next = 1;

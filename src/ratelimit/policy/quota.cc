@@ -42,6 +42,7 @@ constexpr std::uint64_t kMonthMs = std::uint64_t{31} * 86400000;
 static_assert(RL_MAX_UNITS == 999999999, "");
 static_assert(RL_MAX_WINDOW_MS == std::uint64_t{366} * 86400000, "");
 static_assert(RL_MAX_MONTHS == 12, "");
+static_assert(RL_MAX_PLACES == 1000000, "");
 
 constexpr const char* kUnitsPhrase = "must be an integer of 0 to 999999999";
 constexpr const char* kMonthPhrase =
@@ -58,6 +59,8 @@ constexpr const char* kQuotaOrMonthPhrase =
     "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999 units and a "
     "window of 1ms to 366d in ms, s, m, h or d or of 1M to 12M, or "
     "\"unlimited\"";
+constexpr const char* kPlacesPhrase =
+    "must be an integer of 0 to 1000000, or \"unlimited\"";
 constexpr const char* kScalePhrase =
     "must be a percentage such as \"50%\" or \"12.5%\", of 0% to 10000% with "
     "at most three decimals";
@@ -210,6 +213,24 @@ const char* parse_quota(rl_str_t text, bool months, Origin origin,
   return nullptr;
 }
 
+const char* parse_places(rl_str_t text, Origin origin, rl_quota_t* out) {
+  rl_quota_t quota{};
+  quota.window_ms = RL_PLACE_MS;
+  if (text.len == 0 || equals(text, "unlimited")) {
+    quota.unlimited = 1;
+    *out = quota;
+    return nullptr;
+  }
+  Reader in(text);
+  std::uint64_t units = 0;
+  if (!take_number(&in, RL_MAX_PLACES, origin, &units) || !in.done()) {
+    return kPlacesPhrase;
+  }
+  quota.units = static_cast<std::uint32_t>(units);
+  *out = quota;
+  return nullptr;
+}
+
 }  // namespace
 }  // namespace ratelimit
 
@@ -238,6 +259,14 @@ const char* rl_parse_quota(rl_str_t text, int months,
 const char* rl_read_quota(rl_str_t text, int months,
                           rl_quota_t* out) noexcept {
   return ratelimit::parse_quota(text, months != 0, Origin::kVariable, out);
+}
+
+const char* rl_parse_places(rl_str_t text, rl_quota_t* out) noexcept {
+  return ratelimit::parse_places(text, Origin::kConstant, out);
+}
+
+const char* rl_read_places(rl_str_t text, rl_quota_t* out) noexcept {
+  return ratelimit::parse_places(text, Origin::kVariable, out);
 }
 
 const char* rl_parse_units(rl_str_t text, std::uint32_t* out) noexcept {
@@ -300,7 +329,9 @@ const char* rl_parse_algorithm(rl_str_t text, rl_algorithm_e* out) noexcept {
 }
 
 const char* rl_algorithm_name(rl_algorithm_e algorithm) noexcept {
-  return ratelimit::kAlgorithms[algorithm].usage.data();
+  return algorithm == RL_CONCURRENT
+             ? "concurrent"
+             : ratelimit::kAlgorithms[algorithm].usage.data();
 }
 
 const char* rl_parse_tz(rl_str_t text, std::int32_t* out_ms) noexcept {

@@ -58,6 +58,7 @@ std::uint64_t window_seconds(const rl_item_t& item) {
 constexpr std::string_view kSeparator = ", ";
 constexpr std::string_view kQuotaParameter = "\";q=";
 constexpr std::string_view kWindowParameter = ";w=";
+constexpr std::string_view kConcurrentParameter = ";qu=\"concurrent-requests\"";
 constexpr std::string_view kRestParameter = "\";r=";
 constexpr std::string_view kTimeParameter = ";t=";
 constexpr std::size_t kUnitsDigits = 10;    // of 2^32
@@ -88,6 +89,9 @@ void put_quota(const rl_item_t& item, Writer* out) {
   put_name(item, out);
   out->put(kQuotaParameter);
   out->put_number(item.limit_units);
+  if (item.policy->algorithm == RL_CONCURRENT) {
+    return out->put(kConcurrentParameter);
+  }
   const std::uint64_t window_s = window_seconds(item);
   if (window_s != 0) {
     out->put(kWindowParameter);
@@ -111,7 +115,10 @@ void put_quota(const rl_item_t& item, Writer* out) {
 
 static_assert(kUnitsDigits + 1 + kQuotaParameter.size() + kUnitsDigits +
                       kWindowParameter.size() + kSecondsDigits <=
-                  RL_RENDERED_LEN(0),
+                  RL_RENDERED_LEN(0) &&
+                  kUnitsDigits + 1 + kQuotaParameter.size() + kUnitsDigits +
+                          kConcurrentParameter.size() <=
+                      RL_RENDERED_LEN(0),
               "rl_policy_render_quota has room");
 
 // ---- templates
@@ -172,6 +179,7 @@ bool put_piece(const rl_piece_t& piece, const rl_item_t& item,
       out->put_number(rl_used_units(&item));
       break;
     case RL_PIECE_RESET:
+      if (item.policy->algorithm == RL_CONCURRENT) return false;
       put_time(piece.format, reset_ms(item), told.now, out);
       break;
     case RL_PIECE_RETRY_AFTER: {
@@ -181,6 +189,7 @@ bool put_piece(const rl_piece_t& piece, const rl_item_t& item,
       break;
     }
     case RL_PIECE_WINDOW:
+      if (item.policy->algorithm == RL_CONCURRENT) return false;
       put_time(piece.format, rl_window_ms(item.policy, &item.quota, &told.now),
                told.now, out);
       break;
@@ -253,7 +262,10 @@ void rl_policy_render_quota(rl_policy_t* policy, const rl_quota_t* quota,
   policy->rendered_limit_units = quota->units;
   policy->rendered_limit_code = ratelimit::encode_limit(quota->units);
   out.put_number(quota->units);
-  policy->rendered_limit_text = ratelimit::slice(buf, out.at);
+  // Without it no reset is rendered where there is none.
+  policy->rendered_limit_text = policy->algorithm == RL_CONCURRENT
+                                    ? rl_str_t{0, nullptr}
+                                    : ratelimit::slice(buf, out.at);
   policy->rendered_item_text = {0, nullptr};
   if (!constant) return;
   rl_item_t item{};

@@ -399,6 +399,8 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
       item->reset_ms = item->next_ms =
           item->remaining_units < item->limit_units ? lease->window_ms : 0;
       break;
+    case RL_CONCURRENT:
+      break;  // is not shared
   }
   if (!item->admitted) {
     item->retry_after_ms = item->cost_units > item->limit_units

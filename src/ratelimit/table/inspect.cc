@@ -69,7 +69,9 @@ void describe(const Bucket& bucket, uint8_t tag, uint64_t now_ms,
   out->bucket = {bucket.key, tag};
   out->algorithm = static_cast<rl_algorithm_e>(bucket.algorithm);
   out->quota.units = decode_limit(bucket.limit_code);
-  out->quota.window_ms = bucket.window_ms();
+  out->quota.window_ms = out->algorithm == RL_CONCURRENT
+                             ? uint64_t{RL_PLACE_MS}
+                             : bucket.window_ms();
   out->capacity_units = out->quota.units;
   out->exact = out->quota.units < kExactLimits;
   if (out->algorithm == RL_GCRA) {

@@ -7,12 +7,14 @@
 
 #include <cstring>
 
+#include "ratelimit/algorithm/holders.h"
+
 namespace ratelimit {
 
 namespace {
 
 constexpr uint64_t kRegistryMagic = 0x7972747367657272u;  // "rregstry"
-constexpr uint32_t kRegistryVersion = 3;
+constexpr uint32_t kRegistryVersion = 4;
 
 constexpr uint32_t owner_word(uint32_t slot, uint32_t generation) {
   return generation << kProcessBits | slot;
@@ -171,6 +173,14 @@ bool take_slot(Slot* slot, uint32_t pid, uint32_t start, bool thorough) {
   return slot->life.compare_exchange_strong(word, life.word());
 }
 
+// `since` first: whoever sees the change sees that the slot has changed hands.
+void announce(Registry* registry, Slot* slot) {
+  uint32_t changes = registry->changes.load();
+  do {
+    slot->since.store(changes + 1);
+  } while (!registry->changes.compare_exchange_weak(changes, changes + 1));
+}
+
 // The lowest slot that is free; kProcesses: there is none.  /proc is asked for
 // dead processes that still look alive only where there is none without them.
 uint32_t find_slot(Registry* registry, uint32_t pid) {
@@ -179,6 +189,7 @@ uint32_t find_slot(Registry* registry, uint32_t pid) {
   for (int thorough = 0; thorough < 2; ++thorough) {
     for (uint32_t i = 0; i < kProcesses; ++i) {
       if (take_slot(&registry->slots[i], pid, start, thorough != 0)) {
+        announce(registry, &registry->slots[i]);
         return i;
       }
     }
@@ -197,20 +208,34 @@ bool has_joined(const rl_process_t* process, const void* registry) {
          life.pid == static_cast<uint32_t>(getpid());
 }
 
-void finish_all_dead(const rl_process_t* process) {
+// As if it had left: what it holds is nobody's from here on, also once its pid
+// is another's.
+void bury(Registry* registry, Slot* slot, uint64_t word) {
+  Life life = Life::of(word);
+  life.start = 0;
+  life.pid = 0;
+  if (slot->pending.load(std::memory_order_acquire) == 0 &&
+      slot->life.compare_exchange_strong(word, life.word())) {
+    registry->changes.fetch_add(1);
+  }
+}
+
+void bury_all_dead(const rl_process_t* process) {
   Registry* registry = registry_of(process);
   for (uint32_t i = 0; i < kProcesses; ++i) {
-    const Slot& slot = registry->slots[i];
-    const Life life = life_of(slot);
+    Slot* slot = &registry->slots[i];
+    const uint64_t word = slot->life.load(std::memory_order_acquire);
+    const Life life = Life::of(word);
     if (life.generation == 0) {
       return;
     }
-    if (slot.pending.load(std::memory_order_relaxed) == 0) {
+    const uint32_t owner = owner_word(i, life.generation);
+    if (life.pid == 0 && slot->pending.load() == 0) {
       continue;
     }
-    const uint32_t owner = owner_word(i, life.generation);
     if (is_dead(registry, owner, true)) {
       finish_commit_of_dead(process, owner);
+      bury(registry, slot, word);
     }
   }
 }
@@ -244,6 +269,21 @@ bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
   return true;
 }
 
+uint32_t process_changes(const rl_process_t* process) {
+  return registry_of(process)->changes.load(std::memory_order_acquire);
+}
+
+bool has_changed_hands(const rl_process_t* process, uint32_t slot,
+                       uint32_t since) {
+  const Slot& of = registry_of(process)->slots[slot];
+  const uint32_t joined = of.since.load(std::memory_order_acquire);
+  return life_of(of).pid == 0 || static_cast<int32_t>(joined - since) > 0;
+}
+
+bool has_died(const rl_process_t* process, uint32_t slot) {
+  return is_over(life_of(registry_of(process)->slots[slot]), false);
+}
+
 }  // namespace ratelimit
 
 using ratelimit::Life;
@@ -257,11 +297,13 @@ void rl_registry_create(void* memory) noexcept {
   auto* registry = static_cast<Registry*>(memory);
   registry->magic = 0;
   registry->version = ratelimit::kRegistryVersion;
+  registry->changes.store(0, std::memory_order_relaxed);
   // Not the redo logs: see kProcesses.
   for (ratelimit::Slot& slot : registry->slots) {
     slot.life.store(0, std::memory_order_relaxed);
     slot.pending.store(0, std::memory_order_relaxed);
     slot.claim.store(0, std::memory_order_relaxed);
+    slot.since.store(0, std::memory_order_relaxed);
   }
   std::atomic_signal_fence(std::memory_order_seq_cst);
   registry->magic = ratelimit::kRegistryMagic;
@@ -295,7 +337,7 @@ int rl_process_join(rl_process_t* process, void* memory,
   process->redo_log = &registry->redo_logs[slot];
   process->zones = zones;
   process->nzones = nzones;
-  ratelimit::finish_all_dead(process);
+  ratelimit::bury_all_dead(process);
   return RL_OK;
 }
 
@@ -318,6 +360,7 @@ void rl_process_leave(rl_process_t* process) noexcept {
     ratelimit::Slot* slot = ratelimit::slot_of(process);
     const Life life = {process->owner >> ratelimit::kProcessBits, 0, 0};
     slot->life.store(life.word(), std::memory_order_release);
+    ratelimit::registry_of(process)->changes.fetch_add(1);
   }
   process->registry = nullptr;
 }

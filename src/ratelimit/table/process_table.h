@@ -78,6 +78,7 @@ struct alignas(64) Slot {
   std::atomic<uint64_t> life;
   std::atomic<uint32_t> pending;  // targets that must be written, all of them
   std::atomic<uint32_t> claim;    // owner word of who writes them for the dead
+  std::atomic<uint32_t> since;    // of Registry::changes: its process's joining
 };
 
 // Where an image goes.
@@ -130,6 +131,7 @@ struct alignas(64) RedoLog {
 struct Registry {
   alignas(64) uint64_t magic;
   uint32_t version;
+  std::atomic<uint32_t> changes;  // joinings, leavings and deaths so far
   Slot slots[kProcesses];
   RedoLog redo_logs[kProcesses];
 };

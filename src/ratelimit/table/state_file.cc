@@ -240,7 +240,8 @@ size_t rl_state_sets(rl_process_t* process, const rl_zone_t* zone,
     ratelimit::SetCopy copy;
     ratelimit::copy_set(process, ratelimit::set_at(zone, s), &copy);
     for (uint32_t i = 0; i < ratelimit::kBucketsPerSet; ++i) {
-      if (!copy.is_active(i, now->mono_ms)) {
+      if (!copy.is_active(i, now->mono_ms) ||
+          copy.buckets[i].algorithm == RL_CONCURRENT) {
         continue;
       }
       ratelimit::StateBucket entry = {copy.tags[i], {}};

@@ -1,0 +1,55 @@
+// The algorithm `concurrent`: units in use at a time.  What is charged is held
+// by the process that charges it, until that gives it back or is gone: a
+// process that is killed leaves nothing behind that somebody would have to
+// find, as what it held is not counted any more.
+//
+// A unit in use is stored under the slot of its process.  `checked` says up to
+// which change of the process table the slots are known to have had the same
+// processes ever since, so most charges look at nothing else.
+
+#ifndef RATELIMIT_ALGORITHM_CONCURRENT_H_
+#define RATELIMIT_ALGORITHM_CONCURRENT_H_
+
+#include "ratelimit/algorithm/bucket.h"
+
+namespace ratelimit {
+
+// Of all holders, those included that are gone and not noticed yet.
+uint32_t concurrent_used_units(const Bucket& bucket) noexcept;
+
+void concurrent_open(Bucket* bucket, const Shape& shape) noexcept;
+
+// Forgets holders that are gone.
+void concurrent_adapt(Bucket* bucket, const Shape& shape) noexcept;
+
+// Looks for processes that have died, which charges do only where these are in
+// the way.  Not admitted though units remain: the bucket has no room for one more
+// holder.
+Standing concurrent_stand(const Bucket& bucket, const Shape& shape,
+                          uint32_t cost_units) noexcept;
+
+// The receipt is when the bucket was made: what is given back to one that was
+// lost since, or reset, is not there.
+uint64_t concurrent_charge(Bucket* bucket, const Shape& shape,
+                           uint32_t cost_units) noexcept;
+
+// As charge_head(), where the process is the first holder, or there is none.
+Took concurrent_charge_head(const Bucket& stored, const Shape& shape,
+                            unsigned limit_code, uint32_t cost_units,
+                            Head* head, Taken* taken) noexcept;
+
+// As take(), where it is another one.
+Took concurrent_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
+                     uint32_t cost_units, Taken* taken) noexcept;
+
+// What a refund makes of the head alone; false: it changes more.
+bool concurrent_refund_head(const Bucket& stored, const Shape& shape,
+                            uint32_t units, uint64_t receipt,
+                            Head* head) noexcept;
+
+void concurrent_refund(Bucket* bucket, const Shape& shape, uint32_t units,
+                       uint64_t receipt) noexcept;
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_ALGORITHM_CONCURRENT_H_

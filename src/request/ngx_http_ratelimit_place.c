@@ -1,0 +1,163 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Places of "concurrent=".  They are charged as units are, and come back once,
+ * when the request's memory goes: after its last redirect, its upgrade or its
+ * post_action, with its client gone or not.  What a process held that exits,
+ * or is killed, is no longer counted: see ratelimit/algorithm/concurrent.h.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_step.h"
+#include "request/ngx_http_ratelimit_place.h"
+
+
+/* when a lock is asked for again whose living owner did not move, in ms */
+
+#define NGX_HTTP_RATELIMIT_RELEASE_AGAIN  100
+
+
+/* a place that could not be given back yet */
+
+typedef struct {
+    ngx_event_t                  event;
+    rl_item_t                    item;
+} ngx_http_ratelimit_late_place_t;
+
+
+static ngx_int_t ngx_http_ratelimit_check_places_of(ngx_conf_t *cf,
+    ngx_array_t *plan);
+static void ngx_http_ratelimit_release_later(rl_item_t *item);
+static void ngx_http_ratelimit_release_again(ngx_event_t *ev);
+
+
+/* a place is held or it is not: there is no final cost of it */
+
+ngx_int_t
+ngx_http_ratelimit_check_places(ngx_conf_t *cf)
+{
+    ngx_uint_t                        i;
+    ngx_http_ratelimit_loc_conf_t   **rlcf;
+    ngx_http_ratelimit_main_conf_t   *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    rlcf = rmcf->planned.elts;
+
+    for (i = 0; i < rmcf->planned.nelts; i++) {
+        if (ngx_http_ratelimit_check_places_of(cf, &rlcf[i]->preaccess)
+            != NGX_OK
+            || ngx_http_ratelimit_check_places_of(cf, &rlcf[i]->precontent)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_check_places_of(ngx_conf_t *cf, ngx_array_t *plan)
+{
+    ngx_uint_t                  i;
+    ngx_http_ratelimit_step_t  *steps;
+
+    steps = plan->elts;
+
+    for (i = 0; i < plan->nelts; i++) {
+
+        if (steps[i].policy->core.algorithm == RL_CONCURRENT
+            && steps[i].rule->settle)
+        {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"settle=\" must not stand at the policy \"%V\" "
+                          "with \"concurrent=\" in %s:%ui",
+                          &steps[i].policy->name, steps[i].rule->file,
+                          steps[i].rule->line);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ratelimit_release_places(rl_item_t *items, ngx_uint_t n)
+{
+    rl_time_t   now;
+    ngx_uint_t  i;
+
+    /* one that leaves the process table, as on exit, holds nothing */
+
+    if (ngx_http_ratelimit_this_process.registry == NULL) {
+        return;
+    }
+
+    ngx_http_ratelimit_now(&now);
+
+    if (rl_release(&ngx_http_ratelimit_this_process, items, n, &now)
+        != RL_BUSY)
+    {
+        return;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (items[i].charged && items[i].policy->algorithm == RL_CONCURRENT) {
+            ngx_http_ratelimit_release_later(&items[i]);
+        }
+    }
+}
+
+
+/* a lock's owner is stopped: the place must not be lost for all that */
+
+static void
+ngx_http_ratelimit_release_later(rl_item_t *item)
+{
+    ngx_http_ratelimit_late_place_t  *late;
+
+    late = ngx_calloc(sizeof(ngx_http_ratelimit_late_place_t), ngx_cycle->log);
+    if (late == NULL) {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "ratelimit: no memory to give back a place of policy "
+                      "\"%*s\" later: it stays taken until this process ends",
+                      item->policy->name.len, item->policy->name.data);
+        return;
+    }
+
+    late->item = *item;
+    late->event.handler = ngx_http_ratelimit_release_again;
+    late->event.data = late;
+    late->event.log = ngx_cycle->log;
+    late->event.cancelable = 1;
+
+    ngx_add_timer(&late->event, NGX_HTTP_RATELIMIT_RELEASE_AGAIN);
+}
+
+
+static void
+ngx_http_ratelimit_release_again(ngx_event_t *ev)
+{
+    rl_time_t                         now;
+    ngx_http_ratelimit_late_place_t  *late = ev->data;
+
+    ngx_http_ratelimit_now(&now);
+
+    if (rl_release(&ngx_http_ratelimit_this_process, &late->item, 1, &now)
+        == RL_BUSY)
+    {
+        ngx_add_timer(ev, NGX_HTTP_RATELIMIT_RELEASE_AGAIN);
+        return;
+    }
+
+    ngx_free(late);
+}
