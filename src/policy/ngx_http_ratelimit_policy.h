@@ -61,8 +61,8 @@ struct ngx_http_ratelimit_policy_s {
 
 
 /*
- * An item's data is the "settle=" of its line, which is still to be read; NULL
- * once it is done, or there is none.
+ * An item's data is the ngx_http_ratelimit_settle_t of its line, which is
+ * still to be read; NULL once it is done, or there is none.
  */
 
 #define ngx_http_ratelimit_item_policy(item)                                  \

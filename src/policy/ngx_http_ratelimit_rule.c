@@ -14,15 +14,11 @@
 #include "policy/ngx_http_ratelimit_rule.h"
 
 
-static void ngx_http_ratelimit_warn_free(ngx_conf_t *cf,
-    ngx_http_ratelimit_rule_t *rule);
 static char *ngx_http_ratelimit_rule_methods(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_if(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_cost(ngx_conf_t *cf, void *conf,
-    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
-static char *ngx_http_ratelimit_rule_settle(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_dry_run(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
@@ -30,8 +26,6 @@ static char *ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_method(ngx_conf_t *cf,
     ngx_http_ratelimit_rule_t *rule, ngx_str_t *name);
-static char *ngx_http_ratelimit_rule_units(ngx_conf_t *cf, char *name,
-    ngx_str_t *value, ngx_http_complex_value_t **cv);
 
 
 /* the methods that nginx knows */
@@ -57,12 +51,15 @@ static ngx_conf_bitmask_t  ngx_http_ratelimit_methods[] = {
 
 
 static ngx_http_ratelimit_param_t  ngx_http_ratelimit_rule_params[] = {
-    { "methods=", ngx_http_ratelimit_rule_methods, 0 },
-    { "if=",      ngx_http_ratelimit_rule_if,      0 },
-    { "cost=",    ngx_http_ratelimit_rule_cost,    0 },
-    { "settle=",  ngx_http_ratelimit_rule_settle,  0 },
-    { "dry_run=", ngx_http_ratelimit_rule_dry_run, 0 },
-    { "phase=",   ngx_http_ratelimit_rule_phase,   0 },
+    { "methods=",      ngx_http_ratelimit_rule_methods, 0 },
+    { "if=",           ngx_http_ratelimit_rule_if,      0 },
+    { "cost=",         ngx_http_ratelimit_rule_cost,    0 },
+    { "settle=",       ngx_http_ratelimit_settle_value, 0 },
+    { "settle_at=",    ngx_http_ratelimit_settle_at,    0 },
+    { "settle_every=", ngx_http_ratelimit_settle_every, 0 },
+    { "unit=",         ngx_http_ratelimit_settle_unit,  0 },
+    { "dry_run=",      ngx_http_ratelimit_rule_dry_run, 0 },
+    { "phase=",        ngx_http_ratelimit_rule_phase,   0 },
     { NULL, NULL, 0 }
 };
 
@@ -150,7 +147,10 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return "names no policy";
         }
 
-        ngx_http_ratelimit_warn_free(cf, rule);
+        rv = ngx_http_ratelimit_check_settle(cf, &rule->settle, rule->cost);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
     }
 
     if (rlcf->off && rlcf->steps) {
@@ -161,26 +161,6 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     rmcf->used = 1;
 
     return NGX_CONF_OK;
-}
-
-
-/* what reserves nothing admits any number at once, and is free if aborted */
-
-static void
-ngx_http_ratelimit_warn_free(ngx_conf_t *cf, ngx_http_ratelimit_rule_t *rule)
-{
-    uint32_t  units;
-
-    if (rule->settle && rule->cost && rule->cost->lengths == NULL
-        && rl_parse_units(ngx_http_ratelimit_str(&rule->cost->value), &units)
-           == NULL
-        && units == 0)
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"cost=0\" reserves nothing for \"settle=\": "
-                           "requests are admitted whatever is left, and free "
-                           "when the client goes away; reserve an estimate");
-    }
 }
 
 
@@ -290,32 +270,23 @@ ngx_http_ratelimit_rule_cost(ngx_conf_t *cf, void *conf,
 {
     ngx_http_ratelimit_rule_t *rule = conf;
 
-    return ngx_http_ratelimit_rule_units(cf, "cost", value, &rule->cost);
-}
+    char        *rv;
+    uint32_t     units;
+    const char  *allowed;
 
-
-static char *
-ngx_http_ratelimit_rule_settle(ngx_conf_t *cf, void *conf,
-    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
-{
-    ngx_http_ratelimit_rule_t *rule = conf;
-
-    ngx_http_ratelimit_main_conf_t  *rmcf;
-
-    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
-    rmcf->settles = 1;
-
-    /* it is read when the header goes out, and nothing was sent then */
-
-    if (ngx_strcmp(value->data, "$bytes_sent") == 0
-        || ngx_strcmp(value->data, "$body_bytes_sent") == 0)
-    {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "\"settle=%V\" is 0 for every response, since it "
-                           "is read before the header is sent", value);
+    rv = ngx_http_ratelimit_compile_slot(cf, value, &rule->cost);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    return ngx_http_ratelimit_rule_units(cf, "settle", value, &rule->settle);
+    if (rule->cost->lengths == NULL) {
+        allowed = rl_parse_units(ngx_http_ratelimit_str(value), &units);
+        if (allowed) {
+            return ngx_http_ratelimit_invalid(cf, "cost", value, allowed);
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -351,30 +322,6 @@ ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, void *conf,
 
     return ngx_http_ratelimit_invalid(cf, "phase", value,
                                       "must be preaccess or precontent");
-}
-
-
-static char *
-ngx_http_ratelimit_rule_units(ngx_conf_t *cf, char *name, ngx_str_t *value,
-    ngx_http_complex_value_t **cv)
-{
-    char        *rv;
-    uint32_t     units;
-    const char  *allowed;
-
-    rv = ngx_http_ratelimit_compile_slot(cf, value, cv);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if ((*cv)->lengths == NULL) {
-        allowed = rl_parse_units(ngx_http_ratelimit_str(value), &units);
-        if (allowed) {
-            return ngx_http_ratelimit_invalid(cf, name, value, allowed);
-        }
-    }
-
-    return NGX_CONF_OK;
 }
 
 

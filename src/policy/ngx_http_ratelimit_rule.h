@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "policy/ngx_http_ratelimit_settle.h"
 #include "policy/ngx_http_ratelimit_step.h"
 
 
@@ -21,7 +22,7 @@ struct ngx_http_ratelimit_rule_s {
     ngx_array_t                 *unknown;    /* ngx_str_t: other methods */
     ngx_http_complex_value_t    *condition;
     ngx_http_complex_value_t    *cost;       /* NULL: 1 */
-    ngx_http_complex_value_t    *settle;     /* NULL: the cost is final */
+    ngx_http_ratelimit_settle_t  settle;
     ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
     u_char                      *file;
     ngx_uint_t                   line;

@@ -157,14 +157,14 @@ ngx_http_ratelimit_step_rule(ngx_http_ratelimit_loc_conf_t *rlcf,
     dry_run = rule->dry_run ? rule->dry_run : rlcf->dry_run;
 
     step->methods = ngx_http_ratelimit_step_methods(rule);
-    step->item.data = rule->settle;
+    step->item.data = rule->settle.value ? &rule->settle : NULL;
     step->item.want_next = rlcf->want_next;
 
     if (rule->unknown || rule->condition) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_LINE;
     }
 
-    if (rule->settle) {
+    if (rule->settle.value) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_CHARGE;
     }
 

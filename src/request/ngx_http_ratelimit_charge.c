@@ -17,11 +17,16 @@
  *       an upstream's response, for that is gone afterwards
  *   [3] returned, if the policy says that such a response does not count
  *
+ * With "settle_at=end" [2] holds for neither of these but for the end of the
+ * request, with a response or without one, and before a post_action.
+ * "settle_every=" raises the charge of an upgraded connection meanwhile, to
+ * what it has used so far: units come back at the end only.
+ *
  * A decision reserves; of a cost of 0 nothing is charged, but it may be
  * settled.  After a refusal nothing is settled, and once the header is sent
- * nothing changes any more.  Units are reserved first, rather than charged
- * with the response, so that parallel requests cannot pass a limit that only
- * failures count against.
+ * nothing changes any more but at the end.  Units are reserved first, rather
+ * than charged with the response, so that parallel requests cannot pass a
+ * limit that only failures count against.
  */
 
 
@@ -30,20 +35,29 @@
 #include "zone/ngx_http_ratelimit_process.h"
 #include "policy/ngx_http_ratelimit_condition.h"
 #include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_settle.h"
 #include "policy/ngx_http_ratelimit_statistics.h"
 #include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_log.h"
+#include "request/ngx_http_ratelimit_meter.h"
 #include "request/ngx_http_ratelimit_record.h"
+
+
+/* which "settle=" is read */
+
+#define NGX_HTTP_RATELIMIT_RESPONSE   0
+#define NGX_HTTP_RATELIMIT_MEANWHILE  1
+#define NGX_HTTP_RATELIMIT_END        2
 
 
 static void ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_item_t *item,
     rl_process_t *process);
 static void ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record);
+    ngx_http_ratelimit_record_t *record, ngx_uint_t when);
 static ngx_int_t ngx_http_ratelimit_settle(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    rl_process_t *process);
+    rl_process_t *process, ngx_uint_t when);
 
 
 /* a later phase refuses: n items stand before those of its decision */
@@ -85,9 +99,24 @@ ngx_http_ratelimit_keep_charges(ngx_http_request_t *r,
 {
     record->kept = record->nitems;
 
-    if (r->upstream && r->upstream->headers_in.status_n) {
-        ngx_http_ratelimit_settle_charges(r, record);
+    if (r->upstream && r->upstream->headers_in.status_n && !r->header_sent) {
+        ngx_http_ratelimit_settle_charges(r, record,
+                                          NGX_HTTP_RATELIMIT_RESPONSE);
     }
+
+    if (r->post_action) {
+        ngx_http_ratelimit_settle_charges(r, record, NGX_HTTP_RATELIMIT_END);
+    }
+}
+
+
+/* an upgraded connection has used so much up to now */
+
+void
+ngx_http_ratelimit_raise_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    ngx_http_ratelimit_settle_charges(r, record, NGX_HTTP_RATELIMIT_MEANWHILE);
 }
 
 
@@ -97,7 +126,12 @@ void
 ngx_http_ratelimit_end_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
-    ngx_http_ratelimit_settle_charges(r, record);
+    if (!r->header_sent) {
+        ngx_http_ratelimit_settle_charges(r, record,
+                                          NGX_HTTP_RATELIMIT_RESPONSE);
+    }
+
+    ngx_http_ratelimit_settle_charges(r, record, NGX_HTTP_RATELIMIT_END);
 }
 
 
@@ -144,14 +178,16 @@ ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
             ngx_http_ratelimit_return_charge(r, record, item, process);
 
         } else if (!record->refused
-                   && ngx_http_ratelimit_settle(r, record, item, process)
+                   && ngx_http_ratelimit_settle(r, record, item, process,
+                                                NGX_HTTP_RATELIMIT_RESPONSE)
                       != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
-    return NGX_OK;
+    return (r->upstream && r->upstream->upgrade)
+           ? ngx_http_ratelimit_start_meter(r, record) : NGX_OK;
 }
 
 
@@ -181,13 +217,13 @@ ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
 
 static void
 ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record)
+    ngx_http_ratelimit_record_t *record, ngx_uint_t when)
 {
     ngx_uint_t                       i;
     rl_process_t                    *process;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
-    if (!record->responds || record->refused || r->header_sent) {
+    if (!record->responds || record->refused) {
         return;
     }
 
@@ -201,8 +237,8 @@ ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_age_record(record);
 
     for (i = 0; i < record->nitems; i++) {
-        (void) ngx_http_ratelimit_settle(r, record, &record->items[i],
-                                         process);
+        (void) ngx_http_ratelimit_settle(r, record, &record->items[i], process,
+                                         when);
     }
 }
 
@@ -215,20 +251,23 @@ ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_ratelimit_settle(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    rl_process_t *process)
+    rl_process_t *process, ngx_uint_t when)
 {
     uint32_t                      units;
     ngx_str_t                     value;
     const char                   *allowed;
-    ngx_http_complex_value_t     *settle;
+    ngx_http_ratelimit_settle_t  *settle;
 
     settle = item->data;
 
-    if (settle == NULL) {
+    if (settle == NULL
+        || settle->at_end != (when != NGX_HTTP_RATELIMIT_RESPONSE)
+        || (when == NGX_HTTP_RATELIMIT_MEANWHILE && settle->every == 0))
+    {
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(r, settle, &value) != NGX_OK) {
+    if (ngx_http_complex_value(r, settle->value, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -236,11 +275,15 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    allowed = rl_read_units(ngx_http_ratelimit_str(&value), &units);
+    allowed = ngx_http_ratelimit_read_settle(settle, &value, &units);
     if (allowed) {
         ngx_http_ratelimit_log_invalid(r, ngx_http_ratelimit_item_policy(item),
                                        RL_BAD_SETTLE, &value, allowed,
                                        "the reserved cost stays");
+        return NGX_OK;
+    }
+
+    if (when == NGX_HTTP_RATELIMIT_MEANWHILE && units <= item->cost_units) {
         return NGX_OK;
     }
 
@@ -251,7 +294,9 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    item->data = NULL;
+    if (when != NGX_HTTP_RATELIMIT_MEANWHILE) {
+        item->data = NULL;
+    }
 
     return NGX_OK;
 }

@@ -20,6 +20,8 @@ void ngx_http_ratelimit_keep_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 ngx_int_t ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
+void ngx_http_ratelimit_raise_charges(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
 void ngx_http_ratelimit_end_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 

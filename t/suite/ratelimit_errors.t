@@ -307,3 +307,45 @@ more than 128 policies decide one request in
     location /t { ratelimit token token; }
 --- error_log
 duplicate parameter "token" in "ratelimit" in
+
+
+=== TEST 352: settle_at= of anything but the end
+--- directive
+    ratelimit token settle=$bytes_sent settle_at=start;
+--- error_log
+invalid settle_at "start" in "ratelimit", it must be end in
+
+
+=== TEST 353: settle_at= without settle=
+--- directive
+    ratelimit token settle_at=end;
+--- error_log
+"ratelimit" directive has "settle_at=", "settle_every=" or "unit=" without "settle=" in
+
+
+=== TEST 354: settle_every= without settle_at=end
+--- directive
+    ratelimit token settle=$bytes_sent settle_every=1s;
+--- error_log
+"ratelimit" directive has "settle_every=" without "settle_at=end" in
+
+
+=== TEST 355: settle_every= of no time
+--- directive
+    ratelimit token settle=$bytes_sent settle_at=end settle_every=1ms;
+--- error_log
+invalid settle_every "1ms" in "ratelimit", it must be a time of 100ms to 1d in
+
+
+=== TEST 356: unit= of anything but ms
+--- directive
+    ratelimit token settle=$request_time unit=s;
+--- error_log
+invalid unit "s" in "ratelimit", it must be ms in
+
+
+=== TEST 357: settle= of a constant that is none
+--- directive
+    ratelimit token settle=2.5;
+--- error_log
+invalid settle "2.5" in "ratelimit", it must be an integer of 0 to 999999999 in

@@ -481,4 +481,29 @@ TEST(Text, DigitsAgreeWithSnprintf) {
   }
 }
 
+// As $request_time and $upstream_response_time are written.
+TEST(Seconds, AreReadAsMilliseconds) {
+  const struct {
+    const char* text;
+    uint32_t ms;
+  } kCases[] = {
+      {"0", 0},           {"0.000", 0},       {"0.001", 1},
+      {"0.0001", 1},      {"12.345", 12345},  {"12.3450000", 12345},
+      {"12.3450001", 12346}, {"1.5", 1500},   {"-", 0},
+      {"0.1, 0.2", 300},  {"0.1 : 0.2", 300}, {"0.1, -, 0.2 : 1", 1300},
+      {"99999999999999999999", RL_MAX_UNITS},
+  };
+  for (const auto& c : kCases) {
+    uint32_t ms = 7;
+    EXPECT_EQ(nullptr, rl_read_seconds(str(c.text), &ms)) << c.text;
+    EXPECT_EQ(c.ms, ms) << c.text;
+  }
+  for (const char* text : {"", ".5", "1.", "1,2", "0.1,  0.2", "0.1 :", "1s",
+                           "--", "-1", "0.1 0.2", " 1", "1 "}) {
+    uint32_t ms = 7;
+    EXPECT_NE(nullptr, rl_read_seconds(str(text), &ms)) << text;
+    EXPECT_EQ(7U, ms) << text;
+  }
+}
+
 }  // namespace

@@ -57,6 +57,9 @@ typedef struct {
  * 0.
  * rl_parse_places, rl_read_places: "10", "unlimited" and "" (the same), of a
  * configuration and of a variable, as a quota of RL_CONCURRENT.
+ * rl_read_seconds: times as nginx writes them, in seconds with decimals, as
+ * units of a millisecond, rounded up; of several ("0.010, 0.250 : 0.100", "-"
+ * for none) the sum.
  * rl_parse_algorithm: one of the four names; RL_CONCURRENT is not chosen so.
  * rl_parse_tz: "Z", "+09:00", "-03:30" as milliseconds east of UTC.
  */
@@ -72,6 +75,7 @@ const char *rl_read_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_read_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_parse_places(rl_str_t text, rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_read_places(rl_str_t text, rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_read_seconds(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_parse_algorithm(rl_str_t text, rl_algorithm_e *out) RL_NOEXCEPT;
 const char *rl_parse_tz(rl_str_t text, int32_t *out_ms) RL_NOEXCEPT;
 const char *rl_algorithm_name(rl_algorithm_e algorithm) RL_NOEXCEPT;

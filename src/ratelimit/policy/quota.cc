@@ -1,5 +1,6 @@
 // Quotas, windows, scales and the names of algorithms, as configured.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -45,6 +46,9 @@ static_assert(RL_MAX_MONTHS == 12, "");
 static_assert(RL_MAX_PLACES == 1000000, "");
 
 constexpr const char* kUnitsPhrase = "must be an integer of 0 to 999999999";
+constexpr const char* kSecondsPhrase =
+    "must be seconds such as \"0.250\", or several of them as nginx writes "
+    "those of its upstreams";
 constexpr const char* kMonthPhrase =
     "must not be in months (\"M\") but with algorithm=calendar";
 constexpr const char* kWindowPhrase =
@@ -145,6 +149,33 @@ std::uint32_t scale_exactly(std::uint32_t units, const std::uint32_t* scales,
   }
   if (len > 1 || limbs[0] > RL_MAX_UNITS) return RL_MAX_UNITS;
   return limbs[0] == 0 ? 1 : limbs[0];
+}
+
+// Seconds with decimals behind them, as milliseconds, rounded up.
+bool take_seconds(Reader* in, std::uint64_t* out_ms) {
+  std::uint64_t seconds = 0;
+  if (!in->take_at_most(RL_MAX_UNITS, &seconds)) return false;
+  std::uint64_t ms = seconds * 1000;
+  if (in->take('.')) {
+    const unsigned char* const start = in->at;
+    std::uint64_t worth = 100;
+    bool rest = false;
+    for (; !in->done() && is_digit(*in->at); in->at++) {
+      ms += worth * static_cast<std::uint64_t>(*in->at - '0');
+      rest = rest || (worth == 0 && *in->at != '0');
+      worth /= 10;
+    }
+    if (in->at == start) return false;
+    if (rest) ms++;
+  }
+  *out_ms = ms < RL_MAX_UNITS ? ms : RL_MAX_UNITS;
+  return true;
+}
+
+// What stands between the times of several upstreams.
+bool take_separator(Reader* in) {
+  if (in->take(',')) return in->take(' ');
+  return in->take(' ') && in->take(':') && in->take(' ');
 }
 
 // The digits behind a point, as thousandths.  Of a variable's, the result of a
@@ -294,6 +325,21 @@ const char* rl_read_units(rl_str_t text, std::uint32_t* out) noexcept {
   }
   if (!in.done()) return ratelimit::kUnitsPhrase;
   *out = static_cast<std::uint32_t>(units);
+  return nullptr;
+}
+
+const char* rl_read_seconds(rl_str_t text, std::uint32_t* out) noexcept {
+  Reader in(text);
+  std::uint64_t sum = 0;
+  do {
+    std::uint64_t ms = 0;
+    if (!in.take('-') && !ratelimit::take_seconds(&in, &ms)) {
+      return ratelimit::kSecondsPhrase;
+    }
+    sum = std::min<std::uint64_t>(sum + ms, RL_MAX_UNITS);
+  } while (ratelimit::take_separator(&in));
+  if (!in.done()) return ratelimit::kSecondsPhrase;
+  *out = static_cast<std::uint32_t>(sum);
   return nullptr;
 }
 
