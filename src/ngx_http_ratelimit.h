@@ -29,6 +29,8 @@ typedef struct ngx_http_ratelimit_body_s  ngx_http_ratelimit_body_t;
 typedef struct ngx_http_ratelimit_api_s  ngx_http_ratelimit_api_t;
 typedef struct ngx_http_ratelimit_redis_s  ngx_http_ratelimit_redis_t;
 typedef struct ngx_http_ratelimit_asking_s  ngx_http_ratelimit_asking_t;
+typedef struct ngx_http_ratelimit_usage_s  ngx_http_ratelimit_usage_t;
+typedef struct ngx_http_ratelimit_reader_s  ngx_http_ratelimit_reader_t;
 
 
 /* "ratelimit_inherit" */
@@ -54,6 +56,8 @@ typedef struct {
     ngx_array_t                  policies;   /* ngx_http_ratelimit_policy_t
                                                 pointers */
     ngx_array_t                  headers;    /* ngx_http_ratelimit_headers_t
+                                                pointers */
+    ngx_array_t                  usages;     /* ngx_http_ratelimit_usage_t
                                                 pointers */
     ngx_array_t                  planned;    /* ngx_http_ratelimit_loc_conf_t
                                                 pointers */

@@ -27,6 +27,7 @@
 #include "response/ngx_http_ratelimit_headers.h"
 #include "response/ngx_http_ratelimit_refuse.h"
 #include "response/ngx_http_ratelimit_resources.h"
+#include "response/ngx_http_ratelimit_usage.h"
 #include "response/ngx_http_ratelimit_variables.h"
 #include "api/ngx_http_ratelimit_api.h"
 #include "ngx_http_ratelimit_handler.h"
@@ -103,6 +104,13 @@ static ngx_command_t  ngx_http_ratelimit_commands[] = {
       NGX_HTTP_RATELIMIT_CONF|NGX_CONF_2MORE,
       ngx_http_ratelimit_jwt,
       NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ratelimit_usage"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_ratelimit_usage,
+      NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
@@ -313,6 +321,8 @@ ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&rmcf->headers, cf->pool, 2, sizeof(void *))
            != NGX_OK
+        || ngx_array_init(&rmcf->usages, cf->pool, 1, sizeof(void *))
+           != NGX_OK
         || ngx_array_init(&rmcf->planned, cf->pool, 4, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->apis, cf->pool, 1, sizeof(void *)) != NGX_OK)
@@ -411,7 +421,8 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
                                                  ngx_http_ratelimit_module));
 
     if (ngx_http_ratelimit_check_shared(cf) != NGX_OK
-        || ngx_http_ratelimit_check_places(cf) != NGX_OK)
+        || ngx_http_ratelimit_check_places(cf) != NGX_OK
+        || ngx_http_ratelimit_init_usages(cf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -461,6 +472,7 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
     }
 
     ngx_http_ratelimit_init_statistics(rmcf);
+    ngx_http_ratelimit_init_usage_filter(rmcf);
 
     return NGX_OK;
 }
@@ -482,6 +494,8 @@ ngx_http_ratelimit_init_process(ngx_cycle_t *cycle)
     {
         return NGX_OK;
     }
+
+    ngx_http_ratelimit_init_usage_filter(rmcf);
 
     zones = rmcf->zones.elts;
 

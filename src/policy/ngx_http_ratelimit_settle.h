@@ -16,6 +16,9 @@
 
 typedef struct {
     ngx_http_complex_value_t    *value;      /* NULL: the cost is final */
+    ngx_array_t                 *usages;     /* ngx_http_ratelimit_usage_t
+                                                pointers, of the value's
+                                                variables; NULL: none */
     ngx_msec_t                   every;      /* 0: read but once */
     unsigned                     at_end:1;   /* of the request; else when its
                                                 response begins */

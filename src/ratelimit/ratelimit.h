@@ -27,6 +27,7 @@
 #include "ratelimit/abi/shared.h"
 #include "ratelimit/abi/statistics.h"
 #include "ratelimit/abi/types.h"
+#include "ratelimit/abi/usage.h"
 #include "ratelimit/abi/zone.h"
 
 #endif /* RATELIMIT_RATELIMIT_H_ */

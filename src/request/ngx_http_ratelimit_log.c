@@ -130,3 +130,27 @@ ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
                   &policy->name, names[what], len, shown, allowed, consequence,
                   (size_t) (p - text), text);
 }
+
+
+void
+ngx_http_ratelimit_log_unread(ngx_http_request_t *r, const rl_policy_t *policy,
+    ngx_str_t *name, char *reason)
+{
+    u_char     *p, text[NGX_HTTP_RATELIMIT_SUPPRESSED_LEN];
+    uint32_t    suppressed;
+    rl_time_t   now;
+
+    ngx_http_ratelimit_now(&now);
+
+    if (!rl_complaint_throttle(policy, RL_UNREAD, &now, &suppressed)) {
+        return;
+    }
+
+    p = ngx_http_ratelimit_suppressed(text, suppressed);
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "ratelimit: policy \"%*s\": %s; \"$%V\" is not read "
+                  "from it%*s",
+                  policy->name.len, policy->name.data, reason, name,
+                  (size_t) (p - text), text);
+}

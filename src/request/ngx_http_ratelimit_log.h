@@ -31,4 +31,10 @@ void ngx_http_ratelimit_log_invalid(ngx_http_request_t *r,
     const char *allowed, char *consequence);
 
 
+/* "$name" of "ratelimit_usage" yields nothing, and why */
+
+void ngx_http_ratelimit_log_unread(ngx_http_request_t *r,
+    const rl_policy_t *policy, ngx_str_t *name, char *reason);
+
+
 #endif /* _NGX_HTTP_RATELIMIT_LOG_H_INCLUDED_ */

@@ -31,6 +31,7 @@ typedef struct {
     ngx_http_ratelimit_asking_t *asking;     /* Redis; NULL: it is not */
     ngx_http_ratelimit_wait_t   *wait;       /* NULL: it has not waited for
                                                 the decision to be had */
+    ngx_http_ratelimit_reader_t *readers;    /* of the body */
     ngx_uint_t                   status;     /* to refuse it with */
     uint32_t                     asks_dry;   /* one not decided yet does, in
                                                 dry run */

@@ -15,7 +15,7 @@ conf'
 core_rooms='
 .
 decide
-key policy statistics shared
+key policy statistics shared usage
 table response
 algorithm jwt
 base

@@ -149,6 +149,7 @@ typedef enum {
   RL_UNCORRECTED,   /* RL_BUSY, of a refund or a final cost */
   RL_CROWDED,       /* more processes hold places of a key than its bucket
                        names: refused */
+  RL_UNREAD,        /* a response that does not say what it used */
   RL_COMPLAINTS
 } rl_complaint_e;
 

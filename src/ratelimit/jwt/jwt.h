@@ -96,6 +96,9 @@ EVP_MD_CTX* start_verifying(const Algorithm& algorithm, EVP_PKEY* pkey);
 
 // ----------------------------------------------------------------- claims
 
+// What a name, or a JSON pointer that rl_parse_claim takes, points to.
+const json_t* find_claim(const json_t* json, rl_str_t name);
+
 // The value of a claim as text: a slice of claims or of buf; empty if there
 // is none.
 constexpr std::size_t kIntegerLen = 20;
@@ -120,6 +123,10 @@ json_t* parse_key_set(rl_str_t text);
 // int64 is a string of its digits.
 constexpr std::size_t kMaxDecodedLen = RL_JWT_MAX_TOKEN_LEN / 4 * 3;
 json_t* parse_part(rl_str_t text);
+
+// The same of any object or array and any length, by way of a buffer of
+// 10/9 of the text and two bytes; nullptr: it is none.
+json_t* parse_loosely(rl_str_t text, Byte* buf);
 
 // Whether text is an integer as JSON has it that is beyond int64.
 bool is_beyond_int64(rl_str_t text);

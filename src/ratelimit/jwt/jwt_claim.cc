@@ -72,6 +72,8 @@ const json_t* find_element(const json_t* array, rl_str_t token) {
   return json_array_get(array, static_cast<std::size_t>(index));
 }
 
+}  // namespace
+
 const json_t* find_claim(const json_t* json, rl_str_t name) {
   if (name.data[0] != '/') return find_member(json, name, false);
   const Byte* at = name.data;
@@ -89,8 +91,6 @@ const json_t* find_claim(const json_t* json, rl_str_t name) {
   }
   return json;
 }
-
-}  // namespace
 
 bool base64url_decoded(rl_str_t text, Byte* buf, rl_str_t* out) {
   const std::size_t rest = text.len % 4;

@@ -1,4 +1,4 @@
-// The JSON of a token, made into JSON that jansson takes.
+// The JSON of a token, or of a response, made into JSON that jansson takes.
 //
 // jansson refuses a text for a value that its own types cannot hold, wherever
 // that stands.  But a token says who a client is by one claim, whatever an
@@ -131,7 +131,7 @@ void put_number(rl_str_t number, bool name, Writer* out) {
   }
 }
 
-rl_str_t prepared(rl_str_t text, Byte buf[kMaxPreparedLen]) {
+rl_str_t prepared(rl_str_t text, Byte* buf) {
   const Byte* at = text.data;
   const Byte* const end = at + text.len;
   Writer out{buf};
@@ -157,10 +157,14 @@ rl_str_t prepared(rl_str_t text, Byte buf[kMaxPreparedLen]) {
   return slice(buf, out.at);
 }
 
-json_t* load_object(rl_str_t text, std::size_t flags) {
+json_t* load(rl_str_t text, std::size_t flags) {
   json_error_t error;
-  json_t* const json = json_loadb(reinterpret_cast<const char*>(text.data),
-                                  text.len, flags | JSON_ALLOW_NUL, &error);
+  return json_loadb(reinterpret_cast<const char*>(text.data), text.len,
+                    flags | JSON_ALLOW_NUL, &error);
+}
+
+json_t* load_object(rl_str_t text, std::size_t flags) {
+  json_t* const json = load(text, flags);
   if (json_is_object(json)) return json;
   json_decref(json);
   return nullptr;
@@ -186,6 +190,10 @@ json_t* parse_key_set(rl_str_t text) {
 json_t* parse_part(rl_str_t text) {
   Byte buf[kMaxPreparedLen];
   return load_object(prepared(text, buf), 0);
+}
+
+json_t* parse_loosely(rl_str_t text, Byte* buf) {
+  return load(prepared(text, buf), 0);
 }
 
 }  // namespace ratelimit

@@ -1,0 +1,88 @@
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * What a response says that it has used, read as it passes.
+ * A chapter of ratelimit.h.
+ */
+
+#ifndef RATELIMIT_ABI_USAGE_H_
+#define RATELIMIT_ABI_USAGE_H_
+
+#include "ratelimit/abi/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RL_MAX_USAGE_VALUES 8u
+
+/*
+ * A JSON pointer (RFC 6901) to a number, and which of the values it gives:
+ * where several give the same one, the last that is found is it.
+ */
+typedef struct {
+  rl_str_t pointer;
+  rl_str_t name;  /* its last, which must stand in a text that has it; empty:
+                     nobody can tell */
+  uint32_t value; /* below RL_MAX_USAGE_VALUES */
+} rl_usage_pointer_t;
+
+/* As rl_parse_quota; the texts point into the parsed one. */
+const char *rl_parse_usage_pointer(rl_str_t text, uint32_t value,
+                                   rl_usage_pointer_t *out) RL_NOEXCEPT;
+
+typedef enum {
+  RL_USAGE_JSON = 0, /* one text; of an array each element as well */
+  RL_USAGE_EVENTS,   /* text/event-stream: a text is the data of an event */
+  RL_USAGE_LINES     /* a text is a line */
+} rl_usage_form_e;
+
+/* Of a media type, without its parameters. */
+rl_usage_form_e rl_usage_form(rl_str_t type) RL_NOEXCEPT;
+
+/* The caller fills the first part with what it knows, the rest with 0. */
+typedef struct {
+  const rl_usage_pointer_t *pointers;
+  size_t n;
+  rl_usage_form_e form;
+
+  unsigned char *memory; /* the caller's */
+  size_t room;           /* for a text, in memory */
+  size_t held;           /* of a text that has not ended */
+  uint32_t matched;      /* bytes of "data:" at the beginning of a line */
+  int in_data;           /* behind it, */
+  int at_value;          /* at once */
+  int was_cr;            /* a line feed that follows ends no other line */
+  int has_data;          /* the event has a line of data already */
+  int too_long;          /* the text is not held */
+  int broken;            /* the last text was no JSON */
+  uint32_t found;        /* a bit for each value */
+  uint64_t values[RL_MAX_USAGE_VALUES];
+} rl_usage_t;
+
+/* Memory for a text of that length: what jansson takes stands behind it. */
+#define RL_USAGE_MEMORY(len) (2 * (size_t)(len) + (size_t)(len) / 8 + 8)
+
+/* Moves what is held into memory of RL_USAGE_MEMORY(room) bytes. */
+void rl_usage_grow(rl_usage_t *usage, unsigned char *memory,
+                   size_t room) RL_NOEXCEPT;
+
+/*
+ * Takes bytes of the body, cut anywhere, and returns how many; if not all, a
+ * text needs more room: it is to grow, or to be given up by rl_usage_skip,
+ * before the rest is given.
+ */
+size_t rl_usage_take(rl_usage_t *usage, rl_str_t bytes) RL_NOEXCEPT;
+void rl_usage_skip(rl_usage_t *usage) RL_NOEXCEPT;
+
+/* The body is complete. */
+void rl_usage_end(rl_usage_t *usage) RL_NOEXCEPT;
+
+/* The values found so far, added up, at most RL_MAX_UNITS; 0: there is none. */
+int rl_usage_units(const rl_usage_t *usage, uint64_t *units) RL_NOEXCEPT;
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* RATELIMIT_ABI_USAGE_H_ */

@@ -1,0 +1,395 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "ratelimit_usage": which number of a response's body is a variable, and
+ * which lines settle their charges by it.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_param.h"
+#include "conf/ngx_http_ratelimit_str.h"
+#include "policy/ngx_http_ratelimit_policy.h"
+#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_settle.h"
+#include "policy/ngx_http_ratelimit_step.h"
+#include "request/ngx_http_ratelimit_record.h"
+#include "response/ngx_http_ratelimit_usage.h"
+
+
+#define NGX_HTTP_RATELIMIT_MIN_MAX   1024
+#define NGX_HTTP_RATELIMIT_MAX_MAX   (16 * 1024 * 1024)
+#define NGX_HTTP_RATELIMIT_MAX       (64 * 1024)
+
+
+static char *ngx_http_ratelimit_usage_json(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_usage_types(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_usage_max(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static ngx_int_t ngx_http_ratelimit_usage_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_ratelimit_init_usage_plan(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_array_t *plan);
+static ngx_int_t ngx_http_ratelimit_init_usage_settle(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_rule_t *rule);
+
+
+static ngx_http_ratelimit_param_t  ngx_http_ratelimit_usage_params[] = {
+    { "json=",  ngx_http_ratelimit_usage_json,  1 },
+    { "types=", ngx_http_ratelimit_usage_types, 0 },
+    { "max=",   ngx_http_ratelimit_usage_max,   0 },
+    { NULL, NULL, 0 }
+};
+
+
+static ngx_str_t  ngx_http_ratelimit_usage_default_types =
+    ngx_string("application/json,text/event-stream,application/x-ndjson");
+
+
+char *
+ngx_http_ratelimit_usage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ratelimit_main_conf_t  *rmcf = conf;
+
+    char                         *rv;
+    ngx_int_t                     index;
+    ngx_str_t                    *value, name;
+    ngx_uint_t                    i, seen;
+    ngx_http_variable_t          *var;
+    ngx_http_ratelimit_usage_t   *usage, **pp;
+
+    value = cf->args->elts;
+    name = value[1];
+
+    if (name.len < 2 || name.data[0] != '$') {
+        return ngx_http_ratelimit_invalid(cf, "variable", &name,
+                                          "must be a name behind \"$\"");
+    }
+
+    name.len--;
+    name.data++;
+
+    usage = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_usage_t));
+    if (usage == NULL
+        || ngx_array_init(&usage->pointers, cf->pool, 2,
+                          sizeof(rl_usage_pointer_t))
+           != NGX_OK
+        || ngx_array_init(&usage->types, cf->pool, 3, sizeof(ngx_str_t))
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    usage->name = name;
+    usage->max = NGX_HTTP_RATELIMIT_MAX;
+    usage->file = cf->conf_file->file.name.data;
+    usage->line = cf->conf_file->line;
+
+    seen = 0;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        rv = ngx_http_ratelimit_set_param(cf, ngx_http_ratelimit_usage_params,
+                                          &seen, usage, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (usage->pointers.nelts == 0) {
+        return "needs \"json=\"";
+    }
+
+    if (usage->types.nelts == 0
+        && ngx_http_ratelimit_usage_types(cf, usage, NULL,
+                                      &ngx_http_ratelimit_usage_default_types)
+           != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    if (var == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    var->get_handler = ngx_http_ratelimit_usage_variable;
+    var->data = (uintptr_t) usage;
+
+    index = ngx_http_get_variable_index(cf, &name);
+    if (index == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    usage->index = index;
+
+    pp = ngx_array_push(&rmcf->usages);
+    if (pp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *pp = usage;
+
+    return NGX_CONF_OK;
+}
+
+
+/* a value of the sum; "|" stands between pointers to the same one */
+
+static char *
+ngx_http_ratelimit_usage_json(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_usage_t *usage = conf;
+
+    u_char              *p, *last;
+    uint32_t             n;
+    rl_str_t             text;
+    const char          *allowed;
+    rl_usage_pointer_t  *pointer;
+
+    pointer = usage->pointers.elts;
+    n = usage->pointers.nelts
+        ? pointer[usage->pointers.nelts - 1].value + 1 : 0;
+
+    if (n == RL_MAX_USAGE_VALUES) {
+        return "adds up more than 8 values";
+    }
+
+    last = value->data + value->len;
+
+    for (text.data = value->data; text.data <= last; text.data = p + 1) {
+
+        p = ngx_strlchr((u_char *) text.data, last, '|');
+        if (p == NULL) {
+            p = last;
+        }
+
+        text.len = p - text.data;
+
+        pointer = ngx_array_push(&usage->pointers);
+        if (pointer == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        allowed = rl_parse_usage_pointer(text, n, pointer);
+        if (allowed) {
+            return ngx_http_ratelimit_invalid(cf, "json", value, allowed);
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_usage_types(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_usage_t *usage = conf;
+
+    u_char     *p, *last;
+    ngx_str_t  *type, text;
+
+    last = value->data + value->len;
+
+    for (text.data = value->data; text.data <= last; text.data = p + 1) {
+
+        p = ngx_strlchr(text.data, last, ',');
+        if (p == NULL) {
+            p = last;
+        }
+
+        text.len = p - text.data;
+
+        if (ngx_strlchr(text.data, p, '/') == NULL) {
+            return ngx_http_ratelimit_invalid(cf, "types", value,
+                                              "must be media types, "
+                                              "separated by \",\"");
+        }
+
+        type = ngx_array_push(&usage->types);
+        if (type == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *type = text;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_usage_max(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_usage_t *usage = conf;
+
+    ssize_t  size;
+
+    size = ngx_parse_size(value);
+
+    if (size < NGX_HTTP_RATELIMIT_MIN_MAX || size > NGX_HTTP_RATELIMIT_MAX_MAX)
+    {
+        return ngx_http_ratelimit_invalid(cf, "max", value,
+                                          "must be a size of 1k to 16m");
+    }
+
+    usage->max = size;
+
+    return NGX_CONF_OK;
+}
+
+
+/* empty: nothing was found, so far */
+
+static ngx_int_t
+ngx_http_ratelimit_usage_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    uint64_t                      units;
+    ngx_http_ratelimit_record_t  *record;
+    ngx_http_ratelimit_reader_t  *reader;
+
+    record = ngx_http_ratelimit_get_record(r->main);
+    reader = record ? record->readers : NULL;
+
+    while (reader && reader->usage != (ngx_http_ratelimit_usage_t *) data) {
+        reader = reader->next;
+    }
+
+    if (reader == NULL || !rl_usage_units(&reader->core, &units)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = rl_render_u64(units, v->data);
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_init_usages(ngx_conf_t *cf)
+{
+    ngx_uint_t                       i;
+    ngx_http_ratelimit_usage_t     **usages;
+    ngx_http_ratelimit_loc_conf_t  **rlcf;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
+
+    if (rmcf->usages.nelts == 0) {
+        return NGX_OK;
+    }
+
+    rlcf = rmcf->planned.elts;
+
+    for (i = 0; i < rmcf->planned.nelts; i++) {
+        if (ngx_http_ratelimit_init_usage_plan(cf, rmcf, &rlcf[i]->preaccess)
+            != NGX_OK
+            || ngx_http_ratelimit_init_usage_plan(cf, rmcf,
+                                                  &rlcf[i]->precontent)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    usages = rmcf->usages.elts;
+
+    for (i = 0; i < rmcf->usages.nelts; i++) {
+        if (!usages[i]->settles) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"$%V\" of \"ratelimit_usage\" stays empty, since "
+                          "it stands in no \"settle=\" of a \"ratelimit\" "
+                          "line in %s:%ui",
+                          &usages[i]->name, usages[i]->file, usages[i]->line);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_init_usage_plan(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_array_t *plan)
+{
+    ngx_uint_t                  i;
+    ngx_http_ratelimit_step_t  *steps;
+
+    steps = plan->elts;
+
+    for (i = 0; i < plan->nelts; i++) {
+        if (steps[i].item.data && steps[i].rule->settle.usages == NULL
+            && ngx_http_ratelimit_init_usage_settle(cf, rmcf, steps[i].rule)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* those that stand in the value itself, not in a "map" that it reads */
+
+static ngx_int_t
+ngx_http_ratelimit_init_usage_settle(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_rule_t *rule)
+{
+    ngx_uint_t                    i, *index;
+    ngx_http_ratelimit_usage_t  **usages, **pp;
+
+    usages = rmcf->usages.elts;
+    index = rule->settle.value->flushes;
+
+    for ( /* void */ ; index && *index != (ngx_uint_t) -1; index++) {
+
+        for (i = 0; i < rmcf->usages.nelts; i++) {
+
+            if (usages[i]->index != *index) {
+                continue;
+            }
+
+            if (!rule->settle.at_end) {
+                ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                              "\"settle=\" with \"$%V\" needs "
+                              "\"settle_at=end\" in %s:%ui",
+                              &usages[i]->name, rule->file, rule->line);
+                return NGX_ERROR;
+            }
+
+            if (rule->settle.usages == NULL) {
+                rule->settle.usages = ngx_array_create(cf->pool, 1,
+                                         sizeof(ngx_http_ratelimit_usage_t *));
+                if (rule->settle.usages == NULL) {
+                    return NGX_ERROR;
+                }
+            }
+
+            pp = ngx_array_push(rule->settle.usages);
+            if (pp == NULL) {
+                return NGX_ERROR;
+            }
+
+            *pp = usages[i];
+            usages[i]->settles = 1;
+        }
+    }
+
+    return NGX_OK;
+}
