@@ -75,7 +75,7 @@ ngx_http_ratelimit_check_places_of(ngx_conf_t *cf, ngx_array_t *plan)
     for (i = 0; i < plan->nelts; i++) {
 
         if (steps[i].policy->core.algorithm == RL_CONCURRENT
-            && steps[i].rule->settle)
+            && steps[i].rule->settle.value)
         {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"settle=\" must not stand at the policy \"%V\" "

@@ -76,7 +76,7 @@ GET /t?k=a
 --- request
 GET /u?k=a
 --- error_log
-"settle=$bytes_sent" is 0 for every response, since it is read before the header is sent in
+"settle=$bytes_sent" is 0 for every response, since it is read before the header is sent; "settle_at=end" reads it behind the response in
 --- no_error_log
 $sent_http_x_cost
 

@@ -587,7 +587,7 @@ unknown zone "nope" in "ratelimit_policy" in
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h foo=1;
 --- error_log
-invalid parameter "foo=1" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, 
+invalid parameter "foo=1" in "ratelimit_policy", it must be one of key=, quota=, concurrent=, scale=, algorithm=, capacity=, 
 
 
 === TEST 124: an unknown word of a policy
@@ -595,7 +595,7 @@ invalid parameter "foo=1" in "ratelimit_policy", it must be one of key=, quota=,
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h foo;
 --- error_log
-invalid parameter "foo" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, 
+invalid parameter "foo" in "ratelimit_policy", it must be one of key=, quota=, concurrent=, scale=, algorithm=, capacity=, 
 
 
 === TEST 125: hidden with a value
@@ -603,7 +603,7 @@ invalid parameter "foo" in "ratelimit_policy", it must be one of key=, quota=, s
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h hidden=1;
 --- error_log
-invalid parameter "hidden=1" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, 
+invalid parameter "hidden=1" in "ratelimit_policy", it must be one of key=, quota=, concurrent=, scale=, algorithm=, capacity=, 
 
 
 === TEST 126: hidden with more behind it
@@ -611,7 +611,7 @@ invalid parameter "hidden=1" in "ratelimit_policy", it must be one of key=, quot
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h hiddenx;
 --- error_log
-invalid parameter "hiddenx" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, 
+invalid parameter "hiddenx" in "ratelimit_policy", it must be one of key=, quota=, concurrent=, scale=, algorithm=, capacity=, 
 
 
 === TEST 127: a parameter that there is not
@@ -619,7 +619,7 @@ invalid parameter "hiddenx" in "ratelimit_policy", it must be one of key=, quota
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h bursts=5;
 --- error_log
-invalid parameter "bursts=5" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, 
+invalid parameter "bursts=5" in "ratelimit_policy", it must be one of key=, quota=, concurrent=, scale=, algorithm=, capacity=, 
 
 
 === TEST 128: quota twice
@@ -739,7 +739,7 @@ unknown "nosuch" variable
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h keep=1;
 --- error_log
-invalid parameter "keep=1" in "ratelimit_policy", it must be one of key=, quota=, scale=, algorithm=, capacity=, tz=, zone=, status=, hidden, keep, skip_status=, 
+invalid parameter "keep=1" in "ratelimit_policy", it must be one of key=, quota=, concurrent=, scale=, algorithm=, capacity=, tz=, zone=, status=, hidden, keep, skip_status=, 
 
 
 === TEST 266: keep twice
