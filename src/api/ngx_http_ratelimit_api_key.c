@@ -34,6 +34,7 @@ typedef struct {
     rl_bucket_t                  stored;
     rl_top_key_t                 refused;
     rl_top_key_t                 admitted;
+    uint64_t                     banned_until_ms; /* 0: it is not */
     unsigned                     exists:1;   /* there is a bucket */
     unsigned                     was_refused:1;
     unsigned                     was_admitted:1;
@@ -119,6 +120,10 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
 
     json_object_set_new(json, "retry_after_ms",
                         ngx_http_ratelimit_api_figure(item->retry_after_ms));
+    json_object_set_new(json, "banned_until", known.banned_until_ms
+                        ? ngx_http_ratelimit_api_time(&call->now,
+                                                      known.banned_until_ms)
+                        : json_null());
     json_object_set_new(json, "last_seen",
                         ngx_http_ratelimit_api_last_seen(call, &known));
     json_object_set_new(json, "refused", known.was_refused
@@ -195,6 +200,17 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
 
     known->looked = process && item->quota.window_ms && !item->quota.unlimited
                     && ngx_http_ratelimit_look_at(process, item, &call->now);
+
+    known->banned_until_ms = process
+                             ? rl_banned_until(process, policy, bucket->lo,
+                                               &call->now)
+                             : 0;
+
+    if (known->banned_until_ms) {
+        item->admitted = 0;
+        item->remaining_units = 0;
+        item->retry_after_ms = known->banned_until_ms - call->now.mono_ms;
+    }
 }
 
 

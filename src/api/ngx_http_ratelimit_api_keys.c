@@ -123,6 +123,14 @@ ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call)
         return call->rc;
     }
 
+    if (rl_lift_ban(process, &policy->core, bucket.lo, &call->now)
+        == RL_ERROR)
+    {
+        ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                       "the key is locked, try again");
+        return call->rc;
+    }
+
     rl_render_key_id(rl_key_id(&policy->core, bucket.lo), id);
 
     ngx_http_ratelimit_api_log(call, "key %*s of policy \"%V\" reset%s",

@@ -28,7 +28,9 @@ typedef struct {
 } ngx_http_ratelimit_metric_t;
 
 
-/* the figures of a zone; those of a policy are its counters */
+/* the figures of a zone; those of a policy are its counters, and one more */
+
+#define NGX_HTTP_RATELIMIT_POLICY_BANS  RL_COUNTERS
 
 typedef enum {
     NGX_HTTP_RATELIMIT_ZONE_CAPACITY = 0,
@@ -90,6 +92,11 @@ static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_policy_metrics[] = {
     { "nginx_ratelimit_errors_total", "counter",
       "Nonsense from a policy's variables, and requests left undecided.",
       { { ngx_string(""), RL_COUNT_ERRORS },
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_bans_total", "counter",
+      "Bans of keys that a policy has begun.",
+      { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_BANS },
         ngx_http_ratelimit_no_series } },
 
     { NULL, NULL, NULL, { ngx_http_ratelimit_no_series } }
@@ -241,7 +248,7 @@ static u_char *
 ngx_http_ratelimit_api_policy_metric(u_char *p,
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric)
 {
-    uint64_t                       counts[RL_COUNTERS];
+    uint64_t                       counts[RL_COUNTERS + 1];
     ngx_uint_t                     i, j, end;
     ngx_http_ratelimit_series_t   *series;
     ngx_http_ratelimit_policy_t  **policies;
@@ -259,6 +266,7 @@ ngx_http_ratelimit_api_policy_metric(u_char *p,
 
     for ( /* void */ ; i < end; i++) {
         rl_counts(&policies[i]->core, counts);
+        counts[NGX_HTTP_RATELIMIT_POLICY_BANS] = rl_bans(&policies[i]->core);
 
         for (j = 0; j < 4 && metric->series[j].labels.data; j++) {
             series = &metric->series[j];

@@ -170,7 +170,7 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
                    "refunded", (json_int_t) counts[RL_COUNT_REFUNDED],
                    "errors", (json_int_t) counts[RL_COUNT_ERRORS]);
 
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:o}",
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:I, s:o}",
                "name", ngx_http_ratelimit_api_string(&policy->name),
                "zone", ngx_http_ratelimit_api_string(
                                              &policy->shm_zone->shm.name),
@@ -181,6 +181,7 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
                "scale", ngx_http_ratelimit_api_texts(&policy->scales,
                                          sizeof(ngx_http_complex_value_t)),
                "hidden", policy->core.hidden,
+               "bans", (json_int_t) rl_bans(&policy->core),
                "requests", requests);
 }
 

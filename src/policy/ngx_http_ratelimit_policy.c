@@ -262,19 +262,19 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (policy->core.algorithm == RL_CONCURRENT) {
-        zone = policy->shm_zone->data;
+    zone = policy->shm_zone->data;
 
-        if (zone->redis) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"ratelimit_policy\" \"%V\" with "
-                          "\"concurrent=\" must not be in the shared zone "
-                          "\"%V\": each machine counts its own requests in "
-                          "%s:%ui",
-                          &policy->name, &zone->name, policy->file,
-                          policy->line);
-            return NGX_ERROR;
-        }
+    if (zone->redis
+        && (policy->core.algorithm == RL_CONCURRENT || policy->core.ban))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"ratelimit_policy\" \"%V\" with \"%s\" must not be "
+                      "in the shared zone \"%V\": each machine has its own "
+                      "in %s:%ui",
+                      &policy->name,
+                      policy->core.ban ? "ban=" : "concurrent=",
+                      &zone->name, policy->file, policy->line);
+        return NGX_ERROR;
     }
 
     part = policy->partition->parts.elts;

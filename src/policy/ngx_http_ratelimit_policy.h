@@ -46,6 +46,7 @@ struct ngx_http_ratelimit_policy_s {
                                                        is none */
     ngx_uint_t                   status;     /* 0: the location's */
     ngx_http_ratelimit_condition_t *condition; /* NULL: none matters */
+    rl_ban_t                     ban;        /* where core.ban is not NULL */
 
     u_char                      *file;       /* of the definition, or while */
     ngx_uint_t                   line;       /* undefined of the first use */

@@ -37,6 +37,12 @@ static char *ngx_http_ratelimit_policy_hidden(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_keep(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_ban(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_after(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_ban_restarts(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_condition(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 
@@ -53,6 +59,9 @@ static ngx_http_ratelimit_param_t  ngx_http_ratelimit_policy_params[] = {
     { "status=",       ngx_http_ratelimit_policy_status,    0 },
     { "hidden",        ngx_http_ratelimit_policy_hidden,    0 },
     { "keep",          ngx_http_ratelimit_policy_keep,      0 },
+    { "ban=",          ngx_http_ratelimit_policy_ban,       0 },
+    { "after=",        ngx_http_ratelimit_policy_after,     0 },
+    { "ban_restarts",  ngx_http_ratelimit_policy_ban_restarts, 0 },
     { "skip_status=",  ngx_http_ratelimit_policy_condition, 0 },
     { "skip_if=",      ngx_http_ratelimit_policy_condition, 0 },
     { "count_status=", ngx_http_ratelimit_policy_condition, 0 },
@@ -301,6 +310,59 @@ ngx_http_ratelimit_policy_keep(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_policy_line_t *line = conf;
 
     line->policy->keep = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_policy_ban(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
+    const char  *allowed;
+
+    line->ban = *value;
+
+    allowed = rl_parse_bans(ngx_http_ratelimit_str(value), &line->policy->ban);
+
+    return allowed ? ngx_http_ratelimit_invalid(cf, "ban", value, allowed)
+                   : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_policy_after(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
+    uint32_t  after;
+
+    line->after = *value;
+
+    if (rl_parse_units(ngx_http_ratelimit_str(value), &after) != NULL
+        || after == 0 || after > RL_MAX_BAN_AFTER)
+    {
+        return ngx_http_ratelimit_invalid(cf, "after", value,
+                                          "must be an integer of 1 to 255");
+    }
+
+    line->policy->ban.after = after;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_policy_ban_restarts(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
+    ngx_str_set(&line->ban_restarts, "ban_restarts");
+    line->policy->ban.restarts = 1;
 
     return NGX_CONF_OK;
 }

@@ -16,7 +16,14 @@
 #include "policy/ngx_http_ratelimit_policy_line.h"
 
 
+/* "after=", unless it is said: a client that meets its limit once is none */
+
+#define NGX_HTTP_RATELIMIT_BAN_AFTER  5
+
+
 static char *ngx_http_ratelimit_policy_concurrent_check(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line);
+static char *ngx_http_ratelimit_policy_ban_check(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
 static char *ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
@@ -56,6 +63,11 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
         if (rv != NGX_CONF_OK) {
             return rv;
         }
+    }
+
+    rv = ngx_http_ratelimit_policy_ban_check(cf, line);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     if (line->capacity.data && policy->core.algorithm != RL_GCRA) {
@@ -127,6 +139,48 @@ ngx_http_ratelimit_policy_concurrent_check(ngx_conf_t *cf,
 
     line->policy->core.algorithm = RL_CONCURRENT;
     line->quota = line->concurrent;
+
+    return NGX_CONF_OK;
+}
+
+
+/* refusals are counted within the window of the quota */
+
+static char *
+ngx_http_ratelimit_policy_ban_check(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line)
+{
+    rl_ban_t  *ban;
+
+    if (line->ban.data == NULL) {
+
+        if (line->after.data) {
+            return ngx_http_ratelimit_invalid(cf, "after", &line->after,
+                                              "must stand beside \"ban=\"");
+        }
+
+        if (line->ban_restarts.data) {
+            return ngx_http_ratelimit_invalid(cf, "parameter",
+                                              &line->ban_restarts,
+                                              "must stand beside \"ban=\"");
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (line->concurrent.data) {
+        return ngx_http_ratelimit_invalid(cf, "ban", &line->ban,
+                   "must not stand beside \"concurrent=\", which has no "
+                   "window");
+    }
+
+    ban = &line->policy->ban;
+
+    if (line->after.data == NULL) {
+        ban->after = NGX_HTTP_RATELIMIT_BAN_AFTER;
+    }
+
+    line->policy->core.ban = ban;
 
     return NGX_CONF_OK;
 }

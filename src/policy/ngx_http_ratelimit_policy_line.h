@@ -19,6 +19,9 @@ typedef struct {
     ngx_str_t                    quota;
     ngx_str_t                    concurrent;
     ngx_str_t                    algorithm;
+    ngx_str_t                    ban;
+    ngx_str_t                    after;
+    ngx_str_t                    ban_restarts;
     ngx_str_t                    capacity;
     ngx_str_t                    tz;
 } ngx_http_ratelimit_policy_line_t;

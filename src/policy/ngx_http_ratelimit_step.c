@@ -59,6 +59,10 @@ ngx_http_ratelimit_init_step(ngx_http_ratelimit_policy_t *policy)
     if (policy->core.algorithm == RL_CONCURRENT) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_PLACE;
     }
+
+    if (policy->core.ban) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_BAN;
+    }
 }
 
 

@@ -260,7 +260,8 @@ ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
     zone = ngx_http_ratelimit_item_zone(item);
 
     if (zone->redis == NULL) {
-        return rl_look(process, item, 1, now) != RL_BUSY;
+        return rl_look(process, item, 1, now) != RL_BUSY
+               && rl_look_bans(process, item, now) != RL_BUSY;
     }
 
     lease = rl_lease_find(zone->leases, item, 0);

@@ -16,8 +16,33 @@
 #include "request/ngx_http_ratelimit_record.h"
 
 
+static void ngx_http_ratelimit_log_bans(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t first);
 static void ngx_http_ratelimit_undecided(ngx_http_ratelimit_loc_conf_t *rlcf,
     ngx_http_ratelimit_record_t *record, rl_item_t *item);
+
+
+/* each ban is told once, when it begins */
+
+static void
+ngx_http_ratelimit_log_bans(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t first)
+{
+    ngx_uint_t  i;
+
+    if (!record->bans) {
+        return;
+    }
+
+    for (i = first; i < record->nitems; i++) {
+        if (record->items[i].policy->ban
+            && record->items[i].banned == RL_BAN_BEGINS)
+        {
+            ngx_http_ratelimit_log_ban(r, &record->items[i],
+                                       record->conf->log_level);
+        }
+    }
+}
 
 
 ngx_int_t
@@ -34,6 +59,7 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
 
     ngx_http_ratelimit_return_charges(r, record, first);
 
+    ngx_http_ratelimit_log_bans(r, record, first);
     ngx_http_ratelimit_log_refusal(r, slowest, record->conf->log_level,
                                    &record->time);
 
@@ -52,9 +78,11 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_ratelimit_refused_dry(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *slowest)
+    ngx_http_ratelimit_record_t *record, rl_item_t *slowest, ngx_uint_t first)
 {
     record->dry_run = 1;
+
+    ngx_http_ratelimit_log_bans(r, record, first);
 
     ngx_http_ratelimit_log_refusal(r, slowest, record->conf->log_level,
                                    &record->time);

@@ -224,6 +224,11 @@ ngx_http_ratelimit_attempt(ngx_http_request_t *r,
         return ngx_http_ratelimit_ask(r, record, process);
     }
 
+    if (record->bans) {
+        return rl_decide_bans(process, &record->items[record->nitems],
+                              record->nasked, &record->time);
+    }
+
     return rl_decide(process, &record->items[record->nitems], record->nasked,
                      &record->time);
 }
@@ -275,7 +280,7 @@ ngx_http_ratelimit_conclude(ngx_http_request_t *r,
     }
 
     return (verdict == RL_ADMITTED)
-           ? ngx_http_ratelimit_refused_dry(r, record, slowest)
+           ? ngx_http_ratelimit_refused_dry(r, record, slowest, first)
            : ngx_http_ratelimit_refused(r, record, slowest, first);
 }
 

@@ -58,6 +58,25 @@ ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
 }
 
 
+void
+ngx_http_ratelimit_log_ban(ngx_http_request_t *r, rl_item_t *item,
+    ngx_uint_t level)
+{
+    u_char                        id[16];
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = (ngx_http_ratelimit_policy_t *) item->policy;
+
+    rl_render_key_id(rl_key_id(item->policy, item->bucket.lo), id);
+
+    ngx_log_error(level, r->connection->log, 0,
+                  "ratelimit: %s by policy \"%V\", key %*s, for %uLs",
+                  item->dry_run ? "would be banned (dry run)" : "banned",
+                  &policy->name, (size_t) 16, id,
+                  rl_seconds_up(item->retry_after_ms));
+}
+
+
 static u_char *
 ngx_http_ratelimit_suppressed(u_char *p, uint32_t suppressed)
 {

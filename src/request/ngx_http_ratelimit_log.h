@@ -23,6 +23,8 @@
 
 void ngx_http_ratelimit_log_refusal(ngx_http_request_t *r, rl_item_t *item,
     ngx_uint_t level, rl_time_t *now);
+void ngx_http_ratelimit_log_ban(ngx_http_request_t *r, rl_item_t *item,
+    ngx_uint_t level);
 void ngx_http_ratelimit_log_undecided(ngx_http_request_t *r,
     const rl_policy_t *policy, rl_complaint_e what, char *reason,
     char *consequence);

@@ -43,6 +43,7 @@ typedef struct {
     unsigned                     failed:1;   /* and so the request refused */
     unsigned                     rendered:1; /* values is in use */
     unsigned                     holds:1;    /* places, until it ends */
+    unsigned                     bans:1;     /* a policy of it bans */
 
     /* up to here, what is zero in a new record */
 

@@ -208,6 +208,10 @@ ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
         record->holds = 1;
     }
 
+    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_BAN) {
+        record->bans = 1;
+    }
+
     return rc;
 }
 

@@ -78,4 +78,4 @@ invalid tz "Z" in "ratelimit_policy", it must stand beside algorithm=calendar in
     ratelimit_zone   zone=api:64k redis=r;
     ratelimit_policy place key=$arg_k concurrent=10;
 --- error_log
-"ratelimit_policy" "place" with "concurrent=" must not be in the shared zone "api": each machine counts its own requests in
+"ratelimit_policy" "place" with "concurrent=" must not be in the shared zone "api": each machine has its own in

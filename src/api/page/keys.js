@@ -23,6 +23,9 @@ function describe(key) {
     ["All free again", "When the whole quota is there",
       key.reset_ms === null || key.retry_after_ms > 0 ? ""
         : key.reset_ms === 0 ? "now" : `in ${duration(key.reset_ms)}`],
+    ["Banned until", "It is refused until then, whatever units are back",
+      key.banned_until ? `${time(key.banned_until)}, in `
+        + duration(key.retry_after_ms) : ""],
     ["Last seen", "The latest that is still known",
       key.last_seen ? `${time(key.last_seen)}, ${ago(key.last_seen)}`
         : key.exists ? "unknown" : "never, or long ago"],
@@ -135,7 +138,8 @@ async function write(question, method, path, done) {
 
 function reset(key) {
   return write(["Reset this key?", `All that ${nameOf(key)} has in use is `
-    + "taken off it: it may use its whole quota at once.", "Reset"],
+    + "taken off it, and a ban is lifted: it may use its whole quota at once.",
+  "Reset"],
   "DELETE", `keys?${target(key)}`, `Reset ${nameOf(key)}.`).then(() => again(key));
 }
 

@@ -50,7 +50,8 @@ function showPolicy(card, policy) {
   setText(card.querySelector(".terms"), `${policy.quota}`
     + policy.scale.map((scale) => ` × ${scale}`).join("")
     + `, ${policy.algorithm}, by ${policy.key.join(" and ")}, zone ${policy.zone}`
-    + (policy.hidden ? ", hidden" : ""));
+    + (policy.hidden ? ", hidden" : "")
+    + (policy.bans ? `, ${number(policy.bans)} bans so far` : ""));
   chart.setAttribute("aria-label", `${policy.name}: admitted `
     + `${rate(last.admitted)}, refused ${rate(last.refused)} requests a second`);
 

@@ -30,6 +30,7 @@ typedef struct {
   rl_str_t rendered_limit_text;
   rl_str_t rendered_item_text;
   void *counters; /* what rl_counters_find returned */
+  const rl_ban_t *ban; /* NULL: it does not ban */
 } rl_policy_t;
 
 /*
@@ -74,6 +75,8 @@ typedef struct {
   uint64_t receipt;        /* names the window that was charged */
   uint64_t more_receipt;   /* charged is 2: that of the second charge, */
   uint32_t more_units;     /* and its part of cost_units */
+  int banned;              /* of a policy that bans, by rl_decide_bans and
+                              rl_look_bans: RL_BANNED, RL_BAN_BEGINS, or 0 */
 } rl_item_t;
 
 typedef enum {
@@ -105,6 +108,28 @@ int rl_check_name(rl_item_t *item, const rl_part_t *key, const rl_item_t *same,
  */
 rl_verdict_e rl_decide(rl_process_t *process, rl_item_t *items, size_t n,
                        const rl_time_t *now) RL_NOEXCEPT;
+
+/*
+ * As rl_decide, with policies that ban: a banned key is refused until its ban
+ * ends, whatever units are back, and so many refusals begin one.  A banned item
+ * tells nothing remaining, and the ban's end as its reset and retry_after_ms.
+ * What costs 0 is not refused, and not counted.
+ * rl_look_bans makes of an item that rl_look has filled what it is under a ban.
+ * rl_banned_until: the monotonic time, or 0 where the key is not banned.
+ * rl_lift_ban: 1, or 0 where nothing of a ban is known of the key; key_id is
+ * its bucket's lo.  It is as if there never had been one.  RL_ERROR as of
+ * rl_reset.
+ */
+#define RL_BANNED 1
+#define RL_BAN_BEGINS 2
+rl_verdict_e rl_decide_bans(rl_process_t *process, rl_item_t *items, size_t n,
+                            const rl_time_t *now) RL_NOEXCEPT;
+rl_verdict_e rl_look_bans(rl_process_t *process, rl_item_t *item,
+                          const rl_time_t *now) RL_NOEXCEPT;
+uint64_t rl_banned_until(rl_process_t *process, const rl_policy_t *policy,
+                         uint64_t key_id, const rl_time_t *now) RL_NOEXCEPT;
+int rl_lift_ban(rl_process_t *process, const rl_policy_t *policy,
+                uint64_t key_id, const rl_time_t *now) RL_NOEXCEPT;
 
 /*
  * As rl_decide would find them, charging nothing and creating no bucket:

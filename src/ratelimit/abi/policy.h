@@ -22,6 +22,9 @@ typedef enum {
   RL_CONCURRENT = 4 /* units in use at a time; no window gives them back */
 } rl_algorithm_e;
 
+/* Of a bucket, but of no policy: whether its key is banned. */
+#define RL_BAN 5
+
 /* Places of RL_CONCURRENT, that a process may hold of one key. */
 #define RL_MAX_PLACES 1000000u
 
@@ -39,6 +42,18 @@ typedef struct {
   rl_str_t window_text;   /* as written, "1m"; points into the parsed text */
   int unlimited;          /* the policy does not apply */
 } rl_quota_t;
+
+/* Whom a policy refuses `after` times in its window it bans. */
+#define RL_MAX_BANS 8u
+#define RL_MAX_BAN_AFTER 255u
+
+typedef struct {
+  uint64_t durations_ms[RL_MAX_BANS]; /* for the first time, and for each next
+                                         time within the longest, the last */
+  uint32_t n;
+  uint32_t after;
+  int restarts; /* with each request that is refused meanwhile */
+} rl_ban_t;
 
 /*
  * All parsers return NULL, or what is allowed as a phrase that fits behind
@@ -60,6 +75,7 @@ typedef struct {
  * rl_read_seconds: times as nginx writes them, in seconds with decimals, as
  * units of a millisecond, rounded up; of several ("0.010, 0.250 : 0.100", "-"
  * for none) the sum.
+ * rl_parse_bans: "10m,1h,1d", the durations of out alone.
  * rl_parse_algorithm: one of the four names; RL_CONCURRENT is not chosen so.
  * rl_parse_tz: "Z", "+09:00", "-03:30" as milliseconds east of UTC.
  */
@@ -67,6 +83,7 @@ const char *rl_parse_quota(rl_str_t text, int months,
                            rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_parse_window(rl_str_t text, int months,
                             rl_quota_t *out) RL_NOEXCEPT;
+const char *rl_parse_bans(rl_str_t text, rl_ban_t *out) RL_NOEXCEPT;
 const char *rl_parse_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_parse_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
 const char *rl_read_quota(rl_str_t text, int months,

@@ -56,6 +56,9 @@ void rl_count_decision(const rl_process_t *process, const rl_item_t *items,
                        size_t n, rl_verdict_e verdict,
                        const rl_time_t *now) RL_NOEXCEPT;
 
+/* Bans that have begun. */
+uint64_t rl_bans(const rl_policy_t *policy) RL_NOEXCEPT;
+
 void rl_counts(const rl_policy_t *policy, uint64_t out[RL_COUNTERS])
     RL_NOEXCEPT;
 
@@ -108,6 +111,7 @@ typedef struct {
   uint32_t capacity_units;
   int exact;               /* the units are; else rounded down by < 1/32 */
   int active;              /* units are in use */
+  uint64_t banned_until_ms; /* RL_BAN; it may be over */
   uint64_t charged_ms;     /* sliding, gcra: the last charge; else when the
                               window opened */
 } rl_bucket_t;

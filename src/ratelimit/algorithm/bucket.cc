@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "ratelimit/algorithm/ban.h"
 #include "ratelimit/algorithm/charge_head.h"
 #include "ratelimit/algorithm/concurrent.h"
 #include "ratelimit/algorithm/gcra.h"
@@ -191,6 +192,8 @@ uint64_t idle_at_ms(const Bucket& bucket) noexcept {
       return gcra_idle_at_ms(bucket);
     case RL_CONCURRENT:
       return concurrent_used_units(bucket) == 0 ? 0 : UINT64_MAX;
+    case RL_BAN:
+      return ban_idle_at_ms(bucket);
     default:
       return window_idle_at_ms(bucket);
   }
@@ -198,6 +201,7 @@ uint64_t idle_at_ms(const Bucket& bucket) noexcept {
 
 uint32_t debt_share(const Bucket& bucket, uint64_t now_ms) noexcept {
   constexpr uint64_t kWhole = 65536;
+  if (bucket.algorithm == RL_BAN) return ban_debt_share(bucket, now_ms);
   const uint64_t used = used_units(bucket, now_ms);
   if (used == 0) return 0;
   const uint64_t limit = decode_limit(bucket.limit_code);

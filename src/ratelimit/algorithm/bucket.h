@@ -77,6 +77,16 @@ struct ConcurrentState {
   uint32_t holders[11];  // see concurrent.cc
 };
 
+struct BanState {  // see ban.h
+  uint32_t window_lo;
+  uint8_t level;       // of the last ban's durations
+  uint8_t counts[17];  // of refusals, newest sub-window first
+  uint16_t spare;
+  uint64_t tick;  // the newest sub-window
+  uint64_t until_ms;
+  uint64_t forget_ms;  // until then the next ban is a longer one
+};
+
 // What all algorithms have in common, in one word.
 struct Meta {
   uint64_t stamp : 47;  // sliding: when the last charge was; fixed, calendar:
@@ -127,6 +137,7 @@ struct Bucket : Meta {
     WindowState window;
     GcraState gcra;
     ConcurrentState concurrent;
+    BanState ban;
   };
   uint64_t key;  // rl_hash_t::lo
 
@@ -148,7 +159,7 @@ static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "fits window_hi, _lo");
 
 // A bucket that holds nothing, for a stamp below 2^47; the first word is put
 // together as in charged_word().
-inline void start(Bucket* bucket, uint64_t key, rl_algorithm_e algorithm,
+inline void start(Bucket* bucket, uint64_t key, unsigned algorithm,
                   uint64_t window_ms, uint64_t stamp, unsigned code) noexcept {
   std::memset(static_cast<void*>(bucket), 0, sizeof(*bucket));
   bucket->key = key;
@@ -160,7 +171,7 @@ inline void start(Bucket* bucket, uint64_t key, rl_algorithm_e algorithm,
   std::memcpy(static_cast<void*>(bucket), &word, sizeof(word));
 #else
   bucket->set_stamp(stamp);
-  bucket->algorithm = static_cast<unsigned>(algorithm) & 7;
+  bucket->algorithm = algorithm & 7;
   bucket->window_hi = (window_ms >> 32) & 7;
   bucket->note_charge(code);
 #endif

@@ -1,5 +1,6 @@
 #include "ratelimit/algorithm/rebase.h"
 
+#include "ratelimit/algorithm/ban.h"
 #include "ratelimit/algorithm/gcra.h"
 #include "ratelimit/algorithm/sliding_slots.h"
 
@@ -23,8 +24,8 @@ uint64_t moved(uint64_t time_ms, int64_t shift_ms) {
 }  // namespace
 
 bool is_sound(const Bucket& bucket) noexcept {
-  // Nobody is left of those who held places.
-  if (bucket.algorithm > RL_GCRA) return false;
+  // Of those who held places nobody is left.
+  if (bucket.algorithm > RL_GCRA && bucket.algorithm != RL_BAN) return false;
   const uint64_t window_ms = bucket.window_ms();
   if (window_ms == 0 || window_ms > RL_MAX_WINDOW_MS) return false;
   switch (bucket.algorithm) {
@@ -34,6 +35,10 @@ bool is_sound(const Bucket& bucket) noexcept {
       return bucket.stamp <= kMaxTimeMs && bucket.gcra.debt_hi < kMaxDebtHi &&
              bucket.gcra.units <= RL_MAX_UNITS &&
              bucket.gcra.capacity_units <= RL_MAX_UNITS;
+    case RL_BAN:
+      return bucket.stamp <= kMaxTimeMs && bucket.ban.level < RL_MAX_BANS &&
+             bucket.ban.until_ms <= bucket.ban.forget_ms &&
+             bucket.ban.forget_ms <= 2 * kMaxTimeMs;
     default:
       return bucket.stamp <= kMaxTimeMs &&
              bucket.window.end_ms <= kMaxTimeMs &&
@@ -47,6 +52,8 @@ void shift_clock(Bucket* bucket, int64_t shift_ms) noexcept {
     case RL_SLIDING:
       return rebase(bucket, decode_limit(bucket->limit_code),
                     moved(bucket->stamp, shift_ms));
+    case RL_BAN:
+      return ban_shift_clock(bucket, shift_ms);
     case RL_GCRA:
       return gcra_set_stamp(bucket, moved(bucket->stamp, shift_ms));
     case RL_CALENDAR:

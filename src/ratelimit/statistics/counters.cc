@@ -166,6 +166,11 @@ void rl_count_decision(const rl_process_t* process, const rl_item_t* items,
   ratelimit::count_decision(process, items, n, verdict, now->mono_ms);
 }
 
+uint64_t rl_bans(const rl_policy_t* policy) noexcept {
+  const CounterRow* row = ratelimit::row_of(policy);
+  return row == nullptr ? 0 : row->bans.load(std::memory_order_relaxed);
+}
+
 void rl_counts(const rl_policy_t* policy, uint64_t out[RL_COUNTERS]) noexcept {
   const CounterRow* row = ratelimit::row_of(policy);
   for (int what = 0; what < RL_COUNTERS; ++what) {

@@ -41,6 +41,7 @@ struct CounterRow {
   Shard shards[kShards];
   alignas(64)
       std::atomic<uint64_t> complaints[RL_COMPLAINTS];  // see log_throttle.cc
+  std::atomic<uint64_t> bans;
   TopKeys refused;
   TopKeys admitted;
 };
@@ -91,6 +92,11 @@ inline void count_admitted(const rl_process_t* process, const rl_item_t& item,
 // Of a refusal in earnest.
 void count_refused(const rl_process_t* process, const rl_item_t& item,
                    uint64_t now_ms) noexcept;
+
+inline void count_ban(const rl_item_t& item) {
+  CounterRow* row = row_of(item.policy);
+  if (row != nullptr) row->bans.fetch_add(1, std::memory_order_relaxed);
+}
 
 // Of a decision that was not busy; before anything is refunded.
 void count_decision(const rl_process_t* process, const rl_item_t* items,

@@ -81,6 +81,7 @@ void describe(const Bucket& bucket, uint8_t tag, uint64_t now_ms,
   } else if (out->algorithm == RL_CALENDAR) {
     out->quota.window_months = bucket.window.months;
   }
+  if (bucket.algorithm == RL_BAN) out->banned_until_ms = bucket.ban.until_ms;
   out->active = idle_at_ms(bucket) > now_ms;
   out->charged_ms = bucket.stamp;
 }

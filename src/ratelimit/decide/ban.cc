@@ -1,0 +1,202 @@
+// Decisions of policies that ban: see ratelimit.h.
+//
+// A ban stands in a bucket of its own, whose name follows from that of the
+// policy's.  It is asked before the decision and told of refusals after it,
+// each under its own lock: a request that is decided while another one's
+// refusal begins a ban comes before it or after it.
+
+#include "ratelimit/algorithm/ban.h"
+#include "ratelimit/decide/locate.h"
+#include "ratelimit/statistics/counters.h"
+
+namespace ratelimit {
+
+namespace {
+
+// Of a ban's bucket, beside the policy's.
+constexpr uint64_t kBanLo = 0x62616e2062616e21u;
+constexpr uint64_t kBanHi = 0x2e;
+
+rl_item_t ban_of(const rl_item_t& item) {
+  rl_item_t ban = item;
+  ban.bucket.lo ^= kBanLo;
+  ban.bucket.hi ^= kBanHi;
+  return ban;
+}
+
+bool can_be_banned(const rl_item_t& item) {
+  return item.policy->ban != nullptr && item.cost_units != 0;
+}
+
+void tell_banned(uint64_t left_ms, int banned, rl_item_t* item) {
+  item->banned = banned;
+  item->admitted = 0;
+  item->charged = 0;
+  item->receipt = 0;
+  item->limit_units = item->capacity_units;
+  item->remaining_units = 0;
+  item->next_ms = left_ms;
+  item->retry_after_ms = left_ms;
+  item->reset_ms = left_ms;
+}
+
+void write(rl_process_t* process, const rl_item_t& ban, BucketRef* ref,
+           uint64_t now_ms) {
+  if (!ref->exists()) place_new(&ban, ref, 1, 0, now_ms);
+  redo_log_of(process)->targets[0] = target_of(ban, *ref);
+  commit(process, ref, 1);
+}
+
+// False: a lock's living owner did not move.
+bool ask_ban(rl_process_t* process, rl_item_t* item, const rl_time_t& now,
+             bool restarts) {
+  const rl_item_t ban = ban_of(*item);
+  BucketRef ref;
+  item->banned = 0;
+  if (!lock_buckets(process, &ban, 1, now.mono_ms, &ref)) return false;
+  uint64_t left_ms =
+      ref.exists() ? ban_left_ms(*ref.bucket, now.mono_ms) : 0;
+  if (left_ms != 0 && restarts && item->policy->ban->restarts) {
+    Bucket* image = &redo_log_of(process)->images[0];
+    copy(*ref.bucket, image);
+    ban_restart(image, *item->policy->ban, now.mono_ms);
+    left_ms = ban_left_ms(*image, now.mono_ms);
+    write(process, ban, &ref, now.mono_ms);
+  }
+  release_all(process, &ref, 1);
+  if (left_ms != 0) tell_banned(left_ms, RL_BANNED, item);
+  return true;
+}
+
+// Counts a refusal of the policy's own.  Where the lock is not to be had, or
+// the zone has no room, one is not counted: the request is refused all the
+// same.
+void note_refusal_of(rl_process_t* process, rl_item_t* item,
+                     const rl_time_t& now) {
+  const rl_item_t ban = ban_of(*item);
+  BucketRef ref;
+  if (!lock_buckets(process, &ban, 1, now.mono_ms, &ref)) return;
+  const uint64_t window_ms = item->quota.window_ms;
+  Bucket* image = &redo_log_of(process)->images[0];
+  if (ref.exists()) {
+    copy(*ref.bucket, image);
+  } else {
+    ban_open(image, ban.bucket.lo, window_ms);
+  }
+  // Another process may have begun one since this one asked.
+  uint64_t left_ms = ban_left_ms(*image, now.mono_ms);
+  bool begins = false;
+  if (left_ms == 0) {
+    begins =
+        ban_note_refusal(image, *item->policy->ban, window_ms, now.mono_ms);
+    left_ms = ban_left_ms(*image, now.mono_ms);
+    write(process, ban, &ref, now.mono_ms);
+  }
+  release_all(process, &ref, 1);
+  if (left_ms != 0) {
+    tell_banned(left_ms, begins ? RL_BAN_BEGINS : RL_BANNED, item);
+  }
+  if (begins) count_ban(*item);
+}
+
+struct Banned {
+  bool any;
+  bool enforced;  // one that is not in dry run
+};
+
+bool ask_bans(rl_process_t* process, rl_item_t* items, size_t n,
+              const rl_time_t& now, Banned* banned) {
+  *banned = {false, false};
+  for (size_t i = 0; i < n; ++i) {
+    if (!can_be_banned(items[i])) continue;
+    if (!ask_ban(process, &items[i], now, true)) return false;
+    banned->any = banned->any || items[i].banned;
+    banned->enforced =
+        banned->enforced || (items[i].banned && !items[i].dry_run);
+  }
+  return true;
+}
+
+bool is_banned(const rl_item_t& item) {
+  return can_be_banned(item) && item.banned;
+}
+
+// Asks the items that are not banned: charges those that are enforced, if
+// nobody refuses; those in dry run would not be charged.
+rl_verdict_e decide_rest(rl_process_t* process, rl_item_t* items, size_t n,
+                         const rl_time_t& now, bool enforced) {
+  rl_item_t rest[RL_MAX_ITEMS];
+  size_t of[RL_MAX_ITEMS];
+  size_t charged = 0;
+  for (size_t i = 0; enforced == false && i < n; ++i) {
+    if (is_banned(items[i]) || items[i].dry_run) continue;
+    rest[charged] = items[i];
+    of[charged++] = i;
+  }
+  rl_verdict_e verdict = enforced ? RL_REFUSED : RL_ADMITTED;
+  if (charged != 0) verdict = rl_decide(process, rest, charged, &now);
+  if (verdict == RL_BUSY) return RL_BUSY;
+  for (size_t i = 0; i < charged; ++i) {
+    items[of[i]] = rest[i];
+  }
+  for (size_t i = 0; i < n; ++i) {
+    const bool decided = !enforced && !items[i].dry_run;
+    if (is_banned(items[i])) {
+      count_decision(process, &items[i], 1, verdict, now.mono_ms);
+    } else if (!decided) {
+      if (rl_look(process, &items[i], 1, &now) == RL_BUSY) return RL_BUSY;
+      count_decision(process, &items[i], 1, verdict, now.mono_ms);
+    }
+  }
+  return verdict;
+}
+
+}  // namespace
+
+}  // namespace ratelimit
+
+rl_verdict_e rl_decide_bans(rl_process_t* process, rl_item_t* items, size_t n,
+                            const rl_time_t* now) noexcept {
+  ratelimit::Banned banned;
+  if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS ||
+      !ratelimit::ask_bans(process, items, n, *now, &banned)) {
+    return RL_BUSY;
+  }
+  const rl_verdict_e verdict =
+      banned.any ? ratelimit::decide_rest(process, items, n, *now,
+                                          banned.enforced)
+                 : rl_decide(process, items, n, now);
+  for (size_t i = 0; verdict != RL_BUSY && i < n; ++i) {
+    if (ratelimit::can_be_banned(items[i]) && !items[i].banned &&
+        !items[i].admitted) {
+      ratelimit::note_refusal_of(process, &items[i], *now);
+    }
+  }
+  return verdict;
+}
+
+rl_verdict_e rl_look_bans(rl_process_t* process, rl_item_t* item,
+                          const rl_time_t* now) noexcept {
+  if (process->registry == nullptr) return RL_BUSY;
+  if (!ratelimit::can_be_banned(*item)) return RL_ADMITTED;
+  if (!ratelimit::ask_ban(process, item, *now, false)) return RL_BUSY;
+  return item->banned ? RL_REFUSED : RL_ADMITTED;
+}
+
+uint64_t rl_banned_until(rl_process_t* process, const rl_policy_t* policy,
+                         uint64_t key_id, const rl_time_t* now) noexcept {
+  rl_bucket_t ban;
+  return policy->ban != nullptr &&
+                 rl_inspect(process, policy->zone, key_id ^ ratelimit::kBanLo,
+                            now, &ban) == 1 &&
+                 ban.banned_until_ms > now->mono_ms
+             ? ban.banned_until_ms
+             : 0;
+}
+
+int rl_lift_ban(rl_process_t* process, const rl_policy_t* policy,
+                uint64_t key_id, const rl_time_t* now) noexcept {
+  return policy->ban == nullptr
+             ? 0
+             : rl_reset(process, policy->zone, key_id ^ ratelimit::kBanLo, now);
+}
