@@ -48,18 +48,7 @@ Retry-After: 59\d
 
 
 
-=== TEST 3: it survives a reload
---- config
-    location /t { ratelimit login; empty_gif; }
---- reload
---- request eval
-[("GET /t?k=d") x 4]
---- error_code eval
-[200, 429, 429, 429]
-
-
-
-=== TEST 4: what is told of it
+=== TEST 3: what is told of it
 --- http_config
 --- config
     location /t { ratelimit login; ratelimit_body problem; empty_gif; }
@@ -73,7 +62,7 @@ Retry-After: 59\d
 
 
 
-=== TEST 5: a dry run is told, and refuses nothing
+=== TEST 4: a dry run is told, and refuses nothing
 --- config
     location /t { ratelimit login dry_run=on; empty_gif; add_header X-Status $ratelimit_status always; }
 --- request eval
@@ -85,7 +74,7 @@ Retry-After: 59\d
 
 
 
-=== TEST 6: a banned request charges no other policy
+=== TEST 5: a banned request charges no other policy
 --- http_config
     ratelimit_policy other key=$arg_k quota=10/1h;
 --- config
@@ -99,7 +88,7 @@ Retry-After: 59\d
 
 
 
-=== TEST 7: only failed logins count, and after a ban so do few
+=== TEST 6: only failed logins count, and after a ban so do few
 --- http_config
     ratelimit_policy failed key=$arg_k quota=2/1m count_status=401 ban=1h after=1;
 --- config
@@ -115,7 +104,7 @@ Retry-After: 59\d
 
 
 
-=== TEST 8: ban_restarts
+=== TEST 7: ban_restarts
 --- http_config
     ratelimit_policy strict key=$arg_k quota=1/500ms ban=5s after=1 ban_restarts;
 --- config
@@ -132,7 +121,7 @@ Retry-After: 5
 
 
 
-=== TEST 9: the API shows and lifts it
+=== TEST 8: the API shows and lifts it
 --- config
     location /t { ratelimit login; empty_gif; }
     location /api/ { ratelimit_api write=on; allow all; }
@@ -149,7 +138,7 @@ Accept: application/json
 
 
 
-=== TEST 10: cost=0 only looks
+=== TEST 9: cost=0 only looks
 --- config
     location /t { ratelimit login; empty_gif; }
     location /look { ratelimit login cost=0; empty_gif; }
@@ -160,7 +149,7 @@ Accept: application/json
 
 
 
-=== TEST 11: a line tells of each ban, once
+=== TEST 10: a line tells of each ban, once
 --- config
     location /t { ratelimit login; empty_gif; }
 --- init
@@ -176,7 +165,7 @@ qr/^ratelimit: banned [^\n]*\n$/
 
 
 
-=== TEST 12: and in dry run, of what it would be
+=== TEST 11: and in dry run, of what it would be
 --- config
     location /t { ratelimit login dry_run=on; empty_gif; }
 --- init

@@ -111,10 +111,11 @@ rl_verdict_e rl_decide(rl_process_t *process, rl_item_t *items, size_t n,
 
 /*
  * As rl_decide, with policies that ban: a banned key is refused until its ban
- * ends, whatever units are back, and so many refusals begin one.  A banned item
- * tells nothing remaining, and the ban's end as its reset and retry_after_ms.
- * What costs 0 is not refused, and not counted.
- * rl_look_bans makes of an item that rl_look has filled what it is under a ban.
+ * ends, whatever units are back, and so many refusals begin one.  A banned
+ * item tells nothing remaining, and the ban's end as its reset and
+ * retry_after_ms.  What costs 0 is not refused, and not counted.
+ * rl_look_bans makes of an item that rl_look has filled what it is under a
+ * ban.
  * rl_banned_until: the monotonic time, or 0 where the key is not banned.
  * rl_lift_ban: 1, or 0 where nothing of a ban is known of the key; key_id is
  * its bucket's lo.  It is as if there never had been one.  RL_ERROR as of

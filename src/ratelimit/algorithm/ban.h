@@ -2,8 +2,8 @@
 // refusal and gone when nothing of it matters any more.  It counts refusals,
 // knows until when the key is banned, and how often it was of late.
 //
-// A refusal counts for a window, and at most a 16th of it longer: in sub-windows
-// as those of `sliding`.
+// A refusal counts for a window, and at most a 16th of it longer: in
+// sub-windows as those of `sliding`.
 
 #ifndef RATELIMIT_ALGORITHM_BAN_H_
 #define RATELIMIT_ALGORITHM_BAN_H_
@@ -22,7 +22,8 @@ bool ban_note_refusal(Bucket* bucket, const rl_ban_t& ban, uint64_t window_ms,
                       uint64_t now_ms) noexcept;
 
 // As long as from its beginning.
-void ban_restart(Bucket* bucket, const rl_ban_t& ban, uint64_t now_ms) noexcept;
+void ban_restart(Bucket* bucket, const rl_ban_t& ban,
+                 uint64_t now_ms) noexcept;
 
 // As idle_at_ms(), debt_share() and shift_clock().
 uint64_t ban_idle_at_ms(const Bucket& bucket) noexcept;

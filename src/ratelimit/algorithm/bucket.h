@@ -73,7 +73,7 @@ struct GcraState {
 };
 
 struct ConcurrentState {
-  uint32_t checked;      // process_changes() when the holders were last checked
+  uint32_t checked;      // process_changes() when the holders last were
   uint32_t holders[11];  // see concurrent.cc
 };
 

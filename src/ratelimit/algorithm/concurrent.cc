@@ -243,8 +243,7 @@ Took concurrent_charge_head(const Bucket& stored, const Shape& shape,
   const uint32_t used = concurrent_used_units(stored);
   const uint32_t first = used == 0 ? own : state.holders[0];
   if (first >> kUnitBits != shape.process->slot ||
-      (used != 0 &&
-       ((first & kMaxUnits) == 0 || state.checked != changes)) ||
+      (used != 0 && ((first & kMaxUnits) == 0 || state.checked != changes)) ||
       uint64_t{used} + cost_units > shape.units) {
     return Took::kUnusual;
   }
@@ -269,8 +268,8 @@ bool concurrent_refund_head(const Bucket& stored, const Shape& shape,
     return false;
   }
   *head = head_of(stored);
-  const uint32_t words[2] = {
-      state.checked, (first & kMaxUnits) == units ? 0 : first - units};
+  const uint32_t words[2] = {state.checked,
+                             (first & kMaxUnits) == units ? 0 : first - units};
   std::memcpy(&head->words[1], words, sizeof(words));
   return true;
 }

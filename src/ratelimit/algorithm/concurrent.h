@@ -23,8 +23,8 @@ void concurrent_open(Bucket* bucket, const Shape& shape) noexcept;
 void concurrent_adapt(Bucket* bucket, const Shape& shape) noexcept;
 
 // Looks for processes that have died, which charges do only where these are in
-// the way.  Not admitted though units remain: the bucket has no room for one more
-// holder.
+// the way.  Not admitted though units remain: the bucket has no room for one
+// more holder.
 Standing concurrent_stand(const Bucket& bucket, const Shape& shape,
                           uint32_t cost_units) noexcept;
 

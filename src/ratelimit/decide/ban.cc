@@ -54,8 +54,7 @@ bool ask_ban(rl_process_t* process, rl_item_t* item, const rl_time_t& now,
   BucketRef ref;
   item->banned = 0;
   if (!lock_buckets(process, &ban, 1, now.mono_ms, &ref)) return false;
-  uint64_t left_ms =
-      ref.exists() ? ban_left_ms(*ref.bucket, now.mono_ms) : 0;
+  uint64_t left_ms = ref.exists() ? ban_left_ms(*ref.bucket, now.mono_ms) : 0;
   if (left_ms != 0 && restarts && item->policy->ban->restarts) {
     Bucket* image = &redo_log_of(process)->images[0];
     copy(*ref.bucket, image);
@@ -163,9 +162,9 @@ rl_verdict_e rl_decide_bans(rl_process_t* process, rl_item_t* items, size_t n,
     return RL_BUSY;
   }
   const rl_verdict_e verdict =
-      banned.any ? ratelimit::decide_rest(process, items, n, *now,
-                                          banned.enforced)
-                 : rl_decide(process, items, n, now);
+      banned.any
+          ? ratelimit::decide_rest(process, items, n, *now, banned.enforced)
+          : rl_decide(process, items, n, now);
   for (size_t i = 0; verdict != RL_BUSY && i < n; ++i) {
     if (ratelimit::can_be_banned(items[i]) && !items[i].banned &&
         !items[i].admitted) {
@@ -196,7 +195,7 @@ uint64_t rl_banned_until(rl_process_t* process, const rl_policy_t* policy,
 
 int rl_lift_ban(rl_process_t* process, const rl_policy_t* policy,
                 uint64_t key_id, const rl_time_t* now) noexcept {
-  return policy->ban == nullptr
-             ? 0
-             : rl_reset(process, policy->zone, key_id ^ ratelimit::kBanLo, now);
+  return policy->ban == nullptr ? 0
+                                : rl_reset(process, policy->zone,
+                                           key_id ^ ratelimit::kBanLo, now);
 }

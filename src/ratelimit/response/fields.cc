@@ -58,7 +58,8 @@ std::uint64_t window_seconds(const rl_item_t& item) {
 constexpr std::string_view kSeparator = ", ";
 constexpr std::string_view kQuotaParameter = "\";q=";
 constexpr std::string_view kWindowParameter = ";w=";
-constexpr std::string_view kConcurrentParameter = ";qu=\"concurrent-requests\"";
+constexpr std::string_view kConcurrentParameter =
+    ";qu=\"concurrent-requests\"";
 constexpr std::string_view kRestParameter = "\";r=";
 constexpr std::string_view kTimeParameter = ";t=";
 constexpr std::size_t kUnitsDigits = 10;    // of 2^32

@@ -78,7 +78,7 @@ struct alignas(64) Slot {
   std::atomic<uint64_t> life;
   std::atomic<uint32_t> pending;  // targets that must be written, all of them
   std::atomic<uint32_t> claim;    // owner word of who writes them for the dead
-  std::atomic<uint32_t> since;    // of Registry::changes: its process's joining
+  std::atomic<uint32_t> since;    // of Registry::changes, its process's own
 };
 
 // Where an image goes.
