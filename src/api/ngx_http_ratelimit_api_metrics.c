@@ -89,6 +89,13 @@ static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_policy_metrics[] = {
       { { ngx_string(""), RL_COUNT_REFUNDED },
         ngx_http_ratelimit_no_series } },
 
+    { "nginx_ratelimit_units_total", "counter",
+      "Units reserved by decisions, charged beyond them, and given back.",
+      { { ngx_string(",kind=\"reserved\""), RL_COUNT_RESERVED },
+        { ngx_string(",kind=\"settled\""), RL_COUNT_SETTLED },
+        { ngx_string(",kind=\"returned\""), RL_COUNT_RETURNED },
+        ngx_http_ratelimit_no_series } },
+
     { "nginx_ratelimit_errors_total", "counter",
       "Nonsense from a policy's variables, and requests left undecided.",
       { { ngx_string(""), RL_COUNT_ERRORS },
@@ -215,12 +222,12 @@ ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
                                        "result=\"refused_dry_run\"} \n")
                                 + NGX_INT64_LEN;
 
-    len = 8 * 300;
+    len = 9 * 300;
 
     policies = call->conf->policies.elts;
 
     for (i = 0; i < call->conf->policies.nelts; i++) {
-        len += 6 * (line + policies[i]->name.len
+        len += 9 * (line + policies[i]->name.len
                     + 2 * policies[i]->shm_zone->shm.name.len);
     }
 

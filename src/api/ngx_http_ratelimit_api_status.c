@@ -158,7 +158,7 @@ static json_t *
 ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
 {
     uint64_t   counts[RL_COUNTERS];
-    json_t    *requests;
+    json_t    *requests, *units;
 
     rl_counts(&policy->core, counts);
 
@@ -170,7 +170,12 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
                    "refunded", (json_int_t) counts[RL_COUNT_REFUNDED],
                    "errors", (json_int_t) counts[RL_COUNT_ERRORS]);
 
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:I, s:o}",
+    units = json_pack("{s:I, s:I, s:I}",
+                      "reserved", (json_int_t) counts[RL_COUNT_RESERVED],
+                      "settled", (json_int_t) counts[RL_COUNT_SETTLED],
+                      "returned", (json_int_t) counts[RL_COUNT_RETURNED]);
+
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:I, s:o, s:o}",
                "name", ngx_http_ratelimit_api_string(&policy->name),
                "zone", ngx_http_ratelimit_api_string(
                                              &policy->shm_zone->shm.name),
@@ -182,7 +187,8 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
                                          sizeof(ngx_http_complex_value_t)),
                "hidden", policy->core.hidden,
                "bans", (json_int_t) rl_bans(&policy->core),
-               "requests", requests);
+               "requests", requests,
+               "units", units);
 }
 
 

@@ -78,7 +78,7 @@ server {
     location /same     { return 304; }
     location /login    { return 401; }
     location /graphql  { add_header X-Cost 90; return 200 "{}\n"; }
-    location /v1/      { add_header X-Tokens-Used 30000; return 200 "{}\n"; }
+    location /v1/      { default_type application/json; return 200 '{"usage":{"total_tokens":30000}}'; }
     location /files/   { root $dir; }
 }
 END
@@ -173,10 +173,11 @@ base64url() {
 }
 
 @test 'bytes' {
-    recipe 'Bytes, traffic' \
-        'location /used { ratelimit bytes cost=0; add_header Used $ratelimit_used_bytes; empty_gif; }'
+    recipe 'Bytes, traffic, seconds' \
+        'location /used { ratelimit bytes cost=0; ratelimit seconds cost=0; add_header Used $ratelimit_used_bytes; add_header Ms $ratelimit_used_seconds; empty_gif; }'
     is "$(statuses 10 /files/3000)" '10 200'
-    fields /used | grep -x 'used: 30000'
+    fields /used | grep -x 'used: 3[0-9]\{4\}'      # with their headers
+    fields /used | grep -x 'ms: [0-9]\{1,3\}'       # not what was reserved
 }
 
 @test 'months' {

@@ -195,6 +195,12 @@ nginx_ratelimit_requests_total{zone="api",policy="other",result="refused_dry_run
 nginx_ratelimit_requests_total{zone="api",policy="other",result="bypassed"} 0
 nginx_ratelimit_refunds_total{zone="api",policy="token"} 0
 nginx_ratelimit_refunds_total{zone="api",policy="other"} 0
+nginx_ratelimit_units_total{zone="api",policy="token",kind="reserved"} 1
+nginx_ratelimit_units_total{zone="api",policy="token",kind="settled"} 0
+nginx_ratelimit_units_total{zone="api",policy="token",kind="returned"} 0
+nginx_ratelimit_units_total{zone="api",policy="other",kind="reserved"} 0
+nginx_ratelimit_units_total{zone="api",policy="other",kind="settled"} 0
+nginx_ratelimit_units_total{zone="api",policy="other",kind="returned"} 0
 nginx_ratelimit_errors_total{zone="api",policy="token"} 0
 nginx_ratelimit_errors_total{zone="api",policy="other"} 0
 nginx_ratelimit_zone_buckets{zone="api",state="idle"} 0
@@ -676,6 +682,6 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
  Api::at("top_refused.n", "top_admitted.n")]
 --- response_body eval
 ["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
- "nginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\n",
+ "nginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\n",
  "top_refused.n: 50\ntop_admitted.n: 0\n"]
 --- timeout: 10

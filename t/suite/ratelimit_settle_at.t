@@ -327,3 +327,23 @@ Test::More::is(BothEnds::remaining('/look?k=a'), 9500 - length $BothEnds::UPGRAD
 GET /t?k=a
 --- error_log
 ratelimit: policy "units" has invalid settle "never", it must be seconds such as "0.250", or several of them as nginx writes those of its upstreams; the reserved cost stays
+
+
+
+=== TEST 18: operators see units as they are charged: reserved + settled - returned is what was used
+--- config
+    location /t { ratelimit units cost=$arg_c settle=$arg_s settle_at=end; empty_gif; }
+    location /one { ratelimit units; empty_gif; }
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /t?k=a&c=50&s=80", "GET /t?k=b&c=50&s=20", "GET /t?k=c&c=10&s=", "GET /t?k=d&c=0&s=7", "GET /one?k=e", "GET /t?k=f&c=20000&s=1", "GET /api/metrics"]
+--- error_code eval
+[200, 200, 200, 200, 200, 429, 200]
+--- response_body_filters eval
+[([sub { "" }]) x 6, [RateLimit::lines_like(qr/^nginx_ratelimit_units_total\{.*policy="units",(.*)/)]]
+--- response_body eval
+[('') x 6, <<'_END_']
+kind="reserved"} 111
+kind="settled"} 37
+kind="returned"} 30
+_END_

@@ -81,6 +81,42 @@ TEST_F(CountersTest, EveryDecisionIsCountedOnce) {
   EXPECT_EQ(count_of(&policy, RL_COUNT_ERRORS), 0u);
 }
 
+// Reserved, and settled, less returned, is what is in the buckets.
+TEST_F(CountersTest, UnitsAreCountedAsTheyAreCharged) {
+  Policy policy(arena_.zone(), "p", 1000, 60000);
+  Policy full(arena_.zone(), "full", 0, 60000);
+  attach(&policy, "p");
+  attach(&full, "full");
+  const rl_time_t now = at(1000);
+  uint32_t used = 0;
+  for (const uint32_t cost : {0u, 1u, 10u, 1u}) {
+    for (const uint32_t final_units : {0u, 1u, 7u, 30u}) {
+      rl_item_t item = policy.item("k");
+      item.cost_units = cost;
+      ASSERT_EQ(decide(&item, 1000), RL_ADMITTED);
+      ASSERT_EQ(rl_settle(&process_, &item, final_units, &now), RL_ADMITTED);
+      used += final_units;
+      if (final_units == 7) {
+        ASSERT_EQ(rl_refund(&process_, &item, 1, &now), RL_ADMITTED);
+        used -= 7;
+      }
+      ASSERT_EQ(count_of(&policy, RL_COUNT_RESERVED) +
+                    count_of(&policy, RL_COUNT_SETTLED) -
+                    count_of(&policy, RL_COUNT_RETURNED),
+                used);
+    }
+  }
+  EXPECT_EQ(count_of(&policy, RL_COUNT_RESERVED), 48u);
+
+  // What is admitted in dry run, but not charged, as another one refuses.
+  rl_item_t items[] = {policy.item("k"), full.item("k")};
+  items[0].dry_run = 1;
+  items[1].dry_run = 1;
+  ASSERT_EQ(rl_decide(&process_, items, 2, &now), RL_ADMITTED);
+  EXPECT_EQ(count_of(&policy, RL_COUNT_RESERVED), 48u);
+  EXPECT_EQ(count_of(&policy, RL_COUNT_ADMITTED), 17u);
+}
+
 TEST_F(CountersTest, WhatAnotherPolicyRefusedIsNotCounted) {
   Policy wide(arena_.zone(), "wide", 100, 60000);
   Policy narrow(arena_.zone(), "narrow", 0, 60000);

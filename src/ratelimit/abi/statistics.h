@@ -28,6 +28,10 @@ typedef enum {
   RL_COUNT_BYPASSED,     /* its line applied, it did not: no key, unlimited */
   RL_COUNT_REFUNDED,     /* units were given back */
   RL_COUNT_ERRORS,       /* nonsense from a variable, or not decided at all */
+  RL_COUNT_REQUESTS,     /* of those above, which rl_count takes */
+  RL_COUNT_RESERVED = RL_COUNT_REQUESTS, /* units that decisions charged, */
+  RL_COUNT_SETTLED,      /* that rl_settle charged beyond them, */
+  RL_COUNT_RETURNED,     /* that rl_settle and rl_refund gave back */
   RL_COUNTERS
 } rl_counter_e;
 

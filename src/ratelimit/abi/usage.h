@@ -78,7 +78,7 @@ void rl_usage_skip(rl_usage_t *usage) RL_NOEXCEPT;
 /* The body is complete. */
 void rl_usage_end(rl_usage_t *usage) RL_NOEXCEPT;
 
-/* The values found so far, added up, at most RL_MAX_UNITS; 0: there is none. */
+/* The values so far, added up, at most RL_MAX_UNITS; 0: there is none. */
 int rl_usage_units(const rl_usage_t *usage, uint64_t *units) RL_NOEXCEPT;
 
 #ifdef __cplusplus

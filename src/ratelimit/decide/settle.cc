@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "ratelimit/decide/locate.h"
+#include "ratelimit/statistics/counters.h"
 
 namespace ratelimit {
 
@@ -65,6 +66,7 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
     commit(process, &ref, 1);
   }
   release_all(process, &ref, 1);
+  count_corrected(process, *item, back, more);
   return true;
 }
 

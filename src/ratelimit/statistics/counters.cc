@@ -55,6 +55,12 @@ void count_refusal(const rl_process_t* process, const rl_item_t& item,
   }
 }
 
+// In dry run, where another one refused.
+void count_uncharged(const rl_process_t* process, const rl_item_t& item) {
+  CounterRow* row = row_of(item.policy);
+  if (row != nullptr) count_reserved(shard_of(process, row), 0);
+}
+
 // A row that is free, or that of a policy that is configured no more.
 uint32_t free_row(const Counters* counters) {
   uint32_t stale = kCounterRows;
@@ -82,6 +88,19 @@ void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
   }
 }
 
+void count_reserved(Shard* shard, uint64_t units) noexcept {
+  count_units(shard, RL_COUNT_RESERVED, units - 1);
+}
+
+void count_corrected(const rl_process_t* process, const rl_item_t& item,
+                     uint64_t back_units, uint64_t more_units) noexcept {
+  CounterRow* row = row_of(item.policy);
+  if (row == nullptr) return;
+  Shard* shard = shard_of(process, row);
+  if (back_units > 0) count_units(shard, RL_COUNT_RETURNED, back_units);
+  if (more_units > 0) count_units(shard, RL_COUNT_SETTLED, more_units);
+}
+
 void count_refused(const rl_process_t* process, const rl_item_t& item,
                    uint64_t now_ms) noexcept {
   count_refusal(process, item, RL_COUNT_REFUSED, now_ms);
@@ -96,6 +115,9 @@ void count_decision(const rl_process_t* process, const rl_item_t* items,
                     now_ms);
     } else if (verdict == RL_ADMITTED) {
       count_admitted(process, items[i], now_ms);
+      if (items[i].cost_units == 1 && !items[i].charged) {
+        count_uncharged(process, items[i]);
+      }
     }
   }
 }
@@ -176,9 +198,14 @@ void rl_counts(const rl_policy_t* policy, uint64_t out[RL_COUNTERS]) noexcept {
   for (int what = 0; what < RL_COUNTERS; ++what) {
     out[what] = 0;
     for (uint32_t i = 0; row != nullptr && i < ratelimit::kShards; ++i) {
-      out[what] += row->shards[i].counts[what].load(std::memory_order_relaxed);
+      const ratelimit::Shard& shard = row->shards[i];
+      const std::atomic<uint64_t>& count =
+          what < RL_COUNT_REQUESTS ? shard.counts[what]
+                                   : shard.units[what - RL_COUNT_REQUESTS];
+      out[what] += count.load(std::memory_order_relaxed);
     }
   }
+  out[RL_COUNT_RESERVED] += out[RL_COUNT_ADMITTED];
 }
 
 size_t rl_top_keys(const rl_policy_t* policy, rl_top_e list,

@@ -30,12 +30,17 @@ constexpr uint32_t kShards = 16;
 // sampled, but one in 100 ms while they are few.  It stands for all since the
 // last one, so that weights come out right.
 struct alignas(64) Shard {
-  std::atomic<uint64_t> counts[RL_COUNTERS];
+  std::atomic<uint64_t> counts[RL_COUNT_REQUESTS];
   std::atomic<uint32_t> sampled;          // admitted, at the last sample
   std::atomic<uint32_t> sample_at;        // and for the next one
   std::atomic<uint64_t> sample_after_ms;  // or the time for it
+
+  // The second line.  Of reserved units what there is beyond one a request, so
+  // that most requests do not touch it; below 0 it wraps.
+  std::atomic<uint64_t> units[RL_COUNTERS - RL_COUNT_REQUESTS];
 };
-static_assert(sizeof(Shard) == 64, "one cache line");
+static_assert(offsetof(Shard, units) == 64 && sizeof(Shard) == 128,
+              "what each request counts is in one cache line");
 
 struct CounterRow {
   Shard shards[kShards];
@@ -69,8 +74,16 @@ inline uint64_t count(Shard* shard, rl_counter_e what) {
   return shard->counts[what].fetch_add(1, std::memory_order_relaxed);
 }
 
+inline void count_units(Shard* shard, rl_counter_e what, uint64_t units) {
+  shard->units[what - RL_COUNT_REQUESTS].fetch_add(units,
+                                                   std::memory_order_relaxed);
+}
+
 void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
             uint32_t admitted, uint64_t now_ms) noexcept;
+
+// Of an admitted item that is charged another number of units than one.
+void count_reserved(Shard* shard, uint64_t units) noexcept;
 
 // Some twenty instructions; what is rarely done leaves by a jump.
 inline void count_admitted(const rl_process_t* process, const rl_item_t& item,
@@ -79,6 +92,9 @@ inline void count_admitted(const rl_process_t* process, const rl_item_t& item,
   CounterRow* row = row_of(item.policy);
   if (row == nullptr) return;
   Shard* shard = shard_of(process, row);
+  if (__builtin_expect(item.cost_units != 1, 0)) {
+    count_reserved(shard, item.charged ? item.cost_units : 0);
+  }
   const auto admitted =
       static_cast<uint32_t>(count(shard, RL_COUNT_ADMITTED) + 1);
   if (__builtin_expect(static_cast<int32_t>(
@@ -97,6 +113,10 @@ inline void count_ban(const rl_item_t& item) {
   CounterRow* row = row_of(item.policy);
   if (row != nullptr) row->bans.fetch_add(1, std::memory_order_relaxed);
 }
+
+// What a correction changes.
+void count_corrected(const rl_process_t* process, const rl_item_t& item,
+                     uint64_t back_units, uint64_t more_units) noexcept;
 
 // Of a decision that was not busy; before anything is refunded.
 void count_decision(const rl_process_t* process, const rl_item_t* items,
