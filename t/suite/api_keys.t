@@ -85,6 +85,7 @@ main::stay_clear_of_halving();
 [".", ".", ".", qr/"remaining": 0,
 .*"reset_ms": (\d{5}),
   "retry_after_ms": \1,
+  "banned_until": null,
   "last_seen": (\d{10}),
   "refused": \{
     "requests_last_minute": [12],

@@ -739,7 +739,7 @@ unknown "nosuch" variable
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h keep=1;
 --- error_log
-invalid parameter "keep=1" in "ratelimit_policy", it must be one of key=, quota=, concurrent=, scale=, algorithm=, capacity=, tz=, zone=, status=, hidden, keep, skip_status=, 
+invalid parameter "keep=1" in "ratelimit_policy", it must be one of key=, quota=, concurrent=, scale=, algorithm=, capacity=, tz=, zone=, status=, hidden, keep, ban=, 
 
 
 === TEST 266: keep twice
