@@ -10,6 +10,7 @@ package Example;
 #   The file's first server gets the suite's port.
 # - "--- windows: 60s=2s 1h=4s" compresses time, in this block's copy: every
 #   quota of 60s becomes one of 2s.
+# - "--- quotas: 50000/1M=5/1M" makes a quota another one, in this block's copy.
 # - "--- traffic" is sent before the block's request, a line at a time:
 #
 #       600 GET /issues worker-01: 200 600 0 60
@@ -41,7 +42,7 @@ sub run_dir { return server_root() . '/html/run' }
 
 # The inside of the file's http block, fit for Test::Nginx.
 sub http_block {
-    my ($file, $windows) = @_;
+    my ($file, $windows, $quotas) = @_;
 
     open my $in, '<', "$Folder/$file" or die "cannot read $file: $!";
     my $text = do { local $/; <$in> };
@@ -53,12 +54,20 @@ sub http_block {
     $text =~ s/^ *\w+_temp_path .*\n//mg;
     $text =~ s/\baccess_log +access\.log/access_log logs\/access.log/g;
 
+    # A zone is kept for nobody: nginx would write while the folder is removed.
+    $text =~ s/ state=[\w.]+//g;
+
     $text =~ s/(ratelimit_jwt +\w+ +)(?=[\w.-]+[ ;])/$1@{[getcwd()]}\/$Folder\//g;
     $text =~ s/\/run\/nginx\//run_dir() . '\/'/ge;
 
     my $servers = $text =~ s/(listen +)127\.0\.0\.1:8080;/$1\$TEST_NGINX_SERVER_PORT;/g;
     my $apps = $text =~ s/127\.0\.0\.1:8081;/unix:\$TEST_NGINX_HTML_DIR\/app.sock;/g;
     die "not the usual ports: $file" if $servers != 1 || $apps != 2;
+
+    for my $pair (split ' ', $quotas // '') {
+        my ($from, $to) = split /=/, $pair;
+        $text =~ s{(?<=[ =])\Q$from\E(?=[ ;])}{$to}g or die "no quota of $from: $file";
+    }
 
     for my $pair (split ' ', $windows // '') {
         my ($from, $to) = split /=/, $pair;
@@ -76,7 +85,8 @@ add_block_preprocessor(sub {
 
     my $file = $block->example;
     $file =~ s/\s+\z//;
-    $block->set_value('http_config', http_block($file, $block->windows));
+    $block->set_value('http_config', http_block($file, scalar $block->windows,
+                                                 scalar $block->quotas));
 
     # The example's server is the first on its port: it gets every request, if
     # the one that Test::Nginx adds does not claim their name.
