@@ -38,6 +38,7 @@ stop() {
     for prefix in "${prefixes[@]}"; do
         kill "$(cat "$prefix/nginx.pid")"
     done
+    [ -z "${models:-}" ] || kill "$models"
 }
 
 prefixes=()
@@ -52,7 +53,15 @@ start "$dir/module"
 example styles.conf $((port + 10))
 example backlog.conf $((port + 20)) -e 's|600/60s|1/60s|'
 example trello.conf $((port + 30)) -e 's|100/10s|1/3s|'
+example llm.conf $((port + 40)) \
+    -e "/upstream models/,/}/s|:[0-9]*;|:$((port + 48));|"
 
 cp t/clients/*.mjs "$dir/"
 ln -sfn "$CLIENTS_DIR/node_modules" "$dir/node_modules"
+node "$dir/models.mjs" $((port + 48)) > "$dir/models.log" &
+models=$!
+for _ in $(seq 100); do
+    grep -q listening "$dir/models.log" && break
+    sleep 0.05
+done
 NO_PROXY='*' timeout 240 node "$dir/run.mjs" "$port" "$dir"

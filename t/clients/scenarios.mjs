@@ -365,6 +365,53 @@ export const scenarios = {
             && /^quota short exceeded, retry after [1-3] s$/.test(value.details)
             && statuses === '200 200',
     },
+    llm_openai: {
+        title: 'openai 6.49.0 streams through llm.conf, is charged what it took, and told why it is refused',
+        load: load.openai, spend: false,
+        run: async (OpenAI, url, port) => {
+            const client = new OpenAI({ apiKey: 'sk-free', maxRetries: 0,
+                baseURL: `http://127.0.0.1:${port + 40}/v1` });
+            const stream = include_usage => client.chat.completions.create({ model: 'm', stream: true,
+                messages: [{ role: 'user', content: 'x' }],
+                ...(include_usage ? { stream_options: { include_usage } } : {}) }).withResponse();
+            const told = [];
+            let text = '';
+            for (const usage of [true, false]) {
+                const { data, response } = await stream(usage);
+                told.push(response.headers.get('x-ratelimit-remaining-tokens'));
+                for await (const part of data) {
+                    text += part.choices[0]?.delta.content ?? '';
+                }
+            }
+            const refusal = await stream(true).catch(error => error);
+            return [text, ...told, refusal.constructor.name, refusal.code, refusal.type].join();
+        },
+        expect: ({ value }) => value === 'A few words.A few words.,1500,300,'
+            + 'RateLimitError,rate_limit_exceeded,tokens',
+    },
+    llm_anthropic: {
+        title: '@anthropic-ai/sdk 1.14.0 streams through llm.conf, is charged both numbers, and is refused in its shape',
+        load: load.anthropic, spend: false,
+        run: async (Anthropic, url, port) => {
+            const client = new Anthropic({ apiKey: 'sk-pro', maxRetries: 0,
+                baseURL: `http://127.0.0.1:${port + 40}` });
+            const ask = headers => client.messages.create({ model: 'm', max_tokens: 9, stream: true,
+                messages: [{ role: 'user', content: 'x' }] }, { headers }).withResponse();
+            const told = [];
+            let text = '';
+            for (let i = 0; i < 2; i++) {
+                const { data, response } = await ask({});
+                told.push(response.headers.get('anthropic-ratelimit-tokens-remaining'));
+                for await (const part of data) {
+                    text += part.delta?.text ?? '';
+                }
+            }
+            const refusal = await ask({ 'X-Max-Tokens': '199999' }).catch(error => error);
+            return [text, ...told, refusal.constructor.name, refusal.error?.error?.type].join();
+        },
+        expect: ({ value }) => value === 'A few words.A few words.,199500,198300,'
+            + 'RateLimitError,rate_limit_error',
+    },
     grpc_retry: {
         title: '@grpc/grpc-js 1.14.7 with a retry policy waits as it is told and is served',
         load: async () => (await import('@grpc/grpc-js')).default, spend: false,

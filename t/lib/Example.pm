@@ -54,9 +54,6 @@ sub http_block {
     $text =~ s/^ *\w+_temp_path .*\n//mg;
     $text =~ s/\baccess_log +access\.log/access_log logs\/access.log/g;
 
-    # A zone is kept for nobody: nginx would write while the folder is removed.
-    $text =~ s/ state=[\w.]+//g;
-
     $text =~ s/(ratelimit_jwt +\w+ +)(?=[\w.-]+[ ;])/$1@{[getcwd()]}\/$Folder\//g;
     $text =~ s/\/run\/nginx\//run_dir() . '\/'/ge;
 
