@@ -242,6 +242,10 @@ ngx_http_ratelimit_add_resource(ngx_http_request_t *r,
           : json_pack("{s:n, s:n, s:n, s:n}", "limit", "used", "remaining",
                       "reset");
 
+    if (item && item->policy->algorithm == RL_CONCURRENT) {
+        json_object_set_new(one, "reset", json_null());
+    }
+
     return json_object_set_new(resources, name, one) == 0 ? NGX_OK : NGX_ERROR;
 }
 

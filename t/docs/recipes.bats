@@ -206,6 +206,12 @@ base64url() {
     curl -sS --noproxy '*' "http://127.0.0.1:$port/ratelimit/metrics" | grep -q '^# TYPE nginx_ratelimit_requests_total counter'
 }
 
+@test 'bans' {
+    recipe 'Ban'
+    is "$(statuses 15 /)" '10 200, 5 429'
+    fields / | grep -E '^retry-after: (600|59[0-9])$'
+}
+
 @test 'ten at once' {
     recipe 'At most ten at once' 'location /slow { limit_rate 100; alias files/; }'
     local number
