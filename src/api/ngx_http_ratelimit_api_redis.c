@@ -40,7 +40,9 @@ static ngx_http_ratelimit_redis_metric_t
       "", ngx_http_ratelimit_redis_stat(machines) },
 
     { "nginx_ratelimit_redis_decisions_total", "counter",
-      "Decisions of shared policies, by Redis or as on_error= says.",
+      "Decisions of shared policies: by a lease, Redis, or as on_error= says.",
+      ",by=\"lease\"", ngx_http_ratelimit_redis_stat(leased) },
+    { "nginx_ratelimit_redis_decisions_total", NULL, NULL,
       ",by=\"redis\"", ngx_http_ratelimit_redis_stat(decided) },
     { "nginx_ratelimit_redis_decisions_total", NULL, NULL,
       ",by=\"local\"", ngx_http_ratelimit_redis_stat(local) },
@@ -115,7 +117,7 @@ ngx_http_ratelimit_api_redis(ngx_http_ratelimit_redis_t *redis)
                      &servers[stats->server % redis->servers.nelts].name);
     }
 
-    return json_pack("{s:o, s:b, s:o, s:o, s:I, s:{s:I, s:I, s:I, s:I}, s:o, "
+    return json_pack("{s:o, s:b, s:o, s:o, s:I, s:{s:I, s:I, s:I, s:I, s:I}, s:o, "
                      "s:I, s:I, s:I}",
                "name", ngx_http_ratelimit_api_string(&redis->name),
                "cluster", (int) redis->cluster,
@@ -123,6 +125,7 @@ ngx_http_ratelimit_api_redis(ngx_http_ratelimit_redis_t *redis)
                "server", server,
                "machines", ngx_http_ratelimit_api_count(stats->machines),
                "decisions",
+               "lease", ngx_http_ratelimit_api_count(stats->leased),
                "redis", ngx_http_ratelimit_api_count(stats->decided),
                "local", ngx_http_ratelimit_api_count(stats->local),
                "allow", ngx_http_ratelimit_api_count(stats->allowed),
@@ -169,7 +172,7 @@ ngx_http_ratelimit_api_redis_metrics_len(ngx_http_ratelimit_api_call_t *call)
 
     return 12 * 300
            + call->conf->redises.nelts
-             * (12 + NGX_HTTP_RATELIMIT_LATENCIES)
+             * (13 + NGX_HTTP_RATELIMIT_LATENCIES)
              * (NGX_HTTP_RATELIMIT_MAX_REDIS_NAME + 160);
 }
 

@@ -20,11 +20,13 @@
 
 
 static ngx_http_ratelimit_asking_t *ngx_http_ratelimit_create_asking(
-    ngx_http_request_t *r, ngx_uint_t n);
+    ngx_http_request_t *r, ngx_uint_t n, uint64_t now_us);
 static void ngx_http_ratelimit_end_asking(void *data);
 static ngx_uint_t ngx_http_ratelimit_ask_leases(
     ngx_http_ratelimit_record_t *record, rl_item_t *items, uint64_t now_us);
-static ngx_uint_t ngx_http_ratelimit_wait_for_leases(
+static void ngx_http_ratelimit_do_not_wait(
+    ngx_http_ratelimit_asking_t *asking);
+static ngx_uint_t ngx_http_ratelimit_wait_for_leases(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_item_t *items);
 static ngx_int_t ngx_http_ratelimit_check_plan(ngx_conf_t *cf,
     ngx_array_t *plan);
@@ -57,25 +59,28 @@ ngx_http_ratelimit_ask(ngx_http_request_t *r,
     rl_verdict_e  verdict;
 
     items = &record->items[record->nitems];
+    now_us = ngx_http_ratelimit_now_us();
 
     if (record->asking == NULL) {
-        record->asking = ngx_http_ratelimit_create_asking(r, record->nasked);
+        record->asking = ngx_http_ratelimit_create_asking(r, record->nasked,
+                                                          now_us);
         if (record->asking == NULL) {
             return RL_BUSY;
         }
     }
 
-    now_us = ngx_http_ratelimit_now_us();
-
     if (ngx_http_ratelimit_ask_leases(record, items, now_us)
-        && ngx_http_ratelimit_wait_for_leases(record, items))
+        && ngx_http_ratelimit_wait_for_leases(r, record, items))
     {
         return RL_PENDING;
     }
 
     verdict = ngx_http_ratelimit_decide_asked(r, record, process, items,
                                               now_us);
-    ngx_http_ratelimit_end_asking(record->asking);
+    if (record->asking->waits) {
+        ngx_http_ratelimit_end_asking(record->asking);
+    }
+
     record->asking = NULL;
 
     return verdict;
@@ -92,16 +97,11 @@ ngx_http_ratelimit_give_up_asking(ngx_http_ratelimit_record_t *record)
 
 
 static ngx_http_ratelimit_asking_t *
-ngx_http_ratelimit_create_asking(ngx_http_request_t *r, ngx_uint_t n)
+ngx_http_ratelimit_create_asking(ngx_http_request_t *r, ngx_uint_t n,
+    uint64_t now_us)
 {
     ngx_uint_t                    i;
-    ngx_http_cleanup_t           *cln;
     ngx_http_ratelimit_asking_t  *asking;
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
 
     asking = ngx_pcalloc(r->pool, sizeof(ngx_http_ratelimit_asking_t)
                                   + n * sizeof(ngx_http_ratelimit_asked_t));
@@ -113,14 +113,11 @@ ngx_http_ratelimit_create_asking(ngx_http_request_t *r, ngx_uint_t n)
     asking->n = n;
     asking->request = r;
     asking->resume = ngx_http_ratelimit_resume;
-    asking->asked_us = ngx_http_ratelimit_now_us();
+    asking->asked_us = now_us;
 
     for (i = 0; i < n; i++) {
         asking->asked[i].waiter.data = asking;
     }
-
-    cln->handler = ngx_http_ratelimit_end_asking;
-    cln->data = asking;
 
     return asking;
 }
@@ -188,21 +185,37 @@ ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_record_t *record,
                                       items[i].cost_units, asking->asked_us,
                                       now_us);
 
-        late = now_us - asking->asked_us
-               >= (uint64_t) zone->redis->timeout * 1000;
+        if (asked->verdict == RL_PENDING) {
+            late = now_us - asking->asked_us
+                   >= (uint64_t) zone->redis->timeout * 1000;
 
-        if (asked->verdict == RL_PENDING
-            && (asking->away || late
-                || ngx_http_ratelimit_is_away(zone->redis, asked->lease)))
-        {
-            asked->verdict = RL_BUSY;
+            if (asking->away || late
+                || ngx_http_ratelimit_is_away(zone->redis, asked->lease))
+            {
+                asked->verdict = RL_BUSY;
+
+            } else {
+                pending = 1;
+            }
         }
 
-        pending |= asked->verdict == RL_PENDING;
         refused |= asked->verdict == RL_REFUSED && !items[i].dry_run;
     }
 
     return pending && !refused;
+}
+
+
+static void
+ngx_http_ratelimit_do_not_wait(ngx_http_ratelimit_asking_t *asking)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < asking->n; i++) {
+        if (asking->asked[i].verdict == RL_PENDING) {
+            asking->asked[i].verdict = RL_BUSY;
+        }
+    }
 }
 
 
@@ -212,14 +225,30 @@ ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_record_t *record,
  */
 
 static ngx_uint_t
-ngx_http_ratelimit_wait_for_leases(ngx_http_ratelimit_record_t *record,
-    rl_item_t *items)
+ngx_http_ratelimit_wait_for_leases(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_item_t *items)
 {
     ngx_uint_t                    i;
+    ngx_http_cleanup_t           *cln;
     ngx_http_ratelimit_asked_t   *asked;
     ngx_http_ratelimit_asking_t  *asking;
 
     asking = record->asking;
+
+    if (!asking->waits) {
+        cln = ngx_http_cleanup_add(r, 0);
+
+        if (cln == NULL) {
+            ngx_http_ratelimit_do_not_wait(asking);
+            return 0;
+        }
+
+        cln->handler = ngx_http_ratelimit_end_asking;
+        cln->data = asking;
+
+        asking->waits = 1;
+    }
+
     items[0].retry_after_ms = 0;
 
     for (i = 0; i < asking->n; i++) {
@@ -233,7 +262,7 @@ ngx_http_ratelimit_wait_for_leases(ngx_http_ratelimit_record_t *record,
             && rl_lease_wait(asked->lease, &asked->waiter, items[i].cost_units)
                != RL_OK)
         {
-            asked->verdict = RL_BUSY;
+            ngx_http_ratelimit_do_not_wait(asking);
             return 0;
         }
 

@@ -15,7 +15,7 @@
 #include "request/ngx_http_ratelimit_ask.h"
 
 
-static void ngx_http_ratelimit_settle_items(
+static ngx_uint_t ngx_http_ratelimit_settle_items(
     ngx_http_ratelimit_record_t *record, rl_item_t *items);
 static ngx_uint_t ngx_http_ratelimit_undecided_item(
     ngx_http_ratelimit_record_t *record, rl_item_t *item);
@@ -37,24 +37,13 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
     ngx_http_ratelimit_asked_t   *asked;
     ngx_http_ratelimit_asking_t  *asking;
 
-    ngx_http_ratelimit_settle_items(record, items);
+    refused = ngx_http_ratelimit_settle_items(record, items);
 
     if (record->failed) {
         return RL_BUSY;
     }
 
     asking = record->asking;
-    refused = 0;
-
-    for (i = 0; i < asking->n; i++) {
-        asked = &asking->asked[i];
-
-        if (asked->item && asked->redis && asked->verdict == RL_REFUSED
-            && !asked->item->dry_run)
-        {
-            refused = 1;
-        }
-    }
 
     verdict = ngx_http_ratelimit_decide_rest(r, record, process, refused);
 
@@ -84,16 +73,18 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
  * cannot decide.
  */
 
-static void
+static ngx_uint_t
 ngx_http_ratelimit_settle_items(ngx_http_ratelimit_record_t *record,
     rl_item_t *items)
 {
-    ngx_uint_t                    i, n, kept;
-    ngx_http_ratelimit_asked_t   *asked;
-    ngx_http_ratelimit_asking_t  *asking;
+    ngx_uint_t                         i, n, kept, refused;
+    ngx_http_ratelimit_asked_t        *asked;
+    ngx_http_ratelimit_asking_t       *asking;
+    ngx_http_ratelimit_redis_stats_t  *stats;
 
     asking = record->asking;
     n = 0;
+    refused = 0;
 
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
@@ -107,18 +98,28 @@ ngx_http_ratelimit_settle_items(ngx_http_ratelimit_record_t *record,
             asked->redis = NULL;
 
         } else if (asked->redis) {
-            (void) ngx_atomic_fetch_add(&asked->redis->stats->decided, 1);
+            stats = asked->redis->stats;
+
+            (void) ngx_atomic_fetch_add(asking->waits ? &stats->decided
+                                                      : &stats->leased, 1);
+
+            refused |= asked->verdict == RL_REFUSED && !items[i].dry_run;
         }
 
         asked->item = NULL;
 
         if (kept) {
-            items[n] = items[i];
+            if (n != i) {
+                items[n] = items[i];
+            }
+
             asked->item = &items[n++];
         }
     }
 
     record->nasked = n;
+
+    return refused;
 }
 
 
@@ -190,7 +191,19 @@ ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
     asking = record->asking;
     verdict = refused ? RL_REFUSED : RL_ADMITTED;
 
-    rest = ngx_palloc(r->pool, asking->n * sizeof(rl_item_t));
+    n = 0;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        n += asked->item && asked->redis == NULL;
+    }
+
+    if (n == 0) {
+        return verdict;
+    }
+
+    rest = ngx_palloc(r->pool, n * sizeof(rl_item_t));
     if (rest == NULL) {
         return RL_BUSY;
     }
@@ -203,10 +216,6 @@ ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
         if (asked->item && asked->redis == NULL) {
             rest[n++] = *asked->item;
         }
-    }
-
-    if (n == 0) {
-        return verdict;
     }
 
     if (refused) {
@@ -267,6 +276,10 @@ ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
             && (all || !asked->item->dry_run))
         {
             rl_lease_use(asked->lease, asked->item->cost_units, now_us);
+
+            if (rl_lease_is_due(asked->lease, now_us)) {
+                ngx_http_ratelimit_send_lease(asked->redis, asked->lease);
+            }
         }
 
         rl_lease_answer(asked->lease, asked->verdict, now_us, asked->item);

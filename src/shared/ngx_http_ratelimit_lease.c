@@ -53,6 +53,8 @@ static void ngx_http_ratelimit_asking_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_lease_told(ngx_http_ratelimit_link_t *link,
     rl_lease_t *lease, u_char *bytes, uint64_t now_us);
+static void ngx_http_ratelimit_watch(ngx_http_ratelimit_redis_t *redis,
+    uint64_t now_us);
 static void ngx_http_ratelimit_measure(ngx_http_ratelimit_redis_t *redis,
     uint64_t us);
 static void ngx_http_ratelimit_wake(rl_lease_t *lease, ngx_uint_t away);
@@ -194,7 +196,10 @@ ngx_http_ratelimit_send_leases(ngx_http_ratelimit_link_t *link,
 }
 
 
-/* units are held for some round trips: until what uses them has told so */
+/*
+ * units that are waited for are held for some round trips: until what uses
+ * them has told so
+ */
 
 static void
 ngx_http_ratelimit_begin_call(ngx_http_ratelimit_call_t *call,
@@ -208,6 +213,8 @@ ngx_http_ratelimit_begin_call(ngx_http_ratelimit_call_t *call,
 
     call->send.now_us = ngx_http_ratelimit_now_us();
     call->send.wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
+    call->send.rtt_us = (uint32_t) link->redis->rtt_us;
+    call->send.exiting = ngx_exiting ? 1 : 0;
     call->send.life_ms = (uint32_t) ngx_min(rtts_ms, link->redis->timeout);
     call->send.slack_ms = (uint16_t) ngx_max(rtts_ms, 50);
 
@@ -274,6 +281,8 @@ ngx_http_ratelimit_lease_reply(ngx_http_ratelimit_link_t *link,
                                           (u_char *) reply->str
                                           + i * RL_LEASE_REPLY_LEN, now_us);
         }
+
+        ngx_http_ratelimit_watch(link->redis, now_us);
 
         return;
     }
@@ -398,7 +407,7 @@ ngx_http_ratelimit_lease_told(ngx_http_ratelimit_link_t *link,
     case RL_LEASE_TOLD:
         ngx_http_ratelimit_wake(lease, 0);
 
-        /* nobody may have waited any more: units go back */
+        /* nobody may have waited any more: units go back, if not borrowed */
 
         if (rl_lease_waiters(lease) == NULL) {
             ngx_http_ratelimit_send_lease(link->redis, lease);
@@ -423,6 +432,72 @@ ngx_http_ratelimit_lease_told(ngx_http_ratelimit_link_t *link,
         ngx_http_ratelimit_send_lease(link->redis, lease);
         break;
     }
+}
+
+
+/* one timer for all leases, at the time when the first of them ends */
+
+static void
+ngx_http_ratelimit_watch(ngx_http_ratelimit_redis_t *redis, uint64_t now_us)
+{
+    uint64_t       next_us;
+    ngx_msec_t     ms;
+    ngx_uint_t     i;
+    rl_leases_t  **leases;
+
+    leases = redis->leases.elts;
+    next_us = UINT64_MAX;
+
+    for (i = 0; i < redis->leases.nelts; i++) {
+        next_us = ngx_min(next_us, rl_leases_next_us(leases[i]));
+    }
+
+    if (next_us == UINT64_MAX) {
+        return;
+    }
+
+    ms = next_us > now_us ? (ngx_msec_t) ((next_us - now_us) / 1000) + 1 : 1;
+
+    if (redis->ending.timer_set) {
+
+        if ((ngx_msec_int_t) (redis->ending.timer.key - ngx_current_msec - ms)
+            <= 0)
+        {
+            return;
+        }
+
+        /* a timer that is set is not moved by less than 300 ms */
+
+        ngx_del_timer(&redis->ending);
+    }
+
+    ngx_add_timer(&redis->ending, ms);
+}
+
+
+void
+ngx_http_ratelimit_ending_event(ngx_event_t *ev)
+{
+    uint64_t                     now_us;
+    ngx_uint_t                   i;
+    rl_lease_t                  *lease;
+    rl_leases_t                **leases;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = ev->data;
+    leases = redis->leases.elts;
+    now_us = ngx_http_ratelimit_now_us();
+
+    for (i = 0; i < redis->leases.nelts; i++) {
+        while ((lease = rl_leases_ending(leases[i], now_us)) != NULL) {
+
+            if (rl_lease_is_due(lease, now_us)) {
+                ngx_http_ratelimit_send_lease(redis, lease);
+            }
+        }
+    }
+
+    ngx_http_ratelimit_watch(redis, now_us);
 }
 
 

@@ -34,6 +34,7 @@ struct ngx_http_ratelimit_asking_s {
     void                       (*resume)(ngx_http_request_t *r);
     uint64_t                     asked_us;
     ngx_uint_t                   n;
+    unsigned                     waits:1;    /* or has waited */
     unsigned                     away:1;     /* there will be no answer */
     ngx_http_ratelimit_asked_t  *asked;      /* n of them */
 };
@@ -50,6 +51,10 @@ void ngx_http_ratelimit_send_lease(ngx_http_ratelimit_redis_t *redis,
     rl_lease_t *lease);
 void ngx_http_ratelimit_send_due(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_send_waiting(ngx_http_ratelimit_link_t *link);
+
+/* leases that end soon are renewed, or go back */
+
+void ngx_http_ratelimit_ending_event(ngx_event_t *ev);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_LEASE_H_INCLUDED_ */

@@ -28,7 +28,6 @@ static void ngx_http_ratelimit_read_event(ngx_event_t *rev);
 static ngx_int_t ngx_http_ratelimit_replies(ngx_http_ratelimit_link_t *link);
 static void ngx_http_ratelimit_write_event(ngx_event_t *wev);
 static void ngx_http_ratelimit_flush_event(ngx_event_t *ev);
-static ngx_int_t ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link);
 static void ngx_http_ratelimit_timer(ngx_event_t *ev);
 static void ngx_http_ratelimit_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_ratelimit_link_t *link);
@@ -315,7 +314,7 @@ ngx_http_ratelimit_flush_event(ngx_event_t *ev)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link)
 {
     size_t             done;

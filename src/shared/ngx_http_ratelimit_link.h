@@ -87,6 +87,10 @@ ngx_http_ratelimit_link_t *ngx_http_ratelimit_create_link(
 void ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link);
 
+/* sends what can be sent at once; NGX_ERROR: the link is broken */
+
+ngx_int_t ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link);
+
 /* closes it, until the next attempt; why: for the log */
 
 void ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link,

@@ -37,7 +37,9 @@ typedef struct {
     ngx_atomic_t                 latencies[NGX_HTTP_RATELIMIT_LATENCIES];
                                              /* below 64 us << index; the last
                                                 has the rest */
-    ngx_atomic_t                 decided;    /* requests, by Redis */
+    ngx_atomic_t                 leased;     /* decisions, by units in hand
+                                                or a refusal that holds */
+    ngx_atomic_t                 decided;    /* by Redis */
     ngx_atomic_t                 local;      /* as on_error= says */
     ngx_atomic_t                 allowed;
     ngx_atomic_t                 refused;
@@ -92,6 +94,7 @@ struct ngx_http_ratelimit_redis_s {
     ngx_event_t                  announce;
     ngx_event_t                  look;       /* for a cluster's slots */
     ngx_event_t                  tell;
+    ngx_event_t                  ending;     /* leases */
     ngx_msec_t                   closed_until; /* the grace after a loss */
     ngx_msec_t                   held;       /* shards, the last time */
     ngx_uint_t                   rtt_us;     /* a slow mean */

@@ -108,7 +108,8 @@ ngx_http_ratelimit_init_leases(ngx_cycle_t *cycle,
         return NGX_ERROR;
     }
 
-    zone->leases = rl_leases_create(memory, (uint32_t) n, row);
+    zone->leases = rl_leases_create(memory, (uint32_t) n, row,
+                                    zone->mode == NGX_HTTP_RATELIMIT_LEASE);
     *leases = zone->leases;
 
     return NGX_OK;
@@ -120,7 +121,7 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
     ngx_http_ratelimit_redis_t *redis)
 {
     ngx_uint_t                    i, n, shard;
-    ngx_event_t                  *events[3];
+    ngx_event_t                  *events[4];
     ngx_http_ratelimit_link_t    *link;
     ngx_http_ratelimit_server_t  *servers;
 
@@ -129,12 +130,14 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
     redis->announce.handler = ngx_http_ratelimit_announce_event;
     redis->look.handler = ngx_http_ratelimit_look_event;
     redis->tell.handler = ngx_http_ratelimit_tell_redis_event;
+    redis->ending.handler = ngx_http_ratelimit_ending_event;
 
     events[0] = &redis->announce;
     events[1] = &redis->look;
     events[2] = &redis->tell;
+    events[3] = &redis->ending;
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < 4; i++) {
         events[i]->data = redis;
         events[i]->log = cycle->log;
         events[i]->cancelable = 1;
@@ -159,25 +162,6 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
     ngx_add_timer(&redis->announce, 500);
 
     return NGX_OK;
-}
-
-
-void
-ngx_http_ratelimit_exit_shared(ngx_http_ratelimit_main_conf_t *rmcf)
-{
-    ngx_uint_t                     i;
-    ngx_http_ratelimit_link_t     *link;
-    ngx_http_ratelimit_redis_t   **redises;
-
-    redises = rmcf->redises.elts;
-
-    for (i = 0; i < rmcf->redises.nelts; i++) {
-        redises[i]->closed = 1;
-
-        for (link = redises[i]->links; link; link = link->next) {
-            ngx_http_ratelimit_close_link(link);
-        }
-    }
 }
 
 

@@ -36,6 +36,8 @@ static char *ngx_http_ratelimit_zone_parameter(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static ngx_int_t ngx_http_ratelimit_shared_zone(ngx_conf_t *cf,
     ngx_http_ratelimit_zone_t *zone, ngx_str_t *given);
+static ngx_int_t ngx_http_ratelimit_zone_enum(ngx_str_t *value,
+    ngx_conf_enum_t *names, ngx_uint_t *result);
 static ngx_int_t ngx_http_ratelimit_check_zone(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_zone_t *zone);
 static ngx_int_t ngx_http_ratelimit_parse_zone(ngx_conf_t *cf,
@@ -57,6 +59,12 @@ static ngx_http_ratelimit_param_t  ngx_http_ratelimit_zone_params[] = {
     { NULL, NULL, 0 }
 };
 
+
+static ngx_conf_enum_t  ngx_http_ratelimit_zone_modes[] = {
+    { ngx_string("lease"), NGX_HTTP_RATELIMIT_LEASE },
+    { ngx_string("strict"), NGX_HTTP_RATELIMIT_STRICT },
+    { ngx_null_string, 0 }
+};
 
 static ngx_conf_enum_t  ngx_http_ratelimit_zone_on_errors[] = {
     { ngx_string("local"), NGX_HTTP_RATELIMIT_ERROR_LOCAL },
@@ -196,8 +204,7 @@ static ngx_int_t
 ngx_http_ratelimit_shared_zone(ngx_conf_t *cf,
     ngx_http_ratelimit_zone_t *zone, ngx_str_t *given)
 {
-    ngx_str_t   *redis, *mode, *on_error, *state;
-    ngx_uint_t   i;
+    ngx_str_t  *redis, *mode, *on_error, *state;
 
     redis = &given[NGX_HTTP_RATELIMIT_ZONE_REDIS];
     mode = &given[NGX_HTTP_RATELIMIT_ZONE_MODE];
@@ -233,29 +240,43 @@ ngx_http_ratelimit_shared_zone(ngx_conf_t *cf,
     }
 
     if (mode->data
-        && (mode->len != 6 || ngx_strncmp(mode->data, "strict", 6) != 0))
+        && ngx_http_ratelimit_zone_enum(mode, ngx_http_ratelimit_zone_modes,
+                                        &zone->mode)
+           != NGX_OK)
     {
-        ngx_http_ratelimit_invalid(cf, "mode", mode, "must be strict");
+        ngx_http_ratelimit_invalid(cf, "mode", mode,
+                                   "must be lease or strict");
         return NGX_ERROR;
     }
 
-    if (on_error->data == NULL) {
-        return NGX_OK;
+    if (on_error->data
+        && ngx_http_ratelimit_zone_enum(on_error,
+                                        ngx_http_ratelimit_zone_on_errors,
+                                        &zone->on_error)
+           != NGX_OK)
+    {
+        ngx_http_ratelimit_invalid(cf, "on_error", on_error,
+                                   "must be one of local, allow, refuse");
+        return NGX_ERROR;
     }
 
-    for (i = 0; ngx_http_ratelimit_zone_on_errors[i].name.len; i++) {
-        if (ngx_http_ratelimit_zone_on_errors[i].name.len == on_error->len
-            && ngx_strncmp(ngx_http_ratelimit_zone_on_errors[i].name.data,
-                           on_error->data, on_error->len)
-               == 0)
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_zone_enum(ngx_str_t *value, ngx_conf_enum_t *names,
+    ngx_uint_t *result)
+{
+    for ( /* void */ ; names->name.len; names++) {
+        if (names->name.len == value->len
+            && ngx_strncmp(names->name.data, value->data, value->len) == 0)
         {
-            zone->on_error = ngx_http_ratelimit_zone_on_errors[i].value;
+            *result = names->value;
             return NGX_OK;
         }
     }
 
-    ngx_http_ratelimit_invalid(cf, "on_error", on_error,
-                               "must be one of local, allow, refuse");
     return NGX_ERROR;
 }
 

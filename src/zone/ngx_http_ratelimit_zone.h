@@ -13,7 +13,10 @@
 #include "ngx_http_ratelimit.h"
 
 
-/* "on_error=" of a zone that machines share */
+/* "mode=" and "on_error=" of a zone that machines share */
+
+#define NGX_HTTP_RATELIMIT_LEASE         0
+#define NGX_HTTP_RATELIMIT_STRICT        1
 
 #define NGX_HTTP_RATELIMIT_ERROR_LOCAL   0
 #define NGX_HTTP_RATELIMIT_ERROR_ALLOW   1
@@ -31,6 +34,7 @@ typedef struct {
     ngx_str_t                    redis_name; /* or empty */
     ngx_http_ratelimit_redis_t  *redis;
     u_char                      *seed;       /* the machines' common secret */
+    ngx_uint_t                   mode;
     ngx_uint_t                   on_error;
     rl_leases_t                 *leases;     /* this worker's */
 

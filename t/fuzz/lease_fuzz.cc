@@ -12,7 +12,7 @@ namespace {
 // A lease with one who waits gets each reply in turn.
 void answer(rl_algorithm_e algorithm, const uint8_t* data, size_t size) {
   static std::vector<uint64_t> memory(rl_leases_size(4) / 8 + 1);
-  rl_leases_t* leases = rl_leases_create(memory.data(), 4, 1);
+  rl_leases_t* leases = rl_leases_create(memory.data(), 4, 1, 1);
   rl_policy_t policy = {};
   policy.algorithm = algorithm;
   rl_item_t item = {};
@@ -26,7 +26,7 @@ void answer(rl_algorithm_e algorithm, const uint8_t* data, size_t size) {
   rl_lease_wait(lease, &waiter, 2);
   uint64_t now_us = 1000000;
   for (; size >= RL_LEASE_REPLY_LEN; size -= RL_LEASE_REPLY_LEN) {
-    const rl_lease_send_t send = {now_us, 1795880000000, 5, 50};
+    const rl_lease_send_t send = {now_us, 1795880000000, 300, 5, 50, 0};
     unsigned char request[RL_LEASE_REQUEST_LEN];
     uint64_t ttl_ms;
     uint64_t generation;

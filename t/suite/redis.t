@@ -42,7 +42,7 @@ sub http {
     my ($zone, $redis) = @_;
     $redis //= 'server=127.0.0.1:$TEST_NGINX_REDIS_PORT';
     return "    ratelimit_redis main $redis timeout=2s;\n"
-           . "    ratelimit_zone zone=api:1m redis=main $zone;\n$policies";
+           . "    ratelimit_zone zone=api:1m redis=main mode=strict $zone;\n$policies";
 }
 
 add_block_preprocessor(sub {

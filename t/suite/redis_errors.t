@@ -231,7 +231,7 @@ invalid redis "" in "ratelimit_zone", it must be the name of a "ratelimit_redis"
 === TEST 28: a mode that is none
 --- zone: redis=main mode=loose
 --- error_log
-invalid mode "loose" in "ratelimit_zone", it must be strict in
+invalid mode "loose" in "ratelimit_zone", it must be lease or strict in
 
 
 

@@ -2,7 +2,9 @@
 
 #include "ratelimit/shared/lease.h"
 
+#include <algorithm>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -19,7 +21,8 @@ constexpr uint64_t kStart = 5000000;  // us
 
 uint64_t little(const unsigned char* at, size_t bytes) {
   uint64_t value = 0;
-  while (bytes-- > 0) value = value << 8 | at[bytes];
+  while (bytes-- > 0)
+    value = value << 8 | at[bytes];
   return value;
 }
 
@@ -117,9 +120,9 @@ class LeaseTest : public testing::Test {
  protected:
   LeaseTest() { make(8); }
 
-  void make(uint32_t n) {
+  void make(uint32_t n, int borrow = 0) {
     memory_.assign(rl_leases_size(n) / 8 + 1, 0);
-    leases_ = rl_leases_create(memory_.data(), n, 1000);
+    leases_ = rl_leases_create(memory_.data(), n, 1000, borrow);
   }
 
   rl_item_t item(uint64_t key, uint32_t units = 10, uint64_t ms = 60000) {
@@ -144,17 +147,16 @@ class LeaseTest : public testing::Test {
   }
 
   size_t send(rl_lease_t* lease) {
-    const rl_lease_send_t how = {now_, 1795880000000, 10, 50};
+    const rl_lease_send_t how = {now_, 1795880000000, 1000, 10, 50, exiting_};
     uint64_t ttl_ms;
     return rl_lease_send(lease, &clock_, &how, request_, &ttl_ms);
   }
 
   rl_lease_reply_e reply(rl_lease_t* lease, const Reply& r) {
     const std::string bytes = r.bytes();
-    return rl_lease_reply(
-        lease, &clock_,
-        reinterpret_cast<const unsigned char*>(bytes.data()), now_,
-        &generation_);
+    return rl_lease_reply(lease, &clock_,
+                          reinterpret_cast<const unsigned char*>(bytes.data()),
+                          now_, &generation_);
   }
 
   rl_verdict_e ask(const rl_lease_t* lease, const rl_waiter_t* waiter,
@@ -169,6 +171,7 @@ class LeaseTest : public testing::Test {
   rl_clock_t clock_ = {};
   uint64_t now_ = kStart;
   uint64_t generation_ = 0;
+  uint8_t exiting_ = 0;
   unsigned char request_[RL_LEASE_REQUEST_LEN] = {};
 };
 
@@ -458,7 +461,8 @@ TEST_F(LeaseTest, TheOldestThatNobodyWaitsForGivesWay) {
 
 TEST_F(LeaseTest, ManyAreFoundAgain) {
   make(1000);
-  for (uint64_t i = 0; i < 3000; ++i) find(i);
+  for (uint64_t i = 0; i < 3000; ++i)
+    find(i);
   rl_item_t it;
   for (uint64_t i = 0; i < 3000; ++i) {
     it = item(i);
@@ -486,6 +490,273 @@ TEST_F(LeaseTest, ABucketBelongsToItsWindow) {
   const rl_item_t it = item(1, 10, 61000);
   rl_lease_key(rl_lease_find(leases_, &it, 1), two);
   EXPECT_NE(0, std::memcmp(one, two, sizeof(one)));
+}
+
+// A lease that may borrow, and the clock and Redis around it.
+class BorrowingTest : public LeaseTest {
+ protected:
+  BorrowingTest() {
+    make(8, 1);
+    lease_ = find(1, 1000);
+  }
+
+  // One who waits is given what is asked for, and uses what it waited for.
+  void wait_and_use(uint32_t units, uint32_t lease_ms = 3750) {
+    rl_waiter_t waiter = {};
+    rl_lease_wait(lease_, &waiter, units);
+    send(lease_);
+    answer(lease_ms);
+    ASSERT_EQ(RL_ADMITTED, ask(lease_, &waiter, units));
+    rl_lease_use(lease_, units, now_);
+    rl_lease_leave(&waiter);
+  }
+
+  void answer(uint32_t lease_ms = 3750) {
+    now_ += 1000;
+    Reply r;
+    r.granted = static_cast<uint32_t>(sent(kWant, 3));
+    r.lease_ms = lease_ms;
+    r.free_units = free_;
+    EXPECT_EQ(RL_LEASE_TOLD, reply(lease_, r));
+  }
+
+  // Used every 10 ms, waited for or not, so that it borrows.
+  void warm_up() {
+    for (int i = 0; i < 100; ++i) {
+      now_ += 10000;
+      if (ask(lease_, nullptr, 1) == RL_ADMITTED) {
+        rl_lease_use(lease_, 1, now_);
+      } else {
+        wait_and_use(1);
+      }
+    }
+  }
+
+  uint32_t left() const { return in_hand(*lease_, now_); }
+
+  static constexpr size_t kWant = 34, kLongest = 50, kShortest = 54;
+  rl_lease_t* lease_;
+  int32_t free_ = 900;
+};
+
+TEST_F(BorrowingTest, IsByTheRateOfUse) {
+  wait_and_use(1);
+  EXPECT_EQ(1u, sent(kWant, 3));
+  EXPECT_EQ(10u, sent(kLongest, 4));
+  EXPECT_EQ(0u, left());
+  warm_up();
+  // 100 a second and a lease of a sixteenth of a minute.
+  EXPECT_EQ(3750u, sent(kLongest, 4));
+  EXPECT_EQ(24u, sent(kShortest, 2));
+  EXPECT_GT(left(), 50u);
+  EXPECT_LT(left(), 1000u);
+  EXPECT_FALSE(rl_lease_is_due(lease_, now_));
+}
+
+TEST_F(BorrowingTest, GrowsNoFasterThanTwice) {
+  warm_up();
+  uint64_t granted = 1;
+  uint64_t used = 0;
+  make(8, 1);
+  lease_ = find(1, 100000);
+  for (int i = 0; i < 12; ++i) {
+    now_ += 1000;
+    const uint32_t units = left() + 1;
+    wait_and_use(units);
+    EXPECT_LE(sent(kWant, 3), 2 * std::max(granted, used + units));
+    granted = sent(kWant, 3);
+    used = units;
+  }
+  EXPECT_GT(granted, 100u);
+}
+
+TEST_F(BorrowingTest, IsRenewedBeforeAllIsUsed) {
+  warm_up();
+  while (!rl_lease_is_due(lease_, now_)) {
+    ASSERT_GT(left(), 1u);
+    now_ += 10000;
+    rl_lease_use(lease_, 1, now_);
+  }
+  EXPECT_GT(left(), 0u);
+  const uint32_t kept = left();
+  send(lease_);
+  EXPECT_EQ(kept, sent(kKeep, 4));
+  EXPECT_EQ(0u, sent(kNeed, 4));
+  EXPECT_GT(sent(kWant, 3), 10u);
+  rl_lease_use(lease_, 1, now_);  // what is kept can be used meanwhile
+  answer();
+  EXPECT_EQ(kept - 1 + sent(kWant, 3), left());
+}
+
+// The lease that is taken out of the wheel, at some time before its end.
+TEST_F(BorrowingTest, IsRenewedBeforeItsEndIfItIsUsed) {
+  warm_up();
+  const uint64_t end_us = lease_->left_until_us;
+  now_ += 10000;
+  rl_lease_use(lease_, 1, now_);
+  now_ += 10000;
+  rl_lease_use(lease_, 1, now_);
+  EXPECT_EQ(nullptr, rl_leases_ending(leases_, now_));
+  now_ = rl_leases_next_us(leases_);
+  ASSERT_LT(now_, end_us - 2 * 1000);
+  ASSERT_GT(now_, end_us - 10 * 1000);
+  EXPECT_EQ(lease_, rl_leases_ending(leases_, now_));
+  EXPECT_EQ(nullptr, rl_leases_ending(leases_, now_));
+  EXPECT_TRUE(rl_lease_is_due(lease_, now_));
+  send(lease_);
+  EXPECT_GT(sent(kKeep, 4), 0u);
+  answer();
+  EXPECT_GT(rl_leases_next_us(leases_), end_us);
+}
+
+TEST_F(BorrowingTest, GoesBackBeforeItsEndIfOthersMayNeedIt) {
+  warm_up();
+  free_ = 100;
+  while (!rl_lease_is_due(lease_, now_))
+    rl_lease_use(lease_, 1, now_);
+  send(lease_);
+  answer();
+  ASSERT_GT(left(), 3u);
+  now_ = rl_leases_next_us(leases_);
+  EXPECT_EQ(lease_, rl_leases_ending(leases_, now_));
+  EXPECT_TRUE(rl_lease_is_due(lease_, now_));
+  send(lease_);
+  EXPECT_EQ(0u, sent(kKeep, 4));
+  EXPECT_EQ(0u, sent(kWant, 3));
+  EXPECT_EQ(0u, left());
+  answer();
+  EXPECT_FALSE(rl_lease_is_due(lease_, now_));
+  EXPECT_EQ(UINT64_MAX, rl_leases_next_us(leases_));
+}
+
+TEST_F(BorrowingTest, EndsOfItselfWhereThereIsEnough) {
+  warm_up();
+  while (!rl_lease_is_due(lease_, now_))
+    rl_lease_use(lease_, 1, now_);
+  send(lease_);
+  answer();
+  now_ = rl_leases_next_us(leases_);
+  EXPECT_EQ(lease_, rl_leases_ending(leases_, now_));
+  EXPECT_FALSE(rl_lease_is_due(lease_, now_));
+}
+
+TEST_F(BorrowingTest, StopsWhereNothingMoreThanWhatWaitsIsGiven) {
+  warm_up();
+  ASSERT_EQ(3750u, sent(kLongest, 4));
+  Reply r;
+  r.granted = 1;
+  for (int i = 0; i < 100; ++i) {
+    now_ += 10000;
+    rl_waiter_t waiter = {};
+    const uint32_t units = left() + 1;
+    rl_lease_wait(lease_, &waiter, units);
+    send(lease_);
+    reply(lease_, r);
+    rl_lease_use(lease_, units, now_);
+    rl_lease_leave(&waiter);
+  }
+  EXPECT_EQ(10u, sent(kLongest, 4));
+  EXPECT_EQ(sent(kWaits, 4), sent(kWant, 3));
+}
+
+TEST_F(BorrowingTest, AWorkerThatExitsBorrowsNothing) {
+  warm_up();
+  exiting_ = 1;
+  while (left() > 0)
+    rl_lease_use(lease_, 1, now_);
+  wait_and_use(1);
+  EXPECT_EQ(1u, sent(kWant, 3));
+  EXPECT_EQ(10u, sent(kLongest, 4));
+}
+
+TEST_F(BorrowingTest, AtTheEndAllGoesBackWithTheRow) {
+  EXPECT_FALSE(rl_lease_end(lease_, now_));  // Redis knows of none
+  warm_up();
+  ASSERT_GT(left(), 0u);
+  rl_waiter_t waiter = {};
+  rl_lease_wait(lease_, &waiter, 500);
+  send(lease_);  // and there is no time for its reply
+  EXPECT_TRUE(rl_lease_end(lease_, now_));
+  EXPECT_TRUE(rl_lease_is_due(lease_, now_));
+  send(lease_);
+  EXPECT_EQ(kLastRequest, sent(kFlags, 1));
+  EXPECT_EQ(0u, sent(kKeep, 4));
+  EXPECT_EQ(0u, sent(kWant, 3));
+  EXPECT_EQ(0u, sent(kNeed, 4));
+  EXPECT_FALSE(rl_lease_is_due(lease_, now_));
+}
+
+// Redis's new row must not end before the lease that the units are under.
+TEST_F(BorrowingTest, WhatIsKeptIsToldWithItsSpan) {
+  warm_up();
+  const uint64_t rest_us = lease_->left_until_us - now_;
+  exiting_ = 1;  // it does not borrow: a short life
+  rl_waiter_t waiter = {};
+  rl_lease_wait(lease_, &waiter, left() + 1);
+  rl_lease_tell(lease_);
+  send(lease_);
+  EXPECT_GT(sent(kKeep, 4), 0u);
+  EXPECT_GE(1000 * sent(kLongest, 4), rest_us);
+  EXPECT_LE(sent(kLongest, 4), 3750u);
+}
+
+TEST_F(BorrowingTest, ALeaseThatGivesWayIsWatchedNoMore) {
+  warm_up();
+  ASSERT_NE(UINT64_MAX, rl_leases_next_us(leases_));
+  for (uint64_t key = 2; key < 12; ++key)
+    find(key);
+  EXPECT_EQ(UINT64_MAX, rl_leases_next_us(leases_));
+}
+
+// Against a list: each is taken once, at its time, less a tick.
+TEST(TimingWheel, GivesEachAtItsTime) {
+  constexpr uint32_t kN = 200;
+  constexpr uint64_t kTick = 1 << kWheelTickShift;
+  std::mt19937_64 random(1);
+  auto wheel = std::make_unique<TimingWheel>();
+  wheel->clear();
+  std::vector<WheelLink> links(kN);
+  std::vector<uint64_t> times(kN, 0);  // 0: it is not in
+  const auto link = [&links](uint32_t i) -> WheelLink& { return links[i]; };
+  uint64_t now = 123456789;
+  for (int step = 0; step < 20000; ++step) {
+    const auto i = static_cast<uint32_t>(random() % kN);
+    wheel->remove(i, link);
+    times[i] = 0;
+    if (random() % 4 > 0) {
+      times[i] = now + random() % 15000000;
+      wheel->insert(i, times[i], now, link);
+    }
+    now += random() % (step % 100 == 0 ? 2000000 : 5000);
+    for (;;) {
+      const uint32_t got = wheel->take(now, link);
+      if (got == kNoLease) break;
+      ASSERT_NE(0u, times[got]);
+      ASSERT_LE(times[got] / kTick, now / kTick);
+      times[got] = 0;
+    }
+    for (uint64_t at : times) {
+      if (at == 0) continue;
+      ASSERT_GT(at / kTick, now / kTick);
+      ASSERT_GE(at, wheel->next_us);
+    }
+  }
+}
+
+TEST(TimingWheel, ASleepOfAnyLengthTakesAll) {
+  auto wheel = std::make_unique<TimingWheel>();
+  wheel->clear();
+  std::vector<WheelLink> links(3);
+  const auto link = [&links](uint32_t i) -> WheelLink& { return links[i]; };
+  for (uint32_t i = 0; i < 3; ++i) {
+    wheel->insert(i, 1000000 + i * 5000000, 1000000, link);
+  }
+  const uint64_t later = uint64_t{1} << 45;
+  unsigned taken = 0;
+  while (wheel->take(later, link) != kNoLease)
+    taken++;
+  EXPECT_EQ(3u, taken);
+  EXPECT_EQ(UINT64_MAX, wheel->next_us);
 }
 
 rl_str_t str(const std::string& s) {

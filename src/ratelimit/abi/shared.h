@@ -10,6 +10,10 @@
  * lease.  Whoever finds too few units in hand waits, the lease is sent, and
  * its reply says how many there are now.
  *
+ * Leases that borrow are given more than what waits, by the rate at which they
+ * are used, and are renewed before they end; others have what waits, for some
+ * round trips.
+ *
  * Times named _us are of a clock that runs while the machine sleeps, read
  * afresh; no two machines' clocks need agree.
  */
@@ -30,19 +34,29 @@ typedef struct rl_leases_s rl_leases_t;
 /*
  * A process's leases in memory of its own, aligned to 8: n of them at most, of
  * which the one that was not used for longest gives way.  first_row is random.
+ * borrow: whether they may borrow units that nobody waits for yet.
  */
 size_t rl_leases_size(uint32_t n) RL_NOEXCEPT;
-rl_leases_t *rl_leases_create(void *memory, uint32_t n,
-                              uint64_t first_row) RL_NOEXCEPT;
+rl_leases_t *rl_leases_create(void *memory, uint32_t n, uint64_t first_row,
+                              int borrow) RL_NOEXCEPT;
 
 /*
  * The lease of an item's bucket, whose quota it is told.  NULL: there is none,
  * or if `make` is true, all are waited for.
  * rl_lease_next: each of them in turn, from NULL on.
+ * rl_lease_older: the same, the one that was used last first.
  */
 rl_lease_t *rl_lease_find(rl_leases_t *leases, const rl_item_t *item,
                           int make) RL_NOEXCEPT;
 rl_lease_t *rl_lease_next(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
+rl_lease_t *rl_lease_older(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
+
+/*
+ * A lease that ends soon, each of them once; NULL: none does.  next_us: when
+ * one may, or UINT64_MAX.
+ */
+rl_lease_t *rl_leases_ending(rl_leases_t *leases, uint64_t now_us) RL_NOEXCEPT;
+uint64_t rl_leases_next_us(const rl_leases_t *leases) RL_NOEXCEPT;
 
 /* One request's wait for units of a lease; a lease has them in their order. */
 typedef struct rl_waiter_s rl_waiter_t;
@@ -104,23 +118,30 @@ int rl_lease_tells(const rl_lease_t *lease) RL_NOEXCEPT;
 
 /*
  * rl_lease_send writes a lease's request into buf and how long Redis is to
- * keep the bucket into *ttl_ms; returns its length.  life_ms: for how long the
- * units are to be held, slack_ms: how late the request may come.  wall_ms is
- * the guess at Redis's time while its clock is not known.
+ * keep the bucket into *ttl_ms; returns its length.  rtt_us: how long a reply
+ * usually takes, life_ms: for how long units are to be held that are waited
+ * for, slack_ms: how late the request may come.  wall_ms is the guess at
+ * Redis's time while its clock is not known.  exiting: nothing is borrowed any
+ * more.
  * rl_lease_lost: there will be no reply.
+ * rl_lease_end: the next request is the row's last, and the process will use
+ * nothing any more; true if Redis has the row and had better be told.
  */
 #define RL_LEASE_REQUEST_LEN 160
 typedef struct {
   uint64_t now_us;
   uint64_t wall_ms;
+  uint32_t rtt_us;
   uint32_t life_ms;
   uint16_t slack_ms;
+  uint8_t exiting;
 } rl_lease_send_t;
 
 size_t rl_lease_send(rl_lease_t *lease, const rl_clock_t *clock,
                      const rl_lease_send_t *send, unsigned char *buf,
                      uint64_t *ttl_ms) RL_NOEXCEPT;
 void rl_lease_lost(rl_lease_t *lease) RL_NOEXCEPT;
+int rl_lease_end(rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;
 
 /* What a reply, of RL_LEASE_REPLY_LEN bytes, has changed. */
 #define RL_LEASE_REPLY_LEN 55

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ratelimit/algorithm/calendar.h"
+#include "ratelimit/shared/sizing.h"
 
 namespace ratelimit {
 
@@ -12,20 +13,8 @@ namespace {
 // was told: a quota is raised, a key reset.
 constexpr uint64_t kMaxRefusalUs = 5000000;
 
-constexpr uint64_t kMaxWant = 0xffffff;
-
-uint64_t less_drift(uint64_t span) { return span - span / 1024 - 1; }
-
-uint32_t limit_of(const rl_lease_t& lease) {
-  return lease.algorithm == RL_GCRA ? lease.capacity_units : lease.quota_units;
-}
-
-bool has_window(const rl_lease_t& lease) {
-  return lease.algorithm == RL_FIXED || lease.algorithm == RL_CALENDAR;
-}
-
-uint32_t in_hand(const rl_lease_t& lease, uint64_t now_us) {
-  return now_us < lease.left_until_us ? lease.left_units : 0;
+uint64_t less_drift(uint64_t span) {
+  return span - span / 1024 - 1;
 }
 
 uint64_t slot_us(const rl_lease_t& lease) {
@@ -46,9 +35,10 @@ void advance_own(OwnUses* own, uint64_t slot) {
 // What the clock shows at the latest: a clock that drifts away by 1/1024 may
 // be as much further ahead.
 uint64_t latest_ms(int64_t ahead_ms, uint64_t at_us, uint64_t now_us) {
-  return static_cast<uint64_t>(static_cast<int64_t>(now_us / 1000) + ahead_ms +
-                               static_cast<int64_t>((now_us - at_us) /
-                                                    1024000)) + 1;
+  return static_cast<uint64_t>(
+             static_cast<int64_t>(now_us / 1000) + ahead_ms +
+             static_cast<int64_t>((now_us - at_us) / 1024000)) +
+         1;
 }
 
 void learn(uint64_t clock_ms, uint64_t sent_us, rl_clock_t* clock) {
@@ -73,25 +63,7 @@ void begin_row(rl_lease_t* lease, uint64_t row) {
   lease->window_end_ms = 0;
   lease->is_first = true;
   lease->tells = false;
-}
-
-// Units that those who wait lack, by the first of them who lacks any, and in
-// all.
-void count_waits(const rl_lease_t& lease, uint64_t keep, WireRequest* out) {
-  uint64_t sum = 0;
-  for (const rl_waiter_t* w = lease.first; w != nullptr; w = w->next) {
-    sum += w->units;
-    if (sum > keep) {
-      out->need_units = static_cast<uint32_t>(sum - keep);
-      break;
-    }
-  }
-  const uint64_t waits =
-      lease.waits_units > keep ? lease.waits_units - keep : 0;
-  out->waits_units =
-      static_cast<uint32_t>(std::min<uint64_t>(waits, RL_MAX_UNITS));
-  out->want_units =
-      static_cast<uint32_t>(std::min<uint64_t>(waits, kMaxWant));
+  lease->told_sent_us = 0;
 }
 
 void set_calendar(const rl_lease_t& lease, uint64_t wall_ms,
@@ -117,6 +89,12 @@ void set_calendar(const rl_lease_t& lease, uint64_t wall_ms,
 
 void set_telling(rl_lease_t* lease, uint64_t now_us, WireRequest* out) {
   out->flags |= kTellsAll;
+  // Redis has forgotten until when it was to hold what is kept.
+  if (out->keep_units > 0) {
+    const uint64_t rest_ms = (lease->left_until_us - now_us) / 1000 + 1;
+    out->longest_ms =
+        std::max(out->longest_ms, static_cast<uint32_t>(rest_ms));
+  }
   if (lease->algorithm == RL_GCRA) {
     const uint64_t gone_us = less_drift(now_us - lease->told_sent_us + 1);
     const double gone_ms = static_cast<double>(gone_us) / 1000;
@@ -136,18 +114,18 @@ void set_telling(rl_lease_t* lease, uint64_t now_us, WireRequest* out) {
 }
 
 bool is_over(const rl_lease_t& lease, const rl_lease_send_t& send) {
-  const uint64_t idle_ms = lease.window_ms + 2 * uint64_t{send.life_ms};
+  const uint64_t idle_ms = lease.window_ms + 2 * longest_ms(lease, send);
   return lease.told_sent_us != 0 &&
          send.now_us - lease.told_sent_us > idle_ms * 1000;
 }
 
-uint64_t ttl_of(const rl_lease_t& lease, uint32_t life_ms) {
+uint64_t ttl_of(const rl_lease_t& lease, uint64_t life_ms) {
   uint64_t keep_ms = lease.window_ms + lease.window_ms / 16;
   if (lease.algorithm == RL_GCRA && lease.quota_units > 0) {
-    keep_ms = std::max(keep_ms, lease.capacity_units * lease.window_ms /
-                                    lease.quota_units);
+    keep_ms = std::max(
+        keep_ms, lease.capacity_units * lease.window_ms / lease.quota_units);
   }
-  return keep_ms + 2 * uint64_t{life_ms} + 1000;
+  return keep_ms + 2 * life_ms + 1000;
 }
 
 void set_clock(rl_lease_t* lease, const rl_clock_t& clock, uint64_t now_us,
@@ -231,6 +209,7 @@ void rl_lease_use(rl_lease_t* lease, uint32_t units,
   if (units == 0) return;
   lease->left_units -= units;
   lease->used_units += units;
+  lease->borrowing.recent_units += units;
   lease->last_use_us = now_us;
   if (lease->algorithm == RL_SLIDING) {
     const uint64_t slot = now_us / ratelimit::slot_us(*lease);
@@ -241,10 +220,10 @@ void rl_lease_use(rl_lease_t* lease, uint32_t units,
 
 int rl_lease_is_due(const rl_lease_t* lease, uint64_t now_us) noexcept {
   if (lease->is_sent) return 0;
-  if (lease->tells || lease->lookers > 0) return 1;
-  // Units that nobody waits for go back, also those whose end has come: Redis
-  // has charged them.
-  if (lease->first == nullptr) return lease->left_units > 0;
+  if (lease->tells || lease->ends || lease->lookers > 0) return 1;
+  // Units that nobody waits for are renewed or go back, also those whose end
+  // has come: Redis has charged them.
+  if (lease->first == nullptr) return ratelimit::is_renewed(*lease, now_us);
   return lease->waits_units > ratelimit::in_hand(*lease, now_us);
 }
 
@@ -256,7 +235,9 @@ void rl_lease_tell(rl_lease_t* lease) noexcept {
   if (lease->told_sent_us != 0) lease->tells = true;
 }
 
-int rl_lease_tells(const rl_lease_t* lease) noexcept { return lease->tells; }
+int rl_lease_tells(const rl_lease_t* lease) noexcept {
+  return lease->tells;
+}
 
 size_t rl_lease_send(rl_lease_t* lease, const rl_clock_t* clock,
                      const rl_lease_send_t* send, unsigned char* buf,
@@ -264,30 +245,23 @@ size_t rl_lease_send(rl_lease_t* lease, const rl_clock_t* clock,
   if (ratelimit::is_over(*lease, *send)) {
     // Ids count from a random one; this one is beyond those of all leases.
     ratelimit::begin_row(lease, lease->row + (uint64_t{1} << 40));
-    lease->told_sent_us = 0;
   }
   WireRequest request = {};
-  const uint32_t keep =
-      lease->first != nullptr ? ratelimit::in_hand(*lease, send->now_us) : 0;
-  lease->left_units = keep;
+  ratelimit::size_request(lease, *send, &request);
   request.row = lease->row;
   request.number = ++lease->number;
   request.algorithm = static_cast<uint8_t>(lease->algorithm);
   request.window_ms = lease->window_ms;
   request.quota_units = lease->quota_units;
   request.capacity_units = lease->capacity_units;
-  ratelimit::count_waits(*lease, keep, &request);
-  request.keep_units = keep;
   request.used_units = lease->used_units;
   request.age_ms =
       lease->last_use_us == 0
           ? 0
           : ratelimit::less_drift(send->now_us - lease->last_use_us + 1) /
                 1000;
-  request.longest_ms = send->life_ms;
-  request.shortest_ms =
-      static_cast<uint16_t>(std::min<uint32_t>(send->life_ms, UINT16_MAX));
   request.flags = lease->is_first ? ratelimit::kFirstRequest : 0;
+  if (lease->ends) request.flags |= ratelimit::kLastRequest;
   request.slack_ms = send->slack_ms;
   request.window_end_ms = lease->window_end_ms;
   ratelimit::set_clock(lease, *clock, send->now_us, &request);
@@ -303,11 +277,20 @@ size_t rl_lease_send(rl_lease_t* lease, const rl_clock_t* clock,
   lease->sent_used = lease->used_units;
   lease->sent_need = request.need_units;
   lease->is_sent = true;
-  *ttl_ms = ratelimit::ttl_of(*lease, send->life_ms);
+  *ttl_ms = ratelimit::ttl_of(*lease, ratelimit::longest_ms(*lease, *send));
   return ratelimit::write_request(request, buf);
 }
 
-void rl_lease_lost(rl_lease_t* lease) noexcept { lease->is_sent = false; }
+void rl_lease_lost(rl_lease_t* lease) noexcept {
+  lease->is_sent = false;
+}
+
+int rl_lease_end(rl_lease_t* lease, uint64_t now_us) noexcept {
+  lease->is_sent = false;
+  lease->ends = lease->told_sent_us != 0 &&
+                now_us - lease->told_sent_us < lease->window_ms * 1000;
+  return lease->ends;
+}
 
 rl_lease_reply_e rl_lease_reply(rl_lease_t* lease, rl_clock_t* clock,
                                 const unsigned char* bytes, uint64_t now_us,
@@ -358,6 +341,8 @@ rl_lease_reply_e rl_lease_reply(rl_lease_t* lease, rl_clock_t* clock,
   lease->wait_ms = reply.wait_ms;
   if (young) return RL_LEASE_YOUNG;
   ratelimit::take_refusal(lease, reply);
+  ratelimit::size_reply(lease, now_us);
+  ratelimit::watch_end(lease, now_us);
   return RL_LEASE_TOLD;
 }
 
@@ -372,11 +357,10 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
   item->admitted = verdict == RL_ADMITTED;
   item->charged = 0;
   item->limit_units = ratelimit::limit_of(*lease);
-  item->remaining_units =
-      free_units < 0 || (!item->admitted && item->dry_run)
-          ? 0
-          : static_cast<uint32_t>(
-                std::min<int64_t>(free_units, item->limit_units));
+  item->remaining_units = free_units < 0 || (!item->admitted && item->dry_run)
+                              ? 0
+                              : static_cast<uint32_t>(std::min<int64_t>(
+                                    free_units, item->limit_units));
   item->retry_after_ms = 0;
   switch (lease->algorithm) {
     case RL_FIXED:
@@ -389,7 +373,8 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
           lease->quota_units == 0
               ? lease->window_ms
               : (uint64_t{item->limit_units - item->remaining_units} *
-                     lease->window_ms + lease->quota_units - 1) /
+                     lease->window_ms +
+                 lease->quota_units - 1) /
                     lease->quota_units;
       item->reset_ms = full_ms;
       item->next_ms = full_ms;

@@ -7,6 +7,8 @@
 //   - units are in hand until *sent* + span, less 1/1024 for drift, never
 //     until received + span; kept units, until the later of both ends;
 //   - a use's age is told less 1/1024, so that it is dated at or after it;
+//   - what is kept after a loss is told with a span that is not shorter than
+//     its lease;
 //   - a lease that was forgotten goes on under another row.
 
 #ifndef RATELIMIT_SHARED_LEASE_H_
@@ -15,11 +17,10 @@
 #include <cstdint>
 
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/shared/timing_wheel.h"
 #include "ratelimit/shared/wire.h"
 
 namespace ratelimit {
-
-constexpr uint32_t kNoLease = UINT32_MAX;
 
 // Own uses by the sixteenth of the window that they fell in, for the telling.
 struct OwnUses {
@@ -27,9 +28,24 @@ struct OwnUses {
   uint32_t units[kWireSlots];
 };
 
+// What is borrowed: see sizing.h.
+struct Borrowing {
+  bool allowed;
+  bool active;
+  float rate_per_ms;       // of use, lately
+  float yield_units;       // used for a request, lately
+  uint32_t recent_units;   // used since the last request
+  uint32_t low_units;      // in hand, at which it is renewed; 0: it is not
+  uint64_t not_before_us;  // it did not pay
+  uint64_t margin_us;      // before its end
+  uint64_t check_us;       // it ends soon then; 0: nobody looks
+  WheelLink link;
+};
+
 }  // namespace ratelimit
 
 struct rl_lease_s {
+  rl_leases_s* owner;
   rl_hash_t name;  // of the bucket in Redis
   uint32_t next;   // in its chain; of free ones, the next of them
   uint32_t newer;  // by when they were used
@@ -64,6 +80,7 @@ struct rl_lease_s {
   bool is_sent;
   bool is_first;
   bool tells;
+  bool ends;
 
   // What was told last.
   uint64_t told_sent_us;  // 0: nothing yet
@@ -77,6 +94,27 @@ struct rl_lease_s {
   uint64_t refused_until_us;
   uint32_t refused_units;
   uint32_t refused_limit;
+
+  ratelimit::Borrowing borrowing;
 };
+
+namespace ratelimit {
+
+inline bool has_window(const rl_lease_s& lease) {
+  return lease.algorithm == RL_FIXED || lease.algorithm == RL_CALENDAR;
+}
+
+inline uint32_t limit_of(const rl_lease_s& lease) {
+  return lease.algorithm == RL_GCRA ? lease.capacity_units : lease.quota_units;
+}
+
+inline uint32_t in_hand(const rl_lease_s& lease, uint64_t now_us) {
+  return now_us < lease.left_until_us ? lease.left_units : 0;
+}
+
+// rl_leases_ending() is to have it at its check_us.
+void watch_end(rl_lease_s* lease, uint64_t now_us) noexcept;
+
+}  // namespace ratelimit
 
 #endif  // RATELIMIT_SHARED_LEASE_H_

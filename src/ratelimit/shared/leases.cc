@@ -14,8 +14,10 @@ struct rl_leases_s {
   uint32_t newest;
   uint32_t oldest;
   uint64_t next_row;
+  bool borrow;
   rl_lease_s* leases;
   uint32_t* chains;
+  ratelimit::TimingWheel wheel;
 };
 
 namespace ratelimit {
@@ -33,7 +35,8 @@ uint64_t mix(uint64_t x) {
 
 uint32_t chains_for(uint32_t n) {
   uint32_t chains = 8;
-  while (chains < n && chains < 1u << 31) chains *= 2;
+  while (chains < n && chains < 1u << 31)
+    chains *= 2;
   return chains;
 }
 
@@ -54,7 +57,8 @@ uint32_t* chain_of(rl_leases_t* leases, const rl_hash_t& name) {
 
 void unchain(rl_leases_t* leases, uint32_t index) {
   uint32_t* at = chain_of(leases, leases->leases[index].name);
-  while (*at != index) at = &leases->leases[*at].next;
+  while (*at != index)
+    at = &leases->leases[*at].next;
   *at = leases->leases[index].next;
 }
 
@@ -75,6 +79,12 @@ void put_first(rl_leases_t* leases, uint32_t index) {
   leases->newest = index;
 }
 
+auto link_of(rl_leases_t* leases) {
+  return [leases](uint32_t index) -> WheelLink& {
+    return leases->leases[index].borrowing.link;
+  };
+}
+
 uint32_t room(rl_leases_t* leases) {
   if (leases->made < leases->size) return leases->made++;
   uint32_t index = leases->oldest;
@@ -83,6 +93,7 @@ uint32_t room(rl_leases_t* leases) {
     if (lease.first == nullptr && !lease.is_sent) {
       unchain(leases, index);
       take_out(leases, index);
+      leases->wheel.remove(index, link_of(leases));
       return index;
     }
     index = lease.newer;
@@ -101,6 +112,17 @@ void set_policy(const rl_item_t& item, rl_lease_s* lease) {
 
 }  // namespace
 
+void watch_end(rl_lease_s* lease, uint64_t now_us) noexcept {
+  rl_leases_t* leases = lease->owner;
+  const auto index = static_cast<uint32_t>(lease - leases->leases);
+  leases->wheel.remove(index, link_of(leases));
+  uint64_t* check_us = &lease->borrowing.check_us;
+  if (*check_us == 0) return;
+  leases->wheel.insert(index, *check_us, now_us, link_of(leases));
+  // The wheel is early by up to a tick.
+  *check_us = *check_us >> kWheelTickShift << kWheelTickShift;
+}
+
 }  // namespace ratelimit
 
 using ratelimit::kNoLease;
@@ -110,14 +132,16 @@ size_t rl_leases_size(uint32_t n) noexcept {
          ratelimit::chains_for(n) * sizeof(uint32_t);
 }
 
-rl_leases_t* rl_leases_create(void* memory, uint32_t n,
-                              uint64_t first_row) noexcept {
+rl_leases_t* rl_leases_create(void* memory, uint32_t n, uint64_t first_row,
+                              int borrow) noexcept {
   auto* leases = new (memory) rl_leases_s();
   const uint32_t chains = ratelimit::chains_for(n);
   leases->size = n;
   leases->mask = chains - 1;
   leases->newest = leases->oldest = kNoLease;
   leases->next_row = first_row;
+  leases->borrow = borrow != 0;
+  leases->wheel.clear();
   leases->leases = reinterpret_cast<rl_lease_s*>(leases + 1);
   leases->chains = reinterpret_cast<uint32_t*>(leases->leases + n);
   std::memset(leases->chains, 0xff, chains * sizeof(uint32_t));
@@ -140,7 +164,9 @@ rl_lease_t* rl_lease_find(rl_leases_t* leases, const rl_item_t* item,
     if (index == kNoLease) return nullptr;
     auto* lease = new (&leases->leases[index]) rl_lease_s();
     uint32_t* chain = ratelimit::chain_of(leases, name);
+    lease->owner = leases;
     lease->name = name;
+    lease->borrowing.allowed = leases->borrow;
     lease->next = *chain;
     lease->row = leases->next_row++;
     lease->is_first = true;
@@ -154,6 +180,21 @@ rl_lease_t* rl_lease_find(rl_leases_t* leases, const rl_item_t* item,
 rl_lease_t* rl_lease_next(rl_leases_t* leases, rl_lease_t* last) noexcept {
   rl_lease_t* next = last == nullptr ? leases->leases : last + 1;
   return next == leases->leases + leases->made ? nullptr : next;
+}
+
+rl_lease_t* rl_lease_older(rl_leases_t* leases, rl_lease_t* last) noexcept {
+  const uint32_t index = last == nullptr ? leases->newest : last->older;
+  return index == kNoLease ? nullptr : &leases->leases[index];
+}
+
+rl_lease_t* rl_leases_ending(rl_leases_t* leases, uint64_t now_us) noexcept {
+  const uint32_t index =
+      leases->wheel.take(now_us, ratelimit::link_of(leases));
+  return index == kNoLease ? nullptr : &leases->leases[index];
+}
+
+uint64_t rl_leases_next_us(const rl_leases_t* leases) noexcept {
+  return leases->wheel.next_us;
 }
 
 int rl_lease_wait(rl_lease_t* lease, rl_waiter_t* waiter,

@@ -43,7 +43,7 @@
 --   I4 longest lease, ms | I2 shortest lease of use, ms |
 --   I1 flags: 1 first request under this row, 2 it tells all (assertion),
 --   4 Redis's clock was set forward since its last request for this bucket: the
---   next field goes by the old reckoning |
+--   next field goes by the old reckoning, 8 last request under this row |
 --   I6 what Redis's clock can show now at the latest, as the machine reckons
 --   (0: cannot tell) | I2 slack for that, ms |
 --   I6 window's end that it counts in (fixed, calendar) |
@@ -100,6 +100,8 @@ end
 local function slow(key, gkey, req, ttl, v)
   local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win, cs, ce, cn = unpack_(REQ, req)
   local now = clock
+  local ends = flags >= 8
+  if ends then flags = flags - 8 end
   -- A request that comes later than its sender's clock allows is late, or the first after Redis's clock was set forward: it
   -- changes nothing; the sender looks at the time told and asks again.
   if est > 0 and clock > est + slack and flags < 4 then return refuse(-4, 0) end
@@ -309,12 +311,14 @@ local function slow(key, gkey, req, ttl, v)
   local grant = 0
   local mine = want + keep
   if mine > 16777215 then mine = 16777215 end
-  sumw = sumw + mine
-  act = act + 1
+  if not ends then
+    sumw = sumw + mine
+    act = act + 1
+  end
   local d = floor(life * max(free, 0) / (8 * max(sumw, 1)))                 -- near exhaustion leases are short
   if d < least then d = least end
   if d > life then d = life end
-  if nb == 0 and free >= need then
+  if nb == 0 and free >= need and (need > 0 or alg ~= 1 or z > 0) then     -- nobody waits: no window is opened
     local share = min(floor(free * mine / max(sumw, 1) / 1.5), floor(mine * d / life) - keep)
     if share < 2 * need or share < 2 or free < act then share = waits end   -- scarce: only what waits
     grant = max(min(want, max(share, waits), free), need)
@@ -325,8 +329,11 @@ local function slow(key, gkey, req, ttl, v)
   if (alg == 1 or alg == 2) and z > 0 and e > z then e = z end
   held = held + grant
   if alg == 1 and used == 0 and held == 0 then z = 0 end                    -- nothing used, nothing held: no window
-  if e < nxt then nxt = e end
-  local row = pack_('<c8I4I4I4I6I3B', id, seq, U, keep + grant, e, mine, 0)
+  local row = ''                                                            -- all that it used is in the common count
+  if not ends then
+    row = pack_('<c8I4I4I4I6I3B', id, seq, U, keep + grant, e, mine, 0)
+    if e < nxt then nxt = e end
+  end
   if at > 0 then
     if at == 1 then rows = row .. sub(rows, 31) else rows = sub(rows, 1, at - 1) .. row .. sub(rows, at + 30) end
   else rows = rows .. row end
@@ -366,6 +373,7 @@ local function one(key, gkey, req, ttl)
   local v = call('GET', key)
   if not v then return slow(key, gkey, req, ttl, v) end
   local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win = unpack_('<c8I4BI5I4I4I4I4I3I4I4I5I4I2BI6I2I6', req)
+  if flags >= 8 then return slow(key, gkey, req, ttl, v) end
   local width = alg == 0 and Q > 65535 and 4 or 2
   local kind = alg * 16 + width
   local k, last, used, held, nxt, sumw, act, nb, z

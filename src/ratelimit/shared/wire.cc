@@ -81,7 +81,8 @@ size_t write_request(const WireRequest& request, unsigned char* buf) noexcept {
   out.put<6>(request.next_end_ms);
   if ((request.flags & kTellsAll) == 0) return out.len();
   if (request.algorithm == RL_SLIDING) {
-    for (uint32_t used : request.used_by_age) out.put<4>(used);
+    for (uint32_t used : request.used_by_age)
+      out.put<4>(used);
   } else if (request.algorithm == RL_GCRA) {
     out.put_double(request.debt_ms);
     out.put<4>(request.used_since);

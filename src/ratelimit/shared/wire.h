@@ -17,6 +17,7 @@ constexpr uint32_t kWireSlots = 17;
 constexpr uint8_t kFirstRequest = 1;
 constexpr uint8_t kTellsAll = 2;
 constexpr uint8_t kOldClock = 4;
+constexpr uint8_t kLastRequest = 8;
 
 struct WireRequest {
   uint64_t row;

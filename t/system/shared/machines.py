@@ -1,16 +1,21 @@
 """Several nginx that share quotas through one Redis, under faults: whether all
 together ever admit more than the quota.
 
-    machines.py MACHINES SECONDS FAULT [on_error]
+    machines.py MACHINES SECONDS FAULT [on_error [mode]]
 
 FAULT: none, links (connections between a machine and Redis break at any byte),
 workers (killed), machines (killed), stop (Redis is stopped for 3 s), partition
-(one machine is cut off for 3 s), lost (Redis is killed and comes back empty).
-Exits with 0 if nothing was admitted beyond the quota; prints what was."""
+(one machine is cut off for 3 s), lost (Redis is killed and comes back empty),
+reload (every machine, several times a second), frozen (a worker is stopped for
+longer than a lease). With mode lease the quota is larger, and there is one key,
+so that units are borrowed. Exits with 0 if nothing was admitted beyond the
+quota, every machine admitted to the end, and in mode lease some of it without
+asking; prints what was."""
 
 import http.client
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -24,7 +29,6 @@ import time
 import redis
 
 WINDOW = 4.0
-QUOTA = 60
 # nginx's clock in a response is that of its turn's beginning.
 SLACK = 0.15
 ALGORITHMS = ("sliding", "fixed", "calendar", "gcra")
@@ -32,10 +36,13 @@ PATHS = ALGORITHMS + ("two",)
 
 count, seconds, fault = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
 on_error = sys.argv[4] if len(sys.argv) > 4 else "refuse"
+mode = sys.argv[5] if len(sys.argv) > 5 else "strict"
+QUOTA, KEYS = (60, "ab") if mode == "strict" else (300, "a")
 root = tempfile.mkdtemp(prefix="ratelimit-machines-")
 stopping = threading.Event()
-uses = []  # (path, key, time of use, end of the window in ms)
+uses = []  # (path, key, time of use, end of the window in ms, machine)
 statuses = {}
+refusals = []  # how many policies were asked
 
 
 class Link:
@@ -84,6 +91,7 @@ class Link:
 
 class Machine:
     def __init__(self, number, server):
+        self.number = number
         self.link = Link(server.port)
         self.port = redis.free_port()
         self.dir = f"{root}/{number}"
@@ -102,7 +110,7 @@ worker_processes 2; events {{ worker_connections 512; }}
 http {{
     access_log off; proxy_temp_path tmp; client_body_temp_path body;
     ratelimit_redis main server=127.0.0.1:{self.link.port} timeout=500ms;
-    ratelimit_zone zone=api:1m redis=main mode=strict on_error={on_error};
+    ratelimit_zone zone=api:1m redis=main mode={mode} on_error={on_error};
     {policies}
     ratelimit_headers x-ratelimit reset=unix_ms;
     ratelimit_log_level info;
@@ -111,6 +119,7 @@ http {{
         add_header X-Time $msec always;
         {locations}
         location = /ok {{ return 204; }}
+        location /ratelimit/ {{ ratelimit_api; allow all; }}
     }}
 }}""")
         self.start()
@@ -123,6 +132,14 @@ http {{
     def workers(self):
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as f:
             return [int(pid) for pid in f.read().split()]
+
+    def decisions(self):
+        """How many were decided by units in hand, and how many by Redis."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection.request("GET", "/ratelimit/metrics")
+        text = connection.getresponse().read().decode()
+        found = dict(re.findall(r'decisions_total{redis="main",by="(\w+)"} (\d+)', text))
+        return int(found["lease"]), int(found["redis"])
 
     def kill(self):
         for pid in [self.process.pid] + self.workers():
@@ -138,7 +155,7 @@ def client(machine, seed):
     connection = None
     while not stopping.is_set():
         path = draw.choice(PATHS)
-        key = draw.choice("ab")
+        key = draw.choice(KEYS)
         try:
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=5)
@@ -152,7 +169,10 @@ def client(machine, seed):
         statuses[answer.status] = statuses.get(answer.status, 0) + 1
         if answer.status == 204:
             uses.append((path, key, float(answer.headers["X-Time"]),
-                         int(answer.headers["X-RateLimit-Reset"] or 0)))
+                         int(answer.headers["X-RateLimit-Reset"] or 0),
+                         machine.number))
+        elif answer.status == 429:
+            refusals.append(2 if path == "two" else 1)
         elif answer.status == 503:
             time.sleep(0.005)
 
@@ -180,6 +200,15 @@ def do_harm(machines, server):
             time.sleep(3)
             one.link.held = False
             time.sleep(2)
+        elif fault == "reload":
+            os.kill(one.process.pid, signal.SIGHUP)
+            time.sleep(0.4)
+        elif fault == "frozen":
+            pid = random.choice(one.workers())
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(1.5)
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(0.5)
         elif fault == "lost":
             server.stop()
             time.sleep(0.3)
@@ -217,10 +246,10 @@ def beyond_ends(rows):
     return max(by_end.values(), default=0) - QUOTA
 
 
-def check():
+def check(machines, began):
     bad = 0
     for algorithm in ALGORITHMS:
-        for key in "ab":
+        for key in KEYS:
             rows = sorted((u for u in uses if u[1] == key and
                            (u[0] == algorithm or
                             u[0] == "two" and algorithm in ("sliding", "gcra"))),
@@ -235,7 +264,17 @@ def check():
             print(f"{algorithm} {key}: {len(rows)} admitted, {over:.0f} beyond the quota")
             bad += over > 0
             bad += len(rows) < QUOTA
-    print(f"{fault}, {count} machines: statuses {statuses}")
+    last = [max((u[2] for u in uses if u[4] == m.number), default=began) for m in machines]
+    bad += sum(began + seconds - at > 3 * WINDOW / 2 for at in last)
+    asked = [m.decisions() for m in machines]
+    leased, by_redis = (sum(column) for column in zip(*asked))
+    # At the least, since a refusal may have asked Redis.
+    local = leased - sum(refusals)
+    if mode == "lease" and fault != "machines":
+        bad += local <= 0
+    print(f"{fault}, {count} machines: statuses {statuses}, each admitted until "
+          f"{[round(at - began, 1) for at in last]} s, {leased} decisions by leases, "
+          f"{by_redis} by Redis")
     return bad
 
 
@@ -249,11 +288,12 @@ def main():
     threads.append(threading.Thread(target=do_harm, args=(machines, server), daemon=True))
     for thread in threads:
         thread.start()
+    began = time.time()
     time.sleep(seconds)
     stopping.set()
     for thread in threads:
         thread.join(10)
-    bad = check()
+    bad = check(machines, began)
     for machine in machines:
         machine.kill()
     server.remove()

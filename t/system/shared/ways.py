@@ -70,16 +70,20 @@ for number in range(rounds):
             m["last"] = now
         m["left"] = random.choice((0, m["left"], random.randrange(m["left"] + 1)))
         m["number"] += 1
-        need = random.choice((0, 1, 1, 1, 3))
+        ends = not m["first"] and chance() < .01
+        if ends:
+            m["left"] = 0
+        need = 0 if ends else random.choice((0, 1, 1, 1, 3))
         waits = need and need + random.choice((0, 0, 2))
         begin = now - now % window
         data = redis.request(
             row=m["row"],
             number=m["number"] - (chance() < .02 and m["number"] > 1),
             algorithm=algorithm, window=window, quota=quota, capacity=capacity,
-            need=need, waits=waits, want=max(waits, random.choice((0, 5, quota // 5))),
+            need=need, waits=waits,
+            want=0 if ends else max(waits, random.choice((0, 5, quota // 5))),
             keep=m["left"], used=m["used"], age=max(0, now - m["last"]),
-            longest=window // 16, shortest=30, flags=int(m["first"]),
+            longest=window // 16, shortest=30, flags=int(m["first"]) + 8 * ends,
             latest=random.choice((0, now + 2)), slack=50, window_end=m["window_end"],
             begin=begin, end=begin + window, next_end=begin + 2 * window)
         one, other = ask("A", data), ask("B", data)
@@ -100,7 +104,7 @@ for number in range(rounds):
                 m.update(window_end=reply.window_end, used=0, left=0)
             m["left"] += reply.granted
             m["end"] = now + reply.lease
-        elif reply.status == -2:
+        if reply.status == -2 or ends:
             m.update(new_row())
 
 server.remove()
