@@ -24,15 +24,22 @@ goes_over() {
 }
 
 seconds=$(short_or_long 8 60)
-check 'three machines, and connections that break' run 3 "$seconds" links
-check 'three, and workers that are killed' run 3 "$seconds" workers
-check 'three, and a Redis that loses everything' run 3 "$seconds" lost
+check 'three that borrow, and connections that break' run 3 "$seconds" links refuse lease
+check 'three that borrow, and workers that are killed' run 3 "$seconds" workers refuse lease
+check 'three that borrow, and a Redis that loses everything' run 3 "$seconds" lost refuse lease
+check 'three that ask each time, and a Redis that loses everything' run 3 "$seconds" lost refuse strict
 if [ -n "${RATELIMIT_LONG:-}" ]; then
-    check 'two, and nothing breaks' run 2 "$seconds" none
-    check 'three, and machines that are killed' run 3 "$seconds" machines
-    check 'three, and a Redis that is stopped for 3 s' run 3 "$seconds" stop
-    check 'three, and one that is cut off for 3 s' run 3 "$seconds" partition
+    for mode in lease strict; do
+        check "$mode: two, and nothing breaks" run 2 "$seconds" none refuse $mode
+        check "$mode: three, and machines that are killed" run 3 "$seconds" machines refuse $mode
+        check "$mode: three, and a Redis that is stopped for 3 s" run 3 "$seconds" stop refuse $mode
+        check "$mode: three, and one that is cut off for 3 s" run 3 "$seconds" partition refuse $mode
+        check "$mode: three, and reloads" run 3 "$seconds" reload refuse $mode
+        check "$mode: three, and workers that stand still for 1.5 s" run 3 "$seconds" frozen refuse $mode
+    done
+    check 'strict: three, and connections that break' run 3 "$seconds" links refuse strict
+    check 'strict: three, and workers that are killed' run 3 "$seconds" workers refuse strict
 fi
-check 'with on_error=allow that is too much, and seen' goes_over 2 "$seconds" lost allow
+check 'with on_error=allow that is too much, and seen' goes_over 2 "$seconds" lost allow lease
 
 finish

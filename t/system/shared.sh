@@ -9,38 +9,71 @@
 
 load_dir shared
 
-# explore ALGORITHM [RULE]: the exit status is that of the model: 0 if no state
+# explore MODEL [RULE]: the exit status is that of the model: 0 if no state
 # admits too much, 1 if one does.
 explore() {
-    "$dir/model$1" "${2:-}" > "$dir/model.log"
+    "$dir/$1" "${2:-}" > "$dir/model.log"
     local status=$?
     cat "$dir/model.log"
     return $status
 }
 
-# finds ALGORITHM RULE: too much is admitted where that rule is left out.
+# finds MODEL RULE: too much is admitted where that rule is left out.
 finds() {
     explore "$@"
     [ $? = 1 ]
 }
 
 names=(sliding fixed calendar gcra)
+
+# bounds ALGORITHM WHAT "RULE..." OPTION...: exact, and by each rule.
+bounds() {
+    local algorithm=$1 name="${names[$1]}, $2" model=model$1 rules=$3 rule
+    shift 3
+    g++ -O2 -DALG="$algorithm" "$@" -o "$dir/$model" t/system/shared/model.cc
+    check "$name: never more than the quota" explore "$model"
+    note "$name: $(cat "$dir/model.log")"
+    for rule in $rules; do
+        check "$name: found without the rule $rule" finds "$model" "$rule"
+    done
+}
+
+# What is kept under a lease that is renewed; a Redis that loses everything; a
+# row that is forgotten; windows of several leases; units that are taken back.
+renewed() { bounds "$1" 'renewals' shorter -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3; }
+lost() { bounds "$1" 'a loss' grace -DT=3 -DQ=1 -DFAIL=2; }
+told() { bounds "$1" 'renewals and a loss' told -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3 -DFAIL=2; }
+forgotten() { bounds "$1" 'a forgotten row' samerow -DT=3 -DQ=1 -DFORGET=1; }
+windows() { bounds "$1" 'a longer window' 'end back' -DT=4 -DQ=1 -DW=3; }
+refunds() { bounds "$1" refunds "$2" -DN=1 -DT=3 -DREFUND=1 -DOPS=4; }
+
 rules=(
     'end seq two keep late back date'
     'seq two keep late received cut'
     'seq two keep late received cut'
     'end seq two keep late received back date refill drain'
 )
-
 for algorithm in 0 1 2 3; do
-    g++ -O2 -DALG=$algorithm -DT="$(short_or_long 3 5)" -o "$dir/model$algorithm" \
-        t/system/shared/model.cc
-    check "${names[algorithm]}: never more than the quota" explore $algorithm
-    note "${names[algorithm]}: $(cat "$dir/model.log")"
-    for rule in ${rules[algorithm]}; do
-        check "${names[algorithm]}: found without the rule $rule" finds $algorithm "$rule"
-    done
+    bounds $algorithm 'bounds of all' "${rules[algorithm]}" -DT="$(short_or_long 3 5)"
 done
+
+renewed 0
+lost 0
+windows 1
+refunds 0 'stale newest twice'
+refunds 1 'other twice'
+if [ -n "${RATELIMIT_LONG:-}" ]; then
+    refunds 2 'other twice'
+    refunds 3 'refilled twice'
+    windows 2
+    renewed 3
+    for algorithm in 0 1 2 3; do
+        lost $algorithm
+        forgotten $algorithm
+    done
+    told 0
+    told 3
+fi
 
 . t/tools/redis.sh
 
