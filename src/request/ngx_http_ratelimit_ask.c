@@ -19,15 +19,19 @@
 #include "request/ngx_http_ratelimit_wait.h"
 
 
-static ngx_http_ratelimit_asking_t *ngx_http_ratelimit_create_asking(
-    ngx_http_request_t *r, ngx_uint_t n, uint64_t now_us);
+static void ngx_http_ratelimit_begin_asking(
+    ngx_http_ratelimit_asking_t *asking, ngx_http_ratelimit_asked_t *asked,
+    ngx_uint_t n, uint64_t now_us);
+static ngx_http_ratelimit_asking_t *ngx_http_ratelimit_keep_asking(
+    ngx_http_request_t *r, ngx_http_ratelimit_asking_t *at_first);
 static void ngx_http_ratelimit_end_asking(void *data);
 static ngx_uint_t ngx_http_ratelimit_ask_leases(
-    ngx_http_ratelimit_record_t *record, rl_item_t *items, uint64_t now_us);
+    ngx_http_ratelimit_asking_t *asking, rl_item_t *items, uint64_t now_us);
 static void ngx_http_ratelimit_do_not_wait(
     ngx_http_ratelimit_asking_t *asking);
 static ngx_uint_t ngx_http_ratelimit_wait_for_leases(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *items);
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
+    rl_item_t *items);
 static ngx_int_t ngx_http_ratelimit_check_plan(ngx_conf_t *cf,
     ngx_array_t *plan);
 
@@ -54,33 +58,35 @@ rl_verdict_e
 ngx_http_ratelimit_ask(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_process_t *process)
 {
-    uint64_t      now_us;
-    rl_item_t    *items;
-    rl_verdict_e  verdict;
+    uint64_t                      now_us;
+    rl_item_t                    *items;
+    rl_verdict_e                  verdict;
+    ngx_http_ratelimit_asked_t    asked[RL_MAX_ITEMS];
+    ngx_http_ratelimit_asking_t  *asking, at_first;
 
     items = &record->items[record->nitems];
+    asking = record->asking;
     now_us = ngx_http_ratelimit_now_us();
 
-    if (record->asking == NULL) {
-        record->asking = ngx_http_ratelimit_create_asking(r, record->nasked,
-                                                          now_us);
-        if (record->asking == NULL) {
-            return RL_BUSY;
+    if (asking == NULL) {
+        asking = &at_first;
+        ngx_http_ratelimit_begin_asking(asking, asked, record->nasked, now_us);
+    }
+
+    if (ngx_http_ratelimit_ask_leases(asking, items, now_us)) {
+
+        if (ngx_http_ratelimit_wait_for_leases(r, record, asking, items)) {
+            return RL_PENDING;
+        }
+
+        if (record->asking) {
+            asking = record->asking;
         }
     }
 
-    if (ngx_http_ratelimit_ask_leases(record, items, now_us)
-        && ngx_http_ratelimit_wait_for_leases(r, record, items))
-    {
-        return RL_PENDING;
-    }
-
-    verdict = ngx_http_ratelimit_decide_asked(r, record, process, items,
-                                              now_us);
-    if (record->asking->waits) {
-        ngx_http_ratelimit_end_asking(record->asking);
-    }
-
+    verdict = ngx_http_ratelimit_decide_asked(r, record, asking, process,
+                                              items, now_us);
+    ngx_http_ratelimit_end_asking(asking);
     record->asking = NULL;
 
     return verdict;
@@ -96,28 +102,64 @@ ngx_http_ratelimit_give_up_asking(ngx_http_ratelimit_record_t *record)
 }
 
 
-static ngx_http_ratelimit_asking_t *
-ngx_http_ratelimit_create_asking(ngx_http_request_t *r, ngx_uint_t n,
-    uint64_t now_us)
+static void
+ngx_http_ratelimit_begin_asking(ngx_http_ratelimit_asking_t *asking,
+    ngx_http_ratelimit_asked_t *asked, ngx_uint_t n, uint64_t now_us)
 {
+    ngx_uint_t  i;
+
+    asking->asked_us = now_us;
+    asking->n = n;
+    asking->away = 0;
+    asking->waits = 0;
+    asking->asked = asked;
+
+    for (i = 0; i < n; i++) {
+        asked[i].waiter.lease = NULL;
+        asked[i].lease = NULL;
+    }
+}
+
+
+/*
+ * Most requests need not wait, so what is asked is first kept on the stack;
+ * who waits has it in the request's pool.
+ */
+
+static ngx_http_ratelimit_asking_t *
+ngx_http_ratelimit_keep_asking(ngx_http_request_t *r,
+    ngx_http_ratelimit_asking_t *at_first)
+{
+    size_t                        len;
     ngx_uint_t                    i;
+    ngx_http_cleanup_t           *cln;
     ngx_http_ratelimit_asking_t  *asking;
 
-    asking = ngx_pcalloc(r->pool, sizeof(ngx_http_ratelimit_asking_t)
-                                  + n * sizeof(ngx_http_ratelimit_asked_t));
+    len = at_first->n * sizeof(ngx_http_ratelimit_asked_t);
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    asking = ngx_palloc(r->pool, sizeof(ngx_http_ratelimit_asking_t) + len);
     if (asking == NULL) {
         return NULL;
     }
 
-    asking->asked = (ngx_http_ratelimit_asked_t *) (asking + 1);
-    asking->n = n;
+    *asking = *at_first;
     asking->request = r;
     asking->resume = ngx_http_ratelimit_resume;
-    asking->asked_us = now_us;
+    asking->waits = 1;
+    asking->asked = (ngx_http_ratelimit_asked_t *) (asking + 1);
+    ngx_memcpy(asking->asked, at_first->asked, len);
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < asking->n; i++) {
         asking->asked[i].waiter.data = asking;
     }
+
+    cln->handler = ngx_http_ratelimit_end_asking;
+    cln->data = asking;
 
     return asking;
 }
@@ -132,6 +174,10 @@ ngx_http_ratelimit_end_asking(void *data)
 
     ngx_uint_t                   i;
     ngx_http_ratelimit_asked_t  *asked;
+
+    if (!asking->waits) {
+        return;
+    }
 
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
@@ -149,15 +195,13 @@ ngx_http_ratelimit_end_asking(void *data)
 /* true: a lease's answer is to be waited for, and none has refused already */
 
 static ngx_uint_t
-ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_record_t *record,
+ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_asking_t *asking,
     rl_item_t *items, uint64_t now_us)
 {
-    ngx_uint_t                    i, late, pending, refused;
-    ngx_http_ratelimit_zone_t    *zone;
-    ngx_http_ratelimit_asked_t   *asked;
-    ngx_http_ratelimit_asking_t  *asking;
+    ngx_uint_t                   i, late, pending, refused;
+    ngx_http_ratelimit_zone_t   *zone;
+    ngx_http_ratelimit_asked_t  *asked;
 
-    asking = record->asking;
     pending = 0;
     refused = 0;
 
@@ -165,17 +209,16 @@ ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_record_t *record,
         zone = ngx_http_ratelimit_item_zone(&items[i]);
         asked = &asking->asked[i];
 
+        asked->redis = zone->redis;
+        asked->verdict = RL_BUSY;
+
         if (zone->redis == NULL) {
             continue;
         }
 
-        asked->redis = zone->redis;
-
         if (asked->waiter.lease == NULL) {
             asked->lease = rl_lease_find(zone->leases, &items[i], 1);
         }
-
-        asked->verdict = RL_BUSY;
 
         if (asked->lease == NULL) {
             continue;
@@ -226,27 +269,21 @@ ngx_http_ratelimit_do_not_wait(ngx_http_ratelimit_asking_t *asking)
 
 static ngx_uint_t
 ngx_http_ratelimit_wait_for_leases(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *items)
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
+    rl_item_t *items)
 {
-    ngx_uint_t                    i;
-    ngx_http_cleanup_t           *cln;
-    ngx_http_ratelimit_asked_t   *asked;
-    ngx_http_ratelimit_asking_t  *asking;
-
-    asking = record->asking;
+    ngx_uint_t                   i;
+    ngx_http_ratelimit_asked_t  *asked;
 
     if (!asking->waits) {
-        cln = ngx_http_cleanup_add(r, 0);
+        record->asking = ngx_http_ratelimit_keep_asking(r, asking);
 
-        if (cln == NULL) {
+        if (record->asking == NULL) {
             ngx_http_ratelimit_do_not_wait(asking);
             return 0;
         }
 
-        cln->handler = ngx_http_ratelimit_end_asking;
-        cln->data = asking;
-
-        asking->waits = 1;
+        asking = record->asking;
     }
 
     items[0].retry_after_ms = 0;

@@ -38,8 +38,8 @@ rl_verdict_e ngx_http_ratelimit_ask(ngx_http_request_t *r,
 /* ngx_http_ratelimit_ask_decide.c: once no answer is to be waited for */
 
 rl_verdict_e ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process,
-    rl_item_t *items, uint64_t now_us);
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
+    rl_process_t *process, rl_item_t *items, uint64_t now_us);
 
 /* the request may not wait, or not any more: "on_error=" holds */
 

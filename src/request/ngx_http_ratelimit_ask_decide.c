@@ -15,52 +15,74 @@
 #include "request/ngx_http_ratelimit_ask.h"
 
 
-static ngx_uint_t ngx_http_ratelimit_settle_items(
-    ngx_http_ratelimit_record_t *record, rl_item_t *items);
+static void ngx_http_ratelimit_settle_items(
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
+    rl_item_t *items);
 static ngx_uint_t ngx_http_ratelimit_undecided_item(
     ngx_http_ratelimit_record_t *record, rl_item_t *item);
 static void ngx_http_ratelimit_divide(rl_item_t *item, ngx_uint_t machines);
-static rl_verdict_e ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process,
-    ngx_uint_t refused);
-static void ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
-    rl_verdict_e verdict, uint64_t now_us);
+static rl_verdict_e ngx_http_ratelimit_decide_local(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
+    rl_process_t *process);
+static ngx_uint_t ngx_http_ratelimit_all_admit(
+    ngx_http_ratelimit_asking_t *asking);
+static void ngx_http_ratelimit_use_lease(ngx_http_ratelimit_asked_t *asked,
+    uint64_t now_us);
 
 
 rl_verdict_e
 ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process,
-    rl_item_t *items, uint64_t now_us)
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
+    rl_process_t *process, rl_item_t *items, uint64_t now_us)
 {
-    ngx_uint_t                    i, refused;
-    rl_verdict_e                  verdict;
-    ngx_http_ratelimit_asked_t   *asked;
-    ngx_http_ratelimit_asking_t  *asking;
+    ngx_uint_t                   i, all;
+    rl_verdict_e                 verdict;
+    ngx_http_ratelimit_asked_t  *asked;
 
-    refused = ngx_http_ratelimit_settle_items(record, items);
+    ngx_http_ratelimit_settle_items(record, asking, items);
 
     if (record->failed) {
         return RL_BUSY;
     }
 
-    asking = record->asking;
+    verdict = asking->refused ? RL_REFUSED : RL_ADMITTED;
 
-    verdict = ngx_http_ratelimit_decide_rest(r, record, process, refused);
+    if (asking->nlocal) {
+        verdict = ngx_http_ratelimit_decide_local(r, record, asking, process);
 
-    if (verdict == RL_BUSY) {
-        return verdict;
+        if (verdict == RL_BUSY) {
+            return verdict;
+        }
     }
 
-    ngx_http_ratelimit_use_leases(record, verdict, now_us);
+    /* as the core does: items in dry run are charged if all admit */
+
+    all = record->asks_dry ? ngx_http_ratelimit_all_admit(asking) : 1;
 
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
 
-        /* the others were counted when they were decided */
-
-        if (asked->item && (asked->redis || refused)) {
-            rl_count_decision(process, asked->item, 1, verdict, &record->time);
+        if (asked->item == NULL) {
+            continue;
         }
+
+        if (asked->redis) {
+            if (verdict == RL_ADMITTED && asked->verdict == RL_ADMITTED
+                && (all || !asked->item->dry_run))
+            {
+                ngx_http_ratelimit_use_lease(asked, now_us);
+            }
+
+            rl_lease_answer(asked->lease, asked->verdict, now_us, asked->item);
+
+        } else if (!asking->refused) {
+
+            /* it was counted when it was decided */
+
+            continue;
+        }
+
+        rl_count_decision(process, asked->item, 1, verdict, &record->time);
     }
 
     return verdict;
@@ -73,53 +95,56 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
  * cannot decide.
  */
 
-static ngx_uint_t
+static void
 ngx_http_ratelimit_settle_items(ngx_http_ratelimit_record_t *record,
-    rl_item_t *items)
+    ngx_http_ratelimit_asking_t *asking, rl_item_t *items)
 {
-    ngx_uint_t                         i, n, kept, refused;
+    ngx_uint_t                         i, n;
     ngx_http_ratelimit_asked_t        *asked;
-    ngx_http_ratelimit_asking_t       *asking;
     ngx_http_ratelimit_redis_stats_t  *stats;
 
-    asking = record->asking;
+    asking->nlocal = 0;
+    asking->refused = 0;
     n = 0;
-    refused = 0;
 
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
-        kept = 1;
+        asked->item = NULL;
 
         if (asked->redis && asked->verdict == RL_PENDING) {
-            kept = 0;
+            continue;
+        }
 
-        } else if (asked->redis && asked->verdict == RL_BUSY) {
-            kept = ngx_http_ratelimit_undecided_item(record, &items[i]);
+        if (asked->redis && asked->verdict == RL_BUSY) {
             asked->redis = NULL;
 
-        } else if (asked->redis) {
+            if (!ngx_http_ratelimit_undecided_item(record, &items[i])) {
+                continue;
+            }
+        }
+
+        if (asked->redis) {
             stats = asked->redis->stats;
 
             (void) ngx_atomic_fetch_add(asking->waits ? &stats->decided
                                                       : &stats->leased, 1);
 
-            refused |= asked->verdict == RL_REFUSED && !items[i].dry_run;
-        }
-
-        asked->item = NULL;
-
-        if (kept) {
-            if (n != i) {
-                items[n] = items[i];
+            if (asked->verdict == RL_REFUSED && !items[i].dry_run) {
+                asking->refused = 1;
             }
 
-            asked->item = &items[n++];
+        } else {
+            asking->nlocal++;
         }
+
+        if (n != i) {
+            items[n] = items[i];
+        }
+
+        asked->item = &items[n++];
     }
 
     record->nasked = n;
-
-    return refused;
 }
 
 
@@ -175,36 +200,20 @@ ngx_http_ratelimit_divide(rl_item_t *item, ngx_uint_t machines)
 }
 
 
-/* what is not Redis's, unless it has refused already */
+/* what is not Redis's; only looked at where that has refused already */
 
 static rl_verdict_e
-ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process,
-    ngx_uint_t refused)
+ngx_http_ratelimit_decide_local(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
+    rl_process_t *process)
 {
-    rl_item_t                    *rest;
-    ngx_uint_t                    i, n;
-    rl_verdict_e                  verdict;
-    ngx_http_ratelimit_asked_t   *asked;
-    ngx_http_ratelimit_asking_t  *asking;
+    rl_item_t                   *local;
+    ngx_uint_t                   i, n;
+    rl_verdict_e                 verdict;
+    ngx_http_ratelimit_asked_t  *asked;
 
-    asking = record->asking;
-    verdict = refused ? RL_REFUSED : RL_ADMITTED;
-
-    n = 0;
-
-    for (i = 0; i < asking->n; i++) {
-        asked = &asking->asked[i];
-
-        n += asked->item && asked->redis == NULL;
-    }
-
-    if (n == 0) {
-        return verdict;
-    }
-
-    rest = ngx_palloc(r->pool, n * sizeof(rl_item_t));
-    if (rest == NULL) {
+    local = ngx_palloc(r->pool, asking->nlocal * sizeof(rl_item_t));
+    if (local == NULL) {
         return RL_BUSY;
     }
 
@@ -214,17 +223,18 @@ ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
         asked = &asking->asked[i];
 
         if (asked->item && asked->redis == NULL) {
-            rest[n++] = *asked->item;
+            local[n++] = *asked->item;
         }
     }
 
-    if (refused) {
-        if (rl_look(process, rest, n, &record->time) == RL_BUSY) {
-            return RL_BUSY;
-        }
+    if (!asking->refused) {
+        verdict = rl_decide(process, local, n, &record->time);
+
+    } else if (rl_look(process, local, n, &record->time) == RL_BUSY) {
+        verdict = RL_BUSY;
 
     } else {
-        verdict = rl_decide(process, rest, n, &record->time);
+        verdict = RL_REFUSED;
     }
 
     n = 0;
@@ -233,7 +243,7 @@ ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
         asked = &asking->asked[i];
 
         if (asked->item && asked->redis == NULL) {
-            *asked->item = rest[n++];
+            *asked->item = local[n++];
         }
     }
 
@@ -241,18 +251,11 @@ ngx_http_ratelimit_decide_rest(ngx_http_request_t *r,
 }
 
 
-/* as the core does: items in dry run are charged if all admit */
-
-static void
-ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
-    rl_verdict_e verdict, uint64_t now_us)
+static ngx_uint_t
+ngx_http_ratelimit_all_admit(ngx_http_ratelimit_asking_t *asking)
 {
-    ngx_uint_t                    i, all;
-    ngx_http_ratelimit_asked_t   *asked;
-    ngx_http_ratelimit_asking_t  *asking;
-
-    asking = record->asking;
-    all = 1;
+    ngx_uint_t                   i;
+    ngx_http_ratelimit_asked_t  *asked;
 
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
@@ -261,27 +264,21 @@ ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
             && (asked->redis ? asked->verdict != RL_ADMITTED
                              : !asked->item->admitted))
         {
-            all = 0;
+            return 0;
         }
     }
 
-    for (i = 0; i < asking->n; i++) {
-        asked = &asking->asked[i];
+    return 1;
+}
 
-        if (asked->item == NULL || asked->redis == NULL) {
-            continue;
-        }
 
-        if (verdict == RL_ADMITTED && asked->verdict == RL_ADMITTED
-            && (all || !asked->item->dry_run))
-        {
-            rl_lease_use(asked->lease, asked->item->cost_units, now_us);
+static void
+ngx_http_ratelimit_use_lease(ngx_http_ratelimit_asked_t *asked,
+    uint64_t now_us)
+{
+    rl_lease_use(asked->lease, asked->item->cost_units, now_us);
 
-            if (rl_lease_is_due(asked->lease, now_us)) {
-                ngx_http_ratelimit_send_lease(asked->redis, asked->lease);
-            }
-        }
-
-        rl_lease_answer(asked->lease, asked->verdict, now_us, asked->item);
+    if (rl_lease_is_due(asked->lease, now_us)) {
+        ngx_http_ratelimit_send_lease(asked->redis, asked->lease);
     }
 }

@@ -34,7 +34,9 @@ struct ngx_http_ratelimit_asking_s {
     void                       (*resume)(ngx_http_request_t *r);
     uint64_t                     asked_us;
     ngx_uint_t                   n;
+    ngx_uint_t                   nlocal;     /* of them, decided here */
     unsigned                     waits:1;    /* or has waited */
+    unsigned                     refused:1;  /* by a lease */
     unsigned                     away:1;     /* there will be no answer */
     ngx_http_ratelimit_asked_t  *asked;      /* n of them */
 };

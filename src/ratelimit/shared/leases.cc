@@ -156,9 +156,7 @@ rl_lease_t* rl_lease_find(rl_leases_t* leases, const rl_item_t* item,
                                leases->leases[index].name.hi != name.hi)) {
     index = leases->leases[index].next;
   }
-  if (index != kNoLease) {
-    ratelimit::take_out(leases, index);
-  } else {
+  if (index == kNoLease) {
     if (!make) return nullptr;
     index = ratelimit::room(leases);
     if (index == kNoLease) return nullptr;
@@ -171,8 +169,11 @@ rl_lease_t* rl_lease_find(rl_leases_t* leases, const rl_item_t* item,
     lease->row = leases->next_row++;
     lease->is_first = true;
     *chain = index;
+    ratelimit::put_first(leases, index);
+  } else if (index != leases->newest) {
+    ratelimit::take_out(leases, index);
+    ratelimit::put_first(leases, index);
   }
-  ratelimit::put_first(leases, index);
   ratelimit::set_policy(*item, &leases->leases[index]);
   return &leases->leases[index];
 }
