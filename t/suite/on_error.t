@@ -52,7 +52,7 @@ __DATA__
 --- response_headers eval
 [("X-Status: ERROR 1\nRetry-After: 1\n! X-RateLimit-Limit\n! RateLimit\n! RateLimit-Policy\n! X-P-quota-max") x 3]
 --- response_body_like eval
-[("503 Service Temporarily Unavailable") x 3]
+[("503 Service") x 3]
 
 
 
