@@ -506,4 +506,40 @@ TEST(Seconds, AreReadAsMilliseconds) {
   }
 }
 
+// Powers of ten, of units alone: in a window "M" is a month.
+TEST(Units, Suffixes) {
+  const std::pair<const char*, uint32_t> kCases[] = {
+      {"0k", 0},           {"1k", 1000},       {"10M", 10000000},
+      {"999M", 999000000}, {"999999k", 999999000}, {"0G", 0}, {"0T", 0},
+  };
+  for (const auto& [text, units] : kCases) {
+    uint32_t out = 7;
+    EXPECT_EQ(nullptr, rl_parse_units(str(text), &out)) << text;
+    EXPECT_EQ(units, out) << text;
+    EXPECT_EQ(nullptr, rl_read_units(str(text), &out)) << text;
+    EXPECT_EQ(units, out) << text;
+    const std::string quota_text = std::string(text) + "/1M";
+    rl_quota_t quota;
+    EXPECT_EQ(nullptr, rl_parse_quota(str(quota_text), 1, &quota)) << text;
+    EXPECT_EQ(units, quota.units) << text;
+    EXPECT_EQ(1u, quota.window_months) << text;
+  }
+  for (const char* text : {"1G", "1T", "1000M", "1000000k", "999999999k"}) {
+    uint32_t out = 7;
+    EXPECT_NE(nullptr, rl_parse_units(str(text), &out)) << text;
+    EXPECT_EQ(7u, out) << text;
+    EXPECT_EQ(nullptr, rl_read_units(str(text), &out)) << text;
+    EXPECT_EQ(RL_MAX_UNITS, out) << text;
+    rl_quota_t quota;
+    const std::string quota_text = std::string(text) + "/1d";
+    EXPECT_NE(nullptr, rl_parse_quota(str(quota_text), 0, &quota)) << text;
+    EXPECT_EQ(nullptr, rl_read_quota(str(quota_text), 0, &quota)) << text;
+    EXPECT_EQ(RL_MAX_UNITS, quota.units) << text;
+  }
+  for (const char* text : {"k", "1K", "1m", "1g", "1kk", "1 k", "1.5k", "1k.5x", "-1k"}) {
+    uint32_t out = 7;
+    EXPECT_NE(nullptr, rl_parse_units(str(text), &out)) << text;
+  }
+}
+
 }  // namespace

@@ -64,7 +64,8 @@ typedef struct {
  * rl_parse_window: "60s", "1M"; fills window_ms, window_months, window_text.
  * rl_parse_scale: "50%", "12.5%" (up to three decimals), "" is 100 %; at most
  * 10000 %; out is in thousandths of a percent, 100000 being 100 %.
- * rl_parse_units: a decimal integer of 0 to RL_MAX_UNITS.
+ * rl_parse_units: a decimal integer of 0 to RL_MAX_UNITS, in a quota as here
+ * with a power of ten behind it perhaps: k, M, G or T.
  * rl_read_quota, rl_read_scale, rl_read_units: the same of what a variable
  * yields.  Units, and a scale, beyond their maximum are the maximum, however
  * many digits they have.  Units may have decimals ("0.123"), which are rounded

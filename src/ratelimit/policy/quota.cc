@@ -115,6 +115,33 @@ bool take_number(Reader* in, std::uint64_t max, Origin origin,
                                      : in->take_at_most(max, out);
 }
 
+struct Power {
+  char suffix;
+  std::uint64_t factor;
+};
+
+constexpr Power kPowers[] = {
+    {'k', 1000}, {'M', 1000000}, {'G', 1000000000}, {'T', 1000000000000},
+};
+
+// Units, with a power of ten behind them perhaps: "10M".
+bool take_units(Reader* in, Origin origin, std::uint64_t* out) {
+  std::uint64_t units = 0;
+  if (!take_number(in, RL_MAX_UNITS, origin, &units)) return false;
+  for (const Power& power : kPowers) {
+    if (!in->take(power.suffix)) continue;
+    if (units > RL_MAX_UNITS / power.factor) {
+      if (origin == Origin::kConstant) return false;
+      units = RL_MAX_UNITS;
+    } else {
+      units *= power.factor;
+    }
+    break;
+  }
+  *out = units;
+  return true;
+}
+
 // Thousandths of a percent; 100 % is 100000.
 constexpr std::uint32_t kScaleOne = 100000;
 constexpr std::uint32_t kScaleMaxPercent = 10000;
@@ -174,8 +201,12 @@ bool take_seconds(Reader* in, std::uint64_t* out_ms) {
 
 // What stands between the times of several upstreams.
 bool take_separator(Reader* in) {
-  if (in->take(',')) return in->take(' ');
-  return in->take(' ') && in->take(':') && in->take(' ');
+  const unsigned char* const start = in->at;
+  if ((in->take(',') || (in->take(' ') && in->take(':'))) && in->take(' ')) {
+    return true;
+  }
+  in->at = start;
+  return false;
 }
 
 // The digits behind a point, as thousandths.  Of a variable's, the result of a
@@ -227,7 +258,7 @@ const char* parse_quota(rl_str_t text, bool months, Origin origin,
   const char* const phrase = months ? kQuotaOrMonthPhrase : kQuotaPhrase;
   Reader in(text);
   std::uint64_t units = 0;
-  if (!take_number(&in, RL_MAX_UNITS, origin, &units) || !in.take('/')) {
+  if (!take_units(&in, origin, &units) || !in.take('/')) {
     return phrase;
   }
   rl_quota_t quota{};
@@ -303,7 +334,7 @@ const char* rl_read_places(rl_str_t text, rl_quota_t* out) noexcept {
 const char* rl_parse_units(rl_str_t text, std::uint32_t* out) noexcept {
   Reader in(text);
   std::uint64_t units = 0;
-  if (!in.take_number(RL_MAX_UNITS, &units) || !in.done()) {
+  if (!ratelimit::take_units(&in, Origin::kConstant, &units) || !in.done()) {
     return ratelimit::kUnitsPhrase;
   }
   *out = static_cast<std::uint32_t>(units);
@@ -313,7 +344,9 @@ const char* rl_parse_units(rl_str_t text, std::uint32_t* out) noexcept {
 const char* rl_read_units(rl_str_t text, std::uint32_t* out) noexcept {
   Reader in(text);
   std::uint64_t units = 0;
-  if (!in.take_at_most(RL_MAX_UNITS, &units)) return ratelimit::kUnitsPhrase;
+  if (!ratelimit::take_units(&in, Origin::kVariable, &units)) {
+    return ratelimit::kUnitsPhrase;
+  }
   if (in.take('.')) {
     const unsigned char* const start = in.at;
     bool rest = false;
