@@ -13,6 +13,7 @@ nginx=${NGINX_BINARY:-/usr/sbin/nginx}
 module=$(realpath "${MODULE:-build/ngx_http_ratelimit_module.so}")
 modules=/usr/lib/nginx/modules
 dir=$(mktemp -d)
+chmod 755 "$dir"
 port=$((20000 + RANDOM % 10000))
 jemalloc=$(/sbin/ldconfig -p | sed -n 's/.*libjemalloc.so.2 .*=> //p' | head -n 1)
 
@@ -75,7 +76,7 @@ END
         --callgrind-out-file="$dir/out" \
         "$nginx" -p "$dir/" -c nginx.conf -e "$dir/error.log" 2> "$dir/valgrind" &
     local pid=$!
-    until curl -s -o "$dir/got" "http://127.0.0.1:$port/t?k=a"; do
+    until curl -sf -o "$dir/got" "http://127.0.0.1:$port/t?k=a"; do
         sleep 0.2
     done
     cmp -s "$dir/got" "$dir/stream" || { echo "another body than the back end's" >&2; exit 1; }

@@ -75,6 +75,8 @@ def line_directive(line):
         words.append(f"cost=$cost_{name}")
     if line.settles:
         words.append(f"settle=$http_x_settle_{name}")
+    if line.settles == "end":
+        words.append("settle_at=end")
     if line.dry_run:
         words.append("dry_run=" + dry_run(line.dry_run))
     return " ".join(words) + ";"

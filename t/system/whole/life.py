@@ -74,6 +74,7 @@ class Life:
         self.had_upstream = False
         self.location = None
         self.sent = False
+        self.ends_early = False   # before nginx writes its log line
 
     def run(self, path):
         self.location = self.world.location(path)
@@ -85,6 +86,8 @@ class Life:
         self.status = outcome.status
         self.respond()
         if self.location.post_action:
+            self.ends_early = True
+            self.end()
             self.redirect(Redirect(self.location.post_action))
         yield Answer(self.status)
 
@@ -168,7 +171,7 @@ class Life:
         for item in self.record.items:
             item.returnable = False
             if self.had_upstream and not self.record.refused:
-                self.settle(item)
+                self.settle(item, "response")
 
     def respond(self):
         """The headers are about to be sent: charges that depend on them are
@@ -179,20 +182,29 @@ class Life:
                 item.settled = True
                 self.counters.give_back(item)
             elif not self.record.refused:
-                self.settle(item)
+                self.settle(item, "response")
 
     def abort(self):
         """The request ends without a response: what was charged stays so, at
         its final cost where that is known."""
         for item in self.record.items if self.record else ():
             if not self.record.refused:
-                self.settle(item)
+                self.settle(item, "response")
+        self.end()
 
-    def settle(self, item):
+    def end(self):
+        """With a response or without one, and before a post_action: what is
+        known only then.  nginx has written its log line already, but behind a
+        post_action."""
+        for item in self.record.items if self.record else ():
+            if not self.record.refused:
+                self.settle(item, "end")
+
+    def settle(self, item, when):
         """By the first value that there is.  After a refusal nothing is
         settled."""
         text = self.client.header("X-Settle-" + item.policy.name) \
-            if item.line.settles and not item.settled else ""
+            if item.line.settles == when and not item.settled else ""
         units = parse_units(text)
         if units is not None:
             item.settled = True

@@ -61,7 +61,7 @@ class Line:
     methods_excluded: bool = False
     conditional: bool = False
     cost_varies: bool = False
-    settles: bool = False
+    settles: str = ""        # "", "response" or "end"
     dry_run: str = ""        # "", "on", "off" or "varies"
 
 

@@ -71,6 +71,8 @@ class Walk:
         self.asked.socket.recv(1)
         self.asked.socket.close()
         told = self.told_in_log()
+        if self.life.location.post_action:
+            self.life.end()
         self.comparison(told, at_answer=False).run()
         self.life.abort()
 
@@ -93,7 +95,9 @@ class Walk:
         comparison = self.comparison(told, answered)
         comparison.run()
         if answered:
-            comparison.fields(event.fields)
+            if not self.life.ends_early:
+                comparison.fields(event.fields)
+            self.life.end()
         return right
 
     def told_in_log(self):

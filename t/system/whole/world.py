@@ -88,7 +88,8 @@ def make_line(dice, policy):
                 methods_excluded=bool(methods) and dice.one_in(2),
                 conditional=dice.one_in(6),
                 cost_varies=dice.one_in(3),
-                settles=dice.one_in(4),
+                settles=dice.choice(["response", "end"])
+                if dice.one_in(3) else "",
                 dry_run=dice.choice(["on", "off", "varies"])
                 if dice.one_in(8) else "")
 
