@@ -33,6 +33,7 @@ chmod 0666 "$dir/fault"
     ratelimit_policy second key=x\$client quota=3/1h algorithm=gcra capacity=\$one\$one scale=\$one\$one\$one%;
     ratelimit_policy third  key=\$client quota=3/1h skip_if=\$arg_no count_if=\$one\$one;
     ratelimit_policy late   key=\$arg_k quota=3/1h;
+    ratelimit_usage  \$said json=/said types=image/gif;
     ratelimit_headers x-ratelimit ietf draft3 per-policy prefix=X-;
     ratelimit_body   application/json '{"left":"\$ratelimit_remaining_first","key":"\$ratelimit_key_id"}';
     server {
@@ -40,7 +41,7 @@ chmod 0666 "$dir/fault"
         location /t {
             ratelimit first if=\$one\$one cost=\$one methods=GET;
             ratelimit second third settle=\$one;
-            ratelimit late phase=precontent dry_run=\$arg_no;
+            ratelimit late phase=precontent dry_run=\$arg_no settle=\$said settle_at=end;
             add_header X-Seen "\$ratelimit_limit \$ratelimit_key_id_second \$ratelimit_reset_at";
             empty_gif;
         }

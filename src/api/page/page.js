@@ -43,6 +43,8 @@ function showPolicy(card, policy) {
   const { now_ms } = known.state;
   const { points } = remember(policy, now_ms);
   const last = points[points.length - 1] ?? { admitted: 0, refused: 0, dry: 0 };
+  const { reserved, settled, returned } = policy.units;
+  const used = reserved + settled - returned;
   const chart = card.querySelector("svg");
   const top = draw(chart, points, now_ms);
 
@@ -51,6 +53,8 @@ function showPolicy(card, policy) {
     + policy.scale.map((scale) => ` × ${scale}`).join("")
     + `, ${policy.algorithm}, by ${policy.key.join(" and ")}, zone ${policy.zone}`
     + (policy.hidden ? ", hidden" : "")
+    + (used === policy.requests.admitted ? ""
+      : `, ${number(used)} units used so far`)
     + (policy.bans ? `, ${number(policy.bans)} bans so far` : ""));
   chart.setAttribute("aria-label", `${policy.name}: admitted `
     + `${rate(last.admitted)}, refused ${rate(last.refused)} requests a second`);
