@@ -117,8 +117,8 @@ ngx_http_ratelimit_api_redis(ngx_http_ratelimit_redis_t *redis)
                      &servers[stats->server % redis->servers.nelts].name);
     }
 
-    return json_pack("{s:o, s:b, s:o, s:o, s:I, s:{s:I, s:I, s:I, s:I, s:I}, s:o, "
-                     "s:I, s:I, s:I}",
+    return json_pack("{s:o, s:b, s:o, s:o, s:I, "
+                     "s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:I, s:I, s:I}",
                "name", ngx_http_ratelimit_api_string(&redis->name),
                "cluster", (int) redis->cluster,
                "connected_since", since,

@@ -58,7 +58,8 @@ run_tests() {
     folders="$*"
     names=$(IFS='|'; echo "${selected[*]}")
     say "$name"
-    ctest --test-dir "$build" -j"$jobs" --output-on-failure \
+    # One more than there are cores: most of them wait most of the time.
+    ctest --test-dir "$build" -j$((jobs + 1)) --output-on-failure \
         -R "^($names)" -L "^(${folders// /|})\$" < /dev/null 2>&1 |
         tee "$log" | grep --line-buffered -v -E '^ +Start |: unit\..* Passed |^$' >&2
     status=${PIPESTATUS[0]}
