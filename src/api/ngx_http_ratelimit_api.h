@@ -150,6 +150,8 @@ json_t *ngx_http_ratelimit_api_list_overrides(
     ngx_http_ratelimit_api_call_t *call);
 json_t *ngx_http_ratelimit_api_override(ngx_http_ratelimit_api_call_t *call,
     ngx_str_t *zone, rl_override_t *override);
+json_t *ngx_http_ratelimit_api_key_label(ngx_http_ratelimit_policy_t *policy,
+    uint64_t key_id);
 ngx_str_t ngx_http_ratelimit_api_override_policy(rl_override_t *override);
 
 /* ngx_http_ratelimit_api_metrics.c */

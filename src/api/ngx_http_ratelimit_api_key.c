@@ -96,6 +96,12 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
                ngx_http_ratelimit_limit_sources[known.limit_source],
                "unlimited", item->quota.unlimited);
 
+    if (policy->label) {
+        json_object_set_new(json, "label",
+                            ngx_http_ratelimit_api_key_label(policy,
+                                                             bucket->lo));
+    }
+
     json_object_set_new(json, "limit",
                         ngx_http_ratelimit_api_figure(item->limit_units));
     json_object_set_new(json, "remaining",

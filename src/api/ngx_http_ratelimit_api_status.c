@@ -292,8 +292,9 @@ json_t *
 ngx_http_ratelimit_api_override(ngx_http_ratelimit_api_call_t *call,
     ngx_str_t *zone, rl_override_t *override)
 {
-    json_t     *json;
-    ngx_str_t   policy;
+    json_t                       *json;
+    ngx_str_t                     policy;
+    ngx_http_ratelimit_policy_t  *known;
 
     policy = ngx_http_ratelimit_api_override_policy(override);
 
@@ -310,6 +311,14 @@ ngx_http_ratelimit_api_override(ngx_http_ratelimit_api_call_t *call,
                         ? ngx_http_ratelimit_api_time(&call->now,
                                                       override->until_ms)
                         : json_null());
+
+    known = ngx_http_ratelimit_find_policy(call->conf, &policy);
+
+    if (override->key_id && known && known->label) {
+        json_object_set_new(json, "label",
+                            ngx_http_ratelimit_api_key_label(known,
+                                                             override->id));
+    }
 
     switch (override->kind) {
 
@@ -328,6 +337,22 @@ ngx_http_ratelimit_api_override(ngx_http_ratelimit_api_call_t *call,
     }
 
     return json;
+}
+
+
+/* null: it has none, or is not listed */
+
+json_t *
+ngx_http_ratelimit_api_key_label(ngx_http_ratelimit_policy_t *policy,
+    uint64_t key_id)
+{
+    u_char     buf[RL_LABEL_LEN];
+    ngx_str_t  label;
+
+    label.data = buf;
+    label.len = rl_key_label(&policy->core, key_id, buf);
+
+    return label.len ? ngx_http_ratelimit_api_string(&label) : json_null();
 }
 
 

@@ -43,6 +43,8 @@ static char *ngx_http_ratelimit_policy_after(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_ban_restarts(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_policy_label(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_policy_condition(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 
@@ -66,6 +68,7 @@ static ngx_http_ratelimit_param_t  ngx_http_ratelimit_policy_params[] = {
     { "skip_if=",      ngx_http_ratelimit_policy_condition, 0 },
     { "count_status=", ngx_http_ratelimit_policy_condition, 0 },
     { "count_if=",     ngx_http_ratelimit_policy_condition, 0 },
+    { "label=",        ngx_http_ratelimit_policy_label,     0 },
     { NULL, NULL, 0 }
 };
 
@@ -365,6 +368,29 @@ ngx_http_ratelimit_policy_ban_restarts(ngx_conf_t *cf, void *conf,
     line->policy->ban.restarts = 1;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_policy_label(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_policy_line_t *line = conf;
+
+    if (value->len == 0) {
+        return ngx_http_ratelimit_invalid(cf, "label", value,
+                   "must be a variable or a text with variables");
+    }
+
+    line->policy->label = ngx_palloc(cf->pool,
+                                     sizeof(ngx_http_complex_value_t));
+    if (line->policy->label == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return (ngx_http_ratelimit_compile(cf, value, line->policy->label)
+            == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

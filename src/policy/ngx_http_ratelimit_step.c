@@ -52,6 +52,10 @@ ngx_http_ratelimit_init_step(ngx_http_ratelimit_policy_t *policy)
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_CAPACITY;
     }
 
+    if (policy->label) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_LABEL;
+    }
+
     if (policy->condition) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_CHARGE;
     }

@@ -26,6 +26,7 @@
 #define NGX_HTTP_RATELIMIT_VARIES_PLACE     0x80  /* is held until the end */
 
 #define NGX_HTTP_RATELIMIT_VARIES_BAN       0x100
+#define NGX_HTTP_RATELIMIT_VARIES_LABEL     0x200 /* that operators see */
 
 /* whether it is asked at all, and what is asked beside its quota */
 
@@ -34,7 +35,8 @@
 #define NGX_HTTP_RATELIMIT_VARIES_ITEM                                        \
     (NGX_HTTP_RATELIMIT_VARIES_CAPACITY|NGX_HTTP_RATELIMIT_VARIES_COST        \
      |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN|NGX_HTTP_RATELIMIT_VARIES_CHARGE      \
-     |NGX_HTTP_RATELIMIT_VARIES_PLACE|NGX_HTTP_RATELIMIT_VARIES_BAN)
+     |NGX_HTTP_RATELIMIT_VARIES_PLACE|NGX_HTTP_RATELIMIT_VARIES_BAN           \
+     |NGX_HTTP_RATELIMIT_VARIES_LABEL)
 
 
 typedef struct ngx_http_ratelimit_rule_s  ngx_http_ratelimit_rule_t;

@@ -14,6 +14,7 @@
 #include "request/ngx_http_ratelimit_conclude.h"
 #include "request/ngx_http_ratelimit_log.h"
 #include "request/ngx_http_ratelimit_record.h"
+#include "request/ngx_http_ratelimit_vary.h"
 
 
 static void ngx_http_ratelimit_log_bans(ngx_http_request_t *r,
@@ -60,6 +61,9 @@ ngx_http_ratelimit_refused(ngx_http_request_t *r,
     ngx_http_ratelimit_return_charges(r, record, first);
 
     ngx_http_ratelimit_log_bans(r, record, first);
+
+    ngx_http_ratelimit_label_item(r, slowest, &record->time);
+
     ngx_http_ratelimit_log_refusal(r, slowest, record->conf->log_level,
                                    &record->time);
 
@@ -83,6 +87,8 @@ ngx_http_ratelimit_refused_dry(ngx_http_request_t *r,
     record->dry_run = 1;
 
     ngx_http_ratelimit_log_bans(r, record, first);
+
+    ngx_http_ratelimit_label_item(r, slowest, &record->time);
 
     ngx_http_ratelimit_log_refusal(r, slowest, record->conf->log_level,
                                    &record->time);

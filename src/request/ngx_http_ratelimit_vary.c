@@ -212,6 +212,10 @@ ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
         record->bans = 1;
     }
 
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_LABEL) && rc == NGX_OK) {
+        ngx_http_ratelimit_label_item(r, item, &record->time);
+    }
+
     return rc;
 }
 
@@ -261,6 +265,33 @@ ngx_http_ratelimit_item_dry_run(ngx_http_request_t *r,
                     || (value.len == 1 && value.data[0] == '1');
 
     return NGX_OK;
+}
+
+
+/*
+ * A key that came onto a list gets its label at its next request, or, if that
+ * was refused, at once.  An empty one is none, and is asked for again.
+ */
+
+void
+ngx_http_ratelimit_label_item(ngx_http_request_t *r, rl_item_t *item,
+    rl_time_t *now)
+{
+    ngx_str_t                     value;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = ngx_http_ratelimit_item_policy(item);
+
+    if (policy->label == NULL
+        || !rl_key_wants_label(&policy->core, item->bucket.lo)
+        || ngx_http_complex_value(r, policy->label, &value) != NGX_OK
+        || value.len == 0)
+    {
+        return;
+    }
+
+    rl_label_key(&policy->core, item->bucket.lo,
+                 ngx_http_ratelimit_str(&value), now);
 }
 
 

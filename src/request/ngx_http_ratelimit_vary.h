@@ -43,4 +43,10 @@ ngx_int_t ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
     rl_item_t *item, ngx_int_t rc);
 
 
+/* "label=" */
+
+void ngx_http_ratelimit_label_item(ngx_http_request_t *r, rl_item_t *item,
+    rl_time_t *now);
+
+
 #endif /* _NGX_HTTP_RATELIMIT_VARY_H_INCLUDED_ */

@@ -102,7 +102,8 @@ ngx_http_ratelimit_visit_policy(ngx_conf_t *cf,
     }
 
     if (ngx_http_ratelimit_visit_value(cf, policy->quota) != NGX_OK
-        || ngx_http_ratelimit_visit_value(cf, policy->capacity) != NGX_OK)
+        || ngx_http_ratelimit_visit_value(cf, policy->capacity) != NGX_OK
+        || ngx_http_ratelimit_visit_value(cf, policy->label) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -24,7 +24,7 @@ http {
     ratelimit_zone   zone=api:1m;
     ratelimit_zone   "zone=<b>zone</b>:64k";
     ratelimit_policy token  key=\$http_x_key quota=100000/60s zone=api;
-    ratelimit_policy strict key=\$http_x_key quota=1/1h zone=api;
+    ratelimit_policy strict key=\$http_x_key quota=1/1h zone=api label=Who-\$http_x_key;
     ratelimit_policy pair   key=\$http_x_key key=x quota=\$arg_q "zone=<b>zone</b>";
     ratelimit_log_level info;
     access_log off;

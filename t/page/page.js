@@ -95,6 +95,8 @@ async function testShowing(page) {
     .getAttribute("d")).startsWith("M"), "a chart is drawn");
 
   same(await rowOf(page, "top-refused", "strict").count(), 1, "a refused key is listed");
+  check(/^Who-victim [0-9a-f]{16}$/.test(await rowOf(page, "top-refused", "strict")
+    .locator("td").nth(1).textContent()), "by its label, and its id");
   check(await page.locator("#top-admitted tbody tr").count() >= 5,
     "so are those that are admitted most");
   same(await rowOf(page, "zones", "<b>zone</b>").count(), 1,

@@ -808,3 +808,19 @@ qr/\[emerg\].*"ratelimit_policy" "one" must not depend on its own standing, as i
     ratelimit_policy one key=$client quota=1/1h;
 --- error_log eval
 qr/\[emerg\].*"ratelimit_policy" "one" must not depend on its own standing, as it does by "\$ratelimit_retry_after_one" in .*nginx.conf:\d+/
+
+
+=== TEST 285: an empty label
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h label=;
+--- error_log
+invalid label "" in "ratelimit_policy", it must be a variable or a text with variables in
+
+
+=== TEST 286: a label that depends on the policy's own standing
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/1h label=$ratelimit_remaining_token;
+--- error_log
+"ratelimit_policy" "token" must not depend on its own standing, as it does by "$ratelimit_remaining_token" in

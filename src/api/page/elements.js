@@ -109,8 +109,11 @@ const actionsCell = (...actions) => (cell, item, row) => {
   }
 };
 
+// "label=" says who it is; the id is in the logs.
+const idOf = (item) => item.label ? `${item.label} ${item.key_id}` : item.key_id;
+
 function nameOf(item) {
-  return item.key_id ? `key ${item.key_id} of ${item.policy ?? item.zone}`
+  return item.key_id ? `key ${idOf(item)} of ${item.policy ?? item.zone}`
     : item.policy ?? item.zone;
 }
 

@@ -6,6 +6,7 @@
 function describe(key) {
   const facts = [
     ["Key id", "The same in a log's $ratelimit_key_id", key.key_id],
+    ["Who", "What label= says", key.label ?? ""],
     ["Policy", "", `${key.policy}, zone ${key.zone}`],
     ["Taken as", "What the value may be: without a tag it may be several",
       key.tags ? key.tags.map((tag) => tag ?? "a value").join(" and ") : ""],

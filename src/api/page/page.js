@@ -81,7 +81,7 @@ const keyOf = (key) => `${key.policy}/${key.key_id}`;
 
 function idCell(cell, key) {
   cell.classList.add("id");
-  setText(cell, key.key_id);
+  setText(cell, idOf(key));
 }
 
 function againCell(cell, key) {
@@ -155,7 +155,7 @@ const overrideIs = (override) => override.unlimited ? "unlimited"
 function showOverrides() {
   fillTable("overrides", known.state.overrides,
     (override) => `${override.zone}/${override.policy}/${override.key_id}`, [
-      textCell((override) => override.key_id ? `key ${override.key_id} of ${override.policy}`
+      textCell((override) => override.key_id ? `key ${idOf(override)} of ${override.policy}`
         : override.policy ? `policy ${override.policy}` : `zone ${override.zone}`),
       textCell((override) => overrideIs(override)
         + (override.in_force ? "" : ", not in force: the policy has changed")),

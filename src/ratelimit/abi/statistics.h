@@ -98,6 +98,20 @@ int rl_find_top_key(const rl_policy_t *policy, rl_top_e list,
     RL_NOEXCEPT;
 
 /*
+ * What operators see beside a top key's id: up to RL_LABEL_LEN bytes, kept for
+ * as long as the key is listed.  rl_key_wants_label: it is listed, and has
+ * none.  rl_key_label fills buf of RL_LABEL_LEN, and returns how many bytes;
+ * 0: none.
+ */
+#define RL_LABEL_LEN 64
+int rl_key_wants_label(const rl_policy_t *policy,
+                       uint64_t key_id) RL_NOEXCEPT;
+void rl_label_key(const rl_policy_t *policy, uint64_t key_id, rl_str_t label,
+                  const rl_time_t *now) RL_NOEXCEPT;
+size_t rl_key_label(const rl_policy_t *policy, uint64_t key_id,
+                    unsigned char *buf) RL_NOEXCEPT;
+
+/*
  * Adds the buckets of up to `sets` sets from set `first` on, those that were
  * never used apart, to out->entries and out->active.  Returns the set to go on
  * with, 0 when all are counted.

@@ -167,7 +167,8 @@ void* rl_counters_find(void* memory, rl_str_t policy, rl_str_t zone,
   if (i == kCounterRows) {
     i = make ? ratelimit::free_row(counters) : kCounterRows;
     if (i == kCounterRows) return nullptr;
-    new (&counters->rows[i]) CounterRow{};
+    new (static_cast<ratelimit::CleanRow*>(&counters->rows[i]))
+        ratelimit::CleanRow{};
     std::memcpy(counters->owners[i].id, id, sizeof(id));
   }
   counters->owners[i].generation = counters->generation;
@@ -226,4 +227,32 @@ int rl_find_top_key(const rl_policy_t* policy, rl_top_e list, uint64_t key_id,
          ratelimit::find_top_key(
              list == RL_TOP_REFUSED ? row->refused : row->admitted, key_id,
              now->mono_ms, out);
+}
+
+int rl_key_wants_label(const rl_policy_t* policy, uint64_t key_id) noexcept {
+  const CounterRow* row = ratelimit::row_of(policy);
+  return row != nullptr &&
+         (ratelimit::wants_label(row->refused, row->refused_labels, key_id) ||
+          ratelimit::wants_label(row->admitted, row->admitted_labels, key_id));
+}
+
+void rl_label_key(const rl_policy_t* policy, uint64_t key_id, rl_str_t label,
+                  const rl_time_t* now) noexcept {
+  CounterRow* row = ratelimit::row_of(policy);
+  if (row == nullptr) return;
+  ratelimit::set_label(&row->refused, &row->refused_labels, key_id, label,
+                       now->mono_ms);
+  ratelimit::set_label(&row->admitted, &row->admitted_labels, key_id, label,
+                       now->mono_ms);
+}
+
+size_t rl_key_label(const rl_policy_t* policy, uint64_t key_id,
+                    unsigned char* buf) noexcept {
+  const CounterRow* row = ratelimit::row_of(policy);
+  if (row == nullptr) return 0;
+  const size_t len =
+      ratelimit::copy_label(row->refused, row->refused_labels, key_id, buf);
+  return len != 0 ? len
+                  : ratelimit::copy_label(row->admitted, row->admitted_labels,
+                                          key_id, buf);
 }

@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/statistics/key_labels.h"
 #include "ratelimit/statistics/top_keys.h"
 
 namespace ratelimit {
@@ -42,13 +43,19 @@ struct alignas(64) Shard {
 static_assert(offsetof(Shard, units) == 64 && sizeof(Shard) == 128,
               "what each request counts is in one cache line");
 
-struct CounterRow {
+// Zero when a policy takes it.
+struct CleanRow {
   Shard shards[kShards];
   alignas(64)
       std::atomic<uint64_t> complaints[RL_COMPLAINTS];  // see log_throttle.cc
   std::atomic<uint64_t> bans;
   TopKeys refused;
   TopKeys admitted;
+};
+
+struct CounterRow : CleanRow {
+  KeyLabels refused_labels;
+  KeyLabels admitted_labels;
 };
 
 struct Counters {

@@ -68,24 +68,12 @@ void add(TopKey* place, const rl_item_t& item, uint64_t requests,
   keep_quota(place, item);
 }
 
-unsigned set_index(uint64_t key) {
-  return static_cast<unsigned>(key >> 32) % kTopSets;
-}
-
 // nullptr: not listed.
 TopKey* find(TopSet* set, uint64_t key) {
   for (TopKey& place : set->keys) {
     if (load(place.key) == key) return &place;
   }
   return nullptr;
-}
-
-bool try_lock(TopSet* set, uint64_t now_ms) {
-  uint64_t locked_at = load(set->locked_at_ms);
-  if (locked_at != 0 && now_ms < locked_at + kLockExpiresMs) return false;
-  return set->locked_at_ms.compare_exchange_strong(locked_at, now_ms | 1,
-                                                   std::memory_order_acquire,
-                                                   std::memory_order_relaxed);
 }
 
 TopKey* lightest(TopSet* set, uint64_t epoch) {
@@ -152,12 +140,24 @@ bool before(const rl_top_key_t& a, const rl_top_key_t& b) {
 
 }  // namespace
 
+bool try_lock(TopSet* set, uint64_t now_ms) {
+  uint64_t locked_at = load(set->locked_at_ms);
+  if (locked_at != 0 && now_ms < locked_at + kLockExpiresMs) return false;
+  return set->locked_at_ms.compare_exchange_strong(locked_at, now_ms | 1,
+                                                   std::memory_order_acquire,
+                                                   std::memory_order_relaxed);
+}
+
+void unlock(TopSet* set) {
+  set->locked_at_ms.store(0, std::memory_order_release);
+}
+
 Listing count_listed(TopKeys* list, const rl_item_t& item, uint64_t requests,
                      uint64_t now_ms) {
   const uint64_t key = item.bucket.lo;
   if (key == 0) return Listing::kCounted;  // one in 2^64: it looks like no key
   Listing room = Listing::kFull;
-  for (TopKey& place : list->sets[set_index(key)].keys) {
+  for (TopKey& place : list->sets[top_set_of(key)].keys) {
     const uint64_t listed = load(place.key);
     if (listed == key) {
       add(&place, item, requests, now_ms);
@@ -170,7 +170,7 @@ Listing count_listed(TopKeys* list, const rl_item_t& item, uint64_t requests,
 
 void list_key(TopKeys* list, const rl_item_t& item, uint64_t requests,
               uint64_t weight, uint64_t now_ms) {
-  TopSet* set = &list->sets[set_index(item.bucket.lo)];
+  TopSet* set = &list->sets[top_set_of(item.bucket.lo)];
   if (!try_lock(set, now_ms)) return;
   // Another process may have been faster.
   TopKey* place = find(set, item.bucket.lo);
@@ -179,7 +179,7 @@ void list_key(TopKeys* list, const rl_item_t& item, uint64_t requests,
   } else {
     replace(set, item, requests, weight, now_ms);
   }
-  set->locked_at_ms.store(0, std::memory_order_release);
+  unlock(set);
 }
 
 size_t top_keys(const TopKeys& list, uint64_t now_ms, rl_top_key_t* out,
@@ -202,7 +202,7 @@ size_t top_keys(const TopKeys& list, uint64_t now_ms, rl_top_key_t* out,
 
 bool find_top_key(const TopKeys& list, uint64_t key, uint64_t now_ms,
                   rl_top_key_t* out) {
-  for (const TopKey& place : list.sets[set_index(key)].keys) {
+  for (const TopKey& place : list.sets[top_set_of(key)].keys) {
     if (key != 0 && load(place.key) == key) {
       return copy(place, epoch_of(now_ms), out) && out->key_id == key;
     }

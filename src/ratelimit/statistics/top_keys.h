@@ -63,6 +63,13 @@ struct TopKeys {
   TopSet sets[kTopSets];
 };
 
+// Of the set that a key may be in, and its lock, which is not waited for.
+inline unsigned top_set_of(uint64_t key) {
+  return static_cast<unsigned>(key >> 32) % kTopSets;
+}
+bool try_lock(TopSet* set, uint64_t now_ms);
+void unlock(TopSet* set);
+
 // Counts `requests` of the item's key, and keeps what its quota was.
 enum class Listing {
   kCounted,
