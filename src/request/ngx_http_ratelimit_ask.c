@@ -93,12 +93,16 @@ ngx_http_ratelimit_ask(ngx_http_request_t *r,
 }
 
 
-void
+ngx_uint_t
 ngx_http_ratelimit_give_up_asking(ngx_http_ratelimit_record_t *record)
 {
-    if (record->asking) {
-        record->asking->away = 1;
+    if (record->asking == NULL || record->asking->away) {
+        return 0;
     }
+
+    record->asking->away = 1;
+
+    return 1;
 }
 
 

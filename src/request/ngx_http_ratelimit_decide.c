@@ -65,18 +65,21 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
         }
     }
 
-    verdict = ngx_http_ratelimit_attempt(r, record);
+    for ( ;; ) {
+        verdict = ngx_http_ratelimit_attempt(r, record);
 
-    if (verdict == RL_PENDING) {
+        if (verdict != RL_PENDING) {
+            break;
+        }
+
         rc = ngx_http_ratelimit_wait(r, &record->wait,
                                record->items[record->nitems].retry_after_ms);
         if (rc != NGX_DECLINED) {
             return rc;
         }
 
-        if (record->asking) {
-            ngx_http_ratelimit_give_up_asking(record);
-            verdict = ngx_http_ratelimit_attempt(r, record);
+        if (!ngx_http_ratelimit_give_up_asking(record)) {
+            break;
         }
     }
 
