@@ -32,8 +32,6 @@ static void ngx_http_ratelimit_do_not_wait(
 static ngx_uint_t ngx_http_ratelimit_wait_for_leases(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
     rl_item_t *items);
-static ngx_int_t ngx_http_ratelimit_check_plan(ngx_conf_t *cf,
-    ngx_array_t *plan);
 
 
 ngx_uint_t
@@ -342,78 +340,4 @@ ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
     now_us = ngx_http_ratelimit_now_us();
 
     return rl_lease_look(lease, now_us, item);
-}
-
-
-/*
- * What a shared bucket was charged cannot be taken back: the charge may have
- * been told already, and others have decided by it.
- */
-
-ngx_int_t
-ngx_http_ratelimit_check_shared(ngx_conf_t *cf)
-{
-    ngx_uint_t                        i;
-    ngx_http_ratelimit_zone_t        *zone;
-    ngx_http_ratelimit_policy_t     **policies;
-    ngx_http_ratelimit_loc_conf_t   **rlcf;
-    ngx_http_ratelimit_main_conf_t   *rmcf;
-
-    rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
-
-    policies = rmcf->policies.elts;
-
-    for (i = 0; i < rmcf->policies.nelts; i++) {
-        zone = policies[i]->shm_zone->data;
-
-        if (zone->redis && policies[i]->condition) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"ratelimit_policy\" \"%V\" of the shared zone "
-                          "\"%V\" must have no \"skip_status=\", "
-                          "\"skip_if=\", \"count_status=\" or "
-                          "\"count_if=\" in %s:%ui",
-                          &policies[i]->name, &zone->name, policies[i]->file,
-                          policies[i]->line);
-            return NGX_ERROR;
-        }
-    }
-
-    rlcf = rmcf->planned.elts;
-
-    for (i = 0; i < rmcf->planned.nelts; i++) {
-        if (ngx_http_ratelimit_check_plan(cf, &rlcf[i]->preaccess) != NGX_OK
-            || ngx_http_ratelimit_check_plan(cf, &rlcf[i]->precontent)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_check_plan(ngx_conf_t *cf, ngx_array_t *plan)
-{
-    ngx_uint_t                  i;
-    ngx_http_ratelimit_step_t  *steps;
-    ngx_http_ratelimit_zone_t  *zone;
-
-    steps = plan->elts;
-
-    for (i = 0; i < plan->nelts; i++) {
-        zone = steps[i].policy->shm_zone->data;
-
-        if (zone->redis && steps[i].item.data) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"settle=\" must not stand at the policy \"%V\" "
-                          "of the shared zone \"%V\" in %s:%ui",
-                          &steps[i].policy->name, &zone->name,
-                          steps[i].policy->file, steps[i].policy->line);
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
 }

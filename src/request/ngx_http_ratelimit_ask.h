@@ -49,9 +49,15 @@ rl_verdict_e ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
 ngx_uint_t ngx_http_ratelimit_give_up_asking(
     ngx_http_ratelimit_record_t *record);
 
-/* once the whole configuration is read */
+/*
+ * ngx_http_ratelimit_ask_charge.c: as rl_refund() of one item and rl_settle(),
+ * whoever has its bucket
+ */
 
-ngx_int_t ngx_http_ratelimit_check_shared(ngx_conf_t *cf);
+rl_verdict_e ngx_http_ratelimit_refund_item(rl_process_t *process,
+    rl_item_t *item, rl_time_t *now);
+rl_verdict_e ngx_http_ratelimit_settle_item(rl_process_t *process,
+    rl_item_t *item, uint32_t units, rl_time_t *now);
 
 /*
  * Looks at an item's bucket; one that is shared is what this worker was told

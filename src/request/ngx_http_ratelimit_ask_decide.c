@@ -71,9 +71,11 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
                 && (all || !asked->item->dry_run))
             {
                 ngx_http_ratelimit_use_lease(asked, now_us);
-            }
 
-            rl_lease_answer(asked->lease, asked->verdict, now_us, asked->item);
+            } else {
+                rl_lease_answer(asked->lease, asked->verdict, now_us,
+                                asked->item);
+            }
 
         } else if (!asking->refused) {
 
@@ -276,7 +278,7 @@ static void
 ngx_http_ratelimit_use_lease(ngx_http_ratelimit_asked_t *asked,
     uint64_t now_us)
 {
-    rl_lease_use(asked->lease, asked->item->cost_units, now_us);
+    rl_lease_charge(asked->lease, asked->item, now_us);
 
     if (rl_lease_is_due(asked->lease, now_us)) {
         ngx_http_ratelimit_send_lease(asked->redis, asked->lease);

@@ -37,6 +37,7 @@
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_settle.h"
 #include "policy/ngx_http_ratelimit_statistics.h"
+#include "request/ngx_http_ratelimit_ask.h"
 #include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_log.h"
 #include "request/ngx_http_ratelimit_meter.h"
@@ -202,7 +203,9 @@ ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
         return;
     }
 
-    if (rl_refund(process, item, 1, &record->time) == RL_BUSY) {
+    if (ngx_http_ratelimit_refund_item(process, item, &record->time)
+        == RL_BUSY)
+    {
         ngx_http_ratelimit_log_undecided(r, item->policy, RL_UNCORRECTED,
                                          NGX_HTTP_RATELIMIT_LOCKED,
                                          "units are not given back");
@@ -287,7 +290,9 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (rl_settle(process, item, units, &record->time) == RL_BUSY) {
+    if (ngx_http_ratelimit_settle_item(process, item, units, &record->time)
+        == RL_BUSY)
+    {
         ngx_http_ratelimit_log_undecided(r, item->policy, RL_UNCORRECTED,
                                          NGX_HTTP_RATELIMIT_LOCKED,
                                          "the final cost is not charged");

@@ -263,22 +263,7 @@ invalid state "api.state" in "ratelimit_zone", it must not stand beside "redis="
 
 
 
-=== TEST 33: skip_status= of a shared policy
---- policy: skip_status=304
---- error_log
-"ratelimit_policy" "token" of the shared zone "api" must have no "skip_status=", "skip_if=", "count_status=" or "count_if=" in
-
-
-
-=== TEST 34: settle= of a shared policy
---- config
-    ratelimit token settle=$upstream_http_x_cost;
---- error_log
-"settle=" must not stand at the policy "token" of the shared zone "api" in
-
-
-
-=== TEST 35: inside of a server
+=== TEST 33: inside of a server
 --- config
     ratelimit_redis other server=127.0.0.1:1;
 --- error_log

@@ -56,6 +56,8 @@ typedef struct {
   uint32_t cost_units;     /* 0: look only */
   int dry_run;             /* its refusal refuses nothing */
   int want_next;           /* fill next_ms */
+  int leased;              /* 0; made true where a lease decides instead of
+                              rl_decide, receipt then is when: see shared.h */
   void *data;              /* the caller's own, left alone */
 
   int admitted;            /* by this policy alone */

@@ -85,13 +85,27 @@ rl_verdict_e rl_lease_ask(const rl_lease_t *lease, const rl_waiter_t *waiter,
                           uint32_t units, uint64_t asked_us,
                           uint64_t now_us) RL_NOEXCEPT;
 
-/* Takes units that are in hand. */
+/* Takes units, also such as are not in hand: these are a debt. */
 void rl_lease_use(rl_lease_t *lease, uint32_t units,
                   uint64_t now_us) RL_NOEXCEPT;
+
+/* Takes an item's cost, and notes in the item that it was charged. */
+void rl_lease_charge(rl_lease_t *lease, rl_item_t *item,
+                     uint64_t now_us) RL_NOEXCEPT;
 
 /* Fills the second part of an item by what the last reply said. */
 void rl_lease_answer(const rl_lease_t *lease, rl_verdict_e verdict,
                      uint64_t now_us, rl_item_t *item) RL_NOEXCEPT;
+
+/*
+ * As rl_refund and rl_settle, of an item whose cost was charged to a lease:
+ * its `leased` is true.  Units that Redis was told of go back with the next
+ * request, once: they are lost where it gets lost.
+ */
+void rl_lease_refund(rl_lease_t *lease, rl_item_t *item,
+                     uint64_t now_us) RL_NOEXCEPT;
+void rl_lease_settle(rl_lease_t *lease, rl_item_t *item, uint32_t final_units,
+                     uint64_t now_us) RL_NOEXCEPT;
 
 /*
  * What a server's clock can show: the least that it was ahead of ours, which a

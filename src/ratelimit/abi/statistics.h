@@ -60,6 +60,10 @@ void rl_count_decision(const rl_process_t *process, const rl_item_t *items,
                        size_t n, rl_verdict_e verdict,
                        const rl_time_t *now) RL_NOEXCEPT;
 
+/* What was not settled or refunded by the core: units of an item. */
+void rl_count_corrected(const rl_process_t *process, const rl_item_t *item,
+                        uint64_t back_units, uint64_t more_units) RL_NOEXCEPT;
+
 /* Bans that have begun. */
 uint64_t rl_bans(const rl_policy_t *policy) RL_NOEXCEPT;
 

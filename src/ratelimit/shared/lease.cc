@@ -61,6 +61,7 @@ void begin_row(rl_lease_t* lease, uint64_t row) {
   lease->used_units = lease->sent_used = lease->told_used = 0;
   lease->left_units = 0;
   lease->window_end_ms = 0;
+  lease->back_units = 0;
   lease->is_first = true;
   lease->tells = false;
   lease->told_sent_us = 0;
@@ -89,6 +90,7 @@ void set_calendar(const rl_lease_t& lease, uint64_t wall_ms,
 
 void set_telling(rl_lease_t* lease, uint64_t now_us, WireRequest* out) {
   out->flags |= kTellsAll;
+  lease->back_units = 0;  // which it does not tell
   // Redis has forgotten until when it was to hold what is kept.
   if (out->keep_units > 0) {
     const uint64_t rest_ms = (lease->left_until_us - now_us) / 1000 + 1;
@@ -140,11 +142,56 @@ void set_clock(rl_lease_t* lease, const rl_clock_t& clock, uint64_t now_us,
   out->latest_ms = latest_ms(clock.ahead_ms, clock.at_us, now_us);
 }
 
-void take_window(rl_lease_t* lease, uint64_t window_end_ms) {
+// What is taken back.  How late the request comes is bounded only where the
+// server's clock is known; what may have left by then is not taken back.
+void set_back(rl_lease_t* lease, const rl_lease_send_t& send,
+              WireRequest* out) {
+  const uint32_t units = lease->back_units;
+  lease->back_units = 0;
+  if (units == 0 || out->latest_ms == 0 || (out->flags & kOldClock) != 0) {
+    return;
+  }
+  const uint64_t age_us = send.now_us - lease->back_since_us;
+  const uint64_t age_ms =
+      (age_us + age_us / 1024 + send.rtt_us) / 1000 + 2 + send.slack_ms;
+  if (age_ms >= lease->window_ms && !has_window(*lease)) return;
+  out->flags |= kTakesBack;
+  out->back_units = units;
+  out->back_age_ms = age_ms;
+}
+
+void take_window(rl_lease_t* lease, uint64_t window_end_ms, uint64_t now_us) {
   if (window_end_ms == lease->window_end_ms) return;
   lease->window_end_ms = window_end_ms;
+  lease->since_us = now_us;
+  lease->back_units = 0;
   lease->left_units = 0;
   lease->used_units = lease->sent_used = 0;
+}
+
+void take_back(rl_lease_t* lease, uint32_t units, uint64_t used_us,
+               uint64_t now_us) {
+  // Of another window, or of a row that was forgotten.
+  if (units == 0 || lease->sent_us == 0 || used_us <= lease->since_us) return;
+  lease->refused_until_us = 0;
+  const uint64_t slot = used_us / slot_us(*lease);
+  if (lease->algorithm == RL_SLIDING && slot + kWireSlots > lease->own.slot) {
+    uint32_t* own = &lease->own.units[slot % kWireSlots];
+    *own -= std::min(units, *own);
+  }
+  if (used_us > lease->sent_us && units <= lease->used_units) {
+    // Redis was not told of it, so it is as if it had not been.
+    lease->used_units -= units;
+    lease->borrowing.recent_units -=
+        std::min(units, lease->borrowing.recent_units);
+    if (now_us < lease->left_until_us) lease->left_units += units;
+    return;
+  }
+  lease->back_since_us = lease->back_units == 0
+                             ? used_us
+                             : std::min(lease->back_since_us, used_us);
+  lease->back_units += units;
+  lease->free_units += units;
 }
 
 void take_units(rl_lease_t* lease, const WireReply& reply, uint64_t now_us) {
@@ -207,7 +254,12 @@ rl_verdict_e rl_lease_ask(const rl_lease_t* lease, const rl_waiter_t* waiter,
 void rl_lease_use(rl_lease_t* lease, uint32_t units,
                   uint64_t now_us) noexcept {
   if (units == 0) return;
-  lease->left_units -= units;
+  const uint32_t in_hand = ratelimit::in_hand(*lease, now_us);
+  if (units > in_hand) {
+    lease->owes = true;
+    lease->free_units -= units - in_hand;
+  }
+  lease->left_units = units < in_hand ? in_hand - units : 0;
   lease->used_units += units;
   lease->borrowing.recent_units += units;
   lease->last_use_us = now_us;
@@ -220,7 +272,10 @@ void rl_lease_use(rl_lease_t* lease, uint32_t units,
 
 int rl_lease_is_due(const rl_lease_t* lease, uint64_t now_us) noexcept {
   if (lease->is_sent) return 0;
-  if (lease->tells || lease->ends || lease->lookers > 0) return 1;
+  if (lease->tells || lease->ends || lease->lookers > 0 || lease->owes ||
+      lease->back_units > 0) {
+    return 1;
+  }
   // Units that nobody waits for are renewed or go back, also those whose end
   // has come: Redis has charged them.
   if (lease->first == nullptr) return ratelimit::is_renewed(*lease, now_us);
@@ -246,6 +301,7 @@ size_t rl_lease_send(rl_lease_t* lease, const rl_clock_t* clock,
     // Ids count from a random one; this one is beyond those of all leases.
     ratelimit::begin_row(lease, lease->row + (uint64_t{1} << 40));
   }
+  if (lease->sent_us == 0) lease->since_us = send->now_us;
   WireRequest request = {};
   ratelimit::size_request(lease, *send, &request);
   request.row = lease->row;
@@ -272,7 +328,12 @@ size_t rl_lease_send(rl_lease_t* lease, const rl_clock_t* clock,
                                                  send->now_us);
     ratelimit::set_calendar(*lease, wall_ms, &request);
   }
-  if (lease->tells) ratelimit::set_telling(lease, send->now_us, &request);
+  if (lease->tells) {
+    ratelimit::set_telling(lease, send->now_us, &request);
+  } else {
+    ratelimit::set_back(lease, *send, &request);
+  }
+  lease->owes = false;
   lease->sent_us = send->now_us;
   lease->sent_used = lease->used_units;
   lease->sent_need = request.need_units;
@@ -328,7 +389,7 @@ rl_lease_reply_e rl_lease_reply(rl_lease_t* lease, rl_clock_t* clock,
   lease->is_first = false;
   lease->tells = false;
   if (ratelimit::has_window(*lease)) {
-    ratelimit::take_window(lease, reply.window_end_ms);
+    ratelimit::take_window(lease, reply.window_end_ms, now_us);
   }
   ratelimit::take_units(lease, reply, now_us);
   lease->told_used = lease->sent_used;
@@ -356,6 +417,7 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
       lease->free_units + ratelimit::in_hand(*lease, now_us);
   item->admitted = verdict == RL_ADMITTED;
   item->charged = 0;
+  item->leased = 1;
   item->limit_units = ratelimit::limit_of(*lease);
   item->remaining_units = free_units < 0 || (!item->admitted && item->dry_run)
                               ? 0
@@ -393,6 +455,36 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
                                : std::max<uint64_t>(left(lease->wait_ms), 1);
     item->reset_ms = item->retry_after_ms;
   }
+}
+
+void rl_lease_charge(rl_lease_t* lease, rl_item_t* item,
+                     uint64_t now_us) noexcept {
+  rl_lease_use(lease, item->cost_units, now_us);
+  rl_lease_answer(lease, RL_ADMITTED, now_us, item);
+  item->charged = item->cost_units > 0;
+  item->receipt = now_us;
+}
+
+void rl_lease_refund(rl_lease_t* lease, rl_item_t* item,
+                     uint64_t now_us) noexcept {
+  ratelimit::take_back(lease, item->cost_units, item->receipt, now_us);
+  rl_lease_answer(lease, item->admitted ? RL_ADMITTED : RL_REFUSED, now_us,
+                  item);
+}
+
+void rl_lease_settle(rl_lease_t* lease, rl_item_t* item, uint32_t final_units,
+                     uint64_t now_us) noexcept {
+  if (!item->charged) item->receipt = now_us;
+  if (final_units > item->cost_units) {
+    rl_lease_use(lease, final_units - item->cost_units, now_us);
+  } else {
+    ratelimit::take_back(lease, item->cost_units - final_units, item->receipt,
+                         now_us);
+  }
+  item->cost_units = final_units;
+  rl_lease_answer(lease, item->admitted ? RL_ADMITTED : RL_REFUSED, now_us,
+                  item);
+  item->charged = final_units > 0;
 }
 
 int rl_lease_look(const rl_lease_t* lease, uint64_t now_us,

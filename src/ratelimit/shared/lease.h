@@ -9,6 +9,8 @@
 //   - a use's age is told less 1/1024, so that it is dated at or after it;
 //   - what is kept after a loss is told with a span that is not shorter than
 //     its lease;
+//   - units that Redis was told of are taken back once, while their use still
+//     counts, and in its window only; after a loss not at all;
 //   - a lease that was forgotten goes on under another row.
 
 #ifndef RATELIMIT_SHARED_LEASE_H_
@@ -76,11 +78,15 @@ struct rl_lease_s {
   uint64_t last_use_us;
   uint64_t sent_us;
   uint64_t window_end_ms;
+  uint64_t since_us;       // it was made, or found another window
+  uint32_t back_units;     // to be taken back,
+  uint64_t back_since_us;  // the oldest of their uses
   ratelimit::OwnUses own;
   bool is_sent;
   bool is_first;
   bool tells;
   bool ends;
+  bool owes;  // more was used than was in hand
 
   // What was told last.
   uint64_t told_sent_us;  // 0: nothing yet

@@ -43,7 +43,8 @@
 --   I4 longest lease, ms | I2 shortest lease of use, ms |
 --   I1 flags: 1 first request under this row, 2 it tells all (assertion),
 --   4 Redis's clock was set forward since its last request for this bucket: the
---   next field goes by the old reckoning, 8 last request under this row |
+--   next field goes by the old reckoning, 8 last request under this row, 16 it
+--   takes units back |
 --   I6 what Redis's clock can show now at the latest, as the machine reckons
 --   (0: cannot tell) | I2 slack for that, ms |
 --   I6 window's end that it counts in (fixed, calendar) |
@@ -51,6 +52,8 @@
 -- assertion, behind it: 17 x I4, its own uses by age in sixteenths of the
 --   window, youngest first (sliding); nothing (fixed, calendar); d debt in ms
 --   when last told, its age subtracted, I4 used since (gcra)
+-- taken back, behind it: I4 units | I5 ms since the oldest of their uses, at the
+--   most; never beside an assertion
 -- reply, 55 bytes:
 --   i1 status: 1 done, 0 done but young (nothing is given yet), -1 older than
 --   what is here, -2 tell all, -3 no such window now, -4 late, or Redis's clock
@@ -100,6 +103,11 @@ end
 local function slow(key, gkey, req, ttl, v)
   local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win, cs, ce, cn = unpack_(REQ, req)
   local now = clock
+  local back, back_age = 0, 0
+  if flags >= 16 then
+    back, back_age = unpack_('<I4I5', req, 90)
+    flags = flags - 16
+  end
   local ends = flags >= 8
   if ends then flags = flags - 8 end
   -- A request that comes later than its sender's clock allows is late, or the first after Redis's clock was set forward: it
@@ -231,6 +239,21 @@ local function slow(key, gkey, req, ttl, v)
     elseif alg == 3 then z = z - max(0, n * unit - (now - date))
     else used = max(0, used - n) end
   end
+  -- Units that were used, at most `old` ms ago, and are taken back. Ring: the oldest counts, which leave no later than theirs
+  -- would; debt: less what has drained since.
+  local function take_back(n, old)
+    if alg == 0 then
+      open_ring()
+      for s = j - 16, j do
+        local p = s % 17 + 1
+        local some = min(n, c[p])
+        c[p] = c[p] - some
+        used = used - some
+        n = n - some
+      end
+    elseif alg == 3 then z = z - max(0, n * unit - old)
+    else used = max(0, used - n) end
+  end
   -- leases that are over: what they hold is used, as of their end
   if (now >= nxt or by ~= 0) and #rows > 0 then
     local out, n = {}, 0
@@ -293,7 +316,7 @@ local function slow(key, gkey, req, ttl, v)
     -- the same request again: same state, nothing more is given (its reply was given up, or it was repeated)
     return refuse(-1, 0)
   end
-  if (alg == 1 or alg == 2) and (win ~= z or z == 0) then keep = 0; U = 0; ru = 0 end   -- counts of another window
+  if (alg == 1 or alg == 2) and (win ~= z or z == 0) then keep = 0; U = 0; ru = 0; back = 0 end   -- counts of another window
   local delta = U - ru
   if delta < 0 then delta = delta + 4294967296 end
   if rp == 1 then
@@ -303,6 +326,7 @@ local function slow(key, gkey, req, ttl, v)
     charge(delta, now - age)
     held = held - rh
   end
+  if back > 0 then take_back(back, back_age) end
   held = held + keep
   -- give
   local free, wait

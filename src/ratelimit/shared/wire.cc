@@ -79,6 +79,10 @@ size_t write_request(const WireRequest& request, unsigned char* buf) noexcept {
   out.put<6>(request.begin_ms);
   out.put<6>(request.end_ms);
   out.put<6>(request.next_end_ms);
+  if ((request.flags & kTakesBack) != 0) {
+    out.put<4>(request.back_units);
+    out.put<5>(request.back_age_ms);
+  }
   if ((request.flags & kTellsAll) == 0) return out.len();
   if (request.algorithm == RL_SLIDING) {
     for (uint32_t used : request.used_by_age)

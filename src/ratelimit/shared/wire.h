@@ -18,6 +18,7 @@ constexpr uint8_t kFirstRequest = 1;
 constexpr uint8_t kTellsAll = 2;
 constexpr uint8_t kOldClock = 4;
 constexpr uint8_t kLastRequest = 8;
+constexpr uint8_t kTakesBack = 16;
 
 struct WireRequest {
   uint64_t row;
@@ -46,6 +47,10 @@ struct WireRequest {
   uint32_t used_by_age[kWireSlots];
   double debt_ms;
   uint32_t used_since;
+
+  // With kTakesBack, and never with kTellsAll.
+  uint32_t back_units;
+  uint64_t back_age_ms;  // of the oldest of their uses, at the most
 };
 
 constexpr size_t kRequestLen = 89;

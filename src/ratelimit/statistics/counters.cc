@@ -183,6 +183,11 @@ void rl_count(const rl_process_t* process, const rl_policy_t* policy,
   }
 }
 
+void rl_count_corrected(const rl_process_t* process, const rl_item_t* item,
+                        uint64_t back_units, uint64_t more_units) noexcept {
+  ratelimit::count_corrected(process, *item, back_units, more_units);
+}
+
 void rl_count_decision(const rl_process_t* process, const rl_item_t* items,
                        size_t n, rl_verdict_e verdict,
                        const rl_time_t* now) noexcept {

@@ -8,7 +8,8 @@ workers (killed), machines (killed), stop (Redis is stopped for 3 s), partition
 (one machine is cut off for 3 s), lost (Redis is killed and comes back empty),
 reload (every machine, several times a second), frozen (a worker is stopped for
 longer than a lease). With mode lease the quota is larger, and there is one key,
-so that units are borrowed. Exits with 0 if nothing was admitted beyond the
+so that units are borrowed. A fifth of the responses gives its units back. Exits
+with 0 if nothing was admitted beyond the
 quota, every machine admitted to the end, and in mode lease some of it without
 asking; prints what was."""
 
@@ -97,11 +98,11 @@ class Machine:
         self.dir = f"{root}/{number}"
         os.mkdir(self.dir)
         policies = "\n".join(
-            f"ratelimit_policy {a} key=$arg_k quota={QUOTA}/{int(WINDOW)}s algorithm={a};"
-            for a in ALGORITHMS)
+            f"ratelimit_policy {a} key=$arg_k quota={QUOTA}/{int(WINDOW)}s algorithm={a} "
+            "skip_status=404;" for a in ALGORITHMS)
         locations = "\n".join(
             f"location /{p} {{ ratelimit {p if p != 'two' else 'sliding gcra'}; "
-            "proxy_pass http://127.0.0.1:$server_port/ok; }" for p in PATHS)
+            "proxy_pass http://127.0.0.1:$server_port/ok$arg_miss; }" for p in PATHS)
         with open(f"{self.dir}/nginx.conf", "w") as out:
             out.write(f"""
 load_module {os.environ['MODULE']};
@@ -119,6 +120,7 @@ http {{
         add_header X-Time $msec always;
         {locations}
         location = /ok {{ return 204; }}
+        location = /okmiss {{ return 404; }}
         location /ratelimit/ {{ ratelimit_api; allow all; }}
     }}
 }}""")
@@ -159,7 +161,8 @@ def client(machine, seed):
         try:
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=5)
-            connection.request("GET", f"/{path}?k={key}")
+            miss = "&miss=miss" if draw.random() < .2 else ""
+            connection.request("GET", f"/{path}?k={key}{miss}")
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException):

@@ -76,6 +76,7 @@ for number in range(rounds):
         need = 0 if ends else random.choice((0, 1, 1, 1, 3))
         waits = need and need + random.choice((0, 0, 2))
         begin = now - now % window
+        back = random.randrange(1, 4) if not m["first"] and chance() < .02 else 0
         data = redis.request(
             row=m["row"],
             number=m["number"] - (chance() < .02 and m["number"] > 1),
@@ -83,9 +84,11 @@ for number in range(rounds):
             need=need, waits=waits,
             want=0 if ends else max(waits, random.choice((0, 5, quota // 5))),
             keep=m["left"], used=m["used"], age=max(0, now - m["last"]),
-            longest=window // 16, shortest=30, flags=int(m["first"]) + 8 * ends,
+            longest=window // 16, shortest=30, flags=int(m["first"]) + 8 * ends + 16 * (back > 0),
             latest=random.choice((0, now + 2)), slack=50, window_end=m["window_end"],
             begin=begin, end=begin + window, next_end=begin + 2 * window)
+        if back:
+            data += redis.little(back, 4) + redis.little(random.randrange(window), 5)
         one, other = ask("A", data), ask("B", data)
         asked += 1
         if one != other or client("GET", "{0a}A") != client("GET", "{0a}B"):

@@ -1,0 +1,89 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * Charges that are corrected, also those of buckets that machines share.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_zone.h"
+#include "shared/ngx_http_ratelimit_lease.h"
+#include "request/ngx_http_ratelimit_ask.h"
+
+
+rl_verdict_e
+ngx_http_ratelimit_refund_item(rl_process_t *process, rl_item_t *item,
+    rl_time_t *now)
+{
+    uint64_t                    now_us;
+    rl_lease_t                 *lease;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    if (!item->leased) {
+        return rl_refund(process, item, 1, now);
+    }
+
+    zone = ngx_http_ratelimit_item_zone(item);
+
+    /* of a lease that had to give way nothing is known any more */
+
+    lease = rl_lease_find(zone->leases, item, 0);
+    if (lease == NULL) {
+        item->charged = 0;
+        return RL_ADMITTED;
+    }
+
+    now_us = ngx_http_ratelimit_now_us();
+
+    rl_lease_refund(lease, item, now_us);
+    rl_count_corrected(process, item, item->cost_units, 0);
+
+    if (rl_lease_is_due(lease, now_us)) {
+        ngx_http_ratelimit_send_lease(zone->redis, lease);
+    }
+
+    return RL_ADMITTED;
+}
+
+
+rl_verdict_e
+ngx_http_ratelimit_settle_item(rl_process_t *process, rl_item_t *item,
+    uint32_t units, rl_time_t *now)
+{
+    uint64_t                    now_us;
+    uint32_t                    reserved;
+    rl_lease_t                 *lease;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    if (!item->leased) {
+        return rl_settle(process, item, units, now);
+    }
+
+    reserved = item->cost_units;
+
+    /* in dry run with a policy that has refused */
+
+    if (!item->charged && reserved) {
+        return RL_ADMITTED;
+    }
+
+    zone = ngx_http_ratelimit_item_zone(item);
+
+    lease = rl_lease_find(zone->leases, item, 1);
+    if (lease == NULL) {
+        return RL_BUSY;
+    }
+
+    now_us = ngx_http_ratelimit_now_us();
+
+    rl_lease_settle(lease, item, units, now_us);
+    rl_count_corrected(process, item, reserved - ngx_min(units, reserved),
+                       units - ngx_min(units, reserved));
+
+    if (rl_lease_is_due(lease, now_us)) {
+        ngx_http_ratelimit_send_lease(zone->redis, lease);
+    }
+
+    return RL_ADMITTED;
+}
