@@ -23,18 +23,27 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# 2,000 events of some 500 bytes.
-perl -e '
+# 2,000 events of 512 bytes, each of which is one read from the back end: the
+# first read has the response's head and a comment that fills it.
+write_stream() { # COMMENT'S LENGTH
+    perl -e '
+    print ":", "x" x ($ARGV[0] - 3), "\n\n";
     for my $i (1 .. 2000) {
-        print "data: {\"id\":\"chatcmpl-1234567890\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
+        my $event = "data: {\"id\":\"chatcmpl-1234567890\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
             . "\"model\":\"m\",\"system_fingerprint\":\"fp_1234567890\",\"service_tier\":\"default\","
-            . "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" . "word " x 56 . "\"},\"logprobs\":null,"
+            . "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"TEXT\"},\"logprobs\":null,"
             . "\"finish_reason\":null}],"
             . ($i < 2000 ? "\"usage\":null"
                : "\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":2000,\"total_tokens\":2020}")
             . "}\n\n";
+        my $text = substr "word " x 100, 0, 512 + 4 - length $event;
+        $event =~ s/TEXT/$text/;
+        print $event;
     }
-    print "data: [DONE]\n\n";' > "$dir/stream"
+    print "data: [DONE]\n\n";' "$1" > "$dir/stream"
+}
+
+write_stream 100
 
 cat > "$dir/backend.conf" << END
 pid backend.pid; error_log backend.log;
@@ -49,6 +58,10 @@ http {
 }
 END
 "$nginx" -p "$dir/" -c backend.conf -e "$dir/backend.log"
+
+head=$(curl -s -o /dev/null -w '%{size_header}' --unix-socket "$dir/backend.sock" \
+    http://localhost/t)
+write_stream $((512 - head))
 
 # measure REQUESTS MODULES HTTP LOCATION: of nginx as a whole.
 measure() {

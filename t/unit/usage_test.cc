@@ -255,6 +255,21 @@ TEST(Usage, PointersThatAreNone) {
   }
 }
 
+// Which byte of a name is looked for, and where it stands, makes no difference.
+TEST(Usage, NamesAnywhereInATextThatIsLikeThem) {
+  for (const std::string name : {"total_tokens", "k", "kk", "totalTokenCount",
+                                 "eee", "zzz", "tokens", "a-b_c", "x9"}) {
+    const std::string fields = "{\"" + name.substr(1) + "\":1,\"" + name + name +
+                               "x\":2,\"" + name.substr(0, name.size() - 1) +
+                               "\":3";
+    EXPECT_EQ("none", read(RL_USAGE_JSON, {"/" + name + "/" + name}, fields + "}"));
+    EXPECT_EQ("7", read(RL_USAGE_EVENTS, {"/" + name},
+                        "data: " + fields + ",\"" + name + "\":7}\n\ndata: " +
+                            name.substr(0, name.size() / 2) + "\n\n"))
+        << name;
+  }
+}
+
 TEST(Usage, Forms) {
   EXPECT_EQ(RL_USAGE_EVENTS, rl_usage_form(str("Text/Event-Stream")));
   EXPECT_EQ(RL_USAGE_LINES, rl_usage_form(str("application/x-ndjson")));

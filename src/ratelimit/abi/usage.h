@@ -25,6 +25,7 @@ typedef struct {
   rl_str_t name;  /* its last, which must stand in a text that has it; empty:
                      nobody can tell */
   uint32_t value; /* below RL_MAX_USAGE_VALUES */
+  uint32_t rare;  /* which byte of the name texts have least */
 } rl_usage_pointer_t;
 
 /* As rl_parse_quota; the texts point into the parsed one. */
