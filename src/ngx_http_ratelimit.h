@@ -28,6 +28,7 @@ typedef struct ngx_http_ratelimit_headers_s  ngx_http_ratelimit_headers_t;
 typedef struct ngx_http_ratelimit_body_s  ngx_http_ratelimit_body_t;
 typedef struct ngx_http_ratelimit_api_s  ngx_http_ratelimit_api_t;
 typedef struct ngx_http_ratelimit_redis_s  ngx_http_ratelimit_redis_t;
+typedef struct ngx_http_ratelimit_queued_s  ngx_http_ratelimit_queued_t;
 typedef struct ngx_http_ratelimit_asking_s  ngx_http_ratelimit_asking_t;
 typedef struct ngx_http_ratelimit_usage_s  ngx_http_ratelimit_usage_t;
 typedef struct ngx_http_ratelimit_reader_s  ngx_http_ratelimit_reader_t;

@@ -28,9 +28,12 @@ typedef struct {
 } ngx_http_ratelimit_metric_t;
 
 
-/* the figures of a zone; those of a policy are its counters, and one more */
+/* the figures of a zone; those of a policy are its counters, and these */
 
-#define NGX_HTTP_RATELIMIT_POLICY_BANS  RL_COUNTERS
+#define NGX_HTTP_RATELIMIT_POLICY_BANS     RL_COUNTERS
+#define NGX_HTTP_RATELIMIT_POLICY_DELAYED  (RL_COUNTERS + 1)
+#define NGX_HTTP_RATELIMIT_POLICY_WAITED   (RL_COUNTERS + 2)
+#define NGX_HTTP_RATELIMIT_POLICY_FIGURES  (RL_COUNTERS + 3)
 
 typedef enum {
     NGX_HTTP_RATELIMIT_ZONE_CAPACITY = 0,
@@ -104,6 +107,16 @@ static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_policy_metrics[] = {
     { "nginx_ratelimit_bans_total", "counter",
       "Bans of keys that a policy has begun.",
       { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_BANS },
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_delayed_total", "counter",
+      "Admitted requests that had to wait for a policy's units or places.",
+      { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_DELAYED },
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_waited_seconds_total", "counter",
+      "Whole seconds that they have waited.",
+      { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_WAITED },
         ngx_http_ratelimit_no_series } },
 
     { NULL, NULL, NULL, { ngx_http_ratelimit_no_series } }
@@ -255,7 +268,8 @@ static u_char *
 ngx_http_ratelimit_api_policy_metric(u_char *p,
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric)
 {
-    uint64_t                       counts[RL_COUNTERS + 1];
+    uint64_t                       waited_ms;
+    uint64_t                       counts[NGX_HTTP_RATELIMIT_POLICY_FIGURES];
     ngx_uint_t                     i, j, end;
     ngx_http_ratelimit_series_t   *series;
     ngx_http_ratelimit_policy_t  **policies;
@@ -274,6 +288,9 @@ ngx_http_ratelimit_api_policy_metric(u_char *p,
     for ( /* void */ ; i < end; i++) {
         rl_counts(&policies[i]->core, counts);
         counts[NGX_HTTP_RATELIMIT_POLICY_BANS] = rl_bans(&policies[i]->core);
+        counts[NGX_HTTP_RATELIMIT_POLICY_DELAYED] =
+                               rl_delays(&policies[i]->core, &waited_ms);
+        counts[NGX_HTTP_RATELIMIT_POLICY_WAITED] = waited_ms / 1000;
 
         for (j = 0; j < 4 && metric->series[j].labels.data; j++) {
             series = &metric->series[j];

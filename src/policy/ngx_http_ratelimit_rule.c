@@ -24,6 +24,10 @@ static char *ngx_http_ratelimit_rule_dry_run(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_wait(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static char *ngx_http_ratelimit_rule_queue(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_method(ngx_conf_t *cf,
     ngx_http_ratelimit_rule_t *rule, ngx_str_t *name);
 
@@ -60,6 +64,8 @@ static ngx_http_ratelimit_param_t  ngx_http_ratelimit_rule_params[] = {
     { "unit=",         ngx_http_ratelimit_settle_unit,  0 },
     { "dry_run=",      ngx_http_ratelimit_rule_dry_run, 0 },
     { "phase=",        ngx_http_ratelimit_rule_phase,   0 },
+    { "wait=",         ngx_http_ratelimit_rule_wait,    0 },
+    { "queue=",        ngx_http_ratelimit_rule_queue,   0 },
     { NULL, NULL, 0 }
 };
 
@@ -145,6 +151,10 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (rlcf->steps->nelts == nsteps) {
             return "names no policy";
+        }
+
+        if (rule->queue && rule->wait_ms == 0) {
+            return "has \"queue=\" without \"wait=\"";
         }
 
         rv = ngx_http_ratelimit_check_settle(cf, &rule->settle, rule->cost);
@@ -297,6 +307,53 @@ ngx_http_ratelimit_rule_dry_run(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_rule_t *rule = conf;
 
     return ngx_http_ratelimit_compile_dry_run(cf, value, &rule->dry_run);
+}
+
+
+static char *
+ngx_http_ratelimit_rule_wait(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_rule_t *rule = conf;
+
+    rl_quota_t  time;
+
+    if (rl_parse_window(ngx_http_ratelimit_str(value), 0, &time) != NULL
+        || time.window_ms > NGX_HTTP_RATELIMIT_MAX_WAIT)
+    {
+        return ngx_http_ratelimit_invalid(cf, "wait", value,
+                   "must be an integer with ms, s or m behind it, of 1ms to "
+                   "60s");
+    }
+
+    rule->wait_ms = time.window_ms;
+
+    if (rule->queue == 0) {
+        rule->queue = 100;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_rule_queue(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value)
+{
+    ngx_http_ratelimit_rule_t *rule = conf;
+
+    uint32_t  n;
+
+    if (rl_parse_units(ngx_http_ratelimit_str(value), &n) != NULL
+        || n == 0 || n > 100000)
+    {
+        return ngx_http_ratelimit_invalid(cf, "queue", value,
+                                          "must be an integer of 1 to 100000");
+    }
+
+    rule->queue = n;
+
+    return NGX_CONF_OK;
 }
 
 

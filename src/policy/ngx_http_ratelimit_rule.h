@@ -24,6 +24,8 @@ struct ngx_http_ratelimit_rule_s {
     ngx_http_complex_value_t    *cost;       /* NULL: 1 */
     ngx_http_ratelimit_settle_t  settle;
     ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
+    uint64_t                     wait_ms;    /* 0: what is refused is so */
+    ngx_uint_t                   queue;      /* how many of a key may wait */
     u_char                      *file;
     ngx_uint_t                   line;
     unsigned                     warned:1;

@@ -176,6 +176,10 @@ ngx_http_ratelimit_step_rule(ngx_http_ratelimit_loc_conf_t *rlcf,
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_CHARGE;
     }
 
+    if (rule->wait_ms) {
+        step->varies |= NGX_HTTP_RATELIMIT_VARIES_WAIT;
+    }
+
     if (rule->cost && rule->cost->lengths) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_COST;
 

@@ -27,6 +27,11 @@
 
 #define NGX_HTTP_RATELIMIT_VARIES_BAN       0x100
 #define NGX_HTTP_RATELIMIT_VARIES_LABEL     0x200 /* that operators see */
+#define NGX_HTTP_RATELIMIT_VARIES_WAIT      0x400
+
+/* the longest that a request waits for its decision, in ms */
+
+#define NGX_HTTP_RATELIMIT_MAX_WAIT  60000
 
 /* whether it is asked at all, and what is asked beside its quota */
 
@@ -36,7 +41,7 @@
     (NGX_HTTP_RATELIMIT_VARIES_CAPACITY|NGX_HTTP_RATELIMIT_VARIES_COST        \
      |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN|NGX_HTTP_RATELIMIT_VARIES_CHARGE      \
      |NGX_HTTP_RATELIMIT_VARIES_PLACE|NGX_HTTP_RATELIMIT_VARIES_BAN           \
-     |NGX_HTTP_RATELIMIT_VARIES_LABEL)
+     |NGX_HTTP_RATELIMIT_VARIES_LABEL|NGX_HTTP_RATELIMIT_VARIES_WAIT)
 
 
 typedef struct ngx_http_ratelimit_rule_s  ngx_http_ratelimit_rule_t;

@@ -13,6 +13,7 @@
 #include "request/ngx_http_ratelimit_conclude.h"
 #include "request/ngx_http_ratelimit_decide.h"
 #include "request/ngx_http_ratelimit_plan.h"
+#include "request/ngx_http_ratelimit_queue.h"
 #include "request/ngx_http_ratelimit_record.h"
 #include "request/ngx_http_ratelimit_vary.h"
 #include "request/ngx_http_ratelimit_wait.h"
@@ -78,7 +79,9 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
             return rc;
         }
 
-        if (!ngx_http_ratelimit_give_up_asking(record)) {
+        if (!ngx_http_ratelimit_give_up_asking(record)
+            && !ngx_http_ratelimit_give_up_queue(record))
+        {
             break;
         }
     }
@@ -156,6 +159,7 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
     item = &record->items[record->nitems];
     record->nasked = 0;
     record->asks_dry = 0;
+    record->waits = 0;
 
     for (n = plan->nelts; n; n--, step++) {
 
@@ -225,6 +229,10 @@ ngx_http_ratelimit_attempt(ngx_http_request_t *r,
 
     if (rmcf->redises.nelts && ngx_http_ratelimit_is_shared(record)) {
         return ngx_http_ratelimit_ask(r, record, process);
+    }
+
+    if (record->waits) {
+        return ngx_http_ratelimit_try(r, record, process);
     }
 
     if (record->bans) {

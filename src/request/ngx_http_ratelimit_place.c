@@ -12,10 +12,12 @@
 #include "ngx_http_ratelimit.h"
 #include "conf/ngx_http_ratelimit_clock.h"
 #include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_step.h"
 #include "request/ngx_http_ratelimit_place.h"
+#include "request/ngx_http_ratelimit_queue.h"
 
 
 /* when a lock is asked for again whose living owner did not move, in ms */
@@ -31,16 +33,19 @@ typedef struct {
 } ngx_http_ratelimit_late_place_t;
 
 
-static ngx_int_t ngx_http_ratelimit_check_places_of(ngx_conf_t *cf,
+static ngx_int_t ngx_http_ratelimit_check_lines_of(ngx_conf_t *cf,
     ngx_array_t *plan);
 static void ngx_http_ratelimit_release_later(rl_item_t *item);
 static void ngx_http_ratelimit_release_again(ngx_event_t *ev);
 
 
-/* a place is held or it is not: there is no final cost of it */
+/*
+ * A place is held or it is not: there is no final cost of it.  What waits is
+ * asked again and again, which neither a ban nor Redis is.
+ */
 
 ngx_int_t
-ngx_http_ratelimit_check_places(ngx_conf_t *cf)
+ngx_http_ratelimit_check_lines(ngx_conf_t *cf)
 {
     ngx_uint_t                        i;
     ngx_http_ratelimit_loc_conf_t   **rlcf;
@@ -51,9 +56,9 @@ ngx_http_ratelimit_check_places(ngx_conf_t *cf)
     rlcf = rmcf->planned.elts;
 
     for (i = 0; i < rmcf->planned.nelts; i++) {
-        if (ngx_http_ratelimit_check_places_of(cf, &rlcf[i]->preaccess)
+        if (ngx_http_ratelimit_check_lines_of(cf, &rlcf[i]->preaccess)
             != NGX_OK
-            || ngx_http_ratelimit_check_places_of(cf, &rlcf[i]->precontent)
+            || ngx_http_ratelimit_check_lines_of(cf, &rlcf[i]->precontent)
                != NGX_OK)
         {
             return NGX_ERROR;
@@ -65,10 +70,11 @@ ngx_http_ratelimit_check_places(ngx_conf_t *cf)
 
 
 static ngx_int_t
-ngx_http_ratelimit_check_places_of(ngx_conf_t *cf, ngx_array_t *plan)
+ngx_http_ratelimit_check_lines_of(ngx_conf_t *cf, ngx_array_t *plan)
 {
     ngx_uint_t                  i;
     ngx_http_ratelimit_step_t  *steps;
+    ngx_http_ratelimit_zone_t  *zone;
 
     steps = plan->elts;
 
@@ -82,6 +88,30 @@ ngx_http_ratelimit_check_places_of(ngx_conf_t *cf, ngx_array_t *plan)
                           "with \"concurrent=\" in %s:%ui",
                           &steps[i].policy->name, steps[i].rule->file,
                           steps[i].rule->line);
+            return NGX_ERROR;
+        }
+
+        if (steps[i].rule->wait_ms == 0) {
+            continue;
+        }
+
+        if (steps[i].policy->core.ban) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"wait=\" must not stand at the policy \"%V\" "
+                          "with \"ban=\" in %s:%ui",
+                          &steps[i].policy->name, steps[i].rule->file,
+                          steps[i].rule->line);
+            return NGX_ERROR;
+        }
+
+        zone = steps[i].policy->shm_zone->data;
+
+        if (zone->redis) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"wait=\" must not stand at the policy \"%V\" "
+                          "of the shared zone \"%V\" in %s:%ui",
+                          &steps[i].policy->name, &zone->name,
+                          steps[i].rule->file, steps[i].rule->line);
             return NGX_ERROR;
         }
     }
@@ -104,15 +134,18 @@ ngx_http_ratelimit_release_places(rl_item_t *items, ngx_uint_t n)
 
     ngx_http_ratelimit_now(&now);
 
-    if (rl_release(&ngx_http_ratelimit_this_process, items, n, &now)
-        != RL_BUSY)
-    {
-        return;
-    }
+    (void) rl_release(&ngx_http_ratelimit_this_process, items, n, &now);
 
     for (i = 0; i < n; i++) {
-        if (items[i].charged && items[i].policy->algorithm == RL_CONCURRENT) {
+        if (items[i].policy->algorithm != RL_CONCURRENT) {
+            continue;
+        }
+
+        if (items[i].charged) {
             ngx_http_ratelimit_release_later(&items[i]);
+
+        } else {
+            ngx_http_ratelimit_wake_queue(&items[i]);
         }
     }
 }

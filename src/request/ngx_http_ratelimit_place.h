@@ -15,7 +15,7 @@
 
 /* once the whole configuration is read */
 
-ngx_int_t ngx_http_ratelimit_check_places(ngx_conf_t *cf);
+ngx_int_t ngx_http_ratelimit_check_lines(ngx_conf_t *cf);
 
 /* of a request that ends; the items need not live any longer */
 

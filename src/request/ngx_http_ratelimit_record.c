@@ -11,6 +11,7 @@
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_place.h"
+#include "request/ngx_http_ratelimit_queue.h"
 #include "request/ngx_http_ratelimit_record.h"
 
 
@@ -135,6 +136,10 @@ void
 ngx_http_ratelimit_record_cleanup(void *data)
 {
     ngx_http_ratelimit_record_t *record = data;
+
+    if (record->queued) {
+        ngx_http_ratelimit_leave_queue(record);
+    }
 
     if (record->holds) {
         ngx_http_ratelimit_release_places(record->items, record->nitems);

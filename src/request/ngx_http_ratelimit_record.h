@@ -32,6 +32,8 @@ typedef struct {
     ngx_http_ratelimit_wait_t   *wait;       /* NULL: it has not waited for
                                                 the decision to be had */
     ngx_http_ratelimit_reader_t *readers;    /* of the body */
+    ngx_http_ratelimit_queued_t *queued;     /* NULL: it is in no queue */
+    uint64_t                     waited_ms;  /* in one */
     ngx_uint_t                   status;     /* to refuse it with */
     uint32_t                     asks_dry;   /* one not decided yet does, in
                                                 dry run */
@@ -44,6 +46,7 @@ typedef struct {
     unsigned                     rendered:1; /* values is in use */
     unsigned                     holds:1;    /* places, until it ends */
     unsigned                     bans:1;     /* a policy of it bans */
+    unsigned                     waits:1;    /* a refusal may wait */
 
     /* up to here, what is zero in a new record */
 

@@ -14,6 +14,7 @@
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_step.h"
 #include "request/ngx_http_ratelimit_log.h"
+#include "request/ngx_http_ratelimit_queue.h"
 #include "request/ngx_http_ratelimit_vary.h"
 
 
@@ -206,6 +207,12 @@ ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
 
     if (step->varies & NGX_HTTP_RATELIMIT_VARIES_PLACE) {
         record->holds = 1;
+    }
+
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_WAIT) && rc == NGX_OK
+        && ngx_http_ratelimit_may_queue(r, record, item, step->rule) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (step->varies & NGX_HTTP_RATELIMIT_VARIES_BAN) {

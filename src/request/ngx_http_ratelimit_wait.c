@@ -12,13 +12,9 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "policy/ngx_http_ratelimit_step.h"
 #include "request/ngx_http_ratelimit_record.h"
 #include "request/ngx_http_ratelimit_wait.h"
-
-
-/* the longest that one decision is waited for, in ms */
-
-#define NGX_HTTP_RATELIMIT_MAX_WAIT  60000
 
 
 static ngx_http_ratelimit_wait_t *ngx_http_ratelimit_create_wait(

@@ -53,6 +53,8 @@ static u_char *ngx_http_ratelimit_render_remaining(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_used(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
+static ngx_int_t ngx_http_ratelimit_waited_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static u_char *ngx_http_ratelimit_render_reset(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_reset_ms(u_char *p,
@@ -67,6 +69,10 @@ static u_char *ngx_http_ratelimit_render_window(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
 static u_char *ngx_http_ratelimit_render_key_id(u_char *p,
     ngx_http_ratelimit_standing_t *standing);
+
+
+static ngx_str_t  ngx_http_ratelimit_waited =
+    ngx_string("ratelimit_waited_ms");
 
 
 /* a name that begins with another stands before it */
@@ -98,6 +104,14 @@ ngx_http_ratelimit_add_variables(ngx_conf_t *cf)
     ngx_str_t                       prefix;
     ngx_http_variable_t            *var;
     ngx_http_ratelimit_variable_t  *v;
+
+    var = ngx_http_add_variable(cf, &ngx_http_ratelimit_waited,
+                                NGX_HTTP_VAR_NOCACHEABLE);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = ngx_http_ratelimit_waited_variable;
 
     for (v = ngx_http_ratelimit_variables; v->name.len; v++) {
 
@@ -392,12 +406,44 @@ ngx_http_ratelimit_status_variable(ngx_http_request_t *r,
     } else if (policy ? !item->admitted : record->dry_run) {
         ngx_str_set(&status, "REJECTED_DRY_RUN");
 
+    } else if (record->waited_ms) {
+        ngx_str_set(&status, "DELAYED");
+
     } else {
         ngx_str_set(&status, "PASSED");
     }
 
     v->len = status.len;
     v->data = status.data;
+
+    return NGX_OK;
+}
+
+
+/* of a request that was decided, whatever came of it */
+
+static ngx_int_t
+ngx_http_ratelimit_waited_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_ratelimit_record_t  *record;
+
+    record = ngx_http_ratelimit_get_record(r->main);
+
+    if (record == NULL || record->nitems == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = rl_render_u64(record->waited_ms, v->data);
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
 
     return NGX_OK;
 }

@@ -35,6 +35,8 @@ rows_of_peers() {
     row 'limit_req, two zones' '' two \
         "$(limit_req_zone a '$arg_k') $(limit_req_zone b '$arg_a')" \
         "limit_req zone=a burst=1000 nodelay; limit_req zone=b burst=1000 nodelay; $gif"
+    row 'limit_req burst=20, nobody waits' '' args \
+        "$(limit_req_zone a '$arg_k')" "limit_req zone=a burst=20; $gif"
     row 'limit_conn' '' args 'limit_conn_zone $arg_k zone=c:10m;' \
         "limit_conn c 10; $gif"
     row 'limit_req, refused, error_page and body' '' args \
@@ -97,6 +99,9 @@ rows_of_ours() {
     algorithm=sliding
     row 'requests at once, key $arg_k' 700 args \
         "$zone ratelimit_policy p key=\$arg_k concurrent=10;" "ratelimit p; $gif"
+    row 'gcra with wait=, nobody waits' '' args \
+        "$zone ratelimit_policy p key=\$arg_k quota=1000/1s algorithm=gcra capacity=1;" \
+        "ratelimit p wait=2s queue=20; $gif"
     row 'a policy that bans, key $arg_k' '' args \
         "$zone ratelimit_policy p key=\$arg_k quota=600/60s ban=10m;" "ratelimit p; $gif"
     row 'a location without ratelimit' 40 args "$(policy "$arg" '$c')" \

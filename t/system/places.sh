@@ -21,12 +21,15 @@ conf() {
     access_log off;
     ratelimit_zone   zone=api:$1;
     ratelimit_policy place key=\$arg_k concurrent=$limit;
+    ratelimit_policy one   key=one concurrent=1;
     ratelimit_policy quota key=\$arg_k quota=1000000/1h;
     proxy_http_version 1.1;
     proxy_read_timeout 600s;
     server {
         listen 127.0.0.1:$port reuseport;
         location /hold { ratelimit place quota; proxy_pass http://127.0.0.1:$silent; }
+        location /held { ratelimit one; proxy_pass http://127.0.0.1:$silent; }
+        location /line { ratelimit one wait=20s; empty_gif; }
         location /upgrade {
             ratelimit place;
             proxy_set_header Upgrade \$http_upgrade;
@@ -139,6 +142,24 @@ sleep 0.3
 check '... for as long as it lasts' right
 let_go
 check '... and no longer' wait_for is_left $limit
+
+# Of both workers, most likely, while one of them holds the place.
+hold 1 held
+sleep 0.3
+asked=()
+for i in {1..8}; do
+    (
+        let_go  # its copies
+        get line -o /dev/null -w '%{http_code} %{time_total}\n' > "$dir/line.$i"
+    ) &
+    asked+=($!)
+done
+sleep 0.3
+check 'some wait for it' test ! -s "$dir/line.1"
+let_go
+wait "${asked[@]}"
+check '... and take it one after the other, soon' \
+    awk '$1 != 200 || $2 > 2 { bad = 1 } END { exit bad || NR != 8 }' "$dir"/line.*
 
 hold 10
 check 'requests in flight' wait_for is_left $((limit - 10))

@@ -112,6 +112,13 @@ rl_verdict_e rl_decide(rl_process_t *process, rl_item_t *items, size_t n,
                        const rl_time_t *now) RL_NOEXCEPT;
 
 /*
+ * As rl_decide, for who may try again: a refusal is not counted.  Once it stays
+ * one rl_count_decision counts it.
+ */
+rl_verdict_e rl_try(rl_process_t *process, rl_item_t *items, size_t n,
+                    const rl_time_t *now) RL_NOEXCEPT;
+
+/*
  * As rl_decide, with policies that ban: a banned key is refused until its ban
  * ends, whatever units are back, and so many refusals begin one.  A banned
  * item tells nothing remaining, and the ban's end as its reset and

@@ -64,6 +64,13 @@ void rl_count_decision(const rl_process_t *process, const rl_item_t *items,
 void rl_count_corrected(const rl_process_t *process, const rl_item_t *item,
                         uint64_t back_units, uint64_t more_units) RL_NOEXCEPT;
 
+/*
+ * Requests that were admitted after they had waited, and for how long in all.
+ */
+void rl_count_delay(const rl_policy_t *policy, uint64_t waited_ms) RL_NOEXCEPT;
+uint64_t rl_delays(const rl_policy_t *policy,
+                   uint64_t *waited_ms) RL_NOEXCEPT;
+
 /* Bans that have begun. */
 uint64_t rl_bans(const rl_policy_t *policy) RL_NOEXCEPT;
 

@@ -32,6 +32,7 @@ struct Decision {
   const rl_time_t& now;
   BucketRef* refs;
   Change* changes;
+  bool tries;  // a refusal is not counted
 
   Bucket* image(size_t i) const { return &redo_log_of(process)->images[i]; }
 };
@@ -288,7 +289,9 @@ void charge_enforced(const Decision& d, size_t i) {
   }
   release_all(d.process, d.refs, d.n);
   const rl_verdict_e verdict = admitted ? RL_ADMITTED : RL_REFUSED;
-  count_decision(d.process, d.items, d.n, verdict, d.now.mono_ms);
+  if (admitted || !d.tries) {
+    count_decision(d.process, d.items, d.n, verdict, d.now.mono_ms);
+  }
   return verdict;
 }
 
@@ -335,19 +338,20 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
 template <size_t kMax>
 RATELIMIT_ALWAYS_INLINE rl_verdict_e
 lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
-                const rl_time_t& now) {
+                const rl_time_t& now, bool tries) {
   BucketRef refs[kMax];
   Change changes[kMax];
   if (!lock_buckets(process, items, n, now.mono_ms, refs)) {
     return RL_BUSY;
   }
-  return decide({process, items, n, now, refs, changes});
+  return decide({process, items, n, now, refs, changes, tries});
 }
 
 [[gnu::noinline]] rl_verdict_e decide_several(const rl_process_t* process,
                                               rl_item_t* items, size_t n,
-                                              const rl_time_t& now) {
-  return lock_and_decide<RL_MAX_ITEMS>(process, items, n, now);
+                                              const rl_time_t& now,
+                                              bool tries) {
+  return lock_and_decide<RL_MAX_ITEMS>(process, items, n, now, tries);
 }
 
 }  // namespace
@@ -362,8 +366,16 @@ rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
     return RL_BUSY;
   }
   return __builtin_expect(n == 1, 1)
-             ? ratelimit::lock_and_decide<1>(process, items, 1, *now)
-             : ratelimit::decide_several(process, items, n, *now);
+             ? ratelimit::lock_and_decide<1>(process, items, 1, *now, false)
+             : ratelimit::decide_several(process, items, n, *now, false);
+}
+
+rl_verdict_e rl_try(rl_process_t* process, rl_item_t* items, size_t n,
+                    const rl_time_t* now) noexcept {
+  if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS) {
+    return RL_BUSY;
+  }
+  return ratelimit::decide_several(process, items, n, *now, true);
 }
 
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,

@@ -194,6 +194,20 @@ void rl_count_decision(const rl_process_t* process, const rl_item_t* items,
   ratelimit::count_decision(process, items, n, verdict, now->mono_ms);
 }
 
+void rl_count_delay(const rl_policy_t* policy, uint64_t waited_ms) noexcept {
+  CounterRow* row = ratelimit::row_of(policy);
+  if (row == nullptr) return;
+  row->delays.fetch_add(1, std::memory_order_relaxed);
+  row->waited_ms.fetch_add(waited_ms, std::memory_order_relaxed);
+}
+
+uint64_t rl_delays(const rl_policy_t* policy, uint64_t* waited_ms) noexcept {
+  const CounterRow* row = ratelimit::row_of(policy);
+  *waited_ms =
+      row == nullptr ? 0 : row->waited_ms.load(std::memory_order_relaxed);
+  return row == nullptr ? 0 : row->delays.load(std::memory_order_relaxed);
+}
+
 uint64_t rl_bans(const rl_policy_t* policy) noexcept {
   const CounterRow* row = ratelimit::row_of(policy);
   return row == nullptr ? 0 : row->bans.load(std::memory_order_relaxed);

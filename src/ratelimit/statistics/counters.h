@@ -49,6 +49,8 @@ struct CleanRow {
   alignas(64)
       std::atomic<uint64_t> complaints[RL_COMPLAINTS];  // see log_throttle.cc
   std::atomic<uint64_t> bans;
+  std::atomic<uint64_t> delays;
+  std::atomic<uint64_t> waited_ms;
   TopKeys refused;
   TopKeys admitted;
 };

@@ -1,0 +1,186 @@
+use lib 't/lib';
+use RateLimit;
+use Test::Nginx::Socket 'no_plan';
+use IO::Select;
+
+worker_connections(256);
+
+# Asks all of these at once; when each was answered, in milliseconds since the
+# first was, its status, and what it says it has waited, in the order of their
+# answers.
+sub at_once {
+    my (@paths) = @_;
+    my $all = IO::Select->new();
+    my (%path, @answers, $first);
+
+    for my $path (@paths) {
+        my $socket = IO::Socket::INET->new(PeerAddr => server_addr(), PeerPort => server_port_for_client())
+            or die "cannot connect: $!";
+        print $socket "GET $path HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        Time::HiRes::sleep(0.01);
+        $path{$socket} = $path;
+        $all->add($socket);
+    }
+
+    while ($all->count) {
+        my @ready = $all->can_read(10) or die 'no answer';
+        for my $socket (@ready) {
+            my $text = do { local $/; <$socket> };
+            my ($status) = $text =~ m{^HTTP/1.1 (\d+)};
+            my ($waited) = $text =~ /^X-Waited: (\d*)/mi;
+            my ($retry) = $text =~ /^Retry-After: (\d+)/mi;
+            my $now = Time::HiRes::time();
+            $first //= $now;
+            push @answers, { path => $path{$socket}, status => $status, waited => $waited // '',
+                             retry => $retry // '', at => 1000 * ($now - $first), text => $text };
+            $all->remove($socket);
+        }
+    }
+
+    return @answers;
+}
+
+sub statuses { return join(' ', map { $_->{status} } @_) . "\n" }
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('http_config', <<'_END_' . ($block->http_config // ''));
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy even  key=$arg_k quota=10/1s algorithm=gcra capacity=1;
+    ratelimit_policy slow  key=$arg_k quota=1/1h;
+    ratelimit_policy place key=$arg_k concurrent=1;
+    add_header X-Waited $ratelimit_waited_ms always;
+    add_header X-Status $ratelimit_status always;
+_END_
+});
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: six at once are spaced as the rate has it, first come first served
+--- config
+    location /t { ratelimit even wait=2s; empty_gif; }
+--- init
+my @answers = main::at_once(map { "/t?k=a&n=$_" } 1 .. 6);
+my @n = map { $_->{path} =~ /n=(\d)/ } @answers;
+my @gaps = sort { $a <=> $b } map { $answers[$_]{at} - $answers[$_ - 1]{at} } 1 .. 5;
+RateLimit::publish('all', main::statuses(@answers) . "@n\n"
+    . ($gaps[2] >= 90 && $gaps[2] <= 115 ? "even\n" : "gaps @gaps\n")
+    . join(' ', map { /X-Status: (\w+)/ } map { $_->{text} } @answers) . "\n");
+--- request
+GET /all
+--- response_body
+200 200 200 200 200 200
+1 2 3 4 5 6
+even
+PASSED DELAYED DELAYED DELAYED DELAYED DELAYED
+--- timed
+
+
+
+=== TEST 2: what would have to wait for too long is refused at once, and told how long
+--- config
+    location /t { ratelimit slow wait=1s; empty_gif; }
+--- request eval
+["GET /t?k=a", "GET /t?k=a"]
+--- error_code eval
+[200, 429]
+--- response_headers_like eval
+["Retry-After:", "Retry-After: 3[67]\\d\\d"]
+
+
+
+=== TEST 3: of a queue of two the third is refused
+--- config
+    location /t { ratelimit even wait=2s queue=2; empty_gif; }
+--- init
+my @answers = main::at_once(map { "/t?k=b&n=$_" } 1 .. 4);
+RateLimit::publish('all', join('', map { "$_->{status} " . ($_->{path} =~ /n=(\d)/)[0] . "\n" }
+    sort { $a->{path} cmp $b->{path} } @answers));
+--- request
+GET /all
+--- response_body
+200 1
+200 2
+200 3
+429 4
+--- timed
+
+
+
+=== TEST 4: a place is waited for, and taken when it is free
+--- config
+    location /t { ratelimit place wait=5s; limit_rate 4000; root $TEST_NGINX_HTML_DIR; try_files /body =404; }
+--- user_files eval
+">>> body\n" . ('x' x 4500)
+--- init
+my @answers = main::at_once(map { "/t?k=c&n=$_" } 1 .. 2);
+RateLimit::publish('all', main::statuses(@answers) . join(' ', map { /X-Status: (\w+)/ } map { $_->{text} } @answers) . "\n");
+--- request
+GET /all
+--- response_body
+200 200
+PASSED DELAYED
+
+
+
+=== TEST 5: nobody waits longer than that
+--- config
+    location /t { ratelimit place wait=200ms; limit_rate 4000; root $TEST_NGINX_HTML_DIR; try_files /body =404; }
+--- user_files eval
+">>> body\n" . ('x' x 8500)
+--- init
+my @answers = main::at_once(map { "/t?k=d&n=$_" } 1 .. 2);
+RateLimit::publish('all', join('', sort map { "$_->{status} [$_->{retry}]\n" } @answers));
+--- request
+GET /all
+--- response_body
+200 []
+429 [1]
+--- timed
+
+
+
+=== TEST 6: a client that leaves lets the next one come
+--- config
+    location /t { ratelimit even wait=5s; empty_gif; }
+--- init
+my @answers;
+main::at_once('/t?k=e');
+my $socket = IO::Socket::INET->new(PeerAddr => server_addr(), PeerPort => server_port_for_client());
+print $socket "GET /t?k=e HTTP/1.1\r\nHost: a\r\n\r\n";
+Time::HiRes::sleep(0.01);
+close $socket;
+@answers = main::at_once('/t?k=e');
+RateLimit::publish('all', main::statuses(@answers) . ($answers[0]{waited} < 300 ? "soon\n" : "$answers[0]{waited}\n"));
+--- request
+GET /all
+--- response_body
+200
+soon
+--- timed
+
+
+
+=== TEST 7: a policy of another line that does not wait refuses
+--- config
+    location /t { ratelimit even wait=2s; ratelimit slow; empty_gif; }
+--- request eval
+["GET /t?k=f", "GET /t?k=f"]
+--- error_code eval
+[200, 429]
+
+
+
+=== TEST 8: counted once
+--- config
+    location /t { ratelimit even wait=2s; empty_gif; }
+    location /api/ { ratelimit_api; allow all; }
+--- init
+main::at_once(map { "/t?k=g&n=$_" } 1 .. 3);
+--- request eval
+"GET /api/metrics"
+--- response_body_like eval
+qr/requests_total\{zone="api",policy="even",result="admitted"\} 3\n.*policy="even",result="refused"\} 0\n.*nginx_ratelimit_delayed_total\{zone="api",policy="even"\} 2\n/s
