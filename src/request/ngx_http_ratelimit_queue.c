@@ -3,9 +3,9 @@
  * Copyright (C) ngx_http_ratelimit_module authors
  *
  * "wait=": queues of requests, one for each key of a policy that has any, in
- * each worker.  Only the first of a queue asks, when its units are due, or when
- * a place becomes free: of this worker that is told, of the others it looks
- * every 10 ms.  The others stand behind it until they are the first, or their
+ * each worker.  Only the first of a queue asks, when its units are due, or
+ * when a place becomes free: of this worker that is told, of the others it
+ * looks every 10 ms.  The others stand behind it until they are the first, or their
  * time is over; then they are decided once more, for good.
  */
 

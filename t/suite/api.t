@@ -205,6 +205,10 @@ nginx_ratelimit_errors_total{zone="api",policy="token"} 0
 nginx_ratelimit_errors_total{zone="api",policy="other"} 0
 nginx_ratelimit_bans_total{zone="api",policy="token"} 0
 nginx_ratelimit_bans_total{zone="api",policy="other"} 0
+nginx_ratelimit_delayed_total{zone="api",policy="token"} 0
+nginx_ratelimit_delayed_total{zone="api",policy="other"} 0
+nginx_ratelimit_waited_seconds_total{zone="api",policy="token"} 0
+nginx_ratelimit_waited_seconds_total{zone="api",policy="other"} 0
 nginx_ratelimit_zone_buckets{zone="api",state="idle"} 0
 nginx_ratelimit_zone_buckets{zone="api",state="active"} 1
 nginx_ratelimit_zone_evictions_total{zone="api",state="idle"} 0
@@ -684,6 +688,6 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
  Api::at("top_refused.n", "top_admitted.n")]
 --- response_body eval
 ["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
- "nginx_ratelimit_bans_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\n",
+ "nginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_waited_seconds_total 300\n",
  "top_refused.n: 50\ntop_admitted.n: 0\n"]
 --- timeout: 10

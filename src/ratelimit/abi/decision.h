@@ -112,8 +112,8 @@ rl_verdict_e rl_decide(rl_process_t *process, rl_item_t *items, size_t n,
                        const rl_time_t *now) RL_NOEXCEPT;
 
 /*
- * As rl_decide, for who may try again: a refusal is not counted.  Once it stays
- * one rl_count_decision counts it.
+ * As rl_decide, for who may try again: a refusal is not counted.  Once it
+ * stays one rl_count_decision counts it.
  */
 rl_verdict_e rl_try(rl_process_t *process, rl_item_t *items, size_t n,
                     const rl_time_t *now) RL_NOEXCEPT;
