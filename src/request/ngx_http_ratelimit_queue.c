@@ -5,8 +5,11 @@
  * "wait=": queues of requests, one for each key of a policy that has any, in
  * each worker.  Only the first of a queue asks, when its units are due, or
  * when a place becomes free: of this worker that is told, of the others it
- * looks every 10 ms.  The others stand behind it until they are the first, or their
- * time is over; then they are decided once more, for good.
+ * looks every 10 ms.  The others stand behind it until they are the first, or
+ * their time is over; then they are decided once more, for good.
+ *
+ * A timer is late by some milliseconds.  So that these do not add up along a
+ * queue, the first is charged as of when its units were due.
  */
 
 
@@ -19,6 +22,10 @@
 /* how long another worker's place may be free before it is seen, in ms */
 
 #define NGX_HTTP_RATELIMIT_LOOK_AGAIN  10
+
+/* how late a timer may be, for what it was set for to be as if it were not */
+
+#define NGX_HTTP_RATELIMIT_LATE  100
 
 
 typedef struct {
@@ -35,6 +42,7 @@ struct ngx_http_ratelimit_queued_s {
     ngx_http_ratelimit_queue_t  *queue;      /* NULL: it is in none */
     ngx_http_request_t          *request;
     const rl_policy_t           *policy;     /* whose units it waits for */
+    uint64_t                     due_ms;     /* its units; 0: is not known */
     ngx_msec_t                   since;
     ngx_msec_t                   deadline;
     ngx_http_ratelimit_rule_t  **rules;      /* of the items that are asked */
@@ -42,6 +50,8 @@ struct ngx_http_ratelimit_queued_s {
 };
 
 
+static rl_verdict_e ngx_http_ratelimit_try_in_time(
+    ngx_http_ratelimit_record_t *record, rl_process_t *process);
 static ngx_int_t ngx_http_ratelimit_join_others(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 static rl_item_t *ngx_http_ratelimit_waits_for(
@@ -114,7 +124,7 @@ ngx_http_ratelimit_try(ngx_http_request_t *r,
         return RL_PENDING;
     }
 
-    verdict = rl_try(process, items, record->nasked, &record->time);
+    verdict = ngx_http_ratelimit_try_in_time(record, process);
 
     if (verdict != RL_REFUSED) {
         ngx_http_ratelimit_leave_queue(record);
@@ -143,6 +153,8 @@ ngx_http_ratelimit_try(ngx_http_request_t *r,
                 || ngx_http_ratelimit_enter_queue(r, queued, item, rule)
                    == NGX_OK))
         {
+            queued->due_ms = (item->policy->algorithm == RL_CONCURRENT)
+                             ? 0 : record->time.mono_ms + due_ms;
             items->retry_after_ms = due_ms;
             return RL_PENDING;
         }
@@ -152,6 +164,37 @@ ngx_http_ratelimit_try(ngx_http_request_t *r,
     rl_count_decision(process, items, record->nasked, verdict, &record->time);
 
     return verdict;
+}
+
+
+static rl_verdict_e
+ngx_http_ratelimit_try_in_time(ngx_http_ratelimit_record_t *record,
+    rl_process_t *process)
+{
+    uint64_t      late_ms;
+    rl_item_t    *items;
+    rl_time_t     time;
+    rl_verdict_e  verdict;
+
+    items = &record->items[record->nitems];
+    time = record->time;
+
+    if (record->queued->due_ms && record->queued->due_ms < time.mono_ms) {
+        late_ms = time.mono_ms - record->queued->due_ms;
+
+        if (late_ms <= NGX_HTTP_RATELIMIT_LATE) {
+            time.mono_ms -= late_ms;
+            time.wall_ms -= late_ms;
+
+            verdict = rl_try(process, items, record->nasked, &time);
+
+            if (verdict != RL_REFUSED) {
+                return verdict;
+            }
+        }
+    }
+
+    return rl_try(process, items, record->nasked, &record->time);
 }
 
 

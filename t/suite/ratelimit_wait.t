@@ -184,3 +184,18 @@ main::at_once(map { "/t?k=g&n=$_" } 1 .. 3);
 "GET /api/metrics"
 --- response_body_like eval
 qr/requests_total\{zone="api",policy="even",result="admitted"\} 3\n.*policy="even",result="refused"\} 0\n.*nginx_ratelimit_delayed_total\{zone="api",policy="even"\} 2\n/s
+
+
+
+=== TEST 9: as limit_req's burst=20: twenty in line, the last of them in time
+--- config
+    location /t { ratelimit even wait=2s queue=20; empty_gif; }
+--- init
+my %got;
+$got{$_->{status}}++ for main::at_once(map { "/t?k=h&n=$_" } 1 .. 21);
+RateLimit::publish('all', join(' ', map { "$_ x $got{$_}" } sort keys %got) . "\n");
+--- request
+GET /all
+--- response_body
+200 x 21
+--- timed
