@@ -20,6 +20,11 @@
 #include "ratelimit/ratelimit.h"
 
 
+/* CMakeLists.txt reads it here */
+
+#define NGX_HTTP_RATELIMIT_VERSION  "0.1.0"
+
+
 /* what the configuration points at, each in its room */
 
 typedef struct ngx_http_ratelimit_key_s  ngx_http_ratelimit_key_t;

@@ -170,7 +170,13 @@ ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    text->last = text->start;
+    text->last = ngx_sprintf(text->start,
+                             "# HELP nginx_ratelimit_build_info "
+                             "Versions of the module and of nginx.\n"
+                             "# TYPE nginx_ratelimit_build_info gauge\n"
+                             "nginx_ratelimit_build_info{version=\"%s\","
+                             "nginx=\"%s\"} 1\n",
+                             NGX_HTTP_RATELIMIT_VERSION, NGINX_VERSION);
     text->metric = ngx_http_ratelimit_policy_metrics;
 
     call->data = text;
@@ -235,7 +241,7 @@ ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
                                        "result=\"refused_dry_run\"} \n")
                                 + NGX_INT64_LEN;
 
-    len = 9 * 300;
+    len = 10 * 300;
 
     policies = call->conf->policies.elts;
 

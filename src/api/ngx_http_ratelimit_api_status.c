@@ -39,7 +39,8 @@ ngx_http_ratelimit_api_status(ngx_http_ratelimit_api_call_t *call)
 {
     json_t  *json;
 
-    json = json_pack("{s:s, s:i, s:I, s:b, s:o}",
+    json = json_pack("{s:s, s:s, s:i, s:I, s:b, s:o}",
+               "version", NGX_HTTP_RATELIMIT_VERSION,
                "nginx", NGINX_VERSION,
                "worker", (int) ngx_pid,
                "now_ms", (json_int_t) call->now.wall_ms,

@@ -32,6 +32,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_ratelimit_get_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_ratelimit_get_version(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_ratelimit_get_named_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_ratelimit_render_variable(ngx_http_request_t *r,
@@ -104,6 +106,15 @@ ngx_http_ratelimit_add_variables(ngx_conf_t *cf)
     ngx_str_t                       prefix;
     ngx_http_variable_t            *var;
     ngx_http_ratelimit_variable_t  *v;
+
+    static ngx_str_t  version = ngx_string("ratelimit_version");
+
+    var = ngx_http_add_variable(cf, &version, 0);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    var->get_handler = ngx_http_ratelimit_get_version;
 
     var = ngx_http_add_variable(cf, &ngx_http_ratelimit_waited,
                                 NGX_HTTP_VAR_NOCACHEABLE);
@@ -271,6 +282,20 @@ ngx_http_ratelimit_get_variable(ngx_http_request_t *r,
 {
     return ngx_http_ratelimit_render_variable(r->main, v,
                              (ngx_http_ratelimit_variable_t *) data, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_get_version(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+    v->len = sizeof(NGX_HTTP_RATELIMIT_VERSION) - 1;
+    v->data = (u_char *) NGX_HTTP_RATELIMIT_VERSION;
+
+    return NGX_OK;
 }
 
 

@@ -3,6 +3,10 @@ use RateLimit;
 use Api;
 use Test::Nginx::Socket 'no_plan';
 
+# The module's version, and nginx's.
+our ($version) = do { local (@ARGV, $/) = 'src/ngx_http_ratelimit.h'; <> } =~ /_VERSION +"(.*?)"/;
+our ($nginx) = `$ENV{TEST_NGINX_BINARY} -v 2>&1` =~ m{/([0-9.]+)};
+
 run_tests();
 
 __DATA__
@@ -182,7 +186,7 @@ overrides: []
 --- error_code eval
 [200, 429, 429, 200]
 --- response_body_filters eval
-[(map { Api::any() } 1 .. 3), Api::metric('nginx(?!.*capacity)')]
+[(map { Api::any() } 1 .. 3), Api::metric('nginx(?!.*(?:capacity|build_info))')]
 --- response_body eval
 ["", "", "", <<'_END_']
 nginx_ratelimit_requests_total{zone="api",policy="token",result="admitted"} 1
@@ -463,9 +467,9 @@ invalid parameter "write=yes" in "ratelimit_api", it must be write=on, write=off
 --- error_code eval
 [200, 200, 200]
 --- response_body_filters eval
-[Api::at("zones.n", "policies.n"), Api::metric("nginx"), Api::at("top_refused.n", "top_admitted.n")]
+[Api::at("zones.n", "policies.n", "version"), Api::metric("nginx"), Api::at("top_refused.n", "top_admitted.n")]
 --- response_body eval
-["zones.n: 0\npolicies.n: 0\n", "", "top_refused.n: 0\ntop_admitted.n: 0\n"]
+["zones.n: 0\npolicies.n: 0\nversion: $main::version\n", qq{nginx_ratelimit_build_info{version="$main::version",nginx="$main::nginx"} 1\n}, "top_refused.n: 0\ntop_admitted.n: 0\n"]
 
 
 

@@ -488,3 +488,11 @@ X-After: two
 GET /t
 --- response_headers
 X-Look: BYPASSED 60
+
+
+
+=== TEST 26: the module's version
+--- config
+    location /t { return 200 "$ratelimit_version\n"; }
+--- response_body_like
+^\d+\.\d+\.\d+$
