@@ -45,7 +45,11 @@ ngx_http_ratelimit_command(ngx_http_ratelimit_link_t *link,
         return NULL;
     }
 
-    p = ngx_sprintf(link->out + link->out_len, "*%ui\r\n", n);
+    p = link->out + link->out_len;
+
+    *p++ = '*';
+    p += rl_render_u64(n, p);
+    *p++ = CR; *p++ = LF;
 
     for (i = 0; i < n; i++) {
         *p++ = '$';

@@ -3,6 +3,7 @@
 #include "ratelimit/shared/lease.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -942,6 +943,22 @@ TEST(TimingWheel, ASleepOfAnyLengthTakesAll) {
     taken++;
   EXPECT_EQ(3u, taken);
   EXPECT_EQ(UINT64_MAX, wheel->next_us);
+}
+
+TEST_F(LeaseTest, AKeyIsItsShardAndTheBucketsName) {
+  rl_lease_t* lease = find(1);
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 1000; ++i) {
+    lease->name = {random(), random()};
+    char wanted[64];
+    std::snprintf(wanted, sizeof(wanted), "{%02x}%016llx%08x",
+                  rl_lease_shard(lease),
+                  static_cast<unsigned long long>(lease->name.lo),
+                  static_cast<unsigned>(lease->name.hi >> 32));
+    unsigned char key[RL_SHARED_KEY_LEN];
+    rl_lease_key(lease, key);
+    ASSERT_EQ(wanted, std::string(reinterpret_cast<char*>(key), sizeof(key)));
+  }
 }
 
 rl_str_t str(const std::string& s) {

@@ -236,16 +236,24 @@ namespace ratelimit {
 
 namespace {
 
-unsigned char* put_hex(uint64_t value, unsigned digits, unsigned char* buf) {
-  for (unsigned i = digits; i-- > 0; value >>= 4) {
-    buf[i] = static_cast<unsigned char>("0123456789abcdef"[value & 15]);
-  }
-  return buf + digits;
+// Eight digits at once: a byte for each, then its character.
+unsigned char* put_hex(uint64_t value, unsigned char* buf) {
+  uint64_t x = value & 0xffffffff;
+  x = (x & 0xffff0000) << 16 | (x & 0xffff);
+  x = (x & 0x0000ff000000ff00) << 8 | (x & 0x000000ff000000ff);
+  x = (x & 0x00f000f000f000f0) << 4 | (x & 0x000f000f000f000f);
+  const uint64_t letters = (x + 0x0606060606060606) >> 4 & 0x0101010101010101;
+  x += 0x3030303030303030 + letters * ('a' - '0' - 10);
+  store_le64(__builtin_bswap64(x), buf);
+  return buf + 8;
 }
 
 unsigned char* put_tag(uint32_t shard, unsigned char* buf) {
+  unsigned char digits[8];
+  put_hex(shard, digits);
   *buf++ = '{';
-  buf = put_hex(shard, 2, buf);
+  *buf++ = digits[6];
+  *buf++ = digits[7];
   *buf++ = '}';
   return buf;
 }
@@ -271,8 +279,9 @@ uint32_t rl_lease_shard(const rl_lease_t* lease) noexcept {
 
 void rl_lease_key(const rl_lease_t* lease, unsigned char* buf) noexcept {
   buf = ratelimit::put_tag(rl_lease_shard(lease), buf);
-  buf = ratelimit::put_hex(lease->name.lo, 16, buf);
-  ratelimit::put_hex(lease->name.hi >> 32, 8, buf);
+  buf = ratelimit::put_hex(lease->name.lo >> 32, buf);
+  buf = ratelimit::put_hex(lease->name.lo, buf);
+  ratelimit::put_hex(lease->name.hi >> 32, buf);
 }
 
 void rl_shard_key(uint32_t shard, unsigned char* buf) noexcept {

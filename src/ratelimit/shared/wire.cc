@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "ratelimit/base/bytes.h"
+
 namespace ratelimit {
 
 namespace {
@@ -15,8 +17,10 @@ class Writer {
   void put(uint64_t value) {
     constexpr uint64_t kMost = ~uint64_t{0} >> (64 - 8 * kBytes);
     if (value > kMost) value = kMost;
-    for (unsigned i = 0; i < kBytes; ++i) {
-      at_[i] = static_cast<unsigned char>(value >> (8 * i));
+    if constexpr (kBytes == 8) {
+      store_le64(value, at_);
+    } else {
+      store_few(value, kBytes, at_);
     }
     at_ += kBytes;
   }
@@ -40,12 +44,10 @@ class Reader {
 
   template <unsigned kBytes>
   uint64_t get() {
-    uint64_t value = 0;
-    for (unsigned i = 0; i < kBytes; ++i) {
-      value |= static_cast<uint64_t>(at_[i]) << (8 * i);
-    }
+    const unsigned char* bytes = at_;
     at_ += kBytes;
-    return value;
+    if constexpr (kBytes == 8) return load_le64(bytes);
+    return load_few(bytes, kBytes);
   }
 
   uint32_t get32() { return static_cast<uint32_t>(get<4>()); }
