@@ -17,8 +17,28 @@ set(link ${CMAKE_BINARY_DIR}/50-mod-http-ratelimit.conf)
 file(CREATE_LINK /usr/share/nginx/modules-available/mod-http-ratelimit.conf
   ${link} SYMBOLIC)
 install(FILES ${link} DESTINATION /etc/nginx/modules-enabled)
+
+set(doc /usr/share/doc/libnginx-mod-http-ratelimit)
 install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/LICENSE RENAME copyright
-  DESTINATION /usr/share/doc/libnginx-mod-http-ratelimit)
+  DESTINATION ${doc})
+install(FILES README.md src/REFERENCE.md CHANGELOG.md DESTINATION ${doc})
+install(DIRECTORY conf-examples/ DESTINATION ${doc}/examples)
+
+# ngx_http_ratelimit_module(8) is src/REFERENCE.md under a head that man wants.
+find_program(LOWDOWN lowdown)
+if(LOWDOWN)
+  set(page ${CMAKE_BINARY_DIR}/ngx_http_ratelimit_module.8.gz)
+  add_custom_command(OUTPUT ${page} VERBATIM
+    DEPENDS src/man.sh src/REFERENCE.md
+    COMMAND sh -c "sh \"$1\" \"$2\" \"$3\" \"$4\" > \"$5\"" man
+      ${CMAKE_CURRENT_SOURCE_DIR}/src/man.sh ${LOWDOWN}
+      ${PROJECT_DESCRIPTION} ${CMAKE_CURRENT_SOURCE_DIR}/src/REFERENCE.md
+      ${page})
+  add_custom_target(man ALL DEPENDS ${page})
+  install(FILES ${page} DESTINATION /usr/share/man/man8)
+else()
+  message(STATUS "No lowdown: the package has no man page")
+endif()
 
 # nginx's own package waits for this trigger and reloads.
 set(triggers ${CMAKE_BINARY_DIR}/triggers)
