@@ -24,6 +24,7 @@ mkdir -m 0777 "$dir/state"
     ratelimit_policy calendar key=\$arg_k quota=10/366d zone=api algorithm=calendar;
     ratelimit_policy gcra     key=\$arg_k quota=10/366d zone=api algorithm=gcra;
     ratelimit_policy lost     key=\$arg_k quota=10/1h   zone=lost;
+    ratelimit_policy large    key=\$arg_k quota=10/1h   zone=large;
     server {
         listen 127.0.0.1:$port;
         location /sliding  { ratelimit sliding;  empty_gif; }
@@ -31,6 +32,7 @@ mkdir -m 0777 "$dir/state"
         location /calendar { ratelimit calendar; empty_gif; }
         location /gcra     { ratelimit gcra;     empty_gif; }
         location /lost     { ratelimit lost;     empty_gif; }
+        location /large    { ratelimit large;    empty_gif; }
         location = /pid    { return 200 "\$pid\n"; }
     }
 }
@@ -123,7 +125,18 @@ check 'nginx is killed and starts' test $? = 0
 check 'who was refused still is'        same 0 "$(use 2 a)"
 check 'what was used stays used'        same 7 "$(use 9 d)"
 
-# A worker that is killed while it writes, which takes a large zone a second.
+# A worker that is killed while it writes, which takes a large zone a second,
+# if it has keys.
+cat > "$dir/wrk.lua" << END
+request = function()
+    return wrk.format("GET", "/large?k=" .. math.random(0, 1e9))
+end
+END
+
+fill_large() {
+    wrk -t1 -c16 -d2s -s "$dir/wrk.lua" "http://127.0.0.1:$port" > "$dir/wrk"
+}
+
 temporary() {
     find "$dir/state" -name 'large.state.*' | grep .
 }
@@ -132,6 +145,7 @@ none_of() {
     ! ls "$@" 2> /dev/null | grep -q .
 }
 
+fill_large
 wait_for temporary > "$dir/waited"
 kill -STOP $(workers)
 left=$(temporary)
@@ -140,6 +154,7 @@ restart KILL
 check 'what a killed worker has left is removed' wait_for none_of $left
 
 # And one that leaves.
+fill_large
 wait_for temporary > "$dir/waited"
 left=$(temporary)
 touch "$dir/mark"
