@@ -69,7 +69,7 @@ typedef struct {
                                                 pointers */
     ngx_array_t                  apis;       /* ngx_http_ratelimit_api_t
                                                 pointers */
-    ngx_shm_zone_t              *registry;
+    ngx_shm_zone_t              *process_table;
     ngx_shm_zone_t              *counters;
     rl_zone_t                  **core_zones; /* zones.nelts of them */
     ngx_array_t                 *jwt_claims; /* rl_str_t, of jwt= sources */

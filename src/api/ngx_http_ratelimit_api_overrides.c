@@ -98,7 +98,7 @@ ngx_http_ratelimit_api_put_override(ngx_http_ratelimit_api_call_t *call)
         return call->rc;
     }
 
-    if (rc == RL_BUSY) {
+    if (rc == RL_TIMEOUT) {
         return ngx_http_ratelimit_api_override_busy(call);
     }
 
@@ -156,7 +156,7 @@ ngx_http_ratelimit_api_delete_override(ngx_http_ratelimit_api_call_t *call)
 
             rc = rl_override_clear(process, &zone->zone, overrides[j].id);
 
-            if (rc == RL_BUSY) {
+            if (rc == RL_TIMEOUT) {
                 return ngx_http_ratelimit_api_override_busy(call);
             }
 

@@ -212,7 +212,7 @@ ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_asking_t *asking,
         asked = &asking->asked[i];
 
         asked->redis = zone->redis;
-        asked->verdict = RL_BUSY;
+        asked->verdict = RL_TIMEOUT;
 
         if (zone->redis == NULL) {
             continue;
@@ -237,7 +237,7 @@ ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_asking_t *asking,
             if (asking->away || late
                 || ngx_http_ratelimit_is_away(zone->redis, asked->lease))
             {
-                asked->verdict = RL_BUSY;
+                asked->verdict = RL_TIMEOUT;
 
             } else {
                 pending = 1;
@@ -258,7 +258,7 @@ ngx_http_ratelimit_do_not_wait(ngx_http_ratelimit_asking_t *asking)
 
     for (i = 0; i < asking->n; i++) {
         if (asking->asked[i].verdict == RL_PENDING) {
-            asking->asked[i].verdict = RL_BUSY;
+            asking->asked[i].verdict = RL_TIMEOUT;
         }
     }
 }
@@ -293,7 +293,7 @@ ngx_http_ratelimit_wait_for_leases(ngx_http_request_t *r,
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
 
-        if (asked->lease == NULL || asked->verdict == RL_BUSY) {
+        if (asked->lease == NULL || asked->verdict == RL_TIMEOUT) {
             continue;
         }
 
@@ -328,8 +328,8 @@ ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
     zone = ngx_http_ratelimit_item_zone(item);
 
     if (zone->redis == NULL) {
-        return rl_look(process, item, 1, now) != RL_BUSY
-               && rl_look_bans(process, item, now) != RL_BUSY;
+        return rl_look(process, item, 1, now) != RL_TIMEOUT
+               && rl_look_bans(process, item, now) != RL_TIMEOUT;
     }
 
     lease = rl_lease_find(zone->leases, item, 0);

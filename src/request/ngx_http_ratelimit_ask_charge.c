@@ -72,7 +72,7 @@ ngx_http_ratelimit_settle_item(rl_process_t *process, rl_item_t *item,
 
     lease = rl_lease_find(zone->leases, item, 1);
     if (lease == NULL) {
-        return RL_BUSY;
+        return RL_TIMEOUT;
     }
 
     now_us = ngx_http_ratelimit_now_us();

@@ -42,7 +42,7 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
     ngx_http_ratelimit_settle_items(record, asking, items);
 
     if (record->failed) {
-        return RL_BUSY;
+        return RL_TIMEOUT;
     }
 
     verdict = asking->refused ? RL_REFUSED : RL_ADMITTED;
@@ -50,7 +50,7 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
     if (asking->nlocal) {
         verdict = ngx_http_ratelimit_decide_local(r, record, asking, process);
 
-        if (verdict == RL_BUSY) {
+        if (verdict == RL_TIMEOUT) {
             return verdict;
         }
     }
@@ -117,7 +117,7 @@ ngx_http_ratelimit_settle_items(ngx_http_ratelimit_record_t *record,
             continue;
         }
 
-        if (asked->redis && asked->verdict == RL_BUSY) {
+        if (asked->redis && asked->verdict == RL_TIMEOUT) {
             asked->redis = NULL;
 
             if (!ngx_http_ratelimit_undecided_item(record, &items[i])) {
@@ -216,7 +216,7 @@ ngx_http_ratelimit_decide_local(ngx_http_request_t *r,
 
     local = ngx_palloc(r->pool, asking->nlocal * sizeof(rl_item_t));
     if (local == NULL) {
-        return RL_BUSY;
+        return RL_TIMEOUT;
     }
 
     n = 0;
@@ -232,8 +232,8 @@ ngx_http_ratelimit_decide_local(ngx_http_request_t *r,
     if (!asking->refused) {
         verdict = rl_decide(process, local, n, &record->time);
 
-    } else if (rl_look(process, local, n, &record->time) == RL_BUSY) {
-        verdict = RL_BUSY;
+    } else if (rl_look(process, local, n, &record->time) == RL_TIMEOUT) {
+        verdict = RL_TIMEOUT;
 
     } else {
         verdict = RL_REFUSED;

@@ -204,7 +204,7 @@ ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
     }
 
     if (ngx_http_ratelimit_refund_item(process, item, &record->time)
-        == RL_BUSY)
+        == RL_TIMEOUT)
     {
         ngx_http_ratelimit_log_undecided(r, item->policy, RL_UNCORRECTED,
                                          NGX_HTTP_RATELIMIT_LOCKED,
@@ -291,7 +291,7 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
     }
 
     if (ngx_http_ratelimit_settle_item(process, item, units, &record->time)
-        == RL_BUSY)
+        == RL_TIMEOUT)
     {
         ngx_http_ratelimit_log_undecided(r, item->policy, RL_UNCORRECTED,
                                          NGX_HTTP_RATELIMIT_LOCKED,

@@ -103,7 +103,7 @@ ngx_http_ratelimit_refused_dry(ngx_http_request_t *r,
  */
 
 ngx_int_t
-ngx_http_ratelimit_busy(ngx_http_request_t *r,
+ngx_http_ratelimit_timed_out(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
     rl_verdict_e verdict)
 {
@@ -125,7 +125,7 @@ ngx_http_ratelimit_busy(ngx_http_request_t *r,
         reason = "the decision is not to be had in time, "
                  "or too many requests wait for theirs";
 
-    } else if (ngx_http_ratelimit_this_process.registry) {
+    } else if (ngx_http_ratelimit_this_process.process_table) {
         what = RL_LOCKED;
         reason = NGX_HTTP_RATELIMIT_LOCKED;
 

@@ -24,7 +24,7 @@ ngx_int_t ngx_http_ratelimit_refused(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_item_t *slowest, ngx_uint_t first);
 ngx_int_t ngx_http_ratelimit_refused_dry(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_item_t *slowest, ngx_uint_t first);
-ngx_int_t ngx_http_ratelimit_busy(ngx_http_request_t *r,
+ngx_int_t ngx_http_ratelimit_timed_out(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
     rl_verdict_e verdict);
 ngx_int_t ngx_http_ratelimit_fail(ngx_http_request_t *r,

@@ -224,7 +224,7 @@ ngx_http_ratelimit_attempt(ngx_http_request_t *r,
     process = ngx_http_ratelimit_process(rmcf);
 
     if (process == NULL) {
-        return RL_BUSY;
+        return RL_TIMEOUT;
     }
 
     if (rmcf->redises.nelts && ngx_http_ratelimit_is_shared(record)) {
@@ -262,8 +262,8 @@ ngx_http_ratelimit_conclude(ngx_http_request_t *r,
         return ngx_http_ratelimit_fail(r, rlcf, record);
     }
 
-    if (verdict == RL_BUSY || verdict == RL_PENDING) {
-        return ngx_http_ratelimit_busy(r, rlcf, record, verdict);
+    if (verdict == RL_TIMEOUT || verdict == RL_PENDING) {
+        return ngx_http_ratelimit_timed_out(r, rlcf, record, verdict);
     }
 
     first = record->nitems;

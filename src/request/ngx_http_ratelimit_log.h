@@ -16,7 +16,7 @@
 /* bytes of a nonsensical value that a log line shows: it may be a client's */
 #define NGX_HTTP_RATELIMIT_MAX_SHOWN  64
 
-/* a reason of RL_BUSY */
+/* a reason of RL_TIMEOUT */
 #define NGX_HTTP_RATELIMIT_LOCKED                                             \
     "another worker process holds a lock and does not move"
 

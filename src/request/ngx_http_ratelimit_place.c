@@ -128,7 +128,7 @@ ngx_http_ratelimit_release_places(rl_item_t *items, ngx_uint_t n)
 
     /* one that leaves the process table, as on exit, holds nothing */
 
-    if (ngx_http_ratelimit_this_process.registry == NULL) {
+    if (ngx_http_ratelimit_this_process.process_table == NULL) {
         return;
     }
 
@@ -186,7 +186,7 @@ ngx_http_ratelimit_release_again(ngx_event_t *ev)
     ngx_http_ratelimit_now(&now);
 
     if (rl_release(&ngx_http_ratelimit_this_process, &late->item, 1, &now)
-        == RL_BUSY)
+        == RL_TIMEOUT)
     {
         ngx_add_timer(ev, NGX_HTTP_RATELIMIT_RELEASE_AGAIN);
         return;

@@ -31,7 +31,8 @@ rl_verdict_e ngx_http_ratelimit_try(ngx_http_request_t *r,
 
 /* it cannot be put aside; true: the next attempt is its last */
 
-ngx_uint_t ngx_http_ratelimit_give_up_queue(ngx_http_ratelimit_record_t *record);
+ngx_uint_t ngx_http_ratelimit_give_up_queue(
+    ngx_http_ratelimit_record_t *record);
 
 void ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record);
 

@@ -22,7 +22,7 @@ typedef struct {
     rl_lease_t                  *lease;      /* NULL: there is no room */
     ngx_http_ratelimit_redis_t  *redis;      /* that decides it */
     ngx_http_ratelimit_redis_t  *sent_to;
-    rl_verdict_e                 verdict;    /* RL_BUSY: nobody can tell */
+    rl_verdict_e                 verdict;    /* RL_TIMEOUT: nobody can tell */
     rl_item_t                   *item;       /* NULL: it is decided without */
 } ngx_http_ratelimit_asked_t;
 

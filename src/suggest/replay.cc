@@ -23,14 +23,15 @@ class Zone {
   bool create(std::size_t size) {
     static const unsigned char kSeed[16] = {};  // nobody makes up keys here
     memory_ = aligned(size);
-    registry_ = aligned(rl_registry_size());
-    if (memory_ == nullptr || registry_ == nullptr ||
+    process_table_ = aligned(rl_process_table_size());
+    if (memory_ == nullptr || process_table_ == nullptr ||
         rl_zone_create(&zone_, memory_.get(), size, size, kSeed) != RL_OK) {
       return false;
     }
-    rl_registry_create(registry_.get());
+    rl_process_table_create(process_table_.get());
     zones_[0] = &zone_;
-    return rl_process_join(&process_, registry_.get(), zones_, 1) == RL_OK;
+    return rl_process_join(&process_, process_table_.get(), zones_, 1) ==
+           RL_OK;
   }
 
   const rl_zone_t* get() const { return &zone_; }
@@ -45,7 +46,7 @@ class Zone {
 
  private:
   Memory memory_;
-  Memory registry_;
+  Memory process_table_;
   rl_zone_t zone_ = {};
   rl_zone_t* zones_[1] = {nullptr};
   rl_process_t process_ = {};

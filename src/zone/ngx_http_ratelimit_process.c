@@ -37,7 +37,7 @@ ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf)
 
     process = &ngx_http_ratelimit_this_process;
 
-    if (process->registry != NULL) {
+    if (process->process_table != NULL) {
         rl_process_leave(process);
     }
 
@@ -46,7 +46,7 @@ ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf)
     }
 
     if (rl_process_join(process,
-                        ngx_http_ratelimit_memory(rmcf->registry, &size),
+                        ngx_http_ratelimit_memory(rmcf->process_table, &size),
                         rmcf->core_zones, rmcf->zones.nelts)
         != RL_OK)
     {
@@ -61,7 +61,7 @@ ngx_http_ratelimit_join(ngx_http_ratelimit_main_conf_t *rmcf)
 void
 ngx_http_ratelimit_leave(void)
 {
-    if (ngx_http_ratelimit_this_process.registry != NULL) {
+    if (ngx_http_ratelimit_this_process.process_table != NULL) {
         rl_process_leave(&ngx_http_ratelimit_this_process);
     }
 }

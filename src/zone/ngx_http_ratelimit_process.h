@@ -24,7 +24,7 @@ static ngx_inline rl_process_t *
 ngx_http_ratelimit_process(ngx_http_ratelimit_main_conf_t *rmcf)
 {
     return (ngx_http_ratelimit_this_process.zones == rmcf->core_zones
-            && ngx_http_ratelimit_this_process.registry != NULL)
+            && ngx_http_ratelimit_this_process.process_table != NULL)
            ? &ngx_http_ratelimit_this_process : ngx_http_ratelimit_join(rmcf);
 }
 

@@ -37,11 +37,11 @@ static void ngx_http_ratelimit_expect(ngx_http_ratelimit_zone_t *zone,
     ngx_http_ratelimit_zone_t *old);
 static void ngx_http_ratelimit_claim(ngx_cycle_t *cycle,
     ngx_http_ratelimit_zone_t *zone, ngx_http_ratelimit_zone_t *old);
-static uint64_t *ngx_http_ratelimit_copy_lives(ngx_cycle_t *cycle,
+static uint64_t *ngx_http_ratelimit_copy_worker_ids(ngx_cycle_t *cycle,
     ngx_http_ratelimit_zone_t *old);
 static uint64_t *ngx_http_ratelimit_workers(ngx_cycle_t *cycle);
 static void ngx_http_ratelimit_move_turn(ngx_event_t *ev);
-static ngx_uint_t ngx_http_ratelimit_have_gone(uint64_t *lives);
+static ngx_uint_t ngx_http_ratelimit_have_gone(uint64_t *ids);
 
 
 /* a zone of another size than that of the running configuration */
@@ -188,7 +188,7 @@ ngx_http_ratelimit_join_for(rl_process_t *process,
     zones[0] = &zone->zone;
 
     if (rl_process_join(process,
-                        ngx_http_ratelimit_memory(zone->registry, &size),
+                        ngx_http_ratelimit_memory(zone->process_table, &size),
                         zones, 1)
         != RL_OK)
     {
@@ -255,10 +255,11 @@ ngx_http_ratelimit_keep_older(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
 
     /* the workers of a configuration of the same size know the new memory */
 
-    zone->lives = same_size ? ngx_http_ratelimit_copy_lives(cycle, old_zone)
-                            : ngx_http_ratelimit_workers(cycle);
+    zone->worker_ids = same_size
+                       ? ngx_http_ratelimit_copy_worker_ids(cycle, old_zone)
+                       : ngx_http_ratelimit_workers(cycle);
 
-    return zone->lives ? NGX_OK : NGX_ERROR;
+    return zone->worker_ids ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -318,34 +319,34 @@ ngx_http_ratelimit_free_kept(void *data)
 
 
 static uint64_t *
-ngx_http_ratelimit_copy_lives(ngx_cycle_t *cycle,
+ngx_http_ratelimit_copy_worker_ids(ngx_cycle_t *cycle,
     ngx_http_ratelimit_zone_t *old)
 {
-    uint64_t    *lives;
+    uint64_t    *ids;
     ngx_uint_t   n;
 
-    for (n = 0; old->lives[n]; n++) { /* void */ }
+    for (n = 0; old->worker_ids[n]; n++) { /* void */ }
 
-    lives = ngx_palloc(cycle->pool, (n + 1) * sizeof(uint64_t));
+    ids = ngx_palloc(cycle->pool, (n + 1) * sizeof(uint64_t));
 
-    if (lives) {
-        ngx_memcpy(lives, old->lives, (n + 1) * sizeof(uint64_t));
+    if (ids) {
+        ngx_memcpy(ids, old->worker_ids, (n + 1) * sizeof(uint64_t));
     }
 
-    return lives;
+    return ids;
 }
 
 
 static uint64_t *
 ngx_http_ratelimit_workers(ngx_cycle_t *cycle)
 {
-    uint64_t   *lives;
+    uint64_t   *ids;
     ngx_int_t   i;
     ngx_uint_t  n;
 
-    lives = ngx_palloc(cycle->pool,
+    ids = ngx_palloc(cycle->pool,
                        (ngx_last_process + 1) * sizeof(uint64_t));
-    if (lives == NULL) {
+    if (ids == NULL) {
         return NULL;
     }
 
@@ -362,16 +363,16 @@ ngx_http_ratelimit_workers(ngx_cycle_t *cycle)
             continue;
         }
 
-        lives[n] = rl_life_of(ngx_processes[i].pid);
+        ids[n] = rl_process_id_of(ngx_processes[i].pid);
 
-        if (lives[n]) {
+        if (ids[n]) {
             n++;
         }
     }
 
-    lives[n] = 0;
+    ids[n] = 0;
 
-    return lives;
+    return ids;
 }
 
 
@@ -419,7 +420,8 @@ ngx_http_ratelimit_move_turn(ngx_event_t *ev)
     process = ngx_http_ratelimit_process(rmcf);
 
     if (process == NULL
-        || (zone->zone.next && !ngx_http_ratelimit_have_gone(zone->lives)))
+        || (zone->zone.next
+            && !ngx_http_ratelimit_have_gone(zone->worker_ids)))
     {
         ngx_add_timer(ev, NGX_HTTP_RATELIMIT_MOVE_INTERVAL);
         return;
@@ -448,10 +450,10 @@ ngx_http_ratelimit_move_turn(ngx_event_t *ev)
 
 
 static ngx_uint_t
-ngx_http_ratelimit_have_gone(uint64_t *lives)
+ngx_http_ratelimit_have_gone(uint64_t *ids)
 {
-    for ( /* void */ ; *lives; lives++) {
-        if (!rl_life_is_over(*lives)) {
+    for ( /* void */ ; *ids; ids++) {
+        if (!rl_process_has_ended(*ids)) {
             return 0;
         }
     }

@@ -30,9 +30,9 @@ static ngx_int_t ngx_http_ratelimit_init_segment(ngx_shm_zone_t *shm_zone,
 static ngx_http_ratelimit_segment_t  ngx_http_ratelimit_processes = {
     ngx_string("ngx_http_ratelimit_processes"),
     "process table is",
-    rl_registry_size,
-    rl_registry_create,
-    rl_registry_attach
+    rl_process_table_size,
+    rl_process_table_create,
+    rl_process_table_attach
 };
 
 
@@ -132,13 +132,13 @@ ngx_int_t
 ngx_http_ratelimit_add_segments(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf)
 {
-    if (rmcf->registry) {
+    if (rmcf->process_table) {
         return NGX_OK;
     }
 
-    rmcf->registry = ngx_http_ratelimit_add_segment(cf,
+    rmcf->process_table = ngx_http_ratelimit_add_segment(cf,
                                               &ngx_http_ratelimit_processes);
-    if (rmcf->registry == NULL) {
+    if (rmcf->process_table == NULL) {
         return NGX_ERROR;
     }
 

@@ -2,8 +2,8 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * The files that become state files by being renamed: STATE.LIFE.RANDOM, 16
- * digits each.  The first name the process that writes, so that others know
+ * The files that become state files by being renamed: STATE.PROCESS.RANDOM,
+ * 16 digits each.  The first name the process that writes, so that others know
  * when it has gone.  The others cannot be foreseen by anybody who may write to
  * the directory as well.
  */
@@ -35,8 +35,8 @@ ngx_http_ratelimit_create_tmp(ngx_http_ratelimit_zone_t *zone, u_char *path)
         return NGX_INVALID_FILE;
     }
 
-    ngx_sprintf(path, "%V.%016xL.%016xL%Z", &zone->state, rl_life_of(ngx_pid),
-                random);
+    ngx_sprintf(path, "%V.%016xL.%016xL%Z", &zone->state,
+                rl_process_id_of(ngx_pid), random);
 
     return ngx_open_file(path, NGX_FILE_WRONLY|O_EXCL|O_NOFOLLOW,
                          NGX_FILE_CREATE_OR_OPEN, 0600);
@@ -91,7 +91,7 @@ ngx_http_ratelimit_remove_stale(ngx_http_ratelimit_zone_t *zone, u_char *path,
 static ngx_uint_t
 ngx_http_ratelimit_is_stale(ngx_str_t *prefix, u_char *name, size_t len)
 {
-    ngx_int_t  life;
+    ngx_int_t  id;
 
     if (len != prefix->len + NGX_HTTP_RATELIMIT_TMP_SUFFIX
         || ngx_strncmp(name, prefix->data, prefix->len) != 0)
@@ -100,10 +100,10 @@ ngx_http_ratelimit_is_stale(ngx_str_t *prefix, u_char *name, size_t len)
     }
 
     name += prefix->len;
-    life = ngx_hextoi(name + 1, 16);
+    id = ngx_hextoi(name + 1, 16);
 
     return name[0] == '.'
            && name[17] == '.'
-           && life != NGX_ERROR
-           && rl_life_is_over(life);
+           && id != NGX_ERROR
+           && rl_process_has_ended(id);
 }

@@ -111,7 +111,7 @@ ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone->registry = rmcf->registry;
+    zone->process_table = rmcf->process_table;
     zone->file = cf->conf_file->file.name.data;
     zone->line = cf->conf_file->line;
     zone->core_conf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,

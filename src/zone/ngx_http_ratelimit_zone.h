@@ -39,7 +39,7 @@ typedef struct {
     rl_leases_t                 *leases;     /* this worker's */
 
     ngx_str_t                    state;      /* the file's path, or empty */
-    ngx_shm_zone_t              *registry;
+    ngx_shm_zone_t              *process_table;
     ngx_core_conf_t             *core_conf;  /* tells the workers' user */
 
     /* of a zone whose size changes */
@@ -47,7 +47,7 @@ typedef struct {
     rl_zone_t                    next;
     rl_zone_t                    older;
     ngx_shm_t                    kept;       /* the memory of older */
-    uint64_t                    *lives;      /* who knows of nothing but that;
+    uint64_t                    *worker_ids; /* who knows of nothing but that;
                                                 0 terminated */
     ngx_event_t                  event;
 } ngx_http_ratelimit_zone_t;

@@ -8,10 +8,10 @@
 #include <cstring>
 #include <vector>
 
-#include "ratelimit/algorithm/bucket.h"
-#include "ratelimit/ratelimit.h"
-#include "ratelimit/base/siphash.h"
 #include "../unit/bytes_reader.h"
+#include "ratelimit/algorithm/bucket.h"
+#include "ratelimit/base/siphash.h"
+#include "ratelimit/ratelimit.h"
 
 namespace {
 
@@ -74,10 +74,11 @@ struct Zone {
 };
 
 // A process table that lives as long as the fuzzer.
-void* registry() {
+void* process_table() {
   static void* const memory = [] {
-    void* pages = std::aligned_alloc(64, (rl_registry_size() + 63) / 64 * 64);
-    rl_registry_create(pages);
+    void* pages =
+        std::aligned_alloc(64, (rl_process_table_size() + 63) / 64 * 64);
+    rl_process_table_create(pages);
     return pages;
   }();
   return memory;
@@ -167,7 +168,7 @@ void use(rl_process_t* process, const rl_zone_t* zone, const Bucket& bucket,
   item.want_next = 1;
   for (int tag = 0; tag < 2; ++tag, item.bucket.hi = 0) {
     rl_time_t now = kNow;
-    require(rl_look(process, &item, 1, &now) != RL_BUSY);
+    require(rl_look(process, &item, 1, &now) != RL_TIMEOUT);
     check(item);
     for (int i = 0; i < 3; ++i) {
       const rl_verdict_e verdict = rl_decide(process, &item, 1, &now);
@@ -231,7 +232,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   rl_zone_t older;
   rl_zone_t* const zones[] = {&zone.view};
   rl_process_t process = {};
-  require(rl_process_join(&process, registry(), zones, 1) == RL_OK);
+  require(rl_process_join(&process, process_table(), zones, 1) == RL_OK);
   rl_zone_stats_t stats;
   rl_zone_stats(&zone.view, 1, &kNow, &stats);
   require(stats.active <= stats.entries && stats.entries <= stats.capacity);

@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "../unit/bytes_reader.h"
 #include "ratelimit/ratelimit.h"
 #include "ratelimit/table/table.h"
 #include "ratelimit/table/zone.h"
-#include "../unit/bytes_reader.h"
 
 namespace {
 
@@ -33,10 +33,10 @@ void* pages(size_t size) {
   return std::aligned_alloc(64, (size + 63) / 64 * 64);
 }
 
-void* registry() {
+void* process_table() {
   static void* const memory = [] {
-    void* made = pages(rl_registry_size());
-    rl_registry_create(made);
+    void* made = pages(rl_process_table_size());
+    rl_process_table_create(made);
     return made;
   }();
   return memory;
@@ -81,8 +81,8 @@ class World {
       items.push_back(item(p, key, cost));
       windows.push_back(window(p, key));
       // Of cost 0 is only looked, in debt as well.
-      admits = admits &&
-               (cost == 0 || windows.back()->used + cost <= kUnits[p]);
+      admits =
+          admits && (cost == 0 || windows.back()->used + cost <= kUnits[p]);
     }
     if (items.empty()) return;
     const rl_verdict_e verdict =
@@ -93,8 +93,9 @@ class World {
     }
     if (admits && refund && cost != 0) {
       require(rl_refund(&process_, items.data(), items.size(), &now_) !=
-              RL_BUSY);
-      for (Window* w : windows) w->used -= cost;
+              RL_TIMEOUT);
+      for (Window* w : windows)
+        w->used -= cost;
     }
   }
 
@@ -115,7 +116,7 @@ class World {
             (admits ? RL_ADMITTED : RL_REFUSED));
     if (!admits) return;
     charge(w, 1);
-    require(rl_settle(&process_, &one, final_units, &now_) != RL_BUSY);
+    require(rl_settle(&process_, &one, final_units, &now_) != RL_TIMEOUT);
     w->used = w->used - 1 + final_units;
   }
 
@@ -148,9 +149,8 @@ class World {
     rl_state_header(&zone_, kBoot, &now_, file.data());
     uint64_t buckets = 0;
     for (uint32_t s = 0; s < zone_.sets; s += RL_STATE_SETS) {
-      const size_t len =
-          rl_state_sets(&process_, &zone_, s, RL_STATE_SETS, &now_,
-                        block.data(), &buckets);
+      const size_t len = rl_state_sets(&process_, &zone_, s, RL_STATE_SETS,
+                                       &now_, block.data(), &buckets);
       file.insert(file.end(), block.data(), block.data() + len);
     }
     std::array<unsigned char, RL_STATE_END_LEN> end;
@@ -197,15 +197,15 @@ class World {
     one.bucket = {key * 0x9e3779b97f4a7c15u, key};
     const rl_verdict_e verdict = rl_decide(&process_, &one, 1, &now_);
     // Nobody is refused who has not used anything.
-    require(verdict == RL_ADMITTED ||
-            one.remaining_units < kUnits[policy] || cost > kUnits[policy]);
+    require(verdict == RL_ADMITTED || one.remaining_units < kUnits[policy] ||
+            cost > kUnits[policy]);
   }
 
  private:
   void settle_in(std::unique_ptr<Zone> memory) {
     memory_ = std::move(memory);
     zone_ = memory_->view;
-    require(rl_process_join(&process_, registry(), zones_, 2) == RL_OK);
+    require(rl_process_join(&process_, process_table(), zones_, 2) == RL_OK);
     for (uint32_t p = 0; p < kPolicies; ++p) {
       const unsigned char name = static_cast<unsigned char>('a' + p);
       policies_[p].zone = &zone_;
@@ -265,21 +265,42 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
     const uint8_t policy = data[2] % kPolicies;
     const size_t zone_size = kSizes[data[1] % 3];
     switch (data[0] % 12) {
-      case 0: world.pass(uint64_t{data[1]} * data[2]); break;
-      case 1: world.pass(kWindows[policy] - data[1] % 2); break;
-      case 2: world.look(policy, key); break;
-      case 3: world.settle(policy, key, data[3] % 9); break;
-      case 4: world.resize(zone_size); break;
-      case 5: world.restart(zone_size); break;
-      case 9: world.begin_move(); break;
-      case 10: world.move(data[1] % 4); break;
-      case 6: world.crowd(policy, data[1], data[3] % 4); break;
-      case 7: world.decide(data[2], key, 1, true); break;
+      case 0:
+        world.pass(uint64_t{data[1]} * data[2]);
+        break;
+      case 1:
+        world.pass(kWindows[policy] - data[1] % 2);
+        break;
+      case 2:
+        world.look(policy, key);
+        break;
+      case 3:
+        world.settle(policy, key, data[3] % 9);
+        break;
+      case 4:
+        world.resize(zone_size);
+        break;
+      case 5:
+        world.restart(zone_size);
+        break;
+      case 9:
+        world.begin_move();
+        break;
+      case 10:
+        world.move(data[1] % 4);
+        break;
+      case 6:
+        world.crowd(policy, data[1], data[3] % 4);
+        break;
+      case 7:
+        world.decide(data[2], key, 1, true);
+        break;
       case 8:
         world.decide(data[2], key, data[3] > 250 ? RL_MAX_UNITS : data[3] % 4,
                      false);
         break;
-      default: world.decide(data[2], key, 1, false);
+      default:
+        world.decide(data[2], key, 1, false);
     }
   }
   world.in_order();

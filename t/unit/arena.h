@@ -77,8 +77,8 @@ class Arena {
       : Arena(std::vector<size_t>(zones, zone_size)) {}
 
   explicit Arena(const std::vector<size_t>& sizes)
-      : registry_(rl_registry_size()), views_(sizes.size()) {
-    rl_registry_create(registry_.get());
+      : process_table_(rl_process_table_size()), views_(sizes.size()) {
+    rl_process_table_create(process_table_.get());
     for (size_t i = 0; i < sizes.size(); ++i) {
       std::string secret = seed();
       secret[0] = static_cast<char>(i);
@@ -95,13 +95,13 @@ class Arena {
   static std::string seed() { return std::string("\0seed of a zone.", 16); }
 
   const rl_zone_t* zone(size_t i = 0) const { return pointers_[i]; }
-  void* registry() const { return registry_.get(); }
+  void* process_table() const { return process_table_.get(); }
   const std::vector<rl_zone_t*>& zones() const { return pointers_; }
 
   // A process of its own for the caller, also within one process.
   rl_process_t join() const {
     rl_process_t process = {};
-    if (rl_process_join(&process, registry(), pointers_.data(),
+    if (rl_process_join(&process, process_table(), pointers_.data(),
                         pointers_.size()) != RL_OK) {
       std::abort();
     }
@@ -109,7 +109,7 @@ class Arena {
   }
 
  private:
-  SharedMemory registry_;
+  SharedMemory process_table_;
   std::vector<std::unique_ptr<SharedMemory>> memory_;
   std::vector<rl_zone_t> views_;
   std::vector<rl_zone_t*> pointers_;
@@ -124,8 +124,7 @@ class Policy {
     policy_.name = str(name_);
     policy_.zone = zone;
     policy_.algorithm = algorithm;
-    rl_policy_secret(zone, str(name_), algorithm, str(name_),
-                     &policy_.secret);
+    rl_policy_secret(zone, str(name_), algorithm, str(name_), &policy_.secret);
   }
   Policy(const Policy&) = delete;
   Policy& operator=(const Policy&) = delete;

@@ -29,7 +29,7 @@ class Ban : public testing::Test {
   rl_item_t ask(const std::string& key = "k", uint32_t cost = 1) {
     rl_item_t item = policy_.item(key, cost);
     const rl_time_t now = at(now_ms_);
-    EXPECT_NE(RL_BUSY, rl_decide_bans(&process_, &item, 1, &now));
+    EXPECT_NE(RL_TIMEOUT, rl_decide_bans(&process_, &item, 1, &now));
     return item;
   }
 
@@ -137,8 +137,8 @@ TEST_F(Ban, IsLifted) {
   EXPECT_EQ(now_ms_ + 10 * kMinute,
             rl_banned_until(&process_, policy_.get(), item.bucket.lo, &now));
   EXPECT_EQ(1, rl_lift_ban(&process_, policy_.get(), item.bucket.lo, &now));
-  EXPECT_EQ(0u, rl_banned_until(&process_, policy_.get(), item.bucket.lo,
-                                &now));
+  EXPECT_EQ(0u,
+            rl_banned_until(&process_, policy_.get(), item.bucket.lo, &now));
   now_ms_ += 2 * kMinute;
   EXPECT_EQ(0, look().banned);
   EXPECT_TRUE(ask().admitted);
@@ -190,7 +190,8 @@ TEST_F(Ban, AgreesWithALogOfRefusals) {
     uint32_t level = 0;
     uint64_t bans = 0;
     for (uint64_t i = 0; i < times(5000); ++i) {
-      now_ms_ += random() % 8 == 0 ? random() % (2 * kMinute) : random() % 2000;
+      now_ms_ +=
+          random() % 8 == 0 ? random() % (2 * kMinute) : random() % 2000;
       if (random() % 200 == 0) now_ms_ += random() % (3000 * kMinute);
       const rl_item_t item = ask(key);
       if (until_ms > now_ms_) {
@@ -240,13 +241,14 @@ TEST_F(Ban, OutlivesARestart) {
   std::vector<unsigned char> block(RL_STATE_BLOCK_LEN);
   uint64_t buckets = 0;
   for (uint32_t s = 0; s < arena_.zone()->sets; s += RL_STATE_SETS) {
-    const size_t len = rl_state_sets(&process_, arena_.zone(), s, RL_STATE_SETS,
-                                     &now, block.data(), &buckets);
+    const size_t len =
+        rl_state_sets(&process_, arena_.zone(), s, RL_STATE_SETS, &now,
+                      block.data(), &buckets);
     file.insert(file.end(), block.data(), block.data() + len);
   }
   file.resize(file.size() + RL_STATE_END_LEN);
-  rl_state_end(arena_.zone(), buckets, file.data() + file.size() -
-                                           RL_STATE_END_LEN);
+  rl_state_end(arena_.zone(), buckets,
+               file.data() + file.size() - RL_STATE_END_LEN);
   for (const unsigned char* boot : {kBoot, kOtherBoot}) {
     Arena next(256 * 1024);
     rl_process_t process = next.join();
@@ -276,9 +278,9 @@ TEST(Bans, AsWritten) {
   EXPECT_EQ(3u, ban.n);
   EXPECT_EQ(1440 * kMinute, ban.durations_ms[2]);
   EXPECT_EQ(4u, ban.after);
-  for (const char* bad : {"", ",", "10m,", ",10m", "10m,,1h", "1h,10m", "1h,1h",
-                          "999ms", "10", "1M", "x", "1s,2s,3s,4s,5s,6s,7s,8s,9s",
-                          "367d"}) {
+  for (const char* bad :
+       {"", ",", "10m,", ",10m", "10m,,1h", "1h,10m", "1h,1h", "999ms", "10",
+        "1M", "x", "1s,2s,3s,4s,5s,6s,7s,8s,9s", "367d"}) {
     EXPECT_NE(nullptr, rl_parse_bans(str(bad), &ban)) << bad;
     EXPECT_EQ(3u, ban.n);
   }

@@ -24,7 +24,7 @@ class Concurrent : public testing::Test {
   rl_item_t take(rl_process_t* process, const Policy& policy,
                  const std::string& key = "k", uint32_t cost = 1) {
     rl_item_t item = policy.item(key, cost);
-    EXPECT_NE(RL_BUSY, rl_decide(process, &item, 1, &now_));
+    EXPECT_NE(RL_TIMEOUT, rl_decide(process, &item, 1, &now_));
     return item;
   }
 
@@ -36,7 +36,7 @@ class Concurrent : public testing::Test {
   uint32_t remaining(rl_process_t* process, const Policy& policy,
                      const std::string& key = "k") {
     rl_item_t item = policy.item(key, 0);
-    EXPECT_NE(RL_BUSY, rl_look(process, &item, 1, &now_));
+    EXPECT_NE(RL_TIMEOUT, rl_look(process, &item, 1, &now_));
     return item.remaining_units;
   }
 
@@ -239,8 +239,9 @@ TEST_F(Concurrent, AgreesWithAListOfHolders) {
         held[p].clear();
         break;
       case 1:
-        ASSERT_EQ(limits[of] - used, remaining(&processes[p], *policies[of],
-                                               key)) << step;
+        ASSERT_EQ(limits[of] - used,
+                  remaining(&processes[p], *policies[of], key))
+            << step;
         break;
       case 2:
       case 3:
@@ -251,7 +252,8 @@ TEST_F(Concurrent, AgreesWithAListOfHolders) {
         const rl_item_t item = take(&processes[p], *policies[of], key, cost);
         ASSERT_EQ(used + cost <= limits[of], item.admitted != 0) << step;
         ASSERT_EQ(limits[of] - used - (item.admitted ? cost : 0),
-                  item.remaining_units) << step;
+                  item.remaining_units)
+            << step;
         if (item.admitted) {
           held[p].push_back({of, key, item});
         } else {
@@ -323,14 +325,14 @@ TEST_F(Concurrent, IsInspectedAndInNoStateFile) {
   EXPECT_EQ(0u, buckets);
   EXPECT_EQ(1u, remaining(&process_, two_));
   rl_bucket_t stored;
-  EXPECT_EQ(1, rl_inspect(&process_, arena_.zone(), item.bucket.lo, &now_,
-                          &stored));
+  EXPECT_EQ(
+      1, rl_inspect(&process_, arena_.zone(), item.bucket.lo, &now_, &stored));
   EXPECT_EQ(RL_CONCURRENT, stored.algorithm);
   EXPECT_EQ(2u, stored.quota.units);
   EXPECT_TRUE(stored.active);
   release(&process_, item);
-  EXPECT_EQ(1, rl_inspect(&process_, arena_.zone(), item.bucket.lo, &now_,
-                          &stored));
+  EXPECT_EQ(
+      1, rl_inspect(&process_, arena_.zone(), item.bucket.lo, &now_, &stored));
   EXPECT_FALSE(stored.active);
 }
 

@@ -57,7 +57,7 @@ class Crash : public testing::TestWithParam<Scene> {
 
   // How many decisions the item's bucket has counted.
   uint32_t counted(rl_process_t* process, rl_item_t item) {
-    EXPECT_NE(RL_BUSY, rl_look(process, &item, 1, &now_));
+    EXPECT_NE(RL_TIMEOUT, rl_look(process, &item, 1, &now_));
     const uint32_t used = kQuota - item.remaining_units;
     EXPECT_EQ(0u, used % kCost);
     return used / kCost;
@@ -94,11 +94,11 @@ class Crash : public testing::TestWithParam<Scene> {
         locks.release_all();
       }
     }
-    auto* registry = static_cast<Registry*>(arena_.registry());
-    for (const Slot& slot : registry->slots) {
+    auto* process_table = static_cast<ProcessTable*>(arena_.process_table());
+    for (const Slot& slot : process_table->slots) {
       EXPECT_EQ(0u, slot.pending) << where;
       // One that died after all its work was done may have left its claim.
-      EXPECT_TRUE(slot.claim == 0 || is_dead(registry, slot.claim, true))
+      EXPECT_TRUE(slot.claim == 0 || is_dead(process_table, slot.claim, true))
           << where;
     }
   }
@@ -107,19 +107,19 @@ class Crash : public testing::TestWithParam<Scene> {
   // joined as well: the first three slots are the survivor's, the victim's and
   // that of another.
   void lay_out(const Snapshot& state) {
-    Slot* slot = &static_cast<Registry*>(arena_.registry())->slots[2];
-    const uint64_t life = slot->life;
+    Slot* slot = &static_cast<ProcessTable*>(arena_.process_table())->slots[2];
+    const uint64_t id = slot->id;
     state.restore();
-    slot->life = life;
+    slot->id = id;
   }
 
   // Whoever joins now does not take the dead victim's place, which the states
   // that are laid out later need.
   void keep_victims_place() {
-    Slot* slot = &static_cast<Registry*>(arena_.registry())->slots[1];
-    Life life = Life::of(slot->life);
-    life.pid = static_cast<uint32_t>(getpid());
-    slot->life = life.word();
+    Slot* slot = &static_cast<ProcessTable*>(arena_.process_table())->slots[1];
+    ProcessId id = ProcessId::of(slot->id);
+    id.pid = static_cast<uint32_t>(getpid());
+    slot->id = id.word();
   }
 
   // The victim: it has joined and decided something else before, so that what
@@ -163,9 +163,10 @@ TEST_P(Crash, AfterAnyInstructionOneSurvivorGoesOn) {
       slowest_us = std::max(slowest_us, took.count());
       expect_sound(&survivor, 1, "state " + std::to_string(i));
     }
-    std::printf("%zu instructions, %zu states; %s: next decision within %.0f "
-                "us\n", steps_, states.size(), reaped ? "gone" : "zombie",
-                slowest_us);
+    std::printf(
+        "%zu instructions, %zu states; %s: next decision within %.0f "
+        "us\n",
+        steps_, states.size(), reaped ? "gone" : "zombie", slowest_us);
   }
 }
 
@@ -227,7 +228,7 @@ TEST_P(Crash, AfterAnyInstructionTwoSurvivorsGoOn) {
       if (backwards) {
         std::reverse(wanted.begin(), wanted.end());
       }
-      while (decide(own, wanted) == RL_BUSY) {
+      while (decide(own, wanted) == RL_TIMEOUT) {
       }
     }
   };
@@ -263,7 +264,7 @@ TEST_P(Crash, AfterAnyInstructionTwoSurvivorsGoOn) {
 TEST_P(Crash, WhatOneCannotFinishIsLeftToThoseWhoCan) {
   rl_process_t survivor = arena_.join();
   rl_process_t partial = {};
-  ASSERT_EQ(RL_OK, rl_process_join(&partial, arena_.registry(),
+  ASSERT_EQ(RL_OK, rl_process_join(&partial, arena_.process_table(),
                                    arena_.zones().data(), 1));
   set_scene(&survivor);
   rl_process_t process = {};
@@ -297,7 +298,7 @@ TEST_P(Crash, OnlyOneFinishesTheWorkOfTheDead) {
   }
   const std::vector<Snapshot> states = states_of(arena_, &victim, &steps_);
   victim.kill_and_reap();
-  Slot* slot = &registry_of(&survivor)->slots[1];  // the victim's
+  Slot* slot = &process_table_of(&survivor)->slots[1];  // the victim's
   size_t begun = 0;  // all is still to be written
   while (states[begun].restore(), slot->pending == 0) {
     ASSERT_LT(++begun, states.size());

@@ -28,9 +28,8 @@ constexpr bool kCanStep = !kThreadSanitizer;
 class Snapshot {
  public:
   explicit Snapshot(const Arena& arena) : arena_(&arena) {
-    for_each([this](char* memory, size_t size) {
-      bytes_.append(memory, size);
-    });
+    for_each(
+        [this](char* memory, size_t size) { bytes_.append(memory, size); });
   }
 
   void restore() const {
@@ -60,10 +59,11 @@ class Snapshot {
     for (const rl_zone_t* zone : arena_->zones()) {
       visit(static_cast<char*>(zone->memory), header_of(zone)->size);
     }
-    auto* registry = static_cast<Registry*>(arena_->registry());
-    visit(reinterpret_cast<char*>(registry->slots), kRedoLogs * sizeof(Slot));
+    auto* process_table = static_cast<ProcessTable*>(arena_->process_table());
+    visit(reinterpret_cast<char*>(process_table->slots),
+          kRedoLogs * sizeof(Slot));
     for (size_t i = 0; i < kRedoLogs; ++i) {
-      RedoLog& redo_log = registry->redo_logs[i];
+      RedoLog& redo_log = process_table->redo_logs[i];
       visit(reinterpret_cast<char*>(redo_log.images),
             kUsedImages * sizeof(Bucket));
       visit(reinterpret_cast<char*>(redo_log.targets),

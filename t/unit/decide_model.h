@@ -60,8 +60,8 @@ inline Votes ask_all(const rl_process_t* process, const rl_time_t& now,
   return votes;
 }
 
-// Charges what is to be charged and makes it a redo log target.  False: nothing
-// has to be written.
+// Charges what is to be charged and makes it a redo log target.  False:
+// nothing has to be written.
 inline bool settle_item(const rl_process_t* process, rl_item_t* items,
                         BucketRef* refs, size_t n, size_t i,
                         const Votes& votes, const rl_time_t& now,
@@ -87,7 +87,7 @@ inline rl_verdict_e decide_plainly(rl_process_t* process, rl_item_t* items,
                                    size_t n, const rl_time_t& now) {
   BucketRef refs[RL_MAX_ITEMS];
   if (!lock_in_order(process, items, n, now.mono_ms, refs)) {
-    return RL_BUSY;
+    return RL_TIMEOUT;
   }
   RedoLog* redo_log = redo_log_of(process);
   const Votes votes = ask_all(process, now, items, n, refs, redo_log->images);

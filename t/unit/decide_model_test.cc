@@ -159,7 +159,7 @@ TEST(DecideModelAlone, IsBusyWithoutAProcessTable) {
                        side.policies[1].item("key")};
   const rl_time_t now = at(1000);
   for (size_t n = 1; n <= 2; ++n) {
-    EXPECT_EQ(RL_BUSY, rl_decide(&nobody, items, n, &now));
+    EXPECT_EQ(RL_TIMEOUT, rl_decide(&nobody, items, n, &now));
   }
 }
 

@@ -14,8 +14,8 @@
 namespace {
 
 constexpr uint64_t kMinute = 60000;
-constexpr size_t kOneSet = sizeof(ratelimit::ZoneHeader) +
-                           sizeof(ratelimit::Set) + sizeof(uint64_t);
+constexpr size_t kOneSet =
+    sizeof(ratelimit::ZoneHeader) + sizeof(ratelimit::Set) + sizeof(uint64_t);
 
 class Decide : public testing::Test {
  protected:
@@ -31,7 +31,7 @@ class Decide : public testing::Test {
 
   rl_item_t look(rl_item_t item, uint64_t now_ms = 1000) {
     const rl_time_t now = at(now_ms);
-    EXPECT_NE(RL_BUSY, rl_look(&process_, &item, 1, &now));
+    EXPECT_NE(RL_TIMEOUT, rl_look(&process_, &item, 1, &now));
     return item;
   }
 
@@ -159,8 +159,8 @@ TEST_F(Decide, NoneOrTooManyChecksAreNoDecision) {
   const rl_time_t now = at(1000);
   std::vector<rl_item_t> items(RL_MAX_ITEMS + 1, ten_.item("k"));
   for (const size_t n : {size_t{0}, items.size()}) {
-    EXPECT_EQ(RL_BUSY, rl_decide(&process_, items.data(), n, &now));
-    EXPECT_EQ(RL_BUSY, rl_look(&process_, items.data(), n, &now));
+    EXPECT_EQ(RL_TIMEOUT, rl_decide(&process_, items.data(), n, &now));
+    EXPECT_EQ(RL_TIMEOUT, rl_look(&process_, items.data(), n, &now));
   }
   EXPECT_EQ(0u, buckets());
 }
@@ -277,15 +277,15 @@ TEST_F(Decide, DecidesTheMostItemsEvenWhereThereIsNoRoomForThem) {
   }
   EXPECT_EQ(31, counted_all);
   items.push_back(items[0]);
-  EXPECT_EQ(RL_BUSY, decide(&items)) << "more than RL_MAX_ITEMS";
+  EXPECT_EQ(RL_TIMEOUT, decide(&items)) << "more than RL_MAX_ITEMS";
 }
 
 TEST_F(Decide, NeedsAProcessThatJoined) {
   rl_process_t stranger = {};
   rl_item_t item = ten_.item("k");
   const rl_time_t now = at(1000);
-  EXPECT_EQ(RL_BUSY, rl_decide(&stranger, &item, 1, &now));
-  EXPECT_EQ(RL_BUSY, rl_look(&stranger, &item, 1, &now));
+  EXPECT_EQ(RL_TIMEOUT, rl_decide(&stranger, &item, 1, &now));
+  EXPECT_EQ(RL_TIMEOUT, rl_look(&stranger, &item, 1, &now));
 }
 
 TEST_F(Decide, ARefundGivesBackWhatWasCharged) {

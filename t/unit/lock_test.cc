@@ -102,7 +102,7 @@ class Exactness : public testing::TestWithParam<bool> {
           ++tally_->refused[which[i]][keys[i]];
         }
       }
-      tally_->busy += verdict == RL_BUSY;
+      tally_->busy += verdict == RL_TIMEOUT;
     }
     rl_process_leave(&process);
   }
@@ -111,7 +111,7 @@ class Exactness : public testing::TestWithParam<bool> {
     rl_process_t process = arena_.join();
     rl_item_t item = policy.item(std::to_string(key));
     const rl_time_t now = at(1000000);
-    EXPECT_NE(RL_BUSY, rl_look(&process, &item, 1, &now));
+    EXPECT_NE(RL_TIMEOUT, rl_look(&process, &item, 1, &now));
     rl_process_leave(&process);
     return item.remaining_units;
   }
@@ -125,8 +125,9 @@ class Exactness : public testing::TestWithParam<bool> {
 };
 
 TEST_P(Exactness, NoneTooManyNoneFalselyRefusedNoneChargedInVain) {
-  const uint64_t rounds =
-      times(kThreadSanitizer ? 20000 : GetParam() ? 50000 : 500000);
+  const uint64_t rounds = times(kThreadSanitizer ? 20000
+                                : GetParam()     ? 50000
+                                                 : 500000);
   run_all(GetParam(), 4, [&](int self) { worker(self, rounds); });
   uint64_t admitted[3] = {};
   for (unsigned p = 0; p < 3; ++p) {
@@ -187,8 +188,8 @@ TEST(Locks, OneOfADeadOwnerIsTakenOverAndCounted) {
   Arena arena(64 * 1024);
   const Policy policy(arena.zone(), "p", 10, kHour);
   const rl_item_t item = policy.item("k");
-  Set* set = set_at(arena.zone(),
-                    primary_index(item.bucket.lo, arena.zone()->sets));
+  Set* set =
+      set_at(arena.zone(), primary_index(item.bucket.lo, arena.zone()->sets));
   const pid_t child = fork();
   if (child == 0) {
     rl_process_t process = arena.join();
@@ -215,8 +216,8 @@ TEST(Locks, AStoppedOwnerMakesOthersBusyNotWaitForEver) {
   SharedMemory memory(4096);
   auto* taken = memory.as<std::atomic<int>>();
   rl_item_t item = policy.item("k");
-  Set* set = set_at(arena.zone(),
-                    primary_index(item.bucket.lo, arena.zone()->sets));
+  Set* set =
+      set_at(arena.zone(), primary_index(item.bucket.lo, arena.zone()->sets));
   const pid_t child = fork();
   if (child == 0) {
     rl_process_t process = arena.join();
@@ -238,7 +239,7 @@ TEST(Locks, AStoppedOwnerMakesOthersBusyNotWaitForEver) {
   const Policy other(arena.zone(), "q", 10, kHour);
   rl_item_t items[] = {other.item("k"), item};
   const Clock::time_point start = Clock::now();
-  EXPECT_EQ(RL_BUSY, rl_decide(&process, items, 2, &now));
+  EXPECT_EQ(RL_TIMEOUT, rl_decide(&process, items, 2, &now));
   EXPECT_LE(49, ms_since(start));
   EXPECT_GE(2000, ms_since(start));
   // Nothing is held, nothing was charged.
@@ -254,10 +255,10 @@ TEST(Locks, AStoppedOwnerMakesOthersBusyNotWaitForEver) {
 
 // Makes the slots from `first` on this process's.
 void fill(const Arena& arena, uint32_t first, uint32_t last = kProcesses) {
-  auto* registry = static_cast<Registry*>(arena.registry());
-  const Life life = {1, 0, static_cast<uint32_t>(getpid())};
+  auto* process_table = static_cast<ProcessTable*>(arena.process_table());
+  const ProcessId id = {1, 0, static_cast<uint32_t>(getpid())};
   for (uint32_t i = first; i < last; ++i) {
-    registry->slots[i].life = life.word();
+    process_table->slots[i].id = id.word();
   }
 }
 
@@ -270,19 +271,19 @@ TEST(ProcessTable, GivesEveryProcessASlotAndTakesItBack) {
   }
   fill(arena, 10);
   rl_process_t one_more = {};
-  EXPECT_EQ(RL_ERROR, rl_process_join(&one_more, arena.registry(),
+  EXPECT_EQ(RL_ERROR, rl_process_join(&one_more, arena.process_table(),
                                       arena.zones().data(), 1));
-  EXPECT_EQ(nullptr, one_more.registry);
+  EXPECT_EQ(nullptr, one_more.process_table);
   const uint32_t old_owner = joined[7].owner;
   rl_process_leave(&joined[7]);
-  EXPECT_EQ(nullptr, joined[7].registry);
+  EXPECT_EQ(nullptr, joined[7].process_table);
   one_more = arena.join();
   EXPECT_EQ(7u, one_more.slot);
   EXPECT_NE(old_owner, one_more.owner) << "a new generation";
 }
 
-// nginx's masters have 1,024 at most; what is said of workers that pile up over
-// reloads is in t/system/undecided.sh.
+// nginx's masters have 1,024 at most; what is said of workers that pile up
+// over reloads is in t/system/undecided.sh.
 TEST(ProcessTable, HasRoomForMoreProcessesThanTwoMastersHave) {
   Arena arena(64 * 1024);
   fill(arena, 0, 2 * 1024);
@@ -308,8 +309,8 @@ TEST(ProcessTable, IsBackedByMemoryOnlyWhereItIsUsed) {
     EXPECT_EQ(RL_ADMITTED, rl_decide(&process, &item, 1, &now));
   }
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  std::vector<unsigned char> in_core(rl_registry_size() / page);
-  ASSERT_EQ(0, mincore(arena.registry(), in_core.size() * page,
+  std::vector<unsigned char> in_core(rl_process_table_size() / page);
+  ASSERT_EQ(0, mincore(arena.process_table(), in_core.size() * page,
                        in_core.data()));
   const auto used = static_cast<size_t>(
       std::count_if(in_core.begin(), in_core.end(),
@@ -323,7 +324,7 @@ TEST(ProcessTable, JoiningAgainOnlyRenewsTheZones) {
   Arena arena(64 * 1024, 2);
   rl_process_t process = arena.join();
   const uint32_t owner = process.owner;
-  ASSERT_EQ(RL_OK, rl_process_join(&process, arena.registry(),
+  ASSERT_EQ(RL_OK, rl_process_join(&process, arena.process_table(),
                                    arena.zones().data(), 1));
   EXPECT_EQ(owner, process.owner);
   EXPECT_EQ(1u, process.nzones);
@@ -338,14 +339,14 @@ TEST(ProcessTable, AForkOfAJoinedProcessJoinsForItself) {
     // Leaving must not free the parent's slot either.
     rl_process_t copy = process;
     rl_process_leave(&copy);
-    rl_process_join(&process, arena.registry(), arena.zones().data(), 1);
+    rl_process_join(&process, arena.process_table(), arena.zones().data(), 1);
     *owner = process.owner;
     _exit(0);
   }
   wait(nullptr);
   EXPECT_NE(process.owner, *owner);
-  EXPECT_FALSE(is_dead(registry_of(&process), process.owner, true));
-  EXPECT_TRUE(is_dead(registry_of(&process), *owner, false));
+  EXPECT_FALSE(is_dead(process_table_of(&process), process.owner, true));
+  EXPECT_TRUE(is_dead(process_table_of(&process), *owner, false));
 }
 
 // A worker that crashes again and again does not use up the process table.
@@ -363,7 +364,7 @@ TEST(ProcessTable, SlotsOfTheDeadAreReusedAtOnce) {
     wait(nullptr);
     EXPECT_EQ(1u, *owner & (kProcesses - 1));
     EXPECT_NE(before, *owner);
-    EXPECT_TRUE(is_dead(registry_of(&first), *owner, false));
+    EXPECT_TRUE(is_dead(process_table_of(&first), *owner, false));
   }
   EXPECT_EQ(1u, arena.join().slot);
 }
@@ -373,9 +374,9 @@ TEST(ProcessTable, SlotsOfTheDeadAreReusedAtOnce) {
 TEST(ProcessTable, SlotsOfThoseThatOnlyLookAliveAreReusedWhenNoneIsFree) {
   Arena arena(64 * 1024);
   const rl_process_t stranger = arena.join();
-  Life life = Life::of(slot_of(&stranger)->life);
-  life.start ^= 1;
-  slot_of(&stranger)->life = life.word();
+  ProcessId id = ProcessId::of(slot_of(&stranger)->id);
+  id.start ^= 1;
+  slot_of(&stranger)->id = id.word();
   EXPECT_EQ(1u, arena.join().slot);
   fill(arena, 2);
   EXPECT_EQ(0u, arena.join().slot);
@@ -402,28 +403,29 @@ TEST(ProcessTable, KnowsAZombieAndAReusedPid) {
     _exit(0);
   }
   siginfo_t info;
-  ASSERT_EQ(0, waitid(P_PID, static_cast<id_t>(child), &info,
-                      WEXITED | WNOWAIT));
-  const Registry* registry = registry_of(&process);
-  EXPECT_FALSE(is_dead(registry, *owner, false)) << "answers kill(pid, 0)";
-  EXPECT_TRUE(is_dead(registry, *owner, true));
+  ASSERT_EQ(0,
+            waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT));
+  const ProcessTable* process_table = process_table_of(&process);
+  EXPECT_FALSE(is_dead(process_table, *owner, false))
+      << "answers kill(pid, 0)";
+  EXPECT_TRUE(is_dead(process_table, *owner, true));
   wait(nullptr);
-  EXPECT_TRUE(is_dead(registry, *owner, false));
+  EXPECT_TRUE(is_dead(process_table, *owner, false));
 
   // Our own slot, were it that of somebody who had started at another time.
   Slot* slot = slot_of(&process);
-  Life life = Life::of(slot->life);
-  life.start ^= 1;
-  slot->life = life.word();
-  EXPECT_FALSE(is_dead(registry, process.owner, false));
-  EXPECT_TRUE(is_dead(registry, process.owner, true));
+  ProcessId id = ProcessId::of(slot->id);
+  id.start ^= 1;
+  slot->id = id.word();
+  EXPECT_FALSE(is_dead(process_table, process.owner, false));
+  EXPECT_TRUE(is_dead(process_table, process.owner, true));
 }
 
 TEST(ProcessTable, IsAttachedOnlyIfItIsOne) {
   Arena arena(64 * 1024);
-  EXPECT_EQ(RL_OK, rl_registry_attach(arena.registry()));
-  *static_cast<char*>(arena.registry()) = 0;
-  EXPECT_EQ(RL_ERROR, rl_registry_attach(arena.registry()));
+  EXPECT_EQ(RL_OK, rl_process_table_attach(arena.process_table()));
+  *static_cast<char*>(arena.process_table()) = 0;
+  EXPECT_EQ(RL_ERROR, rl_process_table_attach(arena.process_table()));
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 #include <functional>
 #include <memory>
 #include <random>
-#include <thread>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ class View {
   // Once more in a fork.
   void join() {
     ASSERT_EQ(RL_OK,
-              rl_process_join(&process_, arena_->registry(), zones_, 1));
+              rl_process_join(&process_, arena_->process_table(), zones_, 1));
   }
 
   rl_process_t* process() { return &process_; }
@@ -75,7 +75,7 @@ class View {
 
   uint32_t remaining(rl_item_t item, uint64_t now_ms = 1000) {
     const rl_time_t now = at(now_ms);
-    EXPECT_NE(RL_BUSY, rl_look(&process_, &item, 1, &now));
+    EXPECT_NE(RL_TIMEOUT, rl_look(&process_, &item, 1, &now));
     return item.remaining_units;
   }
 
@@ -191,12 +191,15 @@ TEST(Move, TakesTheOverridesAlong) {
   View other(arena);
   View third(arena);
   const rl_time_t now = at(1000);
-  rl_override_t override = {RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}};
-  ASSERT_EQ(RL_OK, rl_override_set(view.process(), view.zone(), &override, &now));
+  rl_override_t override = {
+      RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}};
+  ASSERT_EQ(RL_OK,
+            rl_override_set(view.process(), view.zone(), &override, &now));
   view.begin();
   // One that has not gone on yet sets and sees those of the new memory.
   override.id = 77;
-  ASSERT_EQ(RL_OK, rl_override_set(other.process(), other.zone(), &override, &now));
+  ASSERT_EQ(RL_OK,
+            rl_override_set(other.process(), other.zone(), &override, &now));
   EXPECT_TRUE(other.is_new());
   EXPECT_EQ(0, view.move(UINT32_MAX));
   rl_override_t overrides[RL_MAX_OVERRIDES];
@@ -268,7 +271,7 @@ TEST(Move, WhatBecameIdleAfterHalfAMoveStaysSo) {
   rl_zone_t old = *arena.zone(0);
   rl_zone_t* olds[] = {&old};
   rl_process_t late = {};
-  ASSERT_EQ(RL_OK, rl_process_join(&late, arena.registry(), olds, 1));
+  ASSERT_EQ(RL_OK, rl_process_join(&late, arena.process_table(), olds, 1));
   const Policy policy(view.zone(), "p", 10, kHour);
   const rl_time_t now = at(1000);
   // In the set that moves first of its two.
@@ -368,8 +371,7 @@ TEST(Move, MayBeginAfterAnyInstructionOfADecision) {
         };
       },
       [](View* view, const Policy& policy, int verdict) {
-        return verdict == RL_REFUSED &&
-               view->remaining(policy.item("k")) == 1;
+        return verdict == RL_REFUSED && view->remaining(policy.item("k")) == 1;
       });
 }
 
@@ -377,9 +379,11 @@ TEST(Move, MayBeginAfterAnyInstructionThatSetsAOverride) {
   begin_after_any_instruction(
       [](View* actor) -> Act {
         return [=] {
-          const rl_override_t override = {RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}};
+          const rl_override_t override = {
+              RL_OVERRIDE_ZONE, 0, RL_OVERRIDE_SCALE, 50000, 0, {}};
           const rl_time_t now = at(1000);
-          return rl_override_set(actor->process(), actor->zone(), &override, &now);
+          return rl_override_set(actor->process(), actor->zone(), &override,
+                                 &now);
         };
       },
       [](View* view, const Policy&, int result) {
@@ -402,7 +406,7 @@ TEST(Move, OneZoneMayBeginWhileAnotherKeepsADecisionWaiting) {
   ASSERT_EQ(RL_OK, x.claim());
   rl_zone_t* zones[] = {x.zone(), y.zone()};
   rl_process_t both = {};
-  ASSERT_EQ(RL_OK, rl_process_join(&both, arena.registry(), zones, 2));
+  ASSERT_EQ(RL_OK, rl_process_join(&both, arena.process_table(), zones, 2));
   const Policy one(x.zone(), "one", 10, kHour);
   const Policy two(y.zone(), "two", 10, kHour);
   const Policy three(x.zone(), "three", 10, kHour);
@@ -442,9 +446,8 @@ class Twins {
       mine_.push_back(std::make_unique<Policy>(still_.zone(), name, 5 + 3 * i,
                                                60000, algorithm));
       for (const auto& view : views_) {
-        theirs_.push_back(std::make_unique<Policy>(view->zone(), name,
-                                                   5 + 3 * i, 60000,
-                                                   algorithm));
+        theirs_.push_back(std::make_unique<Policy>(
+            view->zone(), name, 5 + 3 * i, 60000, algorithm));
       }
     }
   }
@@ -473,9 +476,8 @@ class Twins {
     std::vector<rl_item_t> list;
     for (size_t i = 0; i < kPolicies; ++i) {
       if ((which >> i & 1) != 0) {
-        const Policy& policy = view == nullptr
-                                   ? *mine_[i]
-                                   : *theirs_[i * views_.size() + who];
+        const Policy& policy =
+            view == nullptr ? *mine_[i] : *theirs_[i * views_.size() + who];
         list.push_back(policy.item(key, cost));
       }
     }
@@ -495,9 +497,9 @@ class Twins {
     ASSERT_EQ(call(&process_, mine.data(), mine.size(), &now),
               call(view->process(), theirs.data(), theirs.size(), &now));
     if (!looks && random_() % 4 == 0) {
-      ASSERT_EQ(rl_refund(&process_, mine.data(), mine.size(), &now),
-                rl_refund(view->process(), theirs.data(), theirs.size(),
-                          &now));
+      ASSERT_EQ(
+          rl_refund(&process_, mine.data(), mine.size(), &now),
+          rl_refund(view->process(), theirs.data(), theirs.size(), &now));
     } else if (!looks && random_() % 4 == 0) {
       const auto final_units = static_cast<uint32_t>(random_() % 4);
       ASSERT_EQ(rl_settle(&process_, &mine[0], final_units, &now),
@@ -575,7 +577,7 @@ TEST(Move, UnderLoadEveryQuotaIsUsedExactly) {
           const rl_time_t now = at(1000);
           const rl_verdict_e verdict =
               rl_decide(view.process(), items + skip, 2 - skip, &now);
-          if (verdict == RL_BUSY) ++shared->busy;
+          if (verdict == RL_TIMEOUT) ++shared->busy;
           if (verdict == RL_ADMITTED) {
             if (skip == 0) ++shared->admitted[0][key];
             ++shared->admitted[1][key];
@@ -630,8 +632,7 @@ TEST(Move, AfterAnyInstructionSomebodyElseGoesOn) {
     GTEST_SKIP() << "no ptrace here";
   }
   size_t steps;
-  const std::vector<Snapshot> states =
-      states_of(arena, &stepped, &steps);
+  const std::vector<Snapshot> states = states_of(arena, &stepped, &steps);
   stepped.kill_and_reap();
   std::printf("%zu instructions, %zu states\n", steps, states.size());
   ASSERT_LT(100u, states.size());

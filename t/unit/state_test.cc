@@ -21,12 +21,12 @@ constexpr unsigned char kSeed[16] = {1, 2, 3};
 // A zone with a process table and a process that has joined.
 struct World {
   explicit World(const unsigned char* seed = kSeed)
-      : registry(rl_registry_size()), memory(kZoneSize) {
-    rl_registry_create(registry.get());
+      : process_table(rl_process_table_size()), memory(kZoneSize) {
+    rl_process_table_create(process_table.get());
     EXPECT_EQ(RL_OK,
               rl_zone_create(&zone, memory.get(), memory.size(), 0, seed));
     zones[0] = &zone;
-    EXPECT_EQ(RL_OK, rl_process_join(&process, registry.get(), zones, 1));
+    EXPECT_EQ(RL_OK, rl_process_join(&process, process_table.get(), zones, 1));
   }
   ~World() { rl_process_leave(&process); }
 
@@ -81,7 +81,7 @@ struct World {
     return rl_state_load(&zone, read_bytes, &bytes, boot, &now, &loaded);
   }
 
-  SharedMemory registry;
+  SharedMemory process_table;
   SharedMemory memory;
   rl_zone_t zone{};
   rl_zone_t* zones[1];
@@ -109,10 +109,10 @@ TEST(State, CountsOutliveARestart) {
     const rl_time_t now = {kBase + 5000, kWall + 5000};
     ASSERT_EQ(nullptr, after.load(before.save(then), now));
     EXPECT_EQ(1u, after.loaded);
-    EXPECT_EQ(0u, after.remaining(after.item(algorithm, "client", 10, kHour),
-                                  now));
-    EXPECT_EQ(10u, after.remaining(after.item(algorithm, "other", 10, kHour),
-                                   now));
+    EXPECT_EQ(
+        0u, after.remaining(after.item(algorithm, "client", 10, kHour), now));
+    EXPECT_EQ(10u,
+              after.remaining(after.item(algorithm, "other", 10, kHour), now));
   }
 }
 
@@ -217,8 +217,8 @@ TEST(State, ADamagedFileIsKnownAsSuch) {
   }
   for (size_t len = 0; len < file.size(); len += 1 + len / 64) {
     World after;
-    EXPECT_NE(nullptr, after.load({file.begin(), file.begin() +
-                                       static_cast<ptrdiff_t>(len)},
+    EXPECT_NE(nullptr, after.load({file.begin(),
+                                   file.begin() + static_cast<ptrdiff_t>(len)},
                                   then));
   }
   std::vector<unsigned char> longer = file;

@@ -20,8 +20,7 @@ constexpr size_t kMiB = 1 << 20;
 // What nginx keeps of a zone for itself.
 constexpr size_t kNginxHeader = 256;
 
-constexpr size_t kOneSet =
-    sizeof(ZoneHeader) + sizeof(Set) + sizeof(uint64_t);
+constexpr size_t kOneSet = sizeof(ZoneHeader) + sizeof(Set) + sizeof(uint64_t);
 
 rl_verdict_e decide(rl_process_t* process, rl_item_t item, uint64_t now_ms) {
   const rl_time_t now = at(now_ms);
@@ -30,7 +29,7 @@ rl_verdict_e decide(rl_process_t* process, rl_item_t item, uint64_t now_ms) {
 
 uint32_t remaining(rl_process_t* process, rl_item_t item, uint64_t now_ms) {
   const rl_time_t now = at(now_ms);
-  EXPECT_NE(RL_BUSY, rl_look(process, &item, 1, &now));
+  EXPECT_NE(RL_TIMEOUT, rl_look(process, &item, 1, &now));
   return item.remaining_units;
 }
 
@@ -47,8 +46,8 @@ TEST(Tags, AreMatchedAlikeByBothWays) {
     uint8_t tags[32];
     for (uint8_t& tag : tags) {
       // Neighbours in value and borrows between bytes are the hard cases.
-      const uint8_t values[] = {0, 1, 0x7f, 0x80, 0x81, 0xff,
-                                static_cast<uint8_t>(random())};
+      const uint8_t values[] = {
+          0, 1, 0x7f, 0x80, 0x81, 0xff, static_cast<uint8_t>(random())};
       tag = values[random() % 7];
     }
     const uint8_t wanted = tags[random() % 32];
@@ -116,11 +115,11 @@ TEST(Zone, TakesNoMoreMemoryThanItsKeysNeed) {
                                   str(seed).data));
   EXPECT_LE(resident_pages(memory), 2u);
 
-  SharedMemory registry(rl_registry_size());
-  rl_registry_create(registry.get());
+  SharedMemory process_table(rl_process_table_size());
+  rl_process_table_create(process_table.get());
   rl_zone_t* zones[] = {&zone};
   rl_process_t process{};
-  ASSERT_EQ(RL_OK, rl_process_join(&process, registry.get(), zones, 1));
+  ASSERT_EQ(RL_OK, rl_process_join(&process, process_table.get(), zones, 1));
   const Policy policy(&zone, "p", 10, 60000);
   std::mt19937_64 random(5);
   for (uint32_t i = 0; i < 100; ++i) {
@@ -177,8 +176,8 @@ TEST(Table, KeepsALookupToOneSetUntilItIsCrowded) {
     const Set& set = *set_at(arena.zone(), s);
     EXPECT_EQ(0u, set.occupied & (set.occupied + 1)) << "not a prefix";
     for (uint32_t i = 0; i < 31 && set.occupied >> i & 1; ++i) {
-      const uint32_t home = primary_index(set.buckets[i].key,
-                                          arena.zone()->sets);
+      const uint32_t home =
+          primary_index(set.buckets[i].key, arena.zone()->sets);
       if (home != s) {
         ++secondary;
         EXPECT_TRUE(is_crowded(*set_at(arena.zone(), home)));

@@ -84,7 +84,7 @@ typedef struct {
 typedef enum {
   RL_ADMITTED = 0,
   RL_REFUSED = 1,        /* by a policy that is not in dry run */
-  RL_BUSY = 2,           /* a lock's living owner did not move: nothing was
+  RL_TIMEOUT = 2,           /* a lock's living owner did not move: nothing was
                             decided or charged */
   RL_PENDING = 3         /* not to be had yet: nothing was decided or charged,
                             and the items can be asked again as they are, after
@@ -181,7 +181,8 @@ rl_verdict_e rl_settle(rl_process_t *process, rl_item_t *item,
 
 /*
  * Gives back what charged items of RL_CONCURRENT hold, when their request
- * ends.  RL_BUSY: those that still say that they are charged are left to do.
+ * ends.  RL_TIMEOUT: those that still say that they are charged are left to
+ * do.
  */
 rl_verdict_e rl_release(rl_process_t *process, rl_item_t *items, size_t n,
                         const rl_time_t *now) RL_NOEXCEPT;

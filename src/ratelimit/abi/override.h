@@ -45,7 +45,7 @@ typedef struct {
 
 /*
  * rl_override_set replaces the override of that id.  RL_ERROR: there is no
- * room.  rl_override_clear: RL_ERROR if there is none.  Both: RL_BUSY as of
+ * room.  rl_override_clear: RL_ERROR if there is none.  Both: RL_TIMEOUT as of
  * decisions; process may be NULL where nobody else uses the zone.
  * rl_overrides lists those in force into out[RL_MAX_OVERRIDES], returns how
  * many.

@@ -178,8 +178,8 @@ typedef enum {
   RL_BAD_COST,
   RL_BAD_SETTLE,
   RL_NO_PLACE,      /* rl_process_join found none: undecided */
-  RL_LOCKED,        /* RL_BUSY, or RL_PENDING for too long: undecided */
-  RL_UNCORRECTED,   /* RL_BUSY, of a refund or a final cost */
+  RL_LOCKED,        /* RL_TIMEOUT, or RL_PENDING for too long: undecided */
+  RL_UNCORRECTED,   /* RL_TIMEOUT, of a refund or a final cost */
   RL_CROWDED,       /* more processes hold places of a key than its bucket
                        names: refused */
   RL_UNREAD,        /* a response that does not say what it used */

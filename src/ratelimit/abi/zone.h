@@ -78,7 +78,7 @@ int rl_zone_full_warning(const rl_zone_t *zone, const rl_time_t *now,
  * its locks.  A fork of a process that joined has to join for itself.
  */
 typedef struct {
-  void *registry;           /* shared; NULL before join */
+  void *process_table;           /* shared; NULL before join */
   void *redo_log;            /* its redo log there */
   uint32_t owner;           /* lock word: slot and generation */
   uint32_t slot;
@@ -86,24 +86,24 @@ typedef struct {
   size_t nzones;           /* the work of a dead one */
 } rl_process_t;
 
-size_t rl_registry_size(void) RL_NOEXCEPT;
-void rl_registry_create(void *memory) RL_NOEXCEPT;
-int rl_registry_attach(void *memory) RL_NOEXCEPT;
+size_t rl_process_table_size(void) RL_NOEXCEPT;
+void rl_process_table_create(void *memory) RL_NOEXCEPT;
+int rl_process_table_attach(void *memory) RL_NOEXCEPT;
 
 /*
  * Joining once more only renews the zones, which must stay where they are
  * until the process leaves.  RL_ERROR: every slot belongs to a living process.
  */
-int rl_process_join(rl_process_t *process, void *registry,
+int rl_process_join(rl_process_t *process, void *process_table,
                     rl_zone_t *const *zones, size_t nzones) RL_NOEXCEPT;
 void rl_process_leave(rl_process_t *process) RL_NOEXCEPT;
 
 /*
  * Names a process for as long as it lives, and after that none.  0: there is
- * no such process.  rl_life_is_over: it has ended, waited for or not.
+ * no such process.  rl_process_has_ended: it has ended, waited for or not.
  */
-uint64_t rl_life_of(uint32_t pid) RL_NOEXCEPT;
-int rl_life_is_over(uint64_t life) RL_NOEXCEPT;
+uint64_t rl_process_id_of(uint32_t pid) RL_NOEXCEPT;
+int rl_process_has_ended(uint64_t id) RL_NOEXCEPT;
 
 /*
  * A zone whose size changes: no decision is made twice, and no count is lost,

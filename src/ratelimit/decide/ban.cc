@@ -134,7 +134,7 @@ rl_verdict_e decide_rest(rl_process_t* process, rl_item_t* items, size_t n,
   }
   rl_verdict_e verdict = enforced ? RL_REFUSED : RL_ADMITTED;
   if (charged != 0) verdict = rl_decide(process, rest, charged, &now);
-  if (verdict == RL_BUSY) return RL_BUSY;
+  if (verdict == RL_TIMEOUT) return RL_TIMEOUT;
   for (size_t i = 0; i < charged; ++i) {
     items[of[i]] = rest[i];
   }
@@ -143,7 +143,8 @@ rl_verdict_e decide_rest(rl_process_t* process, rl_item_t* items, size_t n,
     if (is_banned(items[i])) {
       count_decision(process, &items[i], 1, verdict, now.mono_ms);
     } else if (!decided) {
-      if (rl_look(process, &items[i], 1, &now) == RL_BUSY) return RL_BUSY;
+      if (rl_look(process, &items[i], 1, &now) == RL_TIMEOUT)
+        return RL_TIMEOUT;
       count_decision(process, &items[i], 1, verdict, now.mono_ms);
     }
   }
@@ -157,15 +158,15 @@ rl_verdict_e decide_rest(rl_process_t* process, rl_item_t* items, size_t n,
 rl_verdict_e rl_decide_bans(rl_process_t* process, rl_item_t* items, size_t n,
                             const rl_time_t* now) noexcept {
   ratelimit::Banned banned;
-  if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS ||
+  if (process->process_table == nullptr || n == 0 || n > RL_MAX_ITEMS ||
       !ratelimit::ask_bans(process, items, n, *now, &banned)) {
-    return RL_BUSY;
+    return RL_TIMEOUT;
   }
   const rl_verdict_e verdict =
       banned.any
           ? ratelimit::decide_rest(process, items, n, *now, banned.enforced)
           : rl_decide(process, items, n, now);
-  for (size_t i = 0; verdict != RL_BUSY && i < n; ++i) {
+  for (size_t i = 0; verdict != RL_TIMEOUT && i < n; ++i) {
     if (ratelimit::can_be_banned(items[i]) && !items[i].banned &&
         !items[i].admitted) {
       ratelimit::note_refusal_of(process, &items[i], *now);
@@ -176,9 +177,9 @@ rl_verdict_e rl_decide_bans(rl_process_t* process, rl_item_t* items, size_t n,
 
 rl_verdict_e rl_look_bans(rl_process_t* process, rl_item_t* item,
                           const rl_time_t* now) noexcept {
-  if (process->registry == nullptr) return RL_BUSY;
+  if (process->process_table == nullptr) return RL_TIMEOUT;
   if (!ratelimit::can_be_banned(*item)) return RL_ADMITTED;
-  if (!ratelimit::ask_ban(process, item, *now, false)) return RL_BUSY;
+  if (!ratelimit::ask_ban(process, item, *now, false)) return RL_TIMEOUT;
   return item->banned ? RL_REFUSED : RL_ADMITTED;
 }
 

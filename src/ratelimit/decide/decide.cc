@@ -157,10 +157,9 @@ inline Took take_copy(const rl_process_t* process, const rl_item_t& item,
   BucketRef* ref = &d.refs[i];
   Bucket* image = d.image(i);
   Taken taken;
-  const Took took = item->cost_units == 0
-                        ? Took::kUnusual
-                        : take_copy(d.process, *item, *ref, d.now, image,
-                                    &taken);
+  const Took took = item->cost_units == 0 ? Took::kUnusual
+                                          : take_copy(d.process, *item, *ref,
+                                                      d.now, image, &taken);
   d.changes[i] = Change::kWhole;
   if (__builtin_expect(took == Took::kAdmitted, 1)) {
     tell_charged(taken, item);
@@ -342,7 +341,7 @@ lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
   BucketRef refs[kMax];
   Change changes[kMax];
   if (!lock_buckets(process, items, n, now.mono_ms, refs)) {
-    return RL_BUSY;
+    return RL_TIMEOUT;
   }
   return decide({process, items, n, now, refs, changes, tries});
 }
@@ -362,8 +361,8 @@ lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
 // less.
 rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
                        const rl_time_t* now) noexcept {
-  if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS) {
-    return RL_BUSY;
+  if (process->process_table == nullptr || n == 0 || n > RL_MAX_ITEMS) {
+    return RL_TIMEOUT;
   }
   return __builtin_expect(n == 1, 1)
              ? ratelimit::lock_and_decide<1>(process, items, 1, *now, false)
@@ -372,20 +371,20 @@ rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
 
 rl_verdict_e rl_try(rl_process_t* process, rl_item_t* items, size_t n,
                     const rl_time_t* now) noexcept {
-  if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS) {
-    return RL_BUSY;
+  if (process->process_table == nullptr || n == 0 || n > RL_MAX_ITEMS) {
+    return RL_TIMEOUT;
   }
   return ratelimit::decide_several(process, items, n, *now, true);
 }
 
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
                      const rl_time_t* now) noexcept {
-  if (process->registry == nullptr || n == 0 || n > RL_MAX_ITEMS) {
-    return RL_BUSY;
+  if (process->process_table == nullptr || n == 0 || n > RL_MAX_ITEMS) {
+    return RL_TIMEOUT;
   }
   ratelimit::BucketRef refs[RL_MAX_ITEMS];
   if (!ratelimit::lock_buckets(process, items, n, now->mono_ms, refs)) {
-    return RL_BUSY;
+    return RL_TIMEOUT;
   }
   bool admitted = true;
   for (size_t i = 0; i < n; ++i) {

@@ -19,9 +19,9 @@ namespace {
 rl_verdict_e release_one(rl_process_t* process, rl_item_t* item,
                          const rl_time_t& now) {
   BucketRef ref;
-  if (process->registry == nullptr ||
+  if (process->process_table == nullptr ||
       !lock_buckets(process, item, 1, now.mono_ms, &ref)) {
-    return RL_BUSY;
+    return RL_TIMEOUT;
   }
   Head head;
   if (!kHeadIsOneStore || !ref.exists() ||
@@ -44,8 +44,8 @@ rl_verdict_e rl_release(rl_process_t* process, rl_item_t* items, size_t n,
   for (size_t i = 0; i < n; ++i) {
     rl_item_t* item = &items[i];
     if (item->charged && item->policy->algorithm == RL_CONCURRENT &&
-        ratelimit::release_one(process, item, *now) == RL_BUSY) {
-      return RL_BUSY;
+        ratelimit::release_one(process, item, *now) == RL_TIMEOUT) {
+      return RL_TIMEOUT;
     }
   }
   return RL_ADMITTED;

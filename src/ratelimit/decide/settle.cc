@@ -1,7 +1,7 @@
 // Giving units back and settling the final cost: see ratelimit.h.
 //
-// One item at a time, since none depends on another: after RL_BUSY the items
-// that were done say so, and only the others are left to do.
+// One item at a time, since none depends on another: after RL_TIMEOUT the
+// items that were done say so, and only the others are left to do.
 
 #include <algorithm>
 
@@ -42,7 +42,7 @@ void note_more(uint32_t more, uint64_t receipt, rl_item_t* item) {
 bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
            uint32_t more, const rl_time_t& now) {
   BucketRef ref;
-  if (process->registry == nullptr ||
+  if (process->process_table == nullptr ||
       !lock_buckets(process, item, 1, now.mono_ms, &ref)) {
     return false;
   }
@@ -81,7 +81,7 @@ rl_verdict_e rl_refund(rl_process_t* process, rl_item_t* items, size_t n,
       continue;
     }
     if (!ratelimit::amend(process, &items[i], items[i].cost_units, 0, *now)) {
-      return RL_BUSY;
+      return RL_TIMEOUT;
     }
     items[i].charged = 0;
   }
@@ -98,7 +98,7 @@ rl_verdict_e rl_settle(rl_process_t* process, rl_item_t* item,
   const uint32_t back = final_units < reserved ? reserved - final_units : 0;
   const uint32_t more = final_units > reserved ? final_units - reserved : 0;
   if (!ratelimit::amend(process, item, back, more, *now)) {
-    return RL_BUSY;
+    return RL_TIMEOUT;
   }
   item->cost_units = final_units;
   if (final_units == 0) item->charged = 0;

@@ -146,7 +146,7 @@ int change(rl_process_t* process, const rl_zone_t* zone, const Make& make) {
     Locks locks(process);
     const bool taken = locks.take(set_at(zone, 0));
     if (!has_moved_on(zone)) {
-      const int result = taken ? make(header_of(zone)) : int{RL_BUSY};
+      const int result = taken ? make(header_of(zone)) : int{RL_TIMEOUT};
       locks.release_all();
       return result;
     }

@@ -61,7 +61,7 @@ void count_recovery(const rl_process_t* process, const Set* set) {
 // True: the owner is dead, its work is finished, and the lock is ours.
 bool take_from_dead(const rl_process_t* process, Set* set, uint32_t owner,
                     bool thorough) {
-  if (!is_dead(registry_of(process), owner, thorough) ||
+  if (!is_dead(process_table_of(process), owner, thorough) ||
       !finish_commit_of_dead(process, owner) ||
       !set->lock.compare_exchange_strong(owner, process->owner,
                                          std::memory_order_acquire,

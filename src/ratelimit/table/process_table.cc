@@ -13,8 +13,8 @@ namespace ratelimit {
 
 namespace {
 
-constexpr uint64_t kRegistryMagic = 0x7972747367657272u;  // "rregstry"
-constexpr uint32_t kRegistryVersion = 4;
+constexpr uint64_t kProcessTableMagic = 0x7972747367657272u;  // "rregstry"
+constexpr uint32_t kProcessTableVersion = 4;
 
 constexpr uint32_t owner_word(uint32_t slot, uint32_t generation) {
   return generation << kProcessBits | slot;
@@ -26,21 +26,22 @@ constexpr uint32_t slot_index(uint32_t owner) {
 
 // A lock word is never 0, so no generation is.
 uint32_t next_generation(uint32_t generation) {
-  const uint32_t next = (generation + 1) & ((1u << Life::kGenerationBits) - 1);
+  const uint32_t next =
+      (generation + 1) & ((1u << ProcessId::kGenerationBits) - 1);
   return next == 0 ? 1 : next;
 }
 
-Life life_of(const Slot& slot) {
-  return Life::of(slot.life.load(std::memory_order_acquire));
+ProcessId id_of(const Slot& slot) {
+  return ProcessId::of(slot.id.load(std::memory_order_acquire));
 }
 
 bool belongs_to(const Slot& slot, uint32_t owner) {
-  return life_of(slot).generation == owner >> kProcessBits;
+  return id_of(slot).generation == owner >> kProcessBits;
 }
 
 struct Stat {
   char state;
-  uint32_t start;  // as in Life
+  uint32_t start;  // as in ProcessId
 };
 
 // /proc/PID/stat: "pid (name) state ppid ...", the start time its 22nd field;
@@ -79,26 +80,27 @@ bool read_stat(uint32_t pid, Stat* out) {
   for (++at; *at >= '0' && *at <= '9'; ++at) {
     ticks = ticks * 10 + static_cast<uint64_t>(*at - '0');
   }
-  out->start = static_cast<uint32_t>(ticks) & ((1u << Life::kStartBits) - 1);
+  out->start =
+      static_cast<uint32_t>(ticks) & ((1u << ProcessId::kStartBits) - 1);
   if (out->start == 0) {
     out->start = 1;
   }
   return true;
 }
 
-bool is_over(const Life& life, bool thorough) {
-  if (life.pid == 0) {
+bool is_over(const ProcessId& id, bool thorough) {
+  if (id.pid == 0) {
     return true;
   }
-  if (kill(static_cast<pid_t>(life.pid), 0) != 0 && errno == ESRCH) {
+  if (kill(static_cast<pid_t>(id.pid), 0) != 0 && errno == ESRCH) {
     return true;
   }
   Stat stat;
-  if (!thorough || !read_stat(life.pid, &stat)) {
+  if (!thorough || !read_stat(id.pid, &stat)) {
     return false;
   }
   return stat.state == 'Z' || stat.state == 'X' ||
-         (life.start != 0 && life.start != stat.start);
+         (id.start != 0 && id.start != stat.start);
 }
 
 const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
@@ -153,43 +155,44 @@ bool take_claim(const rl_process_t* process, Slot* slot) {
   if (slot->claim.compare_exchange_strong(holder, process->owner)) {
     return true;
   }
-  return is_dead(registry_of(process), holder, true) &&
+  return is_dead(process_table_of(process), holder, true) &&
          slot->claim.compare_exchange_strong(holder, process->owner);
 }
 
 // Takes a slot that is free, or one of a dead process that has nothing left to
 // be finished; always with a new generation.
 bool take_slot(Slot* slot, uint32_t pid, uint32_t start, bool thorough) {
-  uint64_t word = slot->life.load(std::memory_order_acquire);
-  Life life = Life::of(word);
-  if (!is_over(life, thorough)) {
+  uint64_t word = slot->id.load(std::memory_order_acquire);
+  ProcessId id = ProcessId::of(word);
+  if (!is_over(id, thorough)) {
     return false;
   }
   // A dead process's count does not rise, so this holds until the exchange.
   if (slot->pending.load(std::memory_order_acquire) != 0) {
     return false;
   }
-  life = {next_generation(life.generation), start, pid};
-  return slot->life.compare_exchange_strong(word, life.word());
+  id = {next_generation(id.generation), start, pid};
+  return slot->id.compare_exchange_strong(word, id.word());
 }
 
 // `since` first: whoever sees the change sees that the slot has changed hands.
-void announce(Registry* registry, Slot* slot) {
-  uint32_t changes = registry->changes.load();
+void announce(ProcessTable* process_table, Slot* slot) {
+  uint32_t changes = process_table->changes.load();
   do {
     slot->since.store(changes + 1);
-  } while (!registry->changes.compare_exchange_weak(changes, changes + 1));
+  } while (
+      !process_table->changes.compare_exchange_weak(changes, changes + 1));
 }
 
 // The lowest slot that is free; kProcesses: there is none.  /proc is asked for
 // dead processes that still look alive only where there is none without them.
-uint32_t find_slot(Registry* registry, uint32_t pid) {
+uint32_t find_slot(ProcessTable* process_table, uint32_t pid) {
   Stat stat;
   const uint32_t start = read_stat(pid, &stat) ? stat.start : 0;
   for (int thorough = 0; thorough < 2; ++thorough) {
     for (uint32_t i = 0; i < kProcesses; ++i) {
-      if (take_slot(&registry->slots[i], pid, start, thorough != 0)) {
-        announce(registry, &registry->slots[i]);
+      if (take_slot(&process_table->slots[i], pid, start, thorough != 0)) {
+        announce(process_table, &process_table->slots[i]);
         return i;
       }
     }
@@ -198,60 +201,61 @@ uint32_t find_slot(Registry* registry, uint32_t pid) {
 }
 
 // Whether this very process, and not the one it was forked from, has joined.
-bool has_joined(const rl_process_t* process, const void* registry) {
-  if (process->registry != registry) {
+bool has_joined(const rl_process_t* process, const void* process_table) {
+  if (process->process_table != process_table) {
     return false;
   }
   const Slot* slot = slot_of(process);
-  const Life life = Life::of(slot->life.load(std::memory_order_relaxed));
+  const ProcessId id = ProcessId::of(slot->id.load(std::memory_order_relaxed));
   return belongs_to(*slot, process->owner) &&
-         life.pid == static_cast<uint32_t>(getpid());
+         id.pid == static_cast<uint32_t>(getpid());
 }
 
 // As if it had left: what it holds is nobody's from here on, also once its pid
 // is another's.
-void bury(Registry* registry, Slot* slot, uint64_t word) {
-  Life life = Life::of(word);
-  life.start = 0;
-  life.pid = 0;
+void bury(ProcessTable* process_table, Slot* slot, uint64_t word) {
+  ProcessId id = ProcessId::of(word);
+  id.start = 0;
+  id.pid = 0;
   if (slot->pending.load(std::memory_order_acquire) == 0 &&
-      slot->life.compare_exchange_strong(word, life.word())) {
-    registry->changes.fetch_add(1);
+      slot->id.compare_exchange_strong(word, id.word())) {
+    process_table->changes.fetch_add(1);
   }
 }
 
 void bury_all_dead(const rl_process_t* process) {
-  Registry* registry = registry_of(process);
+  ProcessTable* process_table = process_table_of(process);
   for (uint32_t i = 0; i < kProcesses; ++i) {
-    Slot* slot = &registry->slots[i];
-    const uint64_t word = slot->life.load(std::memory_order_acquire);
-    const Life life = Life::of(word);
-    if (life.generation == 0) {
+    Slot* slot = &process_table->slots[i];
+    const uint64_t word = slot->id.load(std::memory_order_acquire);
+    const ProcessId id = ProcessId::of(word);
+    if (id.generation == 0) {
       return;
     }
-    const uint32_t owner = owner_word(i, life.generation);
-    if (life.pid == 0 && slot->pending.load() == 0) {
+    const uint32_t owner = owner_word(i, id.generation);
+    if (id.pid == 0 && slot->pending.load() == 0) {
       continue;
     }
-    if (is_dead(registry, owner, true)) {
+    if (is_dead(process_table, owner, true)) {
       finish_commit_of_dead(process, owner);
-      bury(registry, slot, word);
+      bury(process_table, slot, word);
     }
   }
 }
 
 }  // namespace
 
-bool is_dead(const Registry* registry, uint32_t owner, bool thorough) {
-  const Slot& slot = registry->slots[slot_index(owner)];
-  const Life life = life_of(slot);
+bool is_dead(const ProcessTable* process_table, uint32_t owner,
+             bool thorough) {
+  const Slot& slot = process_table->slots[slot_index(owner)];
+  const ProcessId id = id_of(slot);
   // The slot is another's by now: its former owner was found dead, or left.
-  return life.generation != owner >> kProcessBits || is_over(life, thorough);
+  return id.generation != owner >> kProcessBits || is_over(id, thorough);
 }
 
 bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
   const uint32_t index = slot_index(owner);
-  Slot* slot = &registry_of(process)->slots[index];
+  Slot* slot = &process_table_of(process)->slots[index];
   if (slot->pending.load(std::memory_order_acquire) == 0) {
     return true;
   }
@@ -262,7 +266,7 @@ bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
   // was the count, since a slot is not reused before it is 0.
   const uint32_t n = slot->pending.load(std::memory_order_acquire);
   if (n != 0 && n <= RL_MAX_ITEMS && belongs_to(*slot, owner) &&
-      replay(process, &registry_of(process)->redo_logs[index], n)) {
+      replay(process, &process_table_of(process)->redo_logs[index], n)) {
     end_commit(slot);
   }
   slot->claim.store(0, std::memory_order_release);
@@ -270,49 +274,49 @@ bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
 }
 
 uint32_t process_changes(const rl_process_t* process) {
-  return registry_of(process)->changes.load(std::memory_order_acquire);
+  return process_table_of(process)->changes.load(std::memory_order_acquire);
 }
 
 bool has_changed_hands(const rl_process_t* process, uint32_t slot,
                        uint32_t since) {
-  const Slot& of = registry_of(process)->slots[slot];
+  const Slot& of = process_table_of(process)->slots[slot];
   const uint32_t joined = of.since.load(std::memory_order_acquire);
-  return life_of(of).pid == 0 || static_cast<int32_t>(joined - since) > 0;
+  return id_of(of).pid == 0 || static_cast<int32_t>(joined - since) > 0;
 }
 
 bool has_died(const rl_process_t* process, uint32_t slot) {
-  return is_over(life_of(registry_of(process)->slots[slot]), false);
+  return is_over(id_of(process_table_of(process)->slots[slot]), false);
 }
 
 }  // namespace ratelimit
 
-using ratelimit::Life;
-using ratelimit::Registry;
+using ratelimit::ProcessId;
+using ratelimit::ProcessTable;
 
-size_t rl_registry_size(void) noexcept {
-  return sizeof(Registry);
+size_t rl_process_table_size(void) noexcept {
+  return sizeof(ProcessTable);
 }
 
-void rl_registry_create(void* memory) noexcept {
-  auto* registry = static_cast<Registry*>(memory);
-  registry->magic = 0;
-  registry->version = ratelimit::kRegistryVersion;
-  registry->changes.store(0, std::memory_order_relaxed);
+void rl_process_table_create(void* memory) noexcept {
+  auto* process_table = static_cast<ProcessTable*>(memory);
+  process_table->magic = 0;
+  process_table->version = ratelimit::kProcessTableVersion;
+  process_table->changes.store(0, std::memory_order_relaxed);
   // Not the redo logs: see kProcesses.
-  for (ratelimit::Slot& slot : registry->slots) {
-    slot.life.store(0, std::memory_order_relaxed);
+  for (ratelimit::Slot& slot : process_table->slots) {
+    slot.id.store(0, std::memory_order_relaxed);
     slot.pending.store(0, std::memory_order_relaxed);
     slot.claim.store(0, std::memory_order_relaxed);
     slot.since.store(0, std::memory_order_relaxed);
   }
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  registry->magic = ratelimit::kRegistryMagic;
+  process_table->magic = ratelimit::kProcessTableMagic;
 }
 
-int rl_registry_attach(void* memory) noexcept {
-  const auto* registry = static_cast<const Registry*>(memory);
-  return registry->magic == ratelimit::kRegistryMagic &&
-                 registry->version == ratelimit::kRegistryVersion
+int rl_process_table_attach(void* memory) noexcept {
+  const auto* process_table = static_cast<const ProcessTable*>(memory);
+  return process_table->magic == ratelimit::kProcessTableMagic &&
+                 process_table->version == ratelimit::kProcessTableVersion
              ? RL_OK
              : RL_ERROR;
 }
@@ -324,43 +328,43 @@ int rl_process_join(rl_process_t* process, void* memory,
     process->nzones = nzones;
     return RL_OK;
   }
-  auto* registry = static_cast<Registry*>(memory);
+  auto* process_table = static_cast<ProcessTable*>(memory);
   const uint32_t slot =
-      ratelimit::find_slot(registry, static_cast<uint32_t>(getpid()));
+      ratelimit::find_slot(process_table, static_cast<uint32_t>(getpid()));
   if (slot == ratelimit::kProcesses) {
     return RL_ERROR;
   }
-  const Life life = ratelimit::life_of(registry->slots[slot]);
-  process->registry = memory;
-  process->owner = ratelimit::owner_word(slot, life.generation);
+  const ProcessId id = ratelimit::id_of(process_table->slots[slot]);
+  process->process_table = memory;
+  process->owner = ratelimit::owner_word(slot, id.generation);
   process->slot = slot;
-  process->redo_log = &registry->redo_logs[slot];
+  process->redo_log = &process_table->redo_logs[slot];
   process->zones = zones;
   process->nzones = nzones;
   ratelimit::bury_all_dead(process);
   return RL_OK;
 }
 
-uint64_t rl_life_of(uint32_t pid) noexcept {
+uint64_t rl_process_id_of(uint32_t pid) noexcept {
   ratelimit::Stat stat;
-  Life life = {1, 0, pid};
+  ProcessId id = {1, 0, pid};
   if (ratelimit::read_stat(pid, &stat)) {
-    life.start = stat.start;
+    id.start = stat.start;
   }
-  return ratelimit::is_over(life, true) ? 0 : life.word();
+  return ratelimit::is_over(id, true) ? 0 : id.word();
 }
 
-int rl_life_is_over(uint64_t life) noexcept {
-  return ratelimit::is_over(Life::of(life), true);
+int rl_process_has_ended(uint64_t id) noexcept {
+  return ratelimit::is_over(ProcessId::of(id), true);
 }
 
 void rl_process_leave(rl_process_t* process) noexcept {
-  if (process->registry != nullptr &&
-      ratelimit::has_joined(process, process->registry)) {
+  if (process->process_table != nullptr &&
+      ratelimit::has_joined(process, process->process_table)) {
     ratelimit::Slot* slot = ratelimit::slot_of(process);
-    const Life life = {process->owner >> ratelimit::kProcessBits, 0, 0};
-    slot->life.store(life.word(), std::memory_order_release);
-    ratelimit::registry_of(process)->changes.fetch_add(1);
+    const ProcessId id = {process->owner >> ratelimit::kProcessBits, 0, 0};
+    slot->id.store(id.word(), std::memory_order_release);
+    ratelimit::process_table_of(process)->changes.fetch_add(1);
   }
-  process->registry = nullptr;
+  process->process_table = nullptr;
 }

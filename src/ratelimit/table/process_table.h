@@ -52,7 +52,7 @@ static_assert(kProcesses == 1u << kProcessBits, "an owner word's lowest bits");
 // Who has the slot, in one word, so that there is no moment at which only half
 // of it is true: generation, a part of the process's start time (pids are
 // reused) and the pid, 0 where the slot is free.
-struct Life {
+struct ProcessId {
   static constexpr unsigned kPidBits = 22;  // Linux's greatest pid_max is 2^22
   static constexpr unsigned kStartBits = 22;
   static constexpr unsigned kGenerationBits = 32 - kProcessBits;
@@ -62,7 +62,7 @@ struct Life {
   uint32_t start;       // 0: not known
   uint32_t pid;
 
-  static Life of(uint64_t word) {
+  static ProcessId of(uint64_t word) {
     return {static_cast<uint32_t>(word >> (kPidBits + kStartBits)),
             static_cast<uint32_t>(word >> kPidBits) & ((1u << kStartBits) - 1),
             static_cast<uint32_t>(word) & ((1u << kPidBits) - 1)};
@@ -75,10 +75,10 @@ struct Life {
 };
 
 struct alignas(64) Slot {
-  std::atomic<uint64_t> life;
+  std::atomic<uint64_t> id;
   std::atomic<uint32_t> pending;  // targets that must be written, all of them
   std::atomic<uint32_t> claim;    // owner word of who writes them for the dead
-  std::atomic<uint32_t> since;    // of Registry::changes, its process's own
+  std::atomic<uint32_t> since;  // of ProcessTable::changes, its process's own
 };
 
 // Where an image goes.
@@ -102,11 +102,11 @@ inline bool is_nowhere(const Target& target) {
 
 inline Target target_of(const rl_zone_t* zone, const Bucket* bucket,
                         uint32_t tag) {
-  const auto offset = static_cast<size_t>(
-      reinterpret_cast<const unsigned char*>(bucket) -
-      static_cast<const unsigned char*>(zone->memory));
-  return {zone->id,
-          static_cast<uint32_t>((offset - sizeof(ZoneHeader)) / 64), tag};
+  const auto offset =
+      static_cast<size_t>(reinterpret_cast<const unsigned char*>(bucket) -
+                          static_cast<const unsigned char*>(zone->memory));
+  return {zone->id, static_cast<uint32_t>((offset - sizeof(ZoneHeader)) / 64),
+          tag};
 }
 
 // Writes an image into its bucket, a place of the set; doing it twice does no
@@ -128,7 +128,7 @@ struct alignas(64) RedoLog {
   Target targets[RL_MAX_ITEMS];
 };
 
-struct Registry {
+struct ProcessTable {
   alignas(64) uint64_t magic;
   uint32_t version;
   std::atomic<uint32_t> changes;  // joinings, leavings and deaths so far
@@ -136,12 +136,12 @@ struct Registry {
   RedoLog redo_logs[kProcesses];
 };
 
-inline Registry* registry_of(const rl_process_t* process) {
-  return static_cast<Registry*>(process->registry);
+inline ProcessTable* process_table_of(const rl_process_t* process) {
+  return static_cast<ProcessTable*>(process->process_table);
 }
 
 inline Slot* slot_of(const rl_process_t* process) {
-  return &registry_of(process)->slots[process->slot];
+  return &process_table_of(process)->slots[process->slot];
 }
 
 inline RedoLog* redo_log_of(const rl_process_t* process) {
@@ -163,7 +163,7 @@ inline void end_commit(Slot* slot) {
 // Whether the owner's process is gone.  The thorough way reads /proc, some 10
 // microseconds, and also finds out a zombie, which answers kill(pid, 0) until
 // its parent has waited for it, and a stranger that was given the pid.
-bool is_dead(const Registry* registry, uint32_t owner, bool thorough);
+bool is_dead(const ProcessTable* process_table, uint32_t owner, bool thorough);
 
 // Finishes what the dead owner has left half written in the zones that the
 // process knows.  False: another living process is about it.  True: the

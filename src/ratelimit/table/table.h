@@ -25,8 +25,8 @@
 #include <cstring>
 
 #include "ratelimit/algorithm/bucket.h"
-#include "ratelimit/ratelimit.h"
 #include "ratelimit/base/simd.h"
+#include "ratelimit/ratelimit.h"
 
 namespace ratelimit {
 
@@ -163,7 +163,7 @@ inline void mark(Set* set, uint32_t index, uint8_t tag) {
   set->occupied |= 1u << index;
 }
 
-// Writes a bucket; doing it twice does no harm, see registry.h.
+// Writes a bucket; doing it twice does no harm, see process_table.h.
 inline void store(Set* set, uint32_t index, uint8_t tag,
                   const Bucket& bucket) {
   set->buckets[index] = bucket;

@@ -24,14 +24,14 @@ __attribute__((constructor)) static void map_control(void) {
   close(fd);
 }
 
-int __real_rl_process_join(rl_process_t *process, void *registry,
+int __real_rl_process_join(rl_process_t *process, void *process_table,
                            rl_zone_t *const *zones, size_t n);
-int __wrap_rl_process_join(rl_process_t *process, void *registry,
+int __wrap_rl_process_join(rl_process_t *process, void *process_table,
                            rl_zone_t *const *zones, size_t n);
-int __wrap_rl_process_join(rl_process_t *process, void *registry,
+int __wrap_rl_process_join(rl_process_t *process, void *process_table,
                            rl_zone_t *const *zones, size_t n) {
   if (control[0] != 'p') {
-    return __real_rl_process_join(process, registry, zones, n);
+    return __real_rl_process_join(process, process_table, zones, n);
   }
   control[1]++;
   return RL_ERROR;
@@ -43,7 +43,7 @@ rl_verdict_e __wrap_rl_decide(rl_process_t *process, rl_item_t *items,
                               size_t n, const rl_time_t *now);
 rl_verdict_e __wrap_rl_decide(rl_process_t *process, rl_item_t *items,
                               size_t n, const rl_time_t *now) {
-  return control[0] == 'l' ? RL_BUSY
+  return control[0] == 'l' ? RL_TIMEOUT
                              : __real_rl_decide(process, items, n, now);
 }
 
