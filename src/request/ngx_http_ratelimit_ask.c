@@ -24,7 +24,6 @@ static void ngx_http_ratelimit_begin_asking(
     ngx_uint_t n, uint64_t now_us);
 static ngx_http_ratelimit_asking_t *ngx_http_ratelimit_keep_asking(
     ngx_http_request_t *r, ngx_http_ratelimit_asking_t *at_first);
-static void ngx_http_ratelimit_end_asking(void *data);
 static ngx_uint_t ngx_http_ratelimit_ask_leases(
     ngx_http_ratelimit_asking_t *asking, rl_item_t *items, uint64_t now_us);
 static void ngx_http_ratelimit_do_not_wait(
@@ -169,7 +168,7 @@ ngx_http_ratelimit_keep_asking(ngx_http_request_t *r,
 
 /* it is decided, or the request ends: what is in hand and unused goes back */
 
-static void
+void
 ngx_http_ratelimit_end_asking(void *data)
 {
     ngx_http_ratelimit_asking_t *asking = data;

@@ -41,6 +41,10 @@ rl_verdict_e ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
     rl_process_t *process, rl_item_t *items, uint64_t now_us);
 
+/* of ngx_http_ratelimit_asking_t: it waits for no lease any more */
+
+void ngx_http_ratelimit_end_asking(void *data);
+
 /*
  * The request may not wait, or not any more: "on_error=" holds.  0: nothing is
  * asked, or it was given up before.

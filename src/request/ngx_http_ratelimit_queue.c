@@ -43,6 +43,7 @@ struct ngx_http_ratelimit_queued_s {
     ngx_http_request_t          *request;
     const rl_policy_t           *policy;     /* whose units it waits for */
     uint64_t                     due_ms;     /* its units; 0: is not known */
+    uint64_t                     waited_ms;  /* for this decision */
     ngx_msec_t                   since;
     ngx_msec_t                   deadline;
     ngx_http_ratelimit_rule_t  **rules;      /* of the items that are asked */
@@ -77,6 +78,10 @@ ngx_http_ratelimit_may_queue(ngx_http_request_t *r,
     ngx_http_ratelimit_queued_t  *queued;
 
     queued = record->queued;
+
+    if (queued && !record->waits) {
+        ngx_http_ratelimit_leave_queue(record);
+    }
 
     if (queued == NULL || !record->waits) {
         queued = ngx_pcalloc(r->pool, sizeof(ngx_http_ratelimit_queued_t)
@@ -129,8 +134,8 @@ ngx_http_ratelimit_try(ngx_http_request_t *r,
     if (verdict != RL_REFUSED) {
         ngx_http_ratelimit_leave_queue(record);
 
-        if (verdict == RL_ADMITTED && record->waited_ms) {
-            rl_count_delay(queued->policy, record->waited_ms);
+        if (verdict == RL_ADMITTED && queued->waited_ms) {
+            rl_count_delay(queued->policy, queued->waited_ms);
         }
 
         return verdict;
@@ -311,6 +316,7 @@ ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record)
         return;
     }
 
+    queued->waited_ms += ngx_current_msec - queued->since;
     record->waited_ms += ngx_current_msec - queued->since;
 
     ngx_queue_remove(&queued->link);

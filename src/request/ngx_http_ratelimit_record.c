@@ -9,10 +9,16 @@
 #include "ngx_http_ratelimit.h"
 #include "conf/ngx_http_ratelimit_clock.h"
 #include "policy/ngx_http_ratelimit_policy.h"
+#include "request/ngx_http_ratelimit_ask.h"
 #include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_place.h"
 #include "request/ngx_http_ratelimit_queue.h"
 #include "request/ngx_http_ratelimit_record.h"
+#include "request/ngx_http_ratelimit_wait.h"
+
+
+static void ngx_http_ratelimit_after_redirect(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
 
 
 /* of a request whose contexts a redirect has zeroed, or that has none */
@@ -27,12 +33,40 @@ ngx_http_ratelimit_find_record(ngx_http_request_t *r)
         if (cln->handler == ngx_http_ratelimit_record_cleanup) {
             record = cln->data;
             ngx_http_set_ctx(r, record, ngx_http_ratelimit_module);
-            ngx_http_ratelimit_keep_charges(r, record);
+
+            if (r == r->main) {
+                ngx_http_ratelimit_after_redirect(r, record);
+            }
+
             return record;
         }
     }
 
     return NULL;
+}
+
+
+/* what waited in the location before, as when its client left, waits no more */
+
+static void
+ngx_http_ratelimit_after_redirect(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    if (record->queued) {
+        ngx_http_ratelimit_leave_queue(record);
+    }
+
+    if (record->asking) {
+        ngx_http_ratelimit_end_asking(record->asking);
+        record->asking = NULL;
+    }
+
+    if (record->wait) {
+        ngx_http_ratelimit_end_wait(record->wait);
+        record->wait = NULL;
+    }
+
+    ngx_http_ratelimit_keep_charges(r, record);
 }
 
 

@@ -21,7 +21,6 @@ static ngx_http_ratelimit_wait_t *ngx_http_ratelimit_create_wait(
     ngx_http_request_t *r);
 static void ngx_http_ratelimit_writable(ngx_http_request_t *r);
 static void ngx_http_ratelimit_take_up(ngx_event_t *ev);
-static void ngx_http_ratelimit_end_wait(void *data);
 
 
 /* of this worker's requests */
@@ -179,7 +178,7 @@ ngx_http_ratelimit_take_up(ngx_event_t *ev)
 
 /* it is taken up, or its request ends */
 
-static void
+void
 ngx_http_ratelimit_end_wait(void *data)
 {
     ngx_http_ratelimit_wait_t *w = data;

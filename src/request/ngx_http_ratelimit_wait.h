@@ -41,4 +41,9 @@ ngx_int_t ngx_http_ratelimit_wait(ngx_http_request_t *r,
 void ngx_http_ratelimit_resume(ngx_http_request_t *r);
 
 
+/* of ngx_http_ratelimit_wait_t: neither timer nor resume() takes it up */
+
+void ngx_http_ratelimit_end_wait(void *data);
+
+
 #endif /* _NGX_HTTP_RATELIMIT_WAIT_H_INCLUDED_ */

@@ -199,3 +199,20 @@ GET /all
 --- response_body
 200 x 21
 --- timed
+
+
+
+=== TEST 10: who waited before a redirect is let in at once behind it
+--- http_config
+    ratelimit_policy first  key=$arg_k quota=1/300ms algorithm=gcra;
+    ratelimit_policy second key=$arg_k quota=9/1h;
+--- config
+    location /u { ratelimit first wait=2s; try_files /nothing /behind; }
+    location /behind { ratelimit second wait=2s; empty_gif; }
+    location /api/ { ratelimit_api; allow all; }
+--- request eval
+["GET /u?k=i", "GET /u?k=i", "GET /u?k=i", "GET /api/metrics"]
+--- error_code eval
+[(200) x 4]
+--- response_body_like eval
+[("GIF") x 3, qr/delayed_total\{zone="api",policy="first"\} 2\n.*policy="second"\} 0\n/]
