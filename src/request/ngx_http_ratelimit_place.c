@@ -35,6 +35,9 @@ typedef struct {
 
 static ngx_int_t ngx_http_ratelimit_check_lines_of(ngx_conf_t *cf,
     ngx_array_t *plan);
+static ngx_int_t ngx_http_ratelimit_not_with(ngx_conf_t *cf,
+    ngx_http_ratelimit_step_t *step, char *what,
+    ngx_http_ratelimit_step_t *other, char *why);
 static void ngx_http_ratelimit_release_later(rl_item_t *item);
 static void ngx_http_ratelimit_release_again(ngx_event_t *ev);
 
@@ -73,10 +76,13 @@ static ngx_int_t
 ngx_http_ratelimit_check_lines_of(ngx_conf_t *cf, ngx_array_t *plan)
 {
     ngx_uint_t                  i;
-    ngx_http_ratelimit_step_t  *steps;
+    ngx_http_ratelimit_step_t  *steps, *wait, *ban, *shared;
     ngx_http_ratelimit_zone_t  *zone;
 
     steps = plan->elts;
+    wait = NULL;
+    ban = NULL;
+    shared = NULL;
 
     for (i = 0; i < plan->nelts; i++) {
 
@@ -91,32 +97,53 @@ ngx_http_ratelimit_check_lines_of(ngx_conf_t *cf, ngx_array_t *plan)
             return NGX_ERROR;
         }
 
-        if (steps[i].rule->wait_ms == 0) {
-            continue;
-        }
-
-        if (steps[i].policy->core.ban) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"wait=\" must not stand at the policy \"%V\" "
-                          "with \"ban=\" in %s:%ui",
-                          &steps[i].policy->name, steps[i].rule->file,
-                          steps[i].rule->line);
-            return NGX_ERROR;
-        }
-
         zone = steps[i].policy->shm_zone->data;
 
+        if (steps[i].policy->core.ban) {
+            ban = &steps[i];
+        }
+
+        if (steps[i].rule->wait_ms) {
+            wait = &steps[i];
+        }
+
         if (zone->redis) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"wait=\" must not stand at the policy \"%V\" "
-                          "of the shared zone \"%V\" in %s:%ui",
-                          &steps[i].policy->name, &zone->name,
-                          steps[i].rule->file, steps[i].rule->line);
-            return NGX_ERROR;
+            shared = &steps[i];
         }
     }
 
+    if (wait && ban) {
+        return ngx_http_ratelimit_not_with(cf, wait, "wait=", ban,
+                                           "that has \"ban=\"");
+    }
+
+    if (wait && shared) {
+        return ngx_http_ratelimit_not_with(cf, wait, "wait=", shared,
+                                           "of a shared zone");
+    }
+
+    if (ban && shared) {
+        return ngx_http_ratelimit_not_with(cf, ban, "ban=", shared,
+                                           "of a shared zone");
+    }
+
     return NGX_OK;
+}
+
+
+/* of what cannot be decided together */
+
+static ngx_int_t
+ngx_http_ratelimit_not_with(ngx_conf_t *cf, ngx_http_ratelimit_step_t *step,
+    char *what, ngx_http_ratelimit_step_t *other, char *why)
+{
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "\"%s\" of the policy \"%V\" must not be decided together "
+                  "with the policy \"%V\" %s in %s:%ui",
+                  what, &step->policy->name, &other->policy->name, why,
+                  step->rule->file, step->rule->line);
+
+    return NGX_ERROR;
 }
 
 

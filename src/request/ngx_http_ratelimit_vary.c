@@ -217,6 +217,7 @@ ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
 
     if (step->varies & NGX_HTTP_RATELIMIT_VARIES_BAN) {
         record->bans = 1;
+        item->banned = 0;
     }
 
     if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_LABEL) && rc == NGX_OK) {

@@ -120,14 +120,40 @@ bool is_banned(const rl_item_t& item) {
   return can_be_banned(item) && item.banned;
 }
 
+// An item whose bucket is not to be had, of a request that is refused anyway.
+void tell_unknown(rl_item_t* item) {
+  item->admitted = 1;
+  item->charged = 0;
+  item->receipt = 0;
+  item->limit_units = item->capacity_units;
+  item->remaining_units = 0;
+  item->reset_ms = 0;
+  item->retry_after_ms = 0;
+  item->next_ms = 0;
+}
+
+// Looks at the items that are neither banned nor to be charged.  False: a
+// lock's living owner did not move, which says nothing against a refusal.
+bool look_at_others(rl_process_t* process, rl_item_t* items, size_t n,
+                    const rl_time_t& now, bool enforced) {
+  for (size_t i = 0; i < n; ++i) {
+    if (is_banned(items[i]) || (!enforced && !items[i].dry_run)) continue;
+    if (rl_look(process, &items[i], 1, &now) != RL_TIMEOUT) continue;
+    if (!enforced) return false;
+    tell_unknown(&items[i]);
+  }
+  return true;
+}
+
 // Asks the items that are not banned: charges those that are enforced, if
-// nobody refuses; those in dry run would not be charged.
+// nobody refuses, and last; those in dry run would not be charged.
 rl_verdict_e decide_rest(rl_process_t* process, rl_item_t* items, size_t n,
                          const rl_time_t& now, bool enforced) {
+  if (!look_at_others(process, items, n, now, enforced)) return RL_TIMEOUT;
   rl_item_t rest[RL_MAX_ITEMS];
   size_t of[RL_MAX_ITEMS];
   size_t charged = 0;
-  for (size_t i = 0; enforced == false && i < n; ++i) {
+  for (size_t i = 0; !enforced && i < n; ++i) {
     if (is_banned(items[i]) || items[i].dry_run) continue;
     rest[charged] = items[i];
     of[charged++] = i;
@@ -139,12 +165,7 @@ rl_verdict_e decide_rest(rl_process_t* process, rl_item_t* items, size_t n,
     items[of[i]] = rest[i];
   }
   for (size_t i = 0; i < n; ++i) {
-    const bool decided = !enforced && !items[i].dry_run;
-    if (is_banned(items[i])) {
-      count_decision(process, &items[i], 1, verdict, now.mono_ms);
-    } else if (!decided) {
-      if (rl_look(process, &items[i], 1, &now) == RL_TIMEOUT)
-        return RL_TIMEOUT;
+    if (is_banned(items[i]) || enforced || items[i].dry_run) {
       count_decision(process, &items[i], 1, verdict, now.mono_ms);
     }
   }
