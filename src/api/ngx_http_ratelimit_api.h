@@ -172,6 +172,7 @@ ngx_int_t ngx_http_ratelimit_api_find_policy(
 ngx_int_t ngx_http_ratelimit_api_find_buckets(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     ngx_array_t *meant);
+void ngx_http_ratelimit_api_free_tags(ngx_array_t *meant);
 ngx_int_t ngx_http_ratelimit_api_find_bucket(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     rl_hash_t *bucket);

@@ -156,6 +156,23 @@ ngx_http_ratelimit_api_find_buckets(ngx_http_ratelimit_api_call_t *call,
 }
 
 
+/* of keys of which none is to be told by its tags */
+
+void
+ngx_http_ratelimit_api_free_tags(ngx_array_t *meant)
+{
+    ngx_uint_t                       i;
+    ngx_http_ratelimit_api_meant_t  *key;
+
+    key = meant->elts;
+
+    for (i = 0; i < meant->nelts; i++) {
+        json_decref(key[i].tags);
+        key[i].tags = NULL;
+    }
+}
+
+
 /* the one that is to be changed; an id must be of a key that is known */
 
 ngx_int_t
@@ -168,6 +185,8 @@ ngx_http_ratelimit_api_find_bucket(ngx_http_ratelimit_api_call_t *call,
     if (ngx_http_ratelimit_api_find_buckets(call, policy, &meant) != NGX_OK) {
         return NGX_DECLINED;
     }
+
+    ngx_http_ratelimit_api_free_tags(&meant);
 
     if (meant.nelts > 1) {
         return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,

@@ -78,6 +78,8 @@ ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call)
         return ngx_http_ratelimit_api_send_meant(call, policy, &meant);
     }
 
+    ngx_http_ratelimit_api_free_tags(&meant);
+
     key = meant.elts;
 
     return ngx_http_ratelimit_api_send_key(call, policy, &key->bucket);

@@ -64,6 +64,8 @@ static ngx_int_t ngx_http_ratelimit_api_metrics_turn(
     ngx_http_ratelimit_api_call_t *call);
 static size_t ngx_http_ratelimit_api_metrics_len(
     ngx_http_ratelimit_api_call_t *call);
+static ngx_uint_t ngx_http_ratelimit_api_count_series(
+    ngx_http_ratelimit_metric_t *metric);
 static u_char *ngx_http_ratelimit_api_head(u_char *p,
     ngx_http_ratelimit_metric_t *metric);
 static u_char *ngx_http_ratelimit_api_policy_metric(u_char *p,
@@ -229,7 +231,7 @@ static size_t
 ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
 {
     size_t                         len;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, n;
     ngx_shm_zone_t               **zones;
     ngx_http_ratelimit_policy_t  **policies;
 
@@ -241,22 +243,39 @@ ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
                                        "result=\"refused_dry_run\"} \n")
                                 + NGX_INT64_LEN;
 
-    len = 10 * 300;
+    len = 20 * 300;
 
     policies = call->conf->policies.elts;
+    n = ngx_http_ratelimit_api_count_series(ngx_http_ratelimit_policy_metrics);
 
     for (i = 0; i < call->conf->policies.nelts; i++) {
-        len += 9 * (line + policies[i]->name.len
+        len += n * (line + 2 * policies[i]->name.len
                     + 2 * policies[i]->shm_zone->shm.name.len);
     }
 
     zones = call->conf->zones.elts;
+    n = ngx_http_ratelimit_api_count_series(ngx_http_ratelimit_zone_metrics);
 
     for (i = 0; i < call->conf->zones.nelts; i++) {
-        len += 6 * (line + 2 * zones[i]->shm.name.len);
+        len += n * (line + 2 * zones[i]->shm.name.len);
     }
 
     return len + ngx_http_ratelimit_api_redis_metrics_len(call);
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_api_count_series(ngx_http_ratelimit_metric_t *metric)
+{
+    ngx_uint_t  i, n;
+
+    for (n = 0; metric->name; metric++) {
+        for (i = 0; i < 4 && metric->series[i].labels.data; i++) {
+            n++;
+        }
+    }
+
+    return n;
 }
 
 

@@ -695,3 +695,17 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
  "nginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_waited_seconds_total 300\n",
  "top_refused.n: 50\ntop_admitted.n: 0\n"]
 --- timeout: 10
+
+
+
+=== TEST 37: metrics of policies with long names are whole
+--- http_config eval
+"ratelimit_zone zone=api:64k;" . CORE::join '', map { my $name = 'p' x 200 . $_; "ratelimit_policy $name key=\$arg_k quota=1/1h;" } 1 .. 60
+--- config
+    location /api { ratelimit_api; allow all; }
+--- request
+GET /api/metrics
+--- response_body_filters eval
+[sub { my $lines = () = $_[0] =~ /policy="p{200}\d+"/g; "$lines\n" }]
+--- response_body
+720
