@@ -61,11 +61,13 @@ ngx_http_ratelimit_usage_header_filter(ngx_http_request_t *r)
 
     record = (r == r->main) ? ngx_http_ratelimit_get_record(r) : NULL;
 
-    if (record == NULL || !record->responds || record->refused
-        || record->readers)
-    {
+    if (record == NULL || !record->responds || record->refused) {
         return ngx_http_next_usage_header_filter(r);
     }
+
+    /* those of a response that was given up for this one read no more */
+
+    record->readers = NULL;
 
     for (i = 0; i < record->nitems; i++) {
         settle = record->items[i].data;
@@ -229,13 +231,28 @@ ngx_http_ratelimit_read_buf(ngx_http_request_t *r,
     /* of a file, the cache's say, which need not be in memory for others */
 
     for (at = b->file_pos; at < b->file_last; at += n) {
+
+        /* a body that was given up as too long has nothing more to say */
+
+        if (reader->core.form == RL_USAGE_JSON && reader->core.too_long) {
+            return NGX_OK;
+        }
+
         len = (size_t) ngx_min(b->file_last - at, NGX_HTTP_RATELIMIT_PIECE);
 
-        n = ngx_read_file(b->file, piece, len, at);
+        /* with "directio" it cannot be read in pieces */
 
-        if (n <= 0
-            || ngx_http_ratelimit_read_bytes(r, reader, piece, n) != NGX_OK)
-        {
+        n = b->file->directio ? 0 : ngx_read_file(b->file, piece, len, at);
+
+        if (n <= 0) {
+            rl_usage_skip(&reader->core);
+            ngx_http_ratelimit_log_unread(r, reader->item->policy,
+                                          &reader->usage->name,
+                                          "its file cannot be read");
+            return NGX_OK;
+        }
+
+        if (ngx_http_ratelimit_read_bytes(r, reader, piece, n) != NGX_OK) {
             return NGX_ERROR;
         }
     }

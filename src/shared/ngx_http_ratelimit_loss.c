@@ -40,7 +40,12 @@ ngx_http_ratelimit_touch_shard(ngx_http_ratelimit_redis_t *redis,
 
     link = redis->shards[shard];
 
-    if (link == NULL || link->state < NGX_HTTP_RATELIMIT_LINK_LOGIN) {
+    /* the login counts the replies to its own, which do not hold */
+
+    if (link == NULL
+        || link->state < (hold ? NGX_HTTP_RATELIMIT_LINK_READY
+                               : NGX_HTTP_RATELIMIT_LINK_LOGIN))
+    {
         return;
     }
 
