@@ -50,6 +50,7 @@ static ngx_conf_bitmask_t  ngx_http_ratelimit_methods[] = {
     { ngx_string("UNLOCK"),    NGX_HTTP_UNLOCK },
     { ngx_string("PATCH"),     NGX_HTTP_PATCH },
     { ngx_string("TRACE"),     NGX_HTTP_TRACE },
+    { ngx_string("CONNECT"),   NGX_HTTP_CONNECT },
     { ngx_null_string, 0 }
 };
 

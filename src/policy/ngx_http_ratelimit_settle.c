@@ -16,7 +16,7 @@
 
 /* of "settle_every=", in ms */
 
-#define NGX_HTTP_RATELIMIT_MIN_EVERY  100
+#define NGX_HTTP_RATELIMIT_MIN_EVERY  1000
 #define NGX_HTTP_RATELIMIT_MAX_EVERY  (24 * 60 * 60 * 1000)
 
 
@@ -66,7 +66,7 @@ ngx_http_ratelimit_settle_every(ngx_conf_t *cf, void *conf,
         || ms > NGX_HTTP_RATELIMIT_MAX_EVERY)
     {
         return ngx_http_ratelimit_invalid(cf, "settle_every", value,
-                                          "must be a time of 100ms to 1d");
+                                          "must be a time of 1s to 1d");
     }
 
     rule->settle.every = ms;

@@ -334,7 +334,7 @@ invalid settle_at "start" in "ratelimit", it must be end in
 --- directive
     ratelimit token settle=$bytes_sent settle_at=end settle_every=1ms;
 --- error_log
-invalid settle_every "1ms" in "ratelimit", it must be a time of 100ms to 1d in
+invalid settle_every "1ms" in "ratelimit", it must be a time of 1s to 1d in
 
 
 === TEST 356: unit= of anything but ms

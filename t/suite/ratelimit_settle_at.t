@@ -134,7 +134,7 @@ Test::More::is(BothEnds::remaining('/look?k=a'), 9500 - length $BothEnds::UPGRAD
 === TEST 7: settle_every= raises the charge of an upgraded connection, and gives nothing back before the end
 --- config
     location /t {
-        ratelimit units cost=400 settle=$upstream_bytes_received settle_at=end settle_every=100ms;
+        ratelimit units cost=400 settle=$upstream_bytes_received settle_at=end settle_every=1s;
         proxy_http_version 1.1;
         proxy_set_header Upgrade $http_upgrade;
         proxy_set_header Connection upgrade;
@@ -144,13 +144,13 @@ Test::More::is(BothEnds::remaining('/look?k=a'), 9500 - length $BothEnds::UPGRAD
 my $open = BothEnds::open_at('/t?k=a', $BothEnds::UPGRADED);
 my $head = length $BothEnds::UPGRADED;
 $open->passes('x' x 100);
-Time::HiRes::sleep(0.25);
+Time::HiRes::sleep(1.2);
 Test::More::is(BothEnds::remaining('/look?k=a'), 9600, 'less than was reserved');
 $open->passes('x' x 400);
-Time::HiRes::sleep(0.25);
+Time::HiRes::sleep(1.2);
 Test::More::is(BothEnds::remaining('/look?k=a'), 9500 - $head, 'raised once');
 $open->passes('x' x 1000);
-Time::HiRes::sleep(0.25);
+Time::HiRes::sleep(1.2);
 Test::More::is(BothEnds::remaining('/look?k=a'), 8500 - $head, 'raised twice');
 $open->passes('x' x 10);
 $open->ends;

@@ -78,7 +78,8 @@ Holders load_dense(const Bucket& bucket) {
   const bool nibbles = bucket.window_hi == kNibbles;
   for (uint32_t i = 0; i < (nibbles ? kMaxNibbles : kMaxBytes); ++i) {
     const uint32_t units =
-        nibbles ? dense.counts[i / 2] >> (4 * (i % 2)) & 15 : dense.counts[i];
+        nibbles ? uint32_t{dense.counts[i / 2]} >> (4 * (i % 2)) & 15
+                : dense.counts[i];
     if (units != 0) holders.add(dense.first + i, units);
   }
   return holders;
@@ -151,11 +152,16 @@ void hold(const rl_process_t* process, uint32_t units, Holders* holders) {
   std::swap(*own, holders->of[0]);
 }
 
+// What a scale or an override allows may be more than a holder can have.
+uint32_t limit_of(const Shape& shape) {
+  return std::min(shape.units, kMaxUnits);
+}
+
 // The bucket with `cost_units` more.  False: the limit does not allow it, or
 // there is no room.
 bool try_hold(const Bucket& bucket, const Shape& shape, Holders holders,
               uint32_t cost_units, Bucket* image) {
-  if (uint64_t{holders.units()} + cost_units > shape.units) return false;
+  if (uint64_t{holders.units()} + cost_units > limit_of(shape)) return false;
   hold(shape.process, cost_units, &holders);
   *image = bucket;
   return store(holders, image);
@@ -198,7 +204,7 @@ Standing concurrent_stand(const Bucket& bucket, const Shape& shape,
   Bucket image;
   Standing standing = {};
   standing.admitted = try_hold(bucket, shape, holders, cost_units, &image);
-  standing.remaining_units = used < shape.units ? shape.units - used : 0;
+  standing.remaining_units = used < limit_of(shape) ? limit_of(shape) - used : 0;
   standing.retry_after_ms = standing.admitted ? 0 : shape.window_ms;
   return standing;
 }
@@ -227,7 +233,7 @@ Took concurrent_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
   }
   *bucket = image;
   bucket->note_charge(limit_code);
-  taken->remaining_units = shape.units - holders.units() - cost_units;
+  taken->remaining_units = limit_of(shape) - holders.units() - cost_units;
   taken->reset_ms = 0;
   taken->receipt = bucket->stamp;
   return Took::kAdmitted;
@@ -244,13 +250,13 @@ Took concurrent_charge_head(const Bucket& stored, const Shape& shape,
   const uint32_t first = used == 0 ? own : state.holders[0];
   if (first >> kUnitBits != shape.process->slot ||
       (used != 0 && ((first & kMaxUnits) == 0 || state.checked != changes)) ||
-      uint64_t{used} + cost_units > shape.units) {
+      uint64_t{used} + cost_units > limit_of(shape)) {
     return Took::kUnusual;
   }
   const uint32_t words[2] = {changes, first + cost_units};
   head->words[0] = charged_word(stored, stored.stamp, limit_code);
   std::memcpy(&head->words[1], words, sizeof(words));
-  taken->remaining_units = shape.units - used - cost_units;
+  taken->remaining_units = limit_of(shape) - used - cost_units;
   taken->reset_ms = 0;
   taken->receipt = stored.stamp;
   return Took::kAdmitted;

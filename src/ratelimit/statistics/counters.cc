@@ -95,7 +95,8 @@ void count_reserved(Shard* shard, uint64_t units) noexcept {
 void count_corrected(const rl_process_t* process, const rl_item_t& item,
                      uint64_t back_units, uint64_t more_units) noexcept {
   CounterRow* row = row_of(item.policy);
-  if (row == nullptr) return;
+  // Places that are given back are no units that come back.
+  if (row == nullptr || item.policy->algorithm == RL_CONCURRENT) return;
   Shard* shard = shard_of(process, row);
   if (back_units > 0) count_units(shard, RL_COUNT_RETURNED, back_units);
   if (more_units > 0) count_units(shard, RL_COUNT_SETTLED, more_units);
