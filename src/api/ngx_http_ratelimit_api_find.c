@@ -413,8 +413,15 @@ ngx_http_ratelimit_api_add_meant(ngx_http_ratelimit_api_call_t *call,
 
         texts[i] = ngx_http_ratelimit_make_str(p, reading->prefix.len
                                                   + reading->text.len);
-        p = ngx_cpymem(p, reading->prefix.data, reading->prefix.len);
-        ngx_memcpy(p, reading->text.data, reading->text.len);
+
+        if (reading->prefix.len) {
+            p = ngx_cpymem(p, reading->prefix.data, reading->prefix.len);
+        }
+
+        if (reading->text.len) {
+            ngx_memcpy(p, reading->text.data, reading->text.len);
+        }
+
 
         part.hash_prefix = reading->hash_prefix;
         part.text = reading->text;
