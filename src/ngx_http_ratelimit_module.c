@@ -426,9 +426,8 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
     }
 
     ngx_http_ratelimit_warn_idle(cf);
-    ngx_http_ratelimit_check_apis(cf);
 
-    return NGX_OK;
+    return ngx_http_ratelimit_check_apis(cf);
 }
 
 

@@ -21,8 +21,8 @@ struct ngx_http_ratelimit_api_s {
     ngx_http_conf_ctx_t         *ctx;        /* to see who may come in */
     u_char                      *file;
     ngx_uint_t                   line;
-    ngx_array_t                  hosts;      /* ngx_str_t; it answers to these
-                                                besides the server's names */
+    ngx_array_t                  hosts;      /* ngx_str_t; it answers to these,
+                                                the server's names also */
     unsigned                     write:1;
     unsigned                     write_set:1;
 };
@@ -91,7 +91,7 @@ typedef struct {
 char *ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_ratelimit_merge_api(ngx_conf_t *cf,
     ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
-void ngx_http_ratelimit_check_apis(ngx_conf_t *cf);
+ngx_int_t ngx_http_ratelimit_check_apis(ngx_conf_t *cf);
 
 /* ngx_http_ratelimit_api_args.c */
 

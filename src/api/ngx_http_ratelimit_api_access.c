@@ -14,6 +14,8 @@
 #include "api/ngx_http_ratelimit_api.h"
 
 
+static ngx_int_t ngx_http_ratelimit_api_add_server_names(ngx_conf_t *cf,
+    ngx_http_ratelimit_api_t *api);
 static ngx_uint_t ngx_http_ratelimit_api_is_guarded(ngx_conf_t *cf,
     ngx_http_conf_ctx_t *ctx);
 static void **ngx_http_ratelimit_api_module_conf(ngx_conf_t *cf,
@@ -23,7 +25,7 @@ static ngx_uint_t ngx_http_ratelimit_api_is_host(ngx_str_t *pattern,
 static ngx_uint_t ngx_http_ratelimit_api_same_origin(ngx_http_request_t *r);
 
 
-void
+ngx_int_t
 ngx_http_ratelimit_check_apis(ngx_conf_t *cf)
 {
     ngx_uint_t                       i;
@@ -36,6 +38,10 @@ ngx_http_ratelimit_check_apis(ngx_conf_t *cf)
 
     for (i = 0; i < rmcf->apis.nelts; i++) {
 
+        if (ngx_http_ratelimit_api_add_server_names(cf, apis[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         if (!ngx_http_ratelimit_api_is_guarded(cf, apis[i]->ctx)) {
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                           "\"ratelimit_api\" is open to everybody, no "
@@ -44,6 +50,48 @@ ngx_http_ratelimit_check_apis(ngx_conf_t *cf)
                           apis[i]->file, apis[i]->line);
         }
     }
+    return NGX_OK;
+}
+
+
+/*
+ * The server's own list of its names is gone once the configuration is read.
+ * An expression, or "name.*", may match names of anybody's.
+ */
+
+static ngx_int_t
+ngx_http_ratelimit_api_add_server_names(ngx_conf_t *cf,
+    ngx_http_ratelimit_api_t *api)
+{
+    ngx_str_t                 *host;
+    ngx_uint_t                 i;
+    ngx_http_server_name_t    *name;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    cscf = api->ctx->srv_conf[ngx_http_core_module.ctx_index];
+    name = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+
+#if (NGX_PCRE)
+        if (name[i].regex) {
+            continue;
+        }
+#endif
+
+        if (name[i].name.len <= 1) {
+            continue;
+        }
+
+        host = ngx_array_push(&api->hosts);
+        if (host == NULL) {
+            return NGX_ERROR;
+        }
+
+        *host = name[i].name;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -179,10 +227,8 @@ ngx_http_ratelimit_api_host(ngx_conf_t *cf, ngx_http_ratelimit_api_t *api,
 ngx_int_t
 ngx_http_ratelimit_api_check_host(ngx_http_ratelimit_api_call_t *call)
 {
-    ngx_str_t                  *host, *pattern, shown;
-    ngx_uint_t                  i;
-    ngx_http_server_name_t     *name;
-    ngx_http_core_srv_conf_t   *cscf;
+    ngx_str_t   *host, *pattern, shown;
+    ngx_uint_t   i;
 
     static ngx_str_t  local = ngx_string("*.localhost");
 
@@ -200,23 +246,6 @@ ngx_http_ratelimit_api_check_host(ngx_http_ratelimit_api_call_t *call)
 
     for (i = 0; i < call->api->hosts.nelts; i++) {
         if (ngx_http_ratelimit_api_is_host(&pattern[i], host)) {
-            return NGX_OK;
-        }
-    }
-
-    /* an expression, or "name.*", may match names of anybody's */
-
-    cscf = ngx_http_get_module_srv_conf(call->request, ngx_http_core_module);
-    name = cscf->server_names.elts;
-
-    for (i = 0; i < cscf->server_names.nelts; i++) {
-        if (
-#if (NGX_PCRE)
-            name[i].regex == NULL &&
-#endif
-            name[i].name.len > 1
-            && ngx_http_ratelimit_api_is_host(&name[i].name, host))
-        {
             return NGX_OK;
         }
     }
