@@ -330,6 +330,16 @@ ngx_http_ratelimit_api_add_reading(ngx_array_t *readings,
     ngx_uint_t                         i;
     ngx_http_ratelimit_api_reading_t  *other;
 
+    /* memcpy() and memcmp() must not be given NULL, not even of no bytes */
+
+    if (reading->prefix.len == 0) {
+        ngx_str_set(&reading->prefix, "");
+    }
+
+    if (reading->text.len == 0) {
+        ngx_str_set(&reading->text, "");
+    }
+
     other = readings->elts;
 
     for (i = 0; i < readings->nelts; i++) {
@@ -413,15 +423,8 @@ ngx_http_ratelimit_api_add_meant(ngx_http_ratelimit_api_call_t *call,
 
         texts[i] = ngx_http_ratelimit_make_str(p, reading->prefix.len
                                                   + reading->text.len);
-
-        if (reading->prefix.len) {
-            p = ngx_cpymem(p, reading->prefix.data, reading->prefix.len);
-        }
-
-        if (reading->text.len) {
-            ngx_memcpy(p, reading->text.data, reading->text.len);
-        }
-
+        p = ngx_cpymem(p, reading->prefix.data, reading->prefix.len);
+        ngx_memcpy(p, reading->text.data, reading->text.len);
 
         part.hash_prefix = reading->hash_prefix;
         part.text = reading->text;
