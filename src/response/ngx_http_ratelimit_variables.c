@@ -577,8 +577,11 @@ static u_char *
 ngx_http_ratelimit_render_window(u_char *p,
     ngx_http_ratelimit_standing_t *standing)
 {
-    return ngx_cpymem(p, standing->item->quota.window_text.data,
-                      standing->item->quota.window_text.len);
+    rl_str_t  window;
+
+    window = standing->item->quota.window_text;
+
+    return window.len ? ngx_cpymem(p, window.data, window.len) : p;
 }
 
 
