@@ -59,13 +59,14 @@ $(cd "$source" && find . -type f -not -path './objs/*' -printf '%p %s %T@\n' |
 }
 
 # Overruns within a pool are invisible to AddressSanitizer unless every
-# allocation is one of malloc's: NGX_DEBUG_PALLOC.  nginx itself relies on two
-# things that are undefined: unaligned access, and memcpy of no bytes from null.
+# allocation is one of malloc's: NGX_DEBUG_PALLOC.  nginx itself relies on three
+# things that are undefined: unaligned access, memcpy of no bytes from null, and
+# pointers that are moved by the distance of two buffers.
 build_nginx_asan() {
     local arguments flags='-fsanitize=address,undefined'
     arguments=(--with-ld-opt="$flags"
                --with-cc-opt="-O1 -g -fno-omit-frame-pointer $flags \
-                   -fno-sanitize=alignment,nonnull-attribute \
+                   -fno-sanitize=alignment,nonnull-attribute,pointer-overflow \
                    -DNGX_DEBUG_PALLOC=1")
     get_nginx_source
     build_nginx_once "$source" "$1" "${arguments[@]}"
