@@ -46,7 +46,7 @@ ngx_http_ratelimit_find_record(ngx_http_request_t *r)
 }
 
 
-/* what waited in the location before, as when its client left, waits no more */
+/* what waited in the location before waits no more, as when a client left */
 
 static void
 ngx_http_ratelimit_after_redirect(ngx_http_request_t *r,

@@ -204,7 +204,8 @@ Standing concurrent_stand(const Bucket& bucket, const Shape& shape,
   Bucket image;
   Standing standing = {};
   standing.admitted = try_hold(bucket, shape, holders, cost_units, &image);
-  standing.remaining_units = used < limit_of(shape) ? limit_of(shape) - used : 0;
+  standing.remaining_units =
+      used < limit_of(shape) ? limit_of(shape) - used : 0;
   standing.retry_after_ms = standing.admitted ? 0 : shape.window_ms;
   return standing;
 }
