@@ -9,8 +9,25 @@
 
 load_dir places
 kills=$(short_or_long 20 1000)
-silent=$((port + 1))
 limit=1000
+
+# An upstream that upgrades what asks for it, and never answers all else.
+perl -MIO::Socket::INET -MIO::Select -e '
+    my $in = IO::Socket::INET->new(Listen => 4096, LocalAddr => "127.0.0.1") or die;
+    $| = 1;
+    print $in->sockport, "\n";
+    my $all = IO::Select->new($in);
+    while (1) {
+        for my $s ($all->can_read) {
+            if ($s == $in) { $all->add(scalar $in->accept); next; }
+            if (!sysread $s, my $text, 65536) { $all->remove($s); close $s; next; }
+            syswrite $s, "HTTP/1.1 101 Switching\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\n"
+                if $text =~ /^Upgrade: a/m;
+        }
+    }' > "$dir/silent" &
+upstream=$!
+wait_for test -s "$dir/silent"
+read -r silent < "$dir/silent"
 
 # conf SIZE
 conf() {
@@ -41,20 +58,6 @@ conf() {
 }
 END
 }
-
-# An upstream that upgrades what asks for it, and never answers all else.
-perl -MIO::Socket::INET -MIO::Select -e '
-    my $in = IO::Socket::INET->new(Listen => 4096, LocalAddr => "127.0.0.1:$ARGV[0]") or die;
-    my $all = IO::Select->new($in);
-    while (1) {
-        for my $s ($all->can_read) {
-            if ($s == $in) { $all->add(scalar $in->accept); next; }
-            if (!sysread $s, my $text, 65536) { $all->remove($s); close $s; next; }
-            syswrite $s, "HTTP/1.1 101 Switching\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\n"
-                if $text =~ /^Upgrade: a/m;
-        }
-    }' "$silent" &
-upstream=$!
 
 declare -A held
 
