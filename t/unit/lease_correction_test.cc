@@ -1,0 +1,187 @@
+// Charges of shared quotas that are given back or settled.
+
+#include <algorithm>
+
+#include <gtest/gtest.h>
+
+#include "lease_util.h"
+
+namespace ratelimit {
+namespace {
+
+// An item whose cost was charged.
+class CorrectionTest : public LeaseTest {
+ protected:
+  rl_item_t charged(rl_lease_t* lease, uint32_t cost, uint32_t granted) {
+    rl_waiter_t waiter = {};
+    rl_lease_wait(lease, &waiter, cost);
+    send(lease);
+    now_ += 1000;
+    Reply r;
+    r.granted = granted;
+    r.lease_ms = 3000;
+    r.free_units = 50;
+    r.window_end_ms = window_end_;
+    reply(lease, r);
+    rl_lease_leave(&waiter);
+    now_ += 1000;
+    rl_item_t it = item(1, 100);
+    it.cost_units = cost;
+    rl_lease_charge(lease, &it, now_);
+    return it;
+  }
+
+  // What the next request takes back: units and their age.
+  uint64_t back(rl_lease_t* lease, uint64_t* age_ms = nullptr) {
+    send(lease);
+    if ((sent(kFlags, 1) & kTakesBack) == 0) return 0;
+    if (age_ms != nullptr) *age_ms = sent(kRequestLen + 4, 5);
+    return sent(kRequestLen, 4);
+  }
+
+  uint64_t window_end_ = 0;
+};
+
+TEST_F(CorrectionTest, WhatRedisWasNotToldOfIsInHandAgain) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 3, 3);
+  EXPECT_EQ(1, it.charged);
+  EXPECT_EQ(1, it.leased);
+  EXPECT_EQ(50u, it.remaining_units);
+  now_ += 1000;
+  rl_lease_refund(lease, &it, now_);
+  EXPECT_EQ(0, it.charged);
+  EXPECT_EQ(53u, it.remaining_units);
+  EXPECT_EQ(3u, in_hand(*lease, now_));
+  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(0u, back(lease));
+  EXPECT_EQ(0u, sent(kUsed, 4));
+}
+
+TEST_F(CorrectionTest, AfterTheLeaseItIsAsIfItHadNotBeenUsed) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 3, 3);
+  now_ += 5000000;
+  rl_lease_refund(lease, &it, now_);
+  EXPECT_EQ(0u, in_hand(*lease, now_));
+  rl_waiter_t waiter = {};
+  rl_lease_wait(lease, &waiter, 1);
+  EXPECT_EQ(0u, back(lease));
+  EXPECT_EQ(0u, sent(kUsed, 4));
+  EXPECT_EQ(0u, sent(kKeep, 4));
+}
+
+TEST_F(CorrectionTest, WhatRedisWasToldOfIsTakenBackOnce) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 3, 3);
+  send(lease);
+  EXPECT_EQ(3u, sent(kUsed, 4));
+  now_ += 1000;
+  reply(lease, Reply());
+  rl_lease_refund(lease, &it, now_);
+  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  uint64_t age_ms = 0;
+  EXPECT_EQ(3u, back(lease, &age_ms));
+  EXPECT_EQ(3u, sent(kUsed, 4));
+  // A round trip, what it may be late, and what is cut off.
+  EXPECT_EQ(1u + 1 + 50 + 2, age_ms);
+  rl_lease_lost(lease);
+  EXPECT_FALSE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(0u, back(lease));
+}
+
+TEST_F(CorrectionTest, NothingIsTakenBackThatMayHaveLeft) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 3, 3);
+  send(lease);
+  reply(lease, Reply());
+  now_ += 59940000;
+  rl_lease_refund(lease, &it, now_);
+  EXPECT_EQ(0u, back(lease));
+}
+
+TEST_F(CorrectionTest, NothingIsTakenBackFromAnotherWindow) {
+  algorithm_ = RL_FIXED;
+  window_end_ = 1795880060000;
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 3, 3);
+  rl_item_t pending = it;
+  send(lease);
+  reply(lease, Reply());  // of no window
+  rl_lease_refund(lease, &it, now_);
+  EXPECT_EQ(0u, back(lease));
+  reply(lease, Reply());
+  window_end_ += 60000;
+  charged(lease, 1, 5);
+  rl_lease_refund(lease, &pending, now_);
+  EXPECT_EQ(0u, back(lease));
+  EXPECT_EQ(1u, sent(kUsed, 4));
+}
+
+TEST_F(CorrectionTest, AfterALossNothingIsTakenBack) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 3, 3);
+  send(lease);
+  reply(lease, Reply());
+  rl_lease_refund(lease, &it, now_);
+  rl_lease_tell(lease);
+  send(lease);
+  EXPECT_EQ(kTellsAll, sent(kFlags, 1));
+  uint64_t told = 0;
+  for (size_t i = 0; i < kWireSlots; ++i)
+    told += sent(kRequestLen + 4 * i, 4);
+  EXPECT_EQ(0u, told);
+  reply(lease, Reply());
+  EXPECT_EQ(0u, back(lease));
+}
+
+TEST_F(CorrectionTest, OfAnotherRowNothingIsKnown) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 3, 3);
+  make(8);
+  lease = find(1, 100);
+  rl_lease_refund(lease, &it, now_);
+  EXPECT_FALSE(rl_lease_is_due(lease, now_));
+  now_ += 1000;
+  charged(lease, 5, 5);
+  rl_lease_refund(lease, &it, now_);
+  EXPECT_EQ(0u, back(lease));
+  EXPECT_EQ(5u, sent(kUsed, 4));
+}
+
+TEST_F(CorrectionTest, AFinalCostTakesUnitsInHandOrIsADebt) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 1, 4);
+  rl_lease_settle(lease, &it, 3, now_);
+  EXPECT_EQ(3u, it.cost_units);
+  EXPECT_EQ(1u, in_hand(*lease, now_));
+  EXPECT_EQ(51u, it.remaining_units);
+  rl_lease_settle(lease, &it, 7, now_);
+  EXPECT_EQ(0u, in_hand(*lease, now_));
+  EXPECT_EQ(47u, it.remaining_units);
+  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  send(lease);
+  EXPECT_EQ(7u, sent(kUsed, 4));
+  EXPECT_FALSE(rl_lease_is_due(lease, now_));
+  reply(lease, Reply());
+  rl_lease_settle(lease, &it, 2, now_);
+  EXPECT_EQ(1, it.charged);
+  EXPECT_EQ(5u, back(lease));
+  rl_lease_settle(lease, &it, 0, now_);
+  EXPECT_EQ(0, it.charged);
+  reply(lease, Reply());
+  EXPECT_EQ(2u, back(lease));
+}
+
+TEST_F(CorrectionTest, AnUnchargedItemMayBeSettled) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 0, 0);
+  EXPECT_EQ(0, it.charged);
+  rl_lease_settle(lease, &it, 4, now_);
+  EXPECT_EQ(1, it.charged);
+  send(lease);
+  EXPECT_EQ(4u, sent(kUsed, 4));
+}
+
+}  // namespace
+}  // namespace ratelimit

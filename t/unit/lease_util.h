@@ -1,0 +1,129 @@
+// What the tests of leases have in common: a reply of Redis, and leases with a
+// clock that stands still.
+
+#ifndef RATELIMIT_T_UNIT_LEASE_UTIL_H_
+#define RATELIMIT_T_UNIT_LEASE_UTIL_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "ratelimit/ratelimit.h"
+#include "ratelimit/shared/lease.h"
+#include "ratelimit/shared/wire.h"
+
+namespace ratelimit {
+
+constexpr uint64_t kStart = 5000000;  // us
+
+inline uint64_t little(const unsigned char* at, size_t bytes) {
+  uint64_t value = 0;
+  while (bytes-- > 0)
+    value = value << 8 | at[bytes];
+  return value;
+}
+
+// A reply as rows.lua packs it.
+struct Reply {
+  int status = kDone;
+  uint32_t granted = 0;
+  uint32_t lease_ms = 10;
+  int32_t free_units = 0;
+  uint32_t held = 0;
+  uint64_t clock_ms = 1795880000000;
+  uint64_t wait_ms = 0;
+  uint64_t other_end_ms = 0;
+  uint64_t left_ms = 0;
+  uint64_t window_end_ms = 0;
+  uint64_t generation = 0;
+
+  std::string bytes() const {
+    std::string out;
+    const auto put = [&out](uint64_t value, int n) {
+      for (int i = 0; i < n; ++i) {
+        out.push_back(static_cast<char>(value >> (8 * i)));
+      }
+    };
+    put(static_cast<uint64_t>(status), 1);
+    put(granted, 4);
+    put(lease_ms, 4);
+    put(static_cast<uint64_t>(free_units), 4);
+    put(held, 4);
+    for (uint64_t ms :
+         {clock_ms, wait_ms, other_end_ms, left_ms, window_end_ms}) {
+      put(ms, 6);
+    }
+    put(generation, 8);
+    EXPECT_EQ(size_t{RL_LEASE_REPLY_LEN}, out.size());
+    return out;
+  }
+};
+
+class LeaseTest : public testing::Test {
+ protected:
+  LeaseTest() { make(8); }
+
+  void make(uint32_t n, int borrow = 0) {
+    memory_.assign(rl_leases_size(n) / 8 + 1, 0);
+    leases_ = rl_leases_create(memory_.data(), n, 1000, borrow);
+  }
+
+  rl_item_t item(uint64_t key, uint32_t units = 10, uint64_t ms = 60000) {
+    rl_item_t item = {};
+    policy_.algorithm = algorithm_;
+    item.policy = &policy_;
+    item.bucket = {key * 0x9e3779b97f4a7c15u, key};
+    item.quota.units = item.capacity_units = units;
+    item.quota.window_ms = ms;
+    item.cost_units = 1;
+    return item;
+  }
+
+  rl_lease_t* find(uint64_t key, uint32_t units = 10) {
+    const rl_item_t it = item(key, units);
+    return rl_lease_find(leases_, &it, 1);
+  }
+
+  // The request's field at a byte.
+  uint64_t sent(size_t at, size_t bytes) const {
+    return little(request_ + at, bytes);
+  }
+
+  size_t send(rl_lease_t* lease) {
+    const rl_lease_send_t how = {now_, 1795880000000, 1000, 10, 50, exiting_};
+    uint64_t ttl_ms;
+    return rl_lease_send(lease, &clock_, &how, request_, &ttl_ms);
+  }
+
+  rl_lease_reply_e reply(rl_lease_t* lease, const Reply& r) {
+    const std::string bytes = r.bytes();
+    return rl_lease_reply(lease, &clock_,
+                          reinterpret_cast<const unsigned char*>(bytes.data()),
+                          now_, &generation_);
+  }
+
+  rl_verdict_e ask(const rl_lease_t* lease, const rl_waiter_t* waiter,
+                   uint32_t units = 1) {
+    return rl_lease_ask(lease, waiter, units, kStart, now_);
+  }
+
+  rl_algorithm_e algorithm_ = RL_SLIDING;
+  rl_policy_t policy_ = {};
+  std::vector<uint64_t> memory_;
+  rl_leases_t* leases_ = nullptr;
+  rl_clock_t clock_ = {};
+  uint64_t now_ = kStart;
+  uint64_t generation_ = 0;
+  uint8_t exiting_ = 0;
+  unsigned char request_[RL_LEASE_REQUEST_LEN] = {};
+};
+
+constexpr size_t kNumber = 8, kNeed = 26, kWaits = 30, kKeep = 37, kUsed = 41,
+                 kAge = 45, kFlags = 56, kLatest = 57;
+
+}  // namespace ratelimit
+
+#endif  // RATELIMIT_T_UNIT_LEASE_UTIL_H_
