@@ -22,7 +22,7 @@
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_statistics.h"
 #include "policy/ngx_http_ratelimit_step.h"
-#include "request/ngx_http_ratelimit_place.h"
+#include "policy/ngx_http_ratelimit_together.h"
 #include "response/ngx_http_ratelimit_headers.h"
 #include "response/ngx_http_ratelimit_refuse.h"
 #include "response/ngx_http_ratelimit_resources.h"
@@ -419,7 +419,7 @@ ngx_http_ratelimit_init(ngx_conf_t *cf)
     ngx_http_ratelimit_init_plans(ngx_http_conf_get_module_main_conf(cf,
                                                  ngx_http_ratelimit_module));
 
-    if (ngx_http_ratelimit_check_lines(cf) != NGX_OK
+    if (ngx_http_ratelimit_check_together(cf) != NGX_OK
         || ngx_http_ratelimit_init_usages(cf) != NGX_OK)
     {
         return NGX_ERROR;

@@ -18,6 +18,9 @@
 static void ngx_http_ratelimit_settle_items(
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
     rl_item_t *items);
+static void ngx_http_ratelimit_drop_local(
+    ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_asking_t *asking, rl_item_t *items);
 static ngx_uint_t ngx_http_ratelimit_undecided_item(
     ngx_http_ratelimit_record_t *record, rl_item_t *item);
 static void ngx_http_ratelimit_divide(rl_item_t *item, ngx_uint_t machines);
@@ -50,8 +53,15 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
     if (asking->nlocal) {
         verdict = ngx_http_ratelimit_decide_local(r, record, asking, process);
 
-        if (verdict == RL_TIMEOUT) {
+        if (verdict == RL_TIMEOUT && !asking->refused) {
             return verdict;
+        }
+
+        /* what Redis has refused stays refused, whatever they might say */
+
+        if (verdict == RL_TIMEOUT) {
+            ngx_http_ratelimit_drop_local(record, asking, items);
+            verdict = RL_REFUSED;
         }
     }
 
@@ -141,6 +151,34 @@ ngx_http_ratelimit_settle_items(ngx_http_ratelimit_record_t *record,
 
         if (n != i) {
             items[n] = items[i];
+        }
+
+        asked->item = &items[n++];
+    }
+
+    record->nasked = n;
+}
+
+
+static void
+ngx_http_ratelimit_drop_local(ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_asking_t *asking, rl_item_t *items)
+{
+    ngx_uint_t                   i, n;
+    ngx_http_ratelimit_asked_t  *asked;
+
+    n = 0;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->item == NULL || asked->redis == NULL) {
+            asked->item = NULL;
+            continue;
+        }
+
+        if (asked->item != &items[n]) {
+            items[n] = *asked->item;
         }
 
         asked->item = &items[n++];

@@ -13,10 +13,6 @@
 #include "ngx_http_ratelimit.h"
 
 
-/* once the whole configuration is read */
-
-ngx_int_t ngx_http_ratelimit_check_lines(ngx_conf_t *cf);
-
 /* of a request that ends; the items need not live any longer */
 
 void ngx_http_ratelimit_release_places(rl_item_t *items, ngx_uint_t n);

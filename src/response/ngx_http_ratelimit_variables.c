@@ -12,6 +12,7 @@
 #include "request/ngx_http_ratelimit_record.h"
 #include "request/ngx_http_ratelimit_standing.h"
 #include "response/ngx_http_ratelimit_headers.h"
+#include "response/ngx_http_ratelimit_render.h"
 #include "response/ngx_http_ratelimit_variables.h"
 
 
@@ -47,30 +48,8 @@ static ngx_http_ratelimit_headers_t *ngx_http_ratelimit_headers_of(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_ratelimit_status_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, ngx_http_ratelimit_policy_t *policy);
-static u_char *ngx_http_ratelimit_render_policy(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_limit(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_remaining(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_used(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
 static ngx_int_t ngx_http_ratelimit_waited_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static u_char *ngx_http_ratelimit_render_reset(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_reset_ms(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_reset_at(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_retry_after(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_retry_after_ms(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_window(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
-static u_char *ngx_http_ratelimit_render_key_id(u_char *p,
-    ngx_http_ratelimit_standing_t *standing);
 
 
 static ngx_str_t  ngx_http_ratelimit_waited =
@@ -471,127 +450,4 @@ ngx_http_ratelimit_waited_variable(ngx_http_request_t *r,
     v->not_found = 0;
 
     return NGX_OK;
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_policy(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    return ngx_cpymem(p, standing->item->policy->name.data,
-                      standing->item->policy->name.len);
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_limit(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    return p + rl_render_u64(standing->item->limit_units, p);
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_remaining(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    return p + rl_render_u64(standing->item->remaining_units, p);
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_used(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    return p + rl_render_u64(rl_used_units(standing->item), p);
-}
-
-
-/* empty where nobody knows: places come back when their requests end */
-
-static u_char *
-ngx_http_ratelimit_render_reset(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    if (standing->item->policy->algorithm == RL_CONCURRENT) {
-        return p;
-    }
-
-    return p + rl_render_u64(rl_seconds_up(standing->item->reset_ms), p);
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_reset_ms(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    if (standing->item->policy->algorithm == RL_CONCURRENT) {
-        return p;
-    }
-
-    return p + rl_render_u64(standing->item->reset_ms, p);
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_reset_at(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    if (standing->item->policy->algorithm == RL_CONCURRENT) {
-        return p;
-    }
-
-    return p + rl_render_u64(rl_unix_seconds(&standing->time,
-                                             standing->item->reset_ms),
-                             p);
-}
-
-
-/* empty unless refused, so that "add_header Retry-After" leaves it out */
-
-static u_char *
-ngx_http_ratelimit_render_retry_after(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    if (standing->retry_after_ms == 0) {
-        return p;
-    }
-
-    return p + rl_render_u64(rl_seconds_up(standing->retry_after_ms), p);
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_retry_after_ms(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    if (standing->retry_after_ms == 0) {
-        return p;
-    }
-
-    return p + rl_render_u64(standing->retry_after_ms, p);
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_window(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    rl_str_t  window;
-
-    window = standing->item->quota.window_text;
-
-    return window.len ? ngx_cpymem(p, window.data, window.len) : p;
-}
-
-
-static u_char *
-ngx_http_ratelimit_render_key_id(u_char *p,
-    ngx_http_ratelimit_standing_t *standing)
-{
-    rl_render_key_id(rl_key_id(standing->item->policy,
-                               standing->item->bucket.lo),
-                     p);
-
-    return p + 16;
 }
