@@ -216,3 +216,28 @@ GET /all
 [(200) x 4]
 --- response_body_like eval
 [("GIF") x 3, qr/delayed_total\{zone="api",policy="first"\} 2\n.*policy="second"\} 0\n/]
+
+
+
+=== TEST 11: a client that left makes nobody wait for its post_action
+--- http_config
+    ratelimit_policy pace key=$arg_k quota=1/500ms algorithm=gcra capacity=1;
+--- config
+    location /t { ratelimit pace wait=2s; post_action /silent; empty_gif; }
+    location /u { ratelimit pace wait=2s; empty_gif; }
+    location /silent { proxy_read_timeout 10s; proxy_pass http://unix:$TEST_NGINX_HTML_DIR/silent.sock; }
+--- init
+use IO::Socket::UNIX;
+my $silent = IO::Socket::UNIX->new(Local => html_dir() . '/silent.sock', Listen => 9) or die "no socket: $!";
+chmod 0777, html_dir() . '/silent.sock';
+my $first = RateLimit::curl('-o /dev/null -w %{http_code}', '/u?k=p');
+my $gone = RateLimit::connection();
+print $gone "GET /t?k=p HTTP/1.1\r\nHost: a\r\n\r\n";
+Time::HiRes::sleep(0.1);
+close $gone;
+my ($waited) = RateLimit::curl('-o /dev/null -D -', '/u?k=p') =~ /^X-Waited: (\d+)/mi;
+Test::More::is($first, 200, 'the first one');
+Test::More::cmp_ok($waited // 9999, '<', 1200, 'the next one need not wait for post_action');
+--- request
+GET /u?k=q
+--- timed

@@ -814,3 +814,27 @@ X-never-remaining: 0
 [200, 200]
 --- response_headers eval
 ["X-token-remaining: 9\n! X-never-remaining", "X-token-remaining: 8"]
+
+
+
+=== TEST 50: a standing that a subrequest tells is no redirect
+--- http_config
+    ratelimit_zone    zone=api:64k;
+    ratelimit_policy  first key=$arg_k quota=5/1h algorithm=fixed;
+    ratelimit_policy  never key=$arg_k quota=0/1h;
+    ratelimit_headers x-ratelimit;
+--- config
+    location /t {
+        ratelimit first;
+        ratelimit never phase=precontent;
+        auth_request /auth;
+        empty_gif;
+    }
+    location = /auth { internal; ratelimit first; ratelimit_standing; }
+    location /look   { ratelimit first cost=0; empty_gif; }
+--- request eval
+["GET /t?k=a", "GET /t?k=a", "GET /look?k=a"]
+--- error_code eval
+[429, 429, 200]
+--- response_headers eval
+["X-RateLimit-Remaining: 0", "X-RateLimit-Remaining: 0", "X-RateLimit-Remaining: 5"]
