@@ -29,6 +29,7 @@ conf() {
     ratelimit_policy quick key=\$arg_k quota=100/1h;
     ratelimit_policy full  key=\$arg_k quota=100/1h algorithm=gcra capacity=\$arg_c;
     ratelimit_policy wide  key=\$arg_k quota=100/1h;
+    ratelimit_policy each  key=\$arg_n quota=100/1h;
     ratelimit_policy host  key=\$host quota=100/1h;
     ratelimit_body   problem;
     server {
@@ -49,8 +50,9 @@ conf() {
         location = /page { return 200 "a page\n"; }
         location /left   { return 200 "\$ratelimit_remaining_quick \$ratelimit_remaining_wide\n"; }
         location /lasts  {
-            ratelimit          quick;
-            proxy_pass         http://127.0.0.1:$((port + 1));
+            ratelimit          each;
+            proxy_pass         http://127.0.0.1:\$arg_u;
+            proxy_set_header   X-Worker \$pid;
             proxy_read_timeout 1h;
         }
         location /ratelimit/ { ratelimit_api; allow all; }
@@ -159,13 +161,11 @@ all_new() {
     [ "$(serving | wc -l)" = "$newest" ] && ! serving | grep -q -x -F "$1"
 }
 
-# hold: requests enough for each worker to have one.
+# hold: requests that last, until each worker has one.
 hold() {
-    perl t/tools/hold.pl "$port" $((port + 1)) $((newest * 8)) \
-        "/lasts?k=$1" > "$dir/held" &
+    perl t/tools/hold.pl "$port" "$newest" '/lasts?' > "$dir/held" &
     holding+=($!)
     wait_for grep -q held "$dir/held"
-    sleep 0.5
 }
 
 holding=()
@@ -173,14 +173,14 @@ conf "$newest" > "$dir/nginx.conf"
 start
 wait_for all_new none
 for ((i = 0; i < reloads; i++)); do
-    hold "$i"
+    hold
     before=$(serving)
     kill -HUP "$master"
     wait_for all_new "$before"
 done
 note "$(pgrep -P "$master" | wc -l) workers over $reloads reloads"
 check 'those of all reloads are there' \
-    test "$(pgrep -P "$master" | wc -l)" -ge $((newest * reloads * 19 / 20))
+    test "$(pgrep -P "$master" | wc -l)" -eq $((newest * (reloads + 1)))
 
 admitted=0
 for ((i = 0; i < 15; i++)); do
