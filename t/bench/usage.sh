@@ -9,12 +9,14 @@
 
 set -eu
 
+. "$(dirname "${BASH_SOURCE[0]}")/../tools/ports.sh"
+
 nginx=${NGINX_BINARY:-/usr/sbin/nginx}
 module=$(realpath "${MODULE:-build/ngx_http_ratelimit_module.so}")
 modules=/usr/lib/nginx/modules
 dir=$(mktemp -d)
 chmod 755 "$dir"
-port=$((20000 + RANDOM % 10000))
+port=$(free_port)
 jemalloc=$(/sbin/ldconfig -p | sed -n 's/.*libjemalloc.so.2 .*=> //p' | head -n 1)
 
 cleanup() {

@@ -10,8 +10,10 @@ if [ -n "${NO_CLIENTS:-}" ] || [ -z "${CLIENTS_DIR:-}" ]; then
     exit
 fi
 
+. t/tools/ports.sh
+
 dir=$BUILD/clients
-port=$((20000 + RANDOM % 10000))
+port=$(free_port 50)
 rm -rf "$dir" && mkdir -p "$dir"
 
 # example FILE PORT [SED...]: a file of conf-examples as a server of its own on

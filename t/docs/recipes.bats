@@ -9,8 +9,9 @@ dir=$BUILD/recipes
 # The blocks to files, n.block, with the bold words before each in n.title; the
 # first is what all of them need.
 setup_file() {
+    . t/tools/ports.sh
     rm -rf "$dir" && mkdir -p "$dir/files"
-    export port=$((20000 + RANDOM % 10000))
+    export port=$(free_port)
     awk -v dir="$dir" '
         /^## / { recipes = $0 == "## Recipes" }
         !recipes { next }

@@ -10,8 +10,10 @@ if [ -n "${NO_BROWSER:-}" ] || [ -z "${NPM_DIR:-}" ]; then
     exit
 fi
 
+. t/tools/ports.sh
+
 dir=$BUILD/browser
-port=$((20000 + RANDOM % 10000))
+port=$(free_port)
 rm -rf "$dir" && mkdir -p "$dir"
 
 cat > "$dir/nginx.conf" <<END

@@ -8,7 +8,8 @@ dir=$BUILD/api-check
 promtool=${PROMTOOL:-promtool}
 
 setup_file() {
-    export port=$((20000 + RANDOM % 10000))
+    . t/tools/ports.sh
+    export port=$(free_port)
     rm -rf "$dir" && mkdir -p "$dir"
     cat > "$dir/nginx.conf" << END
 load_module $MODULE;

@@ -4,7 +4,8 @@
 # fail2ban reads it.
 
 setup_file() {
-    export dir=$BUILD/fail2ban port=$((20000 + RANDOM % 10000))
+    . t/tools/ports.sh
+    export dir=$BUILD/fail2ban port=$(free_port)
     rm -rf "$dir" && mkdir -p "$dir"
     chmod 0755 "$dir"
     conf > "$dir/nginx.conf"

@@ -1,5 +1,7 @@
 # Sourced by the checks that put a server of their own under load, behind
-# tap.sh.  They run in $dir, on $port.
+# tap.sh.  They run in $dir, on $port and the next one.
+
+. t/tools/ports.sh
 
 # The long forms are for `t/run --long` and for RATELIMIT_LONG=1.
 long=${RATELIMIT_LONG:+yes}
@@ -7,7 +9,7 @@ long=${RATELIMIT_LONG:+yes}
 # load_dir NAME
 load_dir() {
     dir=$BUILD/$1
-    port=$((20000 + RANDOM % 10000))
+    port=$(free_port 2) || exit 1
     rm -rf "$dir" && mkdir -p "$dir"
     # Workers may be nobody's.
     chmod 0755 "$dir"
