@@ -404,6 +404,16 @@ ngx_http_ratelimit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_http_ratelimit_init(ngx_conf_t *cf)
 {
+    ngx_http_core_main_conf_t  *cmcf;
+
+    /*
+     * Our variables beside those of Tengine, or of many modules, are more than
+     * nginx lays out well within its default: a warning at each start.
+     */
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    cmcf->variables_hash_max_size = ngx_max(cmcf->variables_hash_max_size,
+                                            2048);
+
     if (ngx_http_ratelimit_init_redis(cf) != NGX_OK
         || ngx_http_ratelimit_init_policies(cf) != NGX_OK
         || ngx_http_ratelimit_check_variables(cf) != NGX_OK

@@ -5,7 +5,7 @@ use Test::Nginx::Socket 'no_plan';
 
 # The module's version, and nginx's.
 our ($version) = do { local (@ARGV, $/) = 'src/ngx_http_ratelimit.h'; <> } =~ /_VERSION +"(.*?)"/;
-our ($nginx) = `$ENV{TEST_NGINX_BINARY} -v 2>&1` =~ m{/([0-9.]+)};
+our ($nginx) = `$ENV{TEST_NGINX_BINARY} -V 2>&1` =~ m{nginx/([0-9.]+)};
 
 run_tests();
 

@@ -111,7 +111,7 @@ for fault in p l; do
     check "$fault: refuse answers 503 with Retry-After" \
         same "$(printf '503 ERROR ERROR/1\n%.0s' 1 2 3)" "$(told $refusing)"
     check "$fault: nginx's page, not ratelimit_body" \
-        grep -q '<h1>503 Service Temporarily Unavailable</h1>' \
+        grep -q -E '<h1>503 Service (Temporarily )?Unavailable</h1>' \
         <(get 'refuse/quick?k=a')
     check "$fault: or what error_page says" \
         same '200 ERROR ERROR/1' "$(told 'refuse/page?k=a' | sed s/^503/200/)"

@@ -38,7 +38,7 @@ conf() {
         location /late   { ratelimit two; ratelimit late phase=precontent; try_files /none @late; }
         location @late   { empty_gif; }
         location /body   { ratelimit one; proxy_pass http://127.0.0.1:$port/echo; }
-        location /echo   { return 200 "\$content_length"; }
+        location /echo   { return 200 "\$http_content_length"; }
         location /after  { ratelimit one; post_action /slow; empty_gif; }
         location /slow   { ratelimit two; proxy_pass http://127.0.0.1:$port/slowly?k=z; }
         location /slowly { ratelimit late; empty_gif; }

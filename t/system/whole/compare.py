@@ -14,7 +14,8 @@ class Disagreement(Exception):
 class Told:
     """The variables of one moment, see conf.standing_format()."""
 
-    def __init__(self, world, text):
+    def __init__(self, world, text, answer=None):
+        self.answer = answer    # the response's status, once there is one
         overall, *groups = [group.split(",") for group in text.split("|")]
         clean = [[value if value != "-" else "" for value in group]
                  for group in (overall, *groups)]
@@ -28,8 +29,8 @@ class Told:
     def retry_rank(self, policy):
         """The greater, the longer it takes to admit again, as told."""
         told = self.policies[policy.name]
-        return (int(told["retry_after"] or 0),
-                policy.name == self.overall["policy"])
+        return (int(told["retry_after"] or 0), policy.hidden
+                or policy.name == self.overall["policy"])
 
 
 def expect(what, told, right):

@@ -54,12 +54,13 @@ class Record:
         return next((i for i in self.items if i.policy is policy), None)
 
     def slowest(self, witness):
-        """The refusal that takes longest to admit again; where spans leave
-        that open, the one that nginx says."""
+        """The refusals that may be the one that takes longest to admit again;
+        where spans leave that open, those that nginx says."""
         longest = max(i.retry_after_ms.low for i in self.refusing)
-        return max((i for i in self.refusing
-                    if i.retry_after_ms.high >= longest),
-                   key=lambda i: witness.retry_rank(i.policy))
+        possible = [i for i in self.refusing
+                    if i.retry_after_ms.high >= longest]
+        ranks = [witness.retry_rank(i.policy) for i in possible]
+        return [i for i, rank in zip(possible, ranks) if rank == max(ranks)]
 
 
 class Counters:

@@ -142,8 +142,10 @@ class Life:
     def refusal_status(self):
         if self.record.failed:
             return 503
-        slowest = self.record.slowest(self.witness)
-        return slowest.policy.status or self.location.status
+        possible = [item.policy.status or self.location.status
+                    for item in self.record.slowest(self.witness)]
+        return self.witness.answer if self.witness.answer in possible \
+            else possible[0]
 
     def gif(self):
         if self.client.method in ("GET", "HEAD"):

@@ -84,7 +84,7 @@ class Walk:
 
     def compare(self, event):
         answered = isinstance(event, Answered)
-        told = self.told_in_log() if answered \
+        told = self.told_in_log(event.status) if answered \
             else Told(self.run.world, event.fields["x-standing"])
         self.life.witness = told
         right = next(self.steps) if self.asked is None \
@@ -100,12 +100,12 @@ class Walk:
             self.life.end()
         return right
 
-    def told_in_log(self):
+    def told_in_log(self, answer=None):
         line = self.run.server.next_log_line()
         step, pid, standing = line.split(";")
         expect("step in the log", step, self.life.client.header("X-Step"))
         self.run.pids.add(pid)
-        return Told(self.run.world, standing)
+        return Told(self.run.world, standing, answer)
 
     def comparison(self, told, at_answer):
         return Comparison(self.run.world, self.run.counters, self.life, told,
