@@ -147,6 +147,7 @@ class Server:
             [binary, "-p", directory + "/", "-c", self.conf_path,
              "-e", self.log_path, "-g", "daemon off;"], env=environment)
         self.access_log = None
+        self.unfinished_line = ""
         try:
             self.wait_until_up()
         except TimeoutError:
@@ -168,8 +169,11 @@ class Server:
         raise TimeoutError("nginx does not listen")
 
     def log_lines(self):
-        """The new ones: a connection is closed after its request is logged."""
-        return self.access_log.read().splitlines()
+        """The new ones: a connection is closed after its request is logged.
+        What is being written may be read in parts."""
+        *lines, self.unfinished_line = (
+            self.unfinished_line + self.access_log.read()).split("\n")
+        return lines
 
     def next_log_line(self):
         for _ in range(1000):
