@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "ratelimit/algorithm/bucket.h"
-#include "ratelimit/algorithm/charge_head.h"
+#include "ratelimit/algorithm/charge_hot_words.h"
 
 namespace ratelimit {
 
@@ -41,9 +41,9 @@ class Random {
 struct Store {
   Bucket bucket;
   Shape shape;
-  mutable uint64_t takes = 0;           // decided by take() as well,
-  mutable uint64_t takes_declined = 0;  // or left to the others; by
-  mutable uint64_t heads = 0;           // charge_head(); and what
+  mutable uint64_t tries = 0;           // decided by try_charge() as well,
+  mutable uint64_t tries_declined = 0;  // or left to the others; by
+  mutable uint64_t hot_charges = 0;     // charge_hot_words(); and what
   mutable uint64_t refusals = 0;        // they refused
   mutable uint64_t refusals_declined = 0;
 
@@ -60,34 +60,34 @@ struct Store {
   }
 
   // As rl_look.
-  Standing look(const rl_time_t& now, uint32_t cost_units,
-                bool want_next = false) const {
-    return stand(at(now), shape, cost_units, want_next, now);
+  Evaluation look(const rl_time_t& now, uint32_t cost_units,
+                  bool want_next = false) const {
+    return evaluate(at(now), shape, cost_units, want_next, now);
   }
 
-  // As rl_decide; *receipt only if it is admitted.
-  Standing decide(const rl_time_t& now, uint32_t cost_units,
-                  uint64_t* receipt = nullptr) {
+  // As rl_decide; *charge_id only if it is admitted.
+  Evaluation decide(const rl_time_t& now, uint32_t cost_units,
+                    uint64_t* charge_id = nullptr) {
     Bucket copy = bucket;
     const bool rewritten = adapt(&copy, shape, now);
-    const Standing standing = stand(copy, shape, cost_units, true, now);
-    check_quick(standing, copy, cost_units, now);
-    if (standing.admitted && cost_units > 0) {
+    const Evaluation evaluation = evaluate(copy, shape, cost_units, true, now);
+    check_without_next(evaluation, copy, cost_units, now);
+    if (evaluation.admitted && cost_units > 0) {
       const uint64_t charged = charge(&copy, shape, cost_units, now);
-      if (receipt != nullptr) *receipt = charged;
-      check_take(standing, copy, charged, cost_units, now);
-      check_head(standing, copy, charged, cost_units, now);
+      if (charge_id != nullptr) *charge_id = charged;
+      check_try_charge(evaluation, copy, charged, cost_units, now);
+      check_hot_words(evaluation, copy, charged, cost_units, now);
     } else {
-      check_take_refuses(standing, cost_units, now);
+      check_try_charge_refuses(evaluation, cost_units, now);
     }
-    if (rewritten || (standing.admitted && cost_units > 0)) bucket = copy;
-    return standing;
+    if (rewritten || (evaluation.admitted && cost_units > 0)) bucket = copy;
+    return evaluation;
   }
 
   // What is told with less asked is no different.
-  void check_quick(const Standing& full, const Bucket& copy,
-                   uint32_t cost_units, const rl_time_t& now) const {
-    const Standing quick = stand(copy, shape, cost_units, false, now);
+  void check_without_next(const Evaluation& full, const Bucket& copy,
+                          uint32_t cost_units, const rl_time_t& now) const {
+    const Evaluation quick = evaluate(copy, shape, cost_units, false, now);
     if (quick.admitted != full.admitted ||
         quick.remaining_units != full.remaining_units ||
         quick.reset_ms != full.reset_ms ||
@@ -98,75 +98,79 @@ struct Store {
   }
 
   // In one go no other bucket comes out, to the bit, and no other answer.
-  void check_take(const Standing& before, const Bucket& after,
-                  uint64_t receipt, uint32_t cost_units,
-                  const rl_time_t& now) const {
+  void check_try_charge(const Evaluation& before, const Bucket& after,
+                        uint64_t charge_id, uint32_t cost_units,
+                        const rl_time_t& now) const {
     Bucket copy = bucket;
-    Taken taken;
-    const Took took = take(&copy, shape, encode_limit(shape.capacity_units),
-                           cost_units, now, &taken);
-    if (took == Took::kUnusual) {
-      takes_declined++;
+    Charged charged;
+    const ChargeResult result =
+        try_charge(&copy, shape, encode_limit(shape.capacity_units),
+                   cost_units, now, &charged);
+    if (result == ChargeResult::kUndecided) {
+      tries_declined++;
       return;
     }
-    takes++;
-    if (took != Took::kAdmitted ||
-        !is_charged(copy, taken, before, after, receipt, cost_units, now) ||
+    tries++;
+    if (result != ChargeResult::kAdmitted ||
+        !is_charged(copy, charged, before, after, charge_id, cost_units,
+                    now) ||
         next_ms(copy, shape, now) !=
-            stand(after, shape, 0, true, now).next_ms) {
+            evaluate(after, shape, 0, true, now).next_ms) {
       std::abort();
     }
   }
 
-  // Nor where only the head is made.
-  void check_head(const Standing& before, const Bucket& after,
-                  uint64_t receipt, uint32_t cost_units,
-                  const rl_time_t& now) const {
-    Head head;
-    Taken taken;
-    const Took took =
-        charge_head(bucket, shape, encode_limit(shape.capacity_units),
-                    cost_units, now, &head, &taken);
-    if (took == Took::kUnusual) return;
-    heads++;
+  // Nor where only the hot words are made.
+  void check_hot_words(const Evaluation& before, const Bucket& after,
+                       uint64_t charge_id, uint32_t cost_units,
+                       const rl_time_t& now) const {
+    HotWords hot_words;
+    Charged charged;
+    const ChargeResult result =
+        charge_hot_words(bucket, shape, encode_limit(shape.capacity_units),
+                         cost_units, now, &hot_words, &charged);
+    if (result == ChargeResult::kUndecided) return;
+    hot_charges++;
     Bucket copy = bucket;
-    set_head(head, &copy);
-    if (took != Took::kAdmitted ||
-        !is_charged(copy, taken, before, after, receipt, cost_units, now)) {
+    set_hot_words(hot_words, &copy);
+    if (result != ChargeResult::kAdmitted ||
+        !is_charged(copy, charged, before, after, charge_id, cost_units,
+                    now)) {
       std::abort();
     }
   }
 
-  bool is_charged(const Bucket& copy, const Taken& taken,
-                  const Standing& before, const Bucket& after,
-                  uint64_t receipt, uint32_t cost_units,
+  bool is_charged(const Bucket& copy, const Charged& charged,
+                  const Evaluation& before, const Bucket& after,
+                  uint64_t charge_id, uint32_t cost_units,
                   const rl_time_t& now) const {
     return std::memcmp(&copy, &after, sizeof(copy)) == 0 &&
-           taken.receipt == receipt &&
-           taken.remaining_units == before.remaining_units - cost_units &&
-           taken.reset_ms == reset_ms(after, shape, now);
+           charged.charge_id == charge_id &&
+           charged.remaining_units == before.remaining_units - cost_units &&
+           charged.reset_ms == reset_ms(after, shape, now);
   }
 
   // And no other refusal.
-  void check_take_refuses(const Standing& full, uint32_t cost_units,
-                          const rl_time_t& now) const {
+  void check_try_charge_refuses(const Evaluation& full, uint32_t cost_units,
+                                const rl_time_t& now) const {
     if (cost_units == 0) return;
     Bucket copy = bucket;
-    Head head;
-    Taken taken;
-    const Took of_head =
-        charge_head(bucket, shape, 0, cost_units, now, &head, &taken);
-    if (of_head == Took::kAdmitted ||
-        (of_head == Took::kRefused && full.admitted)) {
+    HotWords hot_words;
+    Charged charged;
+    const ChargeResult of_hot_words = charge_hot_words(
+        bucket, shape, 0, cost_units, now, &hot_words, &charged);
+    if (of_hot_words == ChargeResult::kAdmitted ||
+        (of_hot_words == ChargeResult::kRefused && full.admitted)) {
       std::abort();
     }
-    const Took took = take(&copy, shape, 0, cost_units, now, &taken);
-    if (took == Took::kUnusual) {
+    const ChargeResult result =
+        try_charge(&copy, shape, 0, cost_units, now, &charged);
+    if (result == ChargeResult::kUndecided) {
       refusals_declined++;
       return;
     }
     refusals++;
-    if (took != Took::kRefused || full.admitted) {
+    if (result != ChargeResult::kRefused || full.admitted) {
       std::abort();
     }
   }
@@ -179,13 +183,13 @@ struct Store {
 
   // As rl_refund, and as rl_settle with less units than were reserved.
   void give_back(const rl_time_t& now, uint32_t charged_units, uint32_t units,
-                 uint64_t receipt) {
+                 uint64_t charge_id) {
     const Shape kept = kept_shape(bucket, shape);
     adapt(&bucket, kept, now);
-    refund(&bucket, kept, charged_units, units, receipt);
+    refund(&bucket, kept, charged_units, units, charge_id);
   }
-  void give_back(const rl_time_t& now, uint32_t units, uint64_t receipt) {
-    give_back(now, units, units, receipt);
+  void give_back(const rl_time_t& now, uint32_t units, uint64_t charge_id) {
+    give_back(now, units, units, charge_id);
   }
 };
 
@@ -339,7 +343,7 @@ struct ExactGcra {
   uint32_t units;  // of the rate
   uint64_t window_ms;
   uint32_t capacity_units;  // of this request
-  Wide tat = 0;  // in ms times units
+  Wide tat = 0;             // in ms times units
 
   Wide ahead(uint64_t now_ms) const {
     return std::max<Wide>(tat - Wide{now_ms} * units, 0);

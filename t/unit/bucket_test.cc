@@ -80,12 +80,12 @@ TEST(Bucket, OpensWithoutAUnitAndKeepsItsKey) {
     EXPECT_EQ(bucket.window_ms(), 60000u);
     EXPECT_EQ(idle_at_ms(bucket), 0u);
     EXPECT_EQ(debt_share(bucket, 5), 0u);
-    const Standing standing = stand(bucket, shape, 100, true, at(5));
-    EXPECT_TRUE(standing.admitted);
-    EXPECT_EQ(standing.remaining_units, 100u);
-    EXPECT_EQ(standing.reset_ms, 0u);
-    EXPECT_EQ(standing.next_ms, 0u);
-    EXPECT_EQ(standing.retry_after_ms, 0u);
+    const Evaluation evaluation = evaluate(bucket, shape, 100, true, at(5));
+    EXPECT_TRUE(evaluation.admitted);
+    EXPECT_EQ(evaluation.remaining_units, 100u);
+    EXPECT_EQ(evaluation.reset_ms, 0u);
+    EXPECT_EQ(evaluation.next_ms, 0u);
+    EXPECT_EQ(evaluation.retry_after_ms, 0u);
   }
 }
 
@@ -97,11 +97,11 @@ TEST(Bucket, MayBeChargedAsSoonAsItIsOpen) {
       open(&bucket, shape, at(now));
       charge(&bucket, shape, 4, at(now));
       EXPECT_FALSE(adapt(&bucket, shape, at(now)));
-      const Standing standing = stand(bucket, shape, 7, true, at(now));
-      EXPECT_FALSE(standing.admitted);
-      EXPECT_EQ(standing.remaining_units, 6u);
-      EXPECT_EQ(reset_ms(bucket, shape, at(now)), standing.reset_ms);
-      EXPECT_EQ(idle_at_ms(bucket), now + standing.reset_ms);
+      const Evaluation evaluation = evaluate(bucket, shape, 7, true, at(now));
+      EXPECT_FALSE(evaluation.admitted);
+      EXPECT_EQ(evaluation.remaining_units, 6u);
+      EXPECT_EQ(reset_ms(bucket, shape, at(now)), evaluation.reset_ms);
+      EXPECT_EQ(idle_at_ms(bucket), now + evaluation.reset_ms);
     }
   }
 }
@@ -146,7 +146,7 @@ TEST(Bucket, AQuotaOf0RefusesAll) {
   for (const rl_algorithm_e algorithm : kAlgorithms) {
     Store store(shape_of(algorithm, 0, 60000), at(0));
     for (const uint32_t cost : {1u, RL_MAX_UNITS, UINT32_MAX}) {
-      const Standing refused = store.decide(at(1000), cost);
+      const Evaluation refused = store.decide(at(1000), cost);
       EXPECT_FALSE(refused.admitted);
       EXPECT_EQ(refused.remaining_units, 0u);
       EXPECT_EQ(refused.retry_after_ms, 60000u);
@@ -188,7 +188,7 @@ TEST(Bucket, WhoWaitsAsToldIsAdmitted) {
         }
       }
       const auto cost = static_cast<uint32_t>(1 + random.below(units));
-      const Standing asked = store.decide(at(now), cost);
+      const Evaluation asked = store.decide(at(now), cost);
       if (asked.admitted) continue;
       ASSERT_GT(asked.retry_after_ms, 0u);
       now += asked.retry_after_ms;
@@ -248,21 +248,21 @@ TEST(Bucket, DebtSharesFallWithTime) {
 TEST(Bucket, RefundsAreOfTheWindowThatWasCharged) {
   for (const rl_algorithm_e algorithm : kAlgorithms) {
     Store store(shape_of(algorithm, 10, 60000), at(0));
-    uint64_t receipt = 0;
-    store.decide(at(1000), 6, &receipt);
-    store.give_back(at(1500), 4, receipt);
+    uint64_t charge_id = 0;
+    store.decide(at(1000), 6, &charge_id);
+    store.give_back(at(1500), 4, charge_id);
     EXPECT_GE(store.look(at(1500), 0).remaining_units, 8u);
-    store.give_back(at(1500), 100, receipt);
+    store.give_back(at(1500), 100, charge_id);
     EXPECT_EQ(store.look(at(1500), 0).remaining_units, 10u);
-    store.decide(at(2000), 6, &receipt);
+    store.decide(at(2000), 6, &charge_id);
     store.decide(at(200000), 6);
-    store.give_back(at(200000), 6, receipt);
+    store.give_back(at(200000), 6, charge_id);
     EXPECT_EQ(store.look(at(200000), 0).remaining_units, 4u);
   }
 }
 
-// That it agrees to the bit with adapt(), stand() and charge() is looked at in
-// every decision of every model; here, that it is what usually decides.
+// That it agrees to the bit with adapt(), evaluate() and charge() is looked at
+// in every decision of every model; here, that it is what usually decides.
 TEST(Bucket, TheUsualRequestIsTakenInOneGo) {
   Random random(11);
   for (const rl_algorithm_e algorithm : kAlgorithms) {
@@ -274,10 +274,10 @@ TEST(Bucket, TheUsualRequestIsTakenInOneGo) {
       const auto cost = static_cast<uint32_t>(1 + random.below(2));
       admitted += store.decide(at(now), cost).admitted;
     }
-    EXPECT_EQ(store.takes, admitted);
+    EXPECT_EQ(store.tries, admitted);
     EXPECT_GT(admitted, 30000u);
-    EXPECT_EQ(store.takes_declined, 0u);
-    EXPECT_GT(store.heads, admitted / 2);
+    EXPECT_EQ(store.tries_declined, 0u);
+    EXPECT_GT(store.hot_charges, admitted / 2);
   }
 }
 

@@ -13,21 +13,22 @@ namespace ratelimit {
 inline bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
                 BucketRef* ref, Bucket* image) {
   prepare(*item, shape, now, ref, image);
-  tell(stand(*image, shape, item->cost_units, item->want_next != 0, now),
-       item);
+  fill_result(
+      evaluate(*image, shape, item->cost_units, item->want_next != 0, now),
+      item);
   return item->admitted != 0;
 }
 
 // Charges the admitted request's units to the working copy.
 inline void charge_item(const Shape& shape, const rl_time_t& now,
                         rl_item_t* item, Bucket* image) {
-  item->receipt = charge(image, shape, item->cost_units, now);
+  item->charge_id = charge(image, shape, item->cost_units, now);
   item->charged = 1;
   if (item->want_next) {
-    report(stand(*image, shape, 0, true, now), item);
+    fill_remaining(evaluate(*image, shape, 0, true, now), item);
   } else {
     item->remaining_units -= item->cost_units;
-    report_reset(reset_ms(*image, shape, now), item);
+    fill_reset(reset_ms(*image, shape, now), item);
   }
 }
 

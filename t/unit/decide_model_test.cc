@@ -86,7 +86,7 @@ void expect_equal(const rl_item_t& a, const rl_item_t& b) {
   if (a.want_next) {
     ASSERT_EQ(a.next_ms, b.next_ms);
   }
-  ASSERT_EQ(a.receipt, b.receipt);
+  ASSERT_EQ(a.charge_id, b.charge_id);
 }
 
 class DecideModel : public testing::TestWithParam<rl_algorithm_e> {};

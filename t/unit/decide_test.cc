@@ -341,7 +341,7 @@ TEST_F(Decide, WhatWasSettledInAnotherWindowIsGivenBack) {
     rl_item_t item = policy.item("k", 1);
     ASSERT_EQ(RL_ADMITTED, decide(&item, 10 * kMinute));
 
-    // sliding: another sixteenth; gcra: a window that voids the receipt.
+    // sliding: another sixteenth; gcra: a window that voids the charge id.
     const bool stays = algorithm == RL_SLIDING || algorithm == RL_GCRA;
     const uint64_t then_ms = 10 * kMinute + (stays ? 6000 : kMinute + 1000);
     const rl_time_t now = at(then_ms);

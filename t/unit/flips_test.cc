@@ -62,9 +62,9 @@ class GcraQueue {
   }
 
   bool admits(const Shape& shape, uint32_t cost) const {
-    return cost == 0 || (shape.units > 0 &&
-                         debt() + Wide{cost} * kScale <=
-                             Wide{shape.capacity_units} * kScale);
+    return cost == 0 ||
+           (shape.units > 0 && debt() + Wide{cost} * kScale <=
+                                   Wide{shape.capacity_units} * kScale);
   }
 
   void charge(const Shape& shape, uint32_t cost, uint64_t id) {
@@ -118,15 +118,16 @@ Shape random_shape(Random* random, bool windows) {
   constexpr uint32_t kCapacities[] = {1, 2, 10, 20, 500};
   constexpr uint64_t kWindowsMs[] = {1000, 2000, 6000, 60000};
   const uint32_t units = random->of(kUnits);
-  const uint32_t capacity =
-      units == 0 ? 0 : random->one_in(2) ? units : random->of(kCapacities);
-  return {RL_GCRA, units, capacity, 0,
-          windows ? random->of(kWindowsMs) : 6000, 0};
+  const uint32_t capacity = units == 0          ? 0
+                            : random->one_in(2) ? units
+                                                : random->of(kCapacities);
+  return {RL_GCRA, units, capacity, 0, windows ? random->of(kWindowsMs) : 6000,
+          0};
 }
 
 struct InFlight {
   uint64_t id;
-  uint64_t receipt;
+  uint64_t charge_id;
   uint32_t units;
   uint64_t window_ms;
 };
@@ -173,7 +174,7 @@ class GcraClient {
       ASSERT_EQ(std::memcmp(&before, &store_.bucket, sizeof(before)), 0);
     }
     InFlight charge = {++last_id_, 0, cost, shape.window_ms};
-    const Standing s = store_.decide(at(seen_ms_), cost, &charge.receipt);
+    const Evaluation s = store_.decide(at(seen_ms_), cost, &charge.charge_id);
     // A larger rate counts from its first request on, if anything is owed.
     model_.ask(shape);
     ASSERT_EQ(s.admitted, model_.admits(shape, cost));
@@ -198,17 +199,16 @@ class GcraClient {
 
   void give_back() {
     if (in_flight_.empty()) return;
-    const size_t index = random_.one_in(2)
-                             ? 0
-                             : random_.below(in_flight_.size());
+    const size_t index =
+        random_.one_in(2) ? 0 : random_.below(in_flight_.size());
     InFlight& charge = in_flight_[index];
     const auto units = static_cast<uint32_t>(
         random_.one_in(3) ? random_.below(charge.units + 1) : charge.units);
     const Wide before = debt_of(store_, at(now_ms_));
-    store_.give_back(at(seen_ms_), charge.units, units, charge.receipt);
+    store_.give_back(at(seen_ms_), charge.units, units, charge.charge_id);
     const Wide back = before - debt_of(store_, at(now_ms_));
-    const Wide due = std::min(model_.left_of(charge.id),
-                              Wide{units} * GcraQueue::kScale);
+    const Wide due =
+        std::min(model_.left_of(charge.id), Wide{units} * GcraQueue::kScale);
     ASSERT_GE(back, 0);
     ASSERT_LE(back, due);
     if (!habits_.windows) {
@@ -293,8 +293,8 @@ TEST(Flips, GcraAdmitsWhatTheGreatestOfItsShapesWould) {
       Wide units = 0;
       for (size_t j = admitted.size(); j-- > 0;) {
         units += admitted[j].units;
-        const Wide most = capacity * GcraQueue::kScale +
-                          rate * (now - admitted[j].time_ms);
+        const Wide most =
+            capacity * GcraQueue::kScale + rate * (now - admitted[j].time_ms);
         ASSERT_LE(units * GcraQueue::kScale, most) << "seed " << seed;
       }
     }
@@ -344,7 +344,7 @@ TEST(Flips, WhatIsRefusedOrOnlyLooksForgetsNothing) {
         static_cast<uint32_t>(random.below(12));
     store.look(at(now), 1);
     ASSERT_EQ(std::memcmp(&before, &store.bucket, sizeof(before)), 0);
-    const Standing s = store.decide(at(now), 3);
+    const Evaluation s = store.decide(at(now), 3);
     if (s.admitted) continue;
     if (store.shape.window_ms <= longest) {
       ASSERT_EQ(std::memcmp(&before, &store.bucket, sizeof(before)), 0);
@@ -397,8 +397,8 @@ TEST(Flips, SlidingCountsTheShortestWindowThatAdmitted) {
   }
 }
 
-// fixed, calendar: the same, of whole windows.  One that was opened by a longer
-// quota ends where the shorter one's would have, whatever is in it.
+// fixed, calendar: the same, of whole windows.  One that was opened by a
+// longer quota ends where the shorter one's would have, whatever is in it.
 struct Opened {
   bool on_grid;  // calendar
   uint64_t begin_ms = 0;
@@ -450,7 +450,7 @@ TEST(Flips, WindowsCountUntilTheShortestThatAdmittedEnds) {
       store.shape.window_ms = window_ms;
       store.shape.units = store.shape.capacity_units = units;
       const uint32_t used = model.known(wall_ms, window_ms);
-      const Standing s = store.decide(at(now), cost);
+      const Evaluation s = store.decide(at(now), cost);
       const char* name = rl_algorithm_name(algorithm);
       ASSERT_EQ(s.admitted, cost == 0 || used + cost <= units)
           << name << ", round " << round << ", step " << i;

@@ -52,9 +52,9 @@ TEST(Gcra, AgreesWithThePublishedTable) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(testing::Message() << "case " << &c - kCases);
     const rl_time_t now = at(c.now_ms);
-    const Standing asked = store.decide(now, c.cost);
+    const Evaluation asked = store.decide(now, c.cost);
     EXPECT_EQ(asked.admitted, !c.limited);
-    const Standing after = store.look(now, 0);
+    const Evaluation after = store.look(now, 0);
     EXPECT_EQ(after.remaining_units, c.remaining);
     EXPECT_EQ(after.reset_ms, c.reset_ms);
     // Where waiting does not help the window is told.
@@ -95,7 +95,7 @@ void compare(uint32_t units, uint64_t window_ms, uint32_t capacity_units,
       model.adopt(t, store.shape);
     }
     const Store before = store;
-    const Standing s = store.decide(at(seen), cost);
+    const Evaluation s = store.decide(at(seen), cost);
     ASSERT_EQ(s.admitted, model.admits(t, cost));
     ASSERT_TRUE(model.admits(t, s.remaining_units));
     ASSERT_FALSE(model.admits(t, s.remaining_units + 1));
@@ -186,7 +186,7 @@ TEST(Gcra, LimitReqsBurstIsItsCapacityLessOne) {
   Store store(shape_of(10, 1000, 21), at(0));
   for (int i = 0; i < 21; i++)
     EXPECT_TRUE(store.decide(at(5), 1).admitted);
-  const Standing refused = store.decide(at(5), 1);
+  const Evaluation refused = store.decide(at(5), 1);
   EXPECT_FALSE(refused.admitted);
   EXPECT_EQ(refused.retry_after_ms, 100u);
   EXPECT_EQ(refused.next_ms, 100u);
@@ -197,7 +197,7 @@ TEST(Gcra, ARaisedRateIsNotKeptOutByOldDebt) {
   Store store(shape_of(1, kDayMs, 10), at(0));
   EXPECT_TRUE(store.decide(at(0), 10).admitted);
   store.shape = shape_of(10, 1000, 10);
-  const Standing refused = store.decide(at(1000), 5);
+  const Evaluation refused = store.decide(at(1000), 5);
   EXPECT_FALSE(refused.admitted);
   EXPECT_EQ(refused.retry_after_ms, 500u);  // 10 in debt, 5 too many
   EXPECT_TRUE(store.decide(at(1500), 5).admitted);
@@ -277,14 +277,14 @@ TEST(Gcra, ALateRefundLeavesALaterChargeAlone) {
 TEST(Gcra, RefundsInOrderAndInReverseFindAllOfTheirCharges) {
   for (const bool reverse : {false, true}) {
     Store store(shape_of(10, 1000, 100), at(0));
-    std::vector<uint64_t> receipts(20);
-    for (uint64_t& receipt : receipts)
-      store.decide(at(0), 5, &receipt);
-    if (reverse) std::reverse(receipts.begin(), receipts.end());
+    std::vector<uint64_t> charge_ids(20);
+    for (uint64_t& charge_id : charge_ids)
+      store.decide(at(0), 5, &charge_id);
+    if (reverse) std::reverse(charge_ids.begin(), charge_ids.end());
     uint32_t left = 100;
-    for (const uint64_t receipt : receipts) {
-      store.give_back(at(0), 5, 2, receipt);  // settled with 3
-      store.give_back(at(0), 3, receipt);     // and then all of it
+    for (const uint64_t charge_id : charge_ids) {
+      store.give_back(at(0), 5, 2, charge_id);  // settled with 3
+      store.give_back(at(0), 3, charge_id);     // and then all of it
       left -= 5;
       ASSERT_EQ(100 - store.look(at(0), 0).remaining_units, left);
     }
@@ -296,7 +296,7 @@ TEST(Gcra, ARefundKnowsItsChargeAfterAChangeOfRateAndNotOfWindow) {
   uint64_t first = 0;
   store.decide(at(0), 10, &first);
   store.shape.units = 5;
-  store.decide(at(500), 4);  // 9 now, at half the rate
+  store.decide(at(500), 4);             // 9 now, at half the rate
   store.give_back(at(900), 10, first);  // 3 of them are left
   EXPECT_EQ(store.look(at(900), 0).reset_ms, 800u);
   store.decide(at(900), 4, &first);
@@ -309,11 +309,11 @@ TEST(Gcra, ARefundKnowsItsChargeAfterAChangeOfRateAndNotOfWindow) {
 TEST(Gcra, ARefundTakesNoLaterUnitsOfABucketMadeAnew) {
   for (uint64_t now = 1; now < 2000; now++) {
     Store evicted(shape_of(10, 1000, 10), at(0));
-    uint64_t receipt = 0;
-    evicted.decide(at(now / 2), 10, &receipt);
+    uint64_t charge_id = 0;
+    evicted.decide(at(now / 2), 10, &charge_id);
     Store store(shape_of(10, 1000, 10), at(now));
     store.decide(at(now), 7);
-    store.give_back(at(now), 10, receipt);
+    store.give_back(at(now), 10, charge_id);
     ASSERT_EQ(store.look(at(now), 0).remaining_units, 3u);
   }
 }
@@ -329,17 +329,17 @@ TEST(Gcra, ARefundNeverGivesMoreThanWasCharged) {
     const auto other = static_cast<uint32_t>(random.below(capacity + 1));
     store.decide(at(now), other);
     const Store without = store;
-    uint64_t receipt = 0;
+    uint64_t charge_id = 0;
     const auto cost = static_cast<uint32_t>(1 + random.below(capacity));
-    if (!store.decide(at(now), cost, &receipt).admitted) continue;
+    if (!store.decide(at(now), cost, &charge_id).admitted) continue;
     if (random.one_in(2)) {
-      store.give_back(at(now), cost, receipt);
+      store.give_back(at(now), cost, charge_id);
       ASSERT_EQ(store.look(at(now), 0).reset_ms,
                 without.look(at(now), 0).reset_ms);
       continue;
     }
     now += random.below(window_ms);
-    store.give_back(at(now), cost, receipt);
+    store.give_back(at(now), cost, charge_id);
     const auto debt = [&](const Store& of) {
       const Bucket bucket = of.at(at(now));
       return ExactGcra::Wide{bucket.gcra.debt_hi} << 64 | bucket.gcra.debt_lo;
@@ -354,16 +354,16 @@ TEST(Gcra, QuotaAndCapacityMayBeZero) {
     Store store(shape, at(10));
     for (int i = 0; i < 2; i++) {
       EXPECT_TRUE(store.decide(at(20), 0).admitted);
-      const Standing refused = store.decide(at(20), 1);
+      const Evaluation refused = store.decide(at(20), 1);
       EXPECT_FALSE(refused.admitted);
       EXPECT_EQ(refused.remaining_units, 0u);
       EXPECT_EQ(refused.retry_after_ms, 60000u);
-      const uint64_t receipt = store.force(at(20), 3);
+      const uint64_t charge_id = store.force(at(20), 3);
       EXPECT_GT(idle_at_ms(store.bucket), 20u);
-      const Standing in_debt = store.look(at(20), 1, true);
+      const Evaluation in_debt = store.look(at(20), 1, true);
       EXPECT_LE(in_debt.next_ms, in_debt.reset_ms);
       EXPECT_GT(debt_share(store.bucket, 20), 10000u);
-      store.give_back(at(20), 3, receipt);
+      store.give_back(at(20), 3, charge_id);
       EXPECT_EQ(idle_at_ms(store.bucket), 0u);
     }
     store.force(at(20), 3);
@@ -385,7 +385,7 @@ TEST(Gcra, ClampsTheClock) {
 TEST(Gcra, SaturatesAtItsMaxima) {
   Store store(shape_of(1, RL_MAX_WINDOW_MS, RL_MAX_UNITS), at(kLastMs));
   EXPECT_TRUE(store.decide(at(kLastMs), RL_MAX_UNITS).admitted);
-  const Standing full = store.decide(at(kLastMs), 1);
+  const Evaluation full = store.decide(at(kLastMs), 1);
   EXPECT_EQ(full.reset_ms, uint64_t{1} << 62);  // 10^9 years are never
   EXPECT_EQ(full.retry_after_ms, RL_MAX_WINDOW_MS);
   for (int i = 0; i < 10; i++) {

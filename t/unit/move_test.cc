@@ -513,7 +513,7 @@ class Twins {
       ASSERT_EQ(mine[i].retry_after_ms, theirs[i].retry_after_ms);
       // gcra's tells one bucket from another, and an idle one is not moved.
       if (mine[i].policy->algorithm == RL_GCRA) continue;
-      ASSERT_EQ(mine[i].receipt, theirs[i].receipt);
+      ASSERT_EQ(mine[i].charge_id, theirs[i].charge_id);
     }
   }
 

@@ -28,7 +28,7 @@ rl_time_t at(uint64_t mono_ms) {
 }
 
 unsigned exponent_of(const Bucket& bucket) {
-  return 31u - static_cast<unsigned>(__builtin_clz(bucket.sliding.carry));
+  return 31u - static_cast<unsigned>(__builtin_clz(bucket.sliding.remainder));
 }
 
 // One client of random and adversarial habits, and its exact log.
@@ -139,26 +139,27 @@ class Client {
     store_.shape.window_ms = to;
     store_.look(at(seen_ms), 1);  // a look alone changes nothing
     log_.set_window(to, seen_ms);
-    receipts_.clear();
+    charges_.clear();
     store_.bucket = store_.at(at(seen_ms));
   }
 
   void give_back(uint64_t seen_ms) {
-    if (receipts_.empty()) return;
-    const size_t index = random_.below(receipts_.size());
-    const Receipt receipt = receipts_[index];
-    receipts_.erase(receipts_.begin() + static_cast<ptrdiff_t>(index));
-    const auto units = static_cast<uint32_t>(1 + random_.below(receipt.units));
+    if (charges_.empty()) return;
+    const size_t index = random_.below(charges_.size());
+    const Receipt charge_id = charges_[index];
+    charges_.erase(charges_.begin() + static_cast<ptrdiff_t>(index));
+    const auto units =
+        static_cast<uint32_t>(1 + random_.below(charge_id.units));
     note_exponent(seen_ms);
     const uint64_t before = used(seen_ms);
-    store_.give_back(at(seen_ms), units, receipt.value);
+    store_.give_back(at(seen_ms), units, charge_id.value);
     const uint64_t after = used(seen_ms);
     ASSERT_LE(after, before);
     ASSERT_LE(before - after, units);
     log_.touch(seen_ms);
     const uint64_t strict_before = log_.strict(seen_ms);
     const uint64_t late_before = log_.late(seen_ms);
-    log_.refund(receipt.id, units);
+    log_.refund(charge_id.id, units);
     if (!debts && !quota_changes) {
       // All of it where it certainly counts (but for what may have flowed on
       // from there), nothing where it cannot.
@@ -190,11 +191,11 @@ class Client {
     check(seen_ms);
   }
 
-  // The receipt is when it counts as charged, which the clock may be behind.
-  void charged(uint32_t units, uint64_t receipt) {
-    log_.charge(std::max(receipt, log_.last_ms()), units, ++last_id_);
-    if (receipts_.size() > 50) receipts_.erase(receipts_.begin());
-    receipts_.push_back({receipt, last_id_, units});
+  // The charge id is when it counts as charged, which the clock may be behind.
+  void charged(uint32_t units, uint64_t charge_id) {
+    log_.charge(std::max(charge_id, log_.last_ms()), units, ++last_id_);
+    if (charges_.size() > 50) charges_.erase(charges_.begin());
+    charges_.push_back({charge_id, last_id_, units});
   }
 
   // Less than a block flows on whenever blocks grow.
@@ -225,32 +226,33 @@ class Client {
     const uint32_t quota = store_.shape.units;
     const uint64_t have = used(seen_ms);
     const Store before = store_;
-    uint64_t receipt = 0;
-    const Standing standing = store_.decide(at(seen_ms), cost, &receipt);
+    uint64_t charge_id = 0;
+    const Evaluation evaluation = store_.decide(at(seen_ms), cost, &charge_id);
     const uint64_t left = have < quota ? quota - have : 0;
-    ASSERT_EQ(standing.remaining_units, left);
-    ASSERT_EQ(standing.admitted, cost <= left);
-    if (random_.one_in(16)) check_times(before, standing, seen_ms, cost, have);
-    if (!standing.admitted || cost == 0) return;
+    ASSERT_EQ(evaluation.remaining_units, left);
+    ASSERT_EQ(evaluation.admitted, cost <= left);
+    if (random_.one_in(16))
+      check_times(before, evaluation, seen_ms, cost, have);
+    if (!evaluation.admitted || cost == 0) return;
     admitted_++;
     ASSERT_LE(log_.strict(seen_ms) + cost, quota) << where(seen_ms);
-    charged(cost, receipt);
+    charged(cost, charge_id);
     note_exponent(seen_ms);
     // The whole quota is back a window after the charge, not a tick later.
     ASSERT_EQ(reset_ms(store_.bucket, store_.shape, at(seen_ms)),
-              receipt + window_ms() - seen_ms);
+              charge_id + window_ms() - seen_ms);
     ASSERT_EQ(used(seen_ms), have + cost);
   }
 
   // The times told are the first ones at which it is as told.
-  void check_times(const Store& store, const Standing& standing,
+  void check_times(const Store& store, const Evaluation& evaluation,
                    uint64_t seen_ms, uint32_t cost, uint64_t have) {
     const auto later = [&](uint64_t ms) { return at(seen_ms + ms); };
     if (have == 0) {
-      ASSERT_EQ(standing.reset_ms, 0u);
-      ASSERT_EQ(standing.next_ms, 0u);
+      ASSERT_EQ(evaluation.reset_ms, 0u);
+      ASSERT_EQ(evaluation.next_ms, 0u);
     } else {
-      const uint64_t reset = standing.reset_ms;
+      const uint64_t reset = evaluation.reset_ms;
       ASSERT_EQ(sliding_used_units(store.at(later(reset)), seen_ms + reset),
                 0u);
       ASSERT_NE(
@@ -258,20 +260,20 @@ class Client {
           0u);
       ASSERT_EQ(idle_at_ms(store.bucket), seen_ms + reset);
       if (store.shape.units > 0) {
-        const uint64_t next = standing.next_ms;
+        const uint64_t next = evaluation.next_ms;
         ASSERT_LE(next, reset);
         ASSERT_GT(store.look(later(next), 0).remaining_units,
-                  standing.remaining_units);
+                  evaluation.remaining_units);
         ASSERT_EQ(store.look(later(next - 1), 0).remaining_units,
-                  standing.remaining_units);
+                  evaluation.remaining_units);
       }
     }
-    if (standing.admitted) {
-      ASSERT_EQ(standing.retry_after_ms, 0u);
+    if (evaluation.admitted) {
+      ASSERT_EQ(evaluation.retry_after_ms, 0u);
     } else if (cost > store.shape.units) {
-      ASSERT_EQ(standing.retry_after_ms, store.shape.window_ms);
+      ASSERT_EQ(evaluation.retry_after_ms, store.shape.window_ms);
     } else {
-      const uint64_t retry = standing.retry_after_ms;
+      const uint64_t retry = evaluation.retry_after_ms;
       ASSERT_GT(retry, 0u);
       ASSERT_TRUE(store.look(later(retry), cost).admitted) << where(seen_ms);
       ASSERT_FALSE(store.look(later(retry - 1), cost).admitted)
@@ -300,7 +302,7 @@ class Client {
   unsigned last_exponent_ = 0;
   uint64_t moved_units_ = 0;      // on from their slot, at most
   uint64_t not_given_units_ = 0;  // of refunds
-  std::vector<Receipt> receipts_;
+  std::vector<Receipt> charges_;
 };
 
 // Every quota with every window, from several starts of the clock.
@@ -413,7 +415,7 @@ TEST(Sliding, AClockThatStartsAnewBlocksNobodyLongerThanAWindow) {
         store.decide(at(before - window_ms + i * (window_ms / 20)), 5);
       }
       const uint64_t used = sliding_used_units(store.bucket, before);
-      const Standing refused = store.decide(at(now), 100);
+      const Evaluation refused = store.decide(at(now), 100);
       EXPECT_FALSE(refused.admitted);
       EXPECT_EQ(refused.remaining_units, 100 - used);  // ages stay
       EXPECT_LE(refused.reset_ms, window_ms);
@@ -445,7 +447,7 @@ TEST(Sliding, ARetryIsTrueAcrossAChangedWindow) {
       store.decide(at(now), 1 + static_cast<uint32_t>(random.below(10)));
     }
     store.shape.window_ms = to;
-    const Standing refused = store.decide(at(now), 50);
+    const Evaluation refused = store.decide(at(now), 50);
     if (refused.admitted) continue;
     // By a shorter window, what a tick of the longer one may hide.
     const uint64_t hidden = to < from ? from / 256 + 1 : 0;
@@ -489,12 +491,13 @@ TEST(Sliding, AChangedWindowWithAClockThatIsBehindOrNew) {
     }
     store.shape.window_ms = to;
     store.bucket = store.at(at(now));  // as one that was charged
-    const Standing standing = store.decide(at(now), 0);
-    ASSERT_LE(50 - standing.remaining_units, used);
+    const Evaluation evaluation = store.decide(at(now), 0);
+    ASSERT_LE(50 - evaluation.remaining_units, used);
     // A step of less than two of its ticks cannot be told from a narrow one.
-    ASSERT_LE(standing.reset_ms,
+    ASSERT_LE(evaluation.reset_ms,
               kClockStepMs + from / 128 + to + to / 256 + 2);
-    ASSERT_EQ(store.look(at(now + standing.reset_ms), 0).remaining_units, 50u);
+    ASSERT_EQ(store.look(at(now + evaluation.reset_ms), 0).remaining_units,
+              50u);
   }
   // Ages before the clock's start are ages all the same.
   Store store(shape_of(2, 60000), at(0));
@@ -516,7 +519,7 @@ TEST(Sliding, AChangedQuotaCountsAtTheNextRequest) {
   EXPECT_FALSE(store.decide(at(2000), 1).admitted);
   EXPECT_EQ(store.look(at(2000), 1).remaining_units, 0u);
   store.shape.units = 0;
-  const Standing none = store.decide(at(2000), 1);
+  const Evaluation none = store.decide(at(2000), 1);
   EXPECT_FALSE(none.admitted);
   EXPECT_EQ(none.retry_after_ms, 60000u);
   EXPECT_TRUE(store.decide(at(2000), 0).admitted);
@@ -540,12 +543,12 @@ TEST(Sliding, ARefundGoesToTheSubWindowThatItCameFrom) {
 
 TEST(Sliding, ARefundTakesNoLaterUnitsOfABucketMadeAnew) {
   Store evicted(shape_of(10, 16000), at(0));
-  uint64_t receipt = 0;
-  evicted.decide(at(500), 4, &receipt);
+  uint64_t charge_id = 0;
+  evicted.decide(at(500), 4, &charge_id);
   Store store(shape_of(10, 16000), at(500));
   store.decide(at(501), 1);
   store.decide(at(9500), 5);
-  store.give_back(at(9600), 4, receipt);
+  store.give_back(at(9600), 4, charge_id);
   EXPECT_EQ(store.look(at(9600), 0).remaining_units, 5u);
 }
 
@@ -569,10 +572,10 @@ TEST(Sliding, TheExponentRisesWithDebtAndFallsWithIt) {
   Store store(shape_of(10, 60000), at(0));
   store.force(at(0), 65535);
   EXPECT_EQ(exponent_of(store.bucket), 0u);
-  const uint64_t receipt = store.force(at(0), 2);
+  const uint64_t charge_id = store.force(at(0), 2);
   EXPECT_EQ(exponent_of(store.bucket), 1u);
   EXPECT_EQ(sliding_used_units(store.bucket, 0), 65537u);
-  store.give_back(at(1), 40000, receipt);
+  store.give_back(at(1), 40000, charge_id);
   EXPECT_EQ(sliding_used_units(store.bucket, 0), 25537u);
   store.force(at(2), 1);
   EXPECT_EQ(exponent_of(store.bucket), 0u);
@@ -585,7 +588,7 @@ TEST(Sliding, SaturatesAtItsMaxima) {
     store.force(at(kLastMs), RL_MAX_UNITS);
     const uint64_t used = sliding_used_units(store.bucket, kLastMs);
     ASSERT_GE(used, i == 0 ? RL_MAX_UNITS : 2 * uint64_t{RL_MAX_UNITS});
-    const Standing refused = store.decide(at(kLastMs), 1);
+    const Evaluation refused = store.decide(at(kLastMs), 1);
     ASSERT_FALSE(refused.admitted);
     ASSERT_LE(refused.retry_after_ms,
               RL_MAX_WINDOW_MS + RL_MAX_WINDOW_MS / 256 + 1);

@@ -139,7 +139,7 @@ void compare(bool grid, uint64_t steps) {
       Store store(grid ? calendar(units, window_ms) : fixed(units, window_ms),
                   at(now, now + wall_ahead));
       ExactWindow model;
-      std::vector<std::pair<uint64_t, uint64_t>> receipts;  // and start
+      std::vector<std::pair<uint64_t, uint64_t>> charge_ids;  // and start
       for (uint64_t i = 0; i < steps && now < kLastMs - 4 * window_ms; i++) {
         const uint64_t gaps[] = {
             0, 0, 1, window_ms / 10, window_ms / 3, window_ms - 1, window_ms};
@@ -152,8 +152,8 @@ void compare(bool grid, uint64_t steps) {
         model.advance(now);
         const uint32_t costs[] = {0, 1, 1, units / 3 + 1, units, units + 1};
         const uint32_t cost = random.of(costs);
-        uint64_t receipt = 0;
-        const Standing s = store.decide(t, cost, &receipt);
+        uint64_t charge_id = 0;
+        const Evaluation s = store.decide(t, cost, &charge_id);
         const uint64_t left = model.used < units ? units - model.used : 0;
         ASSERT_EQ(s.remaining_units, left);
         ASSERT_EQ(s.admitted, cost <= left);
@@ -166,7 +166,7 @@ void compare(bool grid, uint64_t steps) {
         refused += !s.admitted;
         if (s.admitted && cost > 0) {
           model.charge(now, length, cost);
-          receipts.emplace_back(receipt, model.start_ms);
+          charge_ids.emplace_back(charge_id, model.start_ms);
           ASSERT_EQ(reset_ms(store.bucket, store.shape, t),
                     model.end_ms - now);
         }
@@ -177,15 +177,15 @@ void compare(bool grid, uint64_t steps) {
             model.charge(now, length, debt);
           }
         }
-        if (!receipts.empty() && random.one_in(10)) {
+        if (!charge_ids.empty() && random.one_in(10)) {
           // Of this window, or of one that has ended: then it is too late.
-          const size_t index = random.below(receipts.size());
+          const size_t index = random.below(charge_ids.size());
           const auto back = static_cast<uint32_t>(1 + random.below(units));
-          store.give_back(t, back, receipts[index].first);
-          if (receipts[index].second == model.start_ms) {
+          store.give_back(t, back, charge_ids[index].first);
+          if (charge_ids[index].second == model.start_ms) {
             model.used -= std::min<uint64_t>(back, model.used);
           }
-          if (receipts.size() > 5) receipts.clear();
+          if (charge_ids.size() > 5) charge_ids.clear();
         }
         ASSERT_EQ(idle_at_ms(store.at(t)), model.used ? model.end_ms : 0);
       }
@@ -207,7 +207,7 @@ TEST(Fixed, OpensWithTheFirstCharge) {
   store.decide(at(10000), 1);
   EXPECT_EQ(store.look(at(30000), 1).reset_ms, 40000u);
   store.decide(at(69999), 1);
-  const Standing refused = store.decide(at(69999), 1);
+  const Evaluation refused = store.decide(at(69999), 1);
   EXPECT_FALSE(refused.admitted);
   EXPECT_EQ(refused.retry_after_ms, 1u);
   EXPECT_TRUE(store.decide(at(70000), 2).admitted);
@@ -234,7 +234,7 @@ TEST(Fixed, AChangedWindowKeepsItsStart) {
 TEST(Fixed, ClampsTheClock) {
   Store store(fixed(1, 60000), at(100000));
   store.decide(at(100000), 1);
-  const Standing behind = store.decide(at(99500), 1);
+  const Evaluation behind = store.decide(at(99500), 1);
   EXPECT_FALSE(behind.admitted);
   EXPECT_EQ(behind.retry_after_ms, 60500u);
   // It started anew: at most a window from there.
@@ -283,9 +283,9 @@ TEST(CalendarWindow, EndsOnTheGridWhereTheClocksDifferByRounding) {
   }
   // A refund of everything in an open window does not skip to the next.
   Store store(calendar(3, 60000), at(0, start));
-  uint64_t receipt = 0;
-  store.decide(at(59500, start + 59500), 3, &receipt);
-  store.give_back(at(59600, start + 59600), 3, receipt);
+  uint64_t charge_id = 0;
+  store.decide(at(59500, start + 59500), 3, &charge_id);
+  store.give_back(at(59600, start + 59600), 3, charge_id);
   store.decide(at(59700, start + 59700), 3);
   EXPECT_EQ(store.look(at(59700, start + 59700), 1).retry_after_ms, 300u);
 }
@@ -298,7 +298,7 @@ TEST(CalendarWindow, MonthsHaveTheirRealLengths) {
   for (const uint64_t days : lengths) {
     const rl_time_t t = at(now, start + now - 7);
     ASSERT_TRUE(store.decide(t, 10).admitted);
-    const Standing refused = store.decide(t, 1);
+    const Evaluation refused = store.decide(t, 1);
     ASSERT_EQ(refused.retry_after_ms, days * kDayMs);
     ASSERT_EQ(refused.reset_ms, days * kDayMs);
     now += refused.retry_after_ms;

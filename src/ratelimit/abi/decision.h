@@ -57,7 +57,8 @@ typedef struct {
   int dry_run;             /* its refusal refuses nothing */
   int want_next;           /* fill next_ms */
   int leased;              /* 0; made true where a lease decides instead of
-                              rl_decide, receipt then is when: see shared.h */
+                              rl_decide, charge_id is then when, see
+                              shared.h */
   void *data;              /* the caller's own, left alone */
 
   int admitted;            /* by this policy alone */
@@ -74,8 +75,8 @@ typedef struct {
   uint64_t next_ms;        /* fixed, calendar: until the window's end; sliding,
                               gcra: until the next unit comes back (0: none is
                               out) */
-  uint64_t receipt;        /* names the window that was charged */
-  uint64_t more_receipt;   /* charged is 2: that of the second charge, */
+  uint64_t charge_id;      /* names the window that was charged */
+  uint64_t more_charge_id; /* charged is 2: that of the second charge, */
   uint32_t more_units;     /* and its part of cost_units */
   int banned;              /* of a policy that bans, by rl_decide_bans and
                               rl_look_bans: RL_BANNED, RL_BAN_BEGINS, or 0 */

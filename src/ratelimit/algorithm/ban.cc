@@ -90,9 +90,9 @@ uint32_t ban_debt_share(const Bucket& bucket, uint64_t now_ms) noexcept {
   return ban_idle_at_ms(bucket) > now_ms ? 65536 : 0;
 }
 
-void ban_shift_clock(Bucket* bucket, int64_t shift_ms) noexcept {
+void ban_rebase_clock(Bucket* bucket, int64_t delta_ms) noexcept {
   const auto moved = [=](uint64_t time_ms) {
-    const int64_t time = static_cast<int64_t>(time_ms) + shift_ms;
+    const int64_t time = static_cast<int64_t>(time_ms) + delta_ms;
     return time < 0 ? 0 : static_cast<uint64_t>(time);
   };
   BanState& state = bucket->ban;

@@ -25,10 +25,10 @@ bool ban_note_refusal(Bucket* bucket, const rl_ban_t& ban, uint64_t window_ms,
 void ban_restart(Bucket* bucket, const rl_ban_t& ban,
                  uint64_t now_ms) noexcept;
 
-// As idle_at_ms(), debt_share() and shift_clock().
+// As idle_at_ms(), debt_share() and rebase_clock().
 uint64_t ban_idle_at_ms(const Bucket& bucket) noexcept;
 uint32_t ban_debt_share(const Bucket& bucket, uint64_t now_ms) noexcept;
-void ban_shift_clock(Bucket* bucket, int64_t shift_ms) noexcept;
+void ban_rebase_clock(Bucket* bucket, int64_t delta_ms) noexcept;
 
 }  // namespace ratelimit
 

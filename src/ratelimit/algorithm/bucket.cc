@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "ratelimit/algorithm/ban.h"
-#include "ratelimit/algorithm/charge_head.h"
+#include "ratelimit/algorithm/charge_hot_words.h"
 #include "ratelimit/algorithm/concurrent.h"
 #include "ratelimit/algorithm/gcra.h"
 #include "ratelimit/algorithm/sliding.h"
@@ -73,17 +73,18 @@ bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
   }
 }
 
-Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
-               bool want_next, const rl_time_t& now) noexcept {
+Evaluation evaluate(const Bucket& bucket, const Shape& shape,
+                    uint32_t cost_units, bool want_next,
+                    const rl_time_t& now) noexcept {
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_stand(bucket, shape, cost_units, want_next, now);
+      return sliding_evaluate(bucket, shape, cost_units, want_next, now);
     case RL_GCRA:
-      return gcra_stand(bucket, shape, cost_units, want_next, now);
+      return gcra_evaluate(bucket, shape, cost_units, want_next, now);
     case RL_CONCURRENT:
-      return concurrent_stand(bucket, shape, cost_units);
+      return concurrent_evaluate(bucket, shape, cost_units);
     default:
-      return window_stand(bucket, shape, cost_units, now);
+      return window_evaluate(bucket, shape, cost_units, now);
   }
 }
 
@@ -117,41 +118,46 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   }
 }
 
-Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
-                 uint32_t cost_units, const rl_time_t& now, Head* head,
-                 Taken* taken) noexcept {
+ChargeResult charge_hot_words(const Bucket& stored, const Shape& shape,
+                              unsigned limit_code, uint32_t cost_units,
+                              const rl_time_t& now, HotWords* hot_words,
+                              Charged* charged) noexcept {
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_charge_head(stored, shape, limit_code, cost_units, now,
-                                 head, taken);
+      return sliding_charge_hot_words(stored, shape, limit_code, cost_units,
+                                      now, hot_words, charged);
     case RL_GCRA:
-      return gcra_charge_head(stored, shape, limit_code, cost_units, now, head,
-                              taken);
+      return gcra_charge_hot_words(stored, shape, limit_code, cost_units, now,
+                                   hot_words, charged);
     case RL_CONCURRENT:
-      return concurrent_charge_head(stored, shape, limit_code, cost_units,
-                                    head, taken);
+      return concurrent_charge_hot_words(stored, shape, limit_code, cost_units,
+                                         hot_words, charged);
     default:
-      return window_charge_head(stored, shape, limit_code, cost_units, now,
-                                head, taken);
+      return window_charge_hot_words(stored, shape, limit_code, cost_units,
+                                     now, hot_words, charged);
   }
 }
 
-Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-          uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept {
-  Head head;
-  const Took took =
-      charge_head(*bucket, shape, limit_code, cost_units, now, &head, taken);
-  if (took == Took::kAdmitted) set_head(head, bucket);
-  if (took != Took::kUnusual) return took;
+ChargeResult try_charge(Bucket* bucket, const Shape& shape,
+                        unsigned limit_code, uint32_t cost_units,
+                        const rl_time_t& now, Charged* charged) noexcept {
+  HotWords hot_words;
+  const ChargeResult result = charge_hot_words(
+      *bucket, shape, limit_code, cost_units, now, &hot_words, charged);
+  if (result == ChargeResult::kAdmitted) set_hot_words(hot_words, bucket);
+  if (result != ChargeResult::kUndecided) return result;
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_take(bucket, shape, limit_code, cost_units, now, taken);
+      return sliding_try_charge(bucket, shape, limit_code, cost_units, now,
+                                charged);
     case RL_CALENDAR:
-      return calendar_take(bucket, shape, limit_code, cost_units, now, taken);
+      return calendar_try_charge(bucket, shape, limit_code, cost_units, now,
+                                 charged);
     case RL_CONCURRENT:
-      return concurrent_take(bucket, shape, limit_code, cost_units, taken);
+      return concurrent_try_charge(bucket, shape, limit_code, cost_units,
+                                   charged);
     default:
-      return Took::kUnusual;
+      return ChargeResult::kUndecided;
   }
 }
 
@@ -161,7 +167,7 @@ uint64_t next_ms(const Bucket& bucket, const Shape& shape,
     case RL_SLIDING:
       return sliding_next_ms(bucket, now);
     case RL_GCRA:
-      return gcra_stand(bucket, shape, 0, true, now).next_ms;
+      return gcra_evaluate(bucket, shape, 0, true, now).next_ms;
     case RL_CONCURRENT:
       return 0;
     default:
@@ -170,17 +176,17 @@ uint64_t next_ms(const Bucket& bucket, const Shape& shape,
 }
 
 void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
-            uint32_t units, uint64_t receipt) noexcept {
+            uint32_t units, uint64_t charge_id) noexcept {
   if (units == 0) return;
   switch (shape.algorithm) {
     case RL_SLIDING:
-      return sliding_refund(bucket, shape, units, receipt);
+      return sliding_refund(bucket, shape, units, charge_id);
     case RL_GCRA:
-      return gcra_refund(bucket, charged_units, units, receipt);
+      return gcra_refund(bucket, charged_units, units, charge_id);
     case RL_CONCURRENT:
-      return concurrent_refund(bucket, shape, units, receipt);
+      return concurrent_refund(bucket, shape, units, charge_id);
     default:
-      return window_refund(bucket, units, receipt);
+      return window_refund(bucket, units, charge_id);
   }
 }
 

@@ -3,7 +3,7 @@
 //
 // A bucket lives in shared memory and is only touched under its set's lock.  A
 // decision works on a local copy: adapt() brings it to now and to the policy's
-// current quota, stand() answers, charge() writes; the copy is stored back
+// current quota, evaluate() answers, charge() writes; the copy is stored back
 // only when every policy of the request admits.  So nothing here needs to be
 // undone, and a refusal or a look changes nothing (but see adapt).
 //
@@ -35,7 +35,7 @@ struct Shape {
   uint32_t capacity_units;  // gcra; equals units elsewhere
   uint32_t window_months;   // calendar
   uint64_t window_ms;
-  int32_t tz_ms;  // calendar
+  int32_t tz_ms;                          // calendar
   const rl_process_t* process = nullptr;  // concurrent: who asks
 };
 
@@ -43,7 +43,7 @@ struct Shape {
 // eight bytes.
 struct SlidingState {
   uint32_t window_lo;
-  uint16_t carry;       // units below the block exponent, with a marker bit
+  uint16_t remainder;   // units below the block exponent, with a marker bit
                         // above them: 1 << exponent | units
   uint16_t counts[17];  // units >> exponent, newest sub-window first
   uint64_t offsets;     // of the older 16: 4 bits each, when in the sub-window
@@ -67,7 +67,7 @@ struct GcraState {
   uint32_t units;  // the quota that debt drains by
   uint32_t capacity_units;
   uint32_t debt_hi;
-  uint64_t origin;  // of receipts, see gcra.cc
+  uint64_t origin;  // of charge ids, see gcra.cc
   uint64_t gap;     // given back out of the middle of the debt,
   uint64_t gap_at;  // from there on
 };
@@ -199,50 +199,51 @@ inline void copy(const Bucket& from, Bucket* to) noexcept {
 
 // What most charges change, and nothing else: the stamp and the newest count,
 // or the units used of a window, or the debt, or the first holder.
-struct alignas(16) Head {
+struct alignas(16) HotWords {
   uint64_t words[2];
 };
 static_assert(
     offsetof(SlidingState, counts) + sizeof(Meta) + sizeof(uint16_t) ==
-            sizeof(Head) &&
-        offsetof(WindowState, end_ms) + sizeof(Meta) == sizeof(Head) &&
-        offsetof(GcraState, window_lo) + sizeof(Meta) == sizeof(Head) &&
+            sizeof(HotWords) &&
+        offsetof(WindowState, end_ms) + sizeof(Meta) == sizeof(HotWords) &&
+        offsetof(GcraState, window_lo) + sizeof(Meta) == sizeof(HotWords) &&
         offsetof(ConcurrentState, holders) + sizeof(Meta) + sizeof(uint32_t) ==
-            sizeof(Head),
+            sizeof(HotWords),
     "as said");
 
-inline Head head_of(const Bucket& bucket) noexcept {
-  Head head;
-  std::memcpy(&head, &bucket, sizeof(head));
-  return head;
+inline HotWords hot_words_of(const Bucket& bucket) noexcept {
+  HotWords hot_words;
+  std::memcpy(&hot_words, &bucket, sizeof(hot_words));
+  return hot_words;
 }
 
-inline void set_head(const Head& head, Bucket* bucket) noexcept {
-  std::memcpy(static_cast<void*>(bucket), &head, sizeof(head));
+inline void set_hot_words(const HotWords& hot_words, Bucket* bucket) noexcept {
+  std::memcpy(static_cast<void*>(bucket), &hot_words, sizeof(hot_words));
 }
 
-// set_head() of a bucket in a table; whether that is one instruction, which a
-// killed process has executed or has not.
+// set_hot_words() of a bucket in a table; whether that is one instruction,
+// which a killed process has executed or has not.
 #if defined(RATELIMIT_SSE2) && !defined(RATELIMIT_TSAN)
-constexpr bool kHeadIsOneStore = true;
+constexpr bool kHotWordsAreOneStore = true;
 
-inline void store_head(const Head& head, Bucket* to) noexcept {
-  const __m128i both = _mm_set_epi64x(static_cast<int64_t>(head.words[1]),
-                                      static_cast<int64_t>(head.words[0]));
+inline void store_hot_words(const HotWords& hot_words, Bucket* to) noexcept {
+  const __m128i both =
+      _mm_set_epi64x(static_cast<int64_t>(hot_words.words[1]),
+                     static_cast<int64_t>(hot_words.words[0]));
   __asm__ __volatile__("movaps %1, %0"
                        : "=m"(*reinterpret_cast<unsigned char(*)[16]>(to))
                        : "x"(both));
 }
 #else
-constexpr bool kHeadIsOneStore = false;
+constexpr bool kHotWordsAreOneStore = false;
 
-inline void store_head(const Head& head, Bucket* to) noexcept {
-  set_head(head, to);
+inline void store_hot_words(const HotWords& hot_words, Bucket* to) noexcept {
+  set_hot_words(hot_words, to);
 }
 #endif
 
 // What a bucket answers for a cost.
-struct Standing {
+struct Evaluation {
   bool admitted;
   uint32_t remaining_units;  // before the cost is charged
   uint64_t reset_ms;         // until the whole quota is there again, as it
@@ -271,50 +272,52 @@ Shape kept_shape(const Bucket& bucket, const Shape& shape) noexcept;
 bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
 
 // The bucket must have been adapted to the same shape and time.
-Standing stand(const Bucket& bucket, const Shape& shape, uint32_t cost_units,
-               bool want_next, const rl_time_t& now) noexcept;
+Evaluation evaluate(const Bucket& bucket, const Shape& shape,
+                    uint32_t cost_units, bool want_next,
+                    const rl_time_t& now) noexcept;
 
-// The reset_ms of stand() alone: what a caller needs anew after a charge,
+// The reset_ms of evaluate() alone: what a caller needs anew after a charge,
 // since remaining_units is then less by what was charged.
 uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
                   const rl_time_t& now) noexcept;
 
 // Charges units whether admitted or not (into debt), saturating; returns the
-// receipt that names the window charged.  The bucket must have been adapted to
-// the same shape and time, as for refund().
+// charge id that names the window charged.  The bucket must have been adapted
+// to the same shape and time, as for refund().
 uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                 const rl_time_t& now) noexcept;
 
-// What take() makes of a request.
-enum class Took {
-  kAdmitted,  // the bucket is charged, *taken says how it stands
+// What try_charge() makes of a request.
+enum class ChargeResult {
+  kAdmitted,  // the bucket is charged, *charged says how it stands
   kRefused,   // the bucket is spoiled
-  kUnusual    // it is spoiled, and nothing is known
+  kUndecided  // it is spoiled, and nothing is known
 };
 
-struct Taken {
+struct Charged {
   uint32_t remaining_units;
-  uint64_t reset_ms;  // as Standing::reset_ms
-  uint64_t receipt;
+  uint64_t reset_ms;  // as Evaluation::reset_ms
+  uint64_t charge_id;
 };
 
-// What adapt(), stand() without next_ms, charge() and reset_ms() do, in one go
-// and in half of their instructions, for the usual request: the bucket is of
-// the current shape and clock, and the cost is at least 1.  limit_code is that
-// of capacity_units.
-Took take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-          uint32_t cost_units, const rl_time_t& now, Taken* taken) noexcept;
+// What adapt(), evaluate() without next_ms, charge() and reset_ms() do, in one
+// go and in half of their instructions, for the usual request: the bucket is
+// of the current shape and clock, and the cost is at least 1.  limit_code is
+// that of capacity_units.
+ChargeResult try_charge(Bucket* bucket, const Shape& shape,
+                        unsigned limit_code, uint32_t cost_units,
+                        const rl_time_t& now, Charged* charged) noexcept;
 
-// The next_ms of stand() alone, of a bucket that has just been charged and is
-// not in debt.
+// The next_ms of evaluate() alone, of a bucket that has just been charged and
+// is not in debt.
 uint64_t next_ms(const Bucket& bucket, const Shape& shape,
                  const rl_time_t& now) noexcept;
 
-// Takes units back of the charged_units that were charged under `receipt`: at
-// most what is still there of them (sliding, fixed and calendar: of what was
-// charged in the same window or a 16th of it).
+// Takes units back of the charged_units that were charged under `charge_id`:
+// at most what is still there of them (sliding, fixed and calendar: of what
+// was charged in the same window or a 16th of it).
 void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
-            uint32_t units, uint64_t receipt) noexcept;
+            uint32_t units, uint64_t charge_id) noexcept;
 
 // When the bucket is as good as none, from what is stored alone.
 uint64_t idle_at_ms(const Bucket& bucket) noexcept;

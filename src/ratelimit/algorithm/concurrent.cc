@@ -196,18 +196,18 @@ void concurrent_adapt(Bucket* bucket, const Shape& shape) noexcept {
   state.checked = changes;
 }
 
-Standing concurrent_stand(const Bucket& bucket, const Shape& shape,
-                          uint32_t cost_units) noexcept {
+Evaluation concurrent_evaluate(const Bucket& bucket, const Shape& shape,
+                               uint32_t cost_units) noexcept {
   Holders holders = load(bucket);
   remove_dead(shape.process, &holders);
   const uint32_t used = holders.units();
   Bucket image;
-  Standing standing = {};
-  standing.admitted = try_hold(bucket, shape, holders, cost_units, &image);
-  standing.remaining_units =
+  Evaluation evaluation = {};
+  evaluation.admitted = try_hold(bucket, shape, holders, cost_units, &image);
+  evaluation.remaining_units =
       used < limit_of(shape) ? limit_of(shape) - used : 0;
-  standing.retry_after_ms = standing.admitted ? 0 : shape.window_ms;
-  return standing;
+  evaluation.retry_after_ms = evaluation.admitted ? 0 : shape.window_ms;
+  return evaluation;
 }
 
 uint64_t concurrent_charge(Bucket* bucket, const Shape& shape,
@@ -224,66 +224,67 @@ uint64_t concurrent_charge(Bucket* bucket, const Shape& shape,
   return bucket->stamp;
 }
 
-Took concurrent_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-                     uint32_t cost_units, Taken* taken) noexcept {
+ChargeResult concurrent_try_charge(Bucket* bucket, const Shape& shape,
+                                   unsigned limit_code, uint32_t cost_units,
+                                   Charged* charged) noexcept {
   concurrent_adapt(bucket, shape);
   const Holders holders = load(*bucket);
   Bucket image;
   if (!try_hold(*bucket, shape, holders, cost_units, &image)) {
-    return Took::kUnusual;  // those who died may be in the way
+    return ChargeResult::kUndecided;  // those who died may be in the way
   }
   *bucket = image;
   bucket->note_charge(limit_code);
-  taken->remaining_units = limit_of(shape) - holders.units() - cost_units;
-  taken->reset_ms = 0;
-  taken->receipt = bucket->stamp;
-  return Took::kAdmitted;
+  charged->remaining_units = limit_of(shape) - holders.units() - cost_units;
+  charged->reset_ms = 0;
+  charged->charge_id = bucket->stamp;
+  return ChargeResult::kAdmitted;
 }
 
-Took concurrent_charge_head(const Bucket& stored, const Shape& shape,
-                            unsigned limit_code, uint32_t cost_units,
-                            Head* head, Taken* taken) noexcept {
+ChargeResult concurrent_charge_hot_words(
+    const Bucket& stored, const Shape& shape, unsigned limit_code,
+    uint32_t cost_units, HotWords* hot_words, Charged* charged) noexcept {
   const ConcurrentState& state = stored.concurrent;
   const uint32_t own = word_of(shape.process->slot, 0);
   const uint32_t changes = process_changes(shape.process);
-  if (stored.window_hi != kWords) return Took::kUnusual;
+  if (stored.window_hi != kWords) return ChargeResult::kUndecided;
   const uint32_t used = concurrent_used_units(stored);
   const uint32_t first = used == 0 ? own : state.holders[0];
   if (first >> kUnitBits != shape.process->slot ||
       (used != 0 && ((first & kMaxUnits) == 0 || state.checked != changes)) ||
       uint64_t{used} + cost_units > limit_of(shape)) {
-    return Took::kUnusual;
+    return ChargeResult::kUndecided;
   }
   const uint32_t words[2] = {changes, first + cost_units};
-  head->words[0] = charged_word(stored, stored.stamp, limit_code);
-  std::memcpy(&head->words[1], words, sizeof(words));
-  taken->remaining_units = limit_of(shape) - used - cost_units;
-  taken->reset_ms = 0;
-  taken->receipt = stored.stamp;
-  return Took::kAdmitted;
+  hot_words->words[0] = charged_word(stored, stored.stamp, limit_code);
+  std::memcpy(&hot_words->words[1], words, sizeof(words));
+  charged->remaining_units = limit_of(shape) - used - cost_units;
+  charged->reset_ms = 0;
+  charged->charge_id = stored.stamp;
+  return ChargeResult::kAdmitted;
 }
 
-bool concurrent_refund_head(const Bucket& stored, const Shape& shape,
-                            uint32_t units, uint64_t receipt,
-                            Head* head) noexcept {
+bool concurrent_refund_hot_words(const Bucket& stored, const Shape& shape,
+                                 uint32_t units, uint64_t charge_id,
+                                 HotWords* hot_words) noexcept {
   const ConcurrentState& state = stored.concurrent;
   const uint32_t first = state.holders[0];
-  if (stored.window_hi != kWords || stored.stamp != receipt ||
+  if (stored.window_hi != kWords || stored.stamp != charge_id ||
       first >> kUnitBits != shape.process->slot ||
       (first & kMaxUnits) < units ||
       state.checked != process_changes(shape.process)) {
     return false;
   }
-  *head = head_of(stored);
+  *hot_words = hot_words_of(stored);
   const uint32_t words[2] = {state.checked,
                              (first & kMaxUnits) == units ? 0 : first - units};
-  std::memcpy(&head->words[1], words, sizeof(words));
+  std::memcpy(&hot_words->words[1], words, sizeof(words));
   return true;
 }
 
 void concurrent_refund(Bucket* bucket, const Shape& shape, uint32_t units,
-                       uint64_t receipt) noexcept {
-  if (receipt != bucket->stamp) return;
+                       uint64_t charge_id) noexcept {
+  if (charge_id != bucket->stamp) return;
   Holders holders = load(*bucket);
   Holder* own = holders.find(shape.process->slot);
   if (own == nullptr) return;

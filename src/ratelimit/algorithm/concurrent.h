@@ -25,30 +25,32 @@ void concurrent_adapt(Bucket* bucket, const Shape& shape) noexcept;
 // Looks for processes that have died, which charges do only where these are in
 // the way.  Not admitted though units remain: the bucket has no room for one
 // more holder.
-Standing concurrent_stand(const Bucket& bucket, const Shape& shape,
-                          uint32_t cost_units) noexcept;
+Evaluation concurrent_evaluate(const Bucket& bucket, const Shape& shape,
+                               uint32_t cost_units) noexcept;
 
-// The receipt is when the bucket was made: what is given back to one that was
-// lost since, or reset, is not there.
+// The charge id is when the bucket was made: what is given back to one that
+// was lost since, or reset, is not there.
 uint64_t concurrent_charge(Bucket* bucket, const Shape& shape,
                            uint32_t cost_units) noexcept;
 
-// As charge_head(), where the process is the first holder, or there is none.
-Took concurrent_charge_head(const Bucket& stored, const Shape& shape,
-                            unsigned limit_code, uint32_t cost_units,
-                            Head* head, Taken* taken) noexcept;
+// As charge_hot_words(), where the process is the first holder, or there is
+// none.
+ChargeResult concurrent_charge_hot_words(
+    const Bucket& stored, const Shape& shape, unsigned limit_code,
+    uint32_t cost_units, HotWords* hot_words, Charged* charged) noexcept;
 
-// As take(), where it is another one.
-Took concurrent_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-                     uint32_t cost_units, Taken* taken) noexcept;
+// As try_charge(), where it is another one.
+ChargeResult concurrent_try_charge(Bucket* bucket, const Shape& shape,
+                                   unsigned limit_code, uint32_t cost_units,
+                                   Charged* charged) noexcept;
 
-// What a refund makes of the head alone; false: it changes more.
-bool concurrent_refund_head(const Bucket& stored, const Shape& shape,
-                            uint32_t units, uint64_t receipt,
-                            Head* head) noexcept;
+// What a refund makes of the hot words alone; false: it changes more.
+bool concurrent_refund_hot_words(const Bucket& stored, const Shape& shape,
+                                 uint32_t units, uint64_t charge_id,
+                                 HotWords* hot_words) noexcept;
 
 void concurrent_refund(Bucket* bucket, const Shape& shape, uint32_t units,
-                       uint64_t receipt) noexcept;
+                       uint64_t charge_id) noexcept;
 
 }  // namespace ratelimit
 

@@ -48,12 +48,12 @@ uint64_t drain_ms(const Bucket& bucket, uint128_t debt, const rl_time_t& now) {
   return bucket.stamp - now.mono_ms + divide_up(debt, bucket.gcra.units);
 }
 
-// Receipts.  What is charged stands in a queue, and what drains leaves it at
-// its head.  A place in the queue is told in units times window_ms, by a rule
-// that lets the head move on without a store: it is at stamp * units + origin,
-// and the tail, the place of the next charge, is as far behind it as there is
-// debt.  Places wrap at 2^64, which takes 213 days at the greatest rate; only
-// their distances are ever looked at.
+// Charge ids.  What is charged stands in a queue, and what drains leaves it at
+// its first units.  A place in the queue is told in units times window_ms, by
+// a rule that lets the head move on without a store: it is at stamp * units +
+// origin, and the tail, the place of the next charge, is as far behind it as
+// there is debt.  Places wrap at 2^64, which takes 213 days at the greatest
+// rate; only their distances are ever looked at.
 //
 // A refund leaves a gap, which the head crosses in no time: it counts as
 // crossed in the rule above, and apart from it one gap is stored that is not.
@@ -67,15 +67,14 @@ uint64_t tail_of(const Bucket& bucket) {
 
 // Once debt, stamp or units have changed.
 void set_tail(Bucket* bucket, uint64_t tail) {
-  bucket->gcra.origin = tail - bucket->stamp * bucket->gcra.units -
-                        bucket->gcra.debt_lo;
+  bucket->gcra.origin =
+      tail - bucket->stamp * bucket->gcra.units - bucket->gcra.debt_lo;
 }
 
-// Earlier receipts, which this bucket cannot place, are far from all others.
+// Earlier charge ids, which this bucket cannot place, are far from all others.
 void begin_queue(Bucket* bucket) {
   constexpr uint64_t kFar = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
-  bucket->gcra.origin =
-      (bucket->gcra.origin + bucket->stamp + 1) * kFar;
+  bucket->gcra.origin = (bucket->gcra.origin + bucket->stamp + 1) * kFar;
   bucket->gcra.gap = 0;
 }
 
@@ -131,8 +130,7 @@ void adopt(Bucket* bucket, const Shape& shape) {
   bucket->gcra.units = shape.units;
   bucket->gcra.capacity_units = shape.capacity_units;
   if (shape.window_ms == old_ms) return set_tail(bucket, tail);
-  set_debt(bucket,
-           (debt_of(*bucket) * shape.window_ms + old_ms - 1) / old_ms);
+  set_debt(bucket, (debt_of(*bucket) * shape.window_ms + old_ms - 1) / old_ms);
   bucket->set_window_ms(shape.window_ms);
   begin_queue(bucket);
 }
@@ -169,39 +167,39 @@ bool gcra_adapt(Bucket* bucket, const Shape& shape,
   return rewritten;
 }
 
-Standing gcra_stand(const Bucket& bucket, const Shape& shape,
-                    uint32_t cost_units, bool want_next,
-                    const rl_time_t& now) noexcept {
+Evaluation gcra_evaluate(const Bucket& bucket, const Shape& shape,
+                         uint32_t cost_units, bool want_next,
+                         const rl_time_t& now) noexcept {
   const uint64_t window_ms = bucket.window_ms();
   const uint128_t debt = debt_of(bucket);
   const uint128_t most = times(shape.capacity_units, window_ms);
-  Standing standing = {};
+  Evaluation evaluation = {};
   if (shape.units == 0 || debt >= most) {
-    standing.remaining_units = 0;
+    evaluation.remaining_units = 0;
   } else if (debt == 0) {
-    standing.remaining_units = shape.capacity_units;
+    evaluation.remaining_units = shape.capacity_units;
   } else {
-    standing.remaining_units =
+    evaluation.remaining_units =
         static_cast<uint32_t>(divide(most - debt, window_ms));
   }
-  standing.admitted = cost_units <= standing.remaining_units;
-  standing.reset_ms = drain_ms(bucket, debt, now);
-  if (!standing.admitted) {
+  evaluation.admitted = cost_units <= evaluation.remaining_units;
+  evaluation.reset_ms = drain_ms(bucket, debt, now);
+  if (!evaluation.admitted) {
     // What has to drain, where draining helps.
     const uint128_t with_cost = debt + times(cost_units, window_ms);
-    standing.retry_after_ms =
+    evaluation.retry_after_ms =
         shape.units == 0 || cost_units > shape.capacity_units
             ? shape.window_ms
             : drain_ms(bucket, with_cost - most, now);
   }
   if (want_next && debt != 0) {
-    const uint64_t next = uint64_t{standing.remaining_units} + 1;
+    const uint64_t next = uint64_t{evaluation.remaining_units} + 1;
     const uint128_t with_next = debt + times(next, window_ms);
-    standing.next_ms = next > shape.capacity_units
-                           ? standing.reset_ms
-                           : drain_ms(bucket, with_next - most, now);
+    evaluation.next_ms = next > shape.capacity_units
+                             ? evaluation.reset_ms
+                             : drain_ms(bucket, with_next - most, now);
   }
-  return standing;
+  return evaluation;
 }
 
 uint64_t gcra_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
@@ -221,15 +219,15 @@ uint64_t gcra_charge(Bucket* bucket, const Shape& shape,
   return place;
 }
 
-Took gcra_charge_head(const Bucket& stored, const Shape& shape,
-                      unsigned limit_code, uint32_t cost_units,
-                      const rl_time_t& now, Head* head,
-                      Taken* taken) noexcept {
+ChargeResult gcra_charge_hot_words(const Bucket& stored, const Shape& shape,
+                                   unsigned limit_code, uint32_t cost_units,
+                                   const rl_time_t& now, HotWords* hot_words,
+                                   Charged* charged) noexcept {
   if (!is_shape(stored, shape) || stored.stamp > now.mono_ms ||
       stored.gcra.debt_hi != 0 ||
       times(shape.capacity_units, shape.window_ms) >> 63 != 0 ||
       shape.units == 0 || cost_units > shape.capacity_units) {
-    return Took::kUnusual;
+    return ChargeResult::kUndecided;
   }
   const uint128_t drained =
       times(now.mono_ms - stored.stamp, stored.gcra.units);
@@ -238,25 +236,26 @@ Took gcra_charge_head(const Bucket& stored, const Shape& shape,
   const uint64_t room = shape.capacity_units * shape.window_ms;
   const uint64_t cost = cost_units * shape.window_ms;  // not above room
   if (debt > room - cost) {
-    return Took::kRefused;
+    return ChargeResult::kRefused;
   }
-  taken->receipt = now.mono_ms * stored.gcra.units + stored.gcra.origin + debt;
+  charged->charge_id =
+      now.mono_ms * stored.gcra.units + stored.gcra.origin + debt;
   debt += cost;
-  head->words[0] = charged_word(stored, now.mono_ms, limit_code);
-  head->words[1] = debt;
-  taken->remaining_units =
+  hot_words->words[0] = charged_word(stored, now.mono_ms, limit_code);
+  hot_words->words[1] = debt;
+  charged->remaining_units =
       static_cast<uint32_t>((room - debt) / shape.window_ms);
-  taken->reset_ms = divide_up(debt, shape.units);
-  return Took::kAdmitted;
+  charged->reset_ms = divide_up(debt, shape.units);
+  return ChargeResult::kAdmitted;
 }
 
 void gcra_refund(Bucket* bucket, uint32_t charged_units, uint32_t units,
-                 uint64_t receipt) noexcept {
+                 uint64_t charge_id) noexcept {
   const uint64_t window_ms = bucket->window_ms();
   const uint64_t tail = tail_of(*bucket);
   const uint128_t length = length_of(*bucket, tail);
   const uint128_t cost = times(charged_units, window_ms);
-  const uint128_t since = tail - receipt;
+  const uint128_t since = tail - charge_id;
   const uint128_t later = since > cost ? since - cost : 0;
   if (length <= later) return;  // it has drained
   uint128_t back = times(units, window_ms);

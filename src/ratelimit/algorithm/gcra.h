@@ -30,25 +30,25 @@ void gcra_set_stamp(Bucket* bucket, uint64_t stamp) noexcept;
 bool gcra_adapt(Bucket* bucket, const Shape& shape,
                 const rl_time_t& now) noexcept;
 
-Standing gcra_stand(const Bucket& bucket, const Shape& shape,
-                    uint32_t cost_units, bool want_next,
-                    const rl_time_t& now) noexcept;
+Evaluation gcra_evaluate(const Bucket& bucket, const Shape& shape,
+                         uint32_t cost_units, bool want_next,
+                         const rl_time_t& now) noexcept;
 
 uint64_t gcra_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 
-// The receipt is where the units stand among all that drain, oldest first.
+// The charge id is where the units stand among all that drain, oldest first.
 uint64_t gcra_charge(Bucket* bucket, const Shape& shape,
                      uint32_t cost_units) noexcept;
 
-// As charge_head().
-Took gcra_charge_head(const Bucket& stored, const Shape& shape,
-                      unsigned limit_code, uint32_t cost_units,
-                      const rl_time_t& now, Head* head,
-                      Taken* taken) noexcept;
+// As charge_hot_words().
+ChargeResult gcra_charge_hot_words(const Bucket& stored, const Shape& shape,
+                                   unsigned limit_code, uint32_t cost_units,
+                                   const rl_time_t& now, HotWords* hot_words,
+                                   Charged* charged) noexcept;
 
 // Of charged_units those that have not drained.
 void gcra_refund(Bucket* bucket, uint32_t charged_units, uint32_t units,
-                 uint64_t receipt) noexcept;
+                 uint64_t charge_id) noexcept;
 
 uint64_t gcra_idle_at_ms(const Bucket& bucket) noexcept;
 

@@ -14,8 +14,8 @@ constexpr uint64_t kMaxTimeMs = uint64_t{1} << 40;  // as rl_time_t promises
 constexpr uint32_t kMaxDebtHi = 8;
 static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "67 bits");
 
-uint64_t moved(uint64_t time_ms, int64_t shift_ms) {
-  const int64_t time = static_cast<int64_t>(time_ms) + shift_ms;
+uint64_t moved(uint64_t time_ms, int64_t delta_ms) {
+  const int64_t time = static_cast<int64_t>(time_ms) + delta_ms;
   if (time < 0) return 0;
   return time < static_cast<int64_t>(kMaxTimeMs) ? static_cast<uint64_t>(time)
                                                  : kMaxTimeMs;
@@ -30,7 +30,7 @@ bool is_sound(const Bucket& bucket) noexcept {
   if (window_ms == 0 || window_ms > RL_MAX_WINDOW_MS) return false;
   switch (bucket.algorithm) {
     case RL_SLIDING:
-      return bucket.stamp <= kMaxTimeMs && bucket.sliding.carry != 0;
+      return bucket.stamp <= kMaxTimeMs && bucket.sliding.remainder != 0;
     case RL_GCRA:
       return bucket.stamp <= kMaxTimeMs && bucket.gcra.debt_hi < kMaxDebtHi &&
              bucket.gcra.units <= RL_MAX_UNITS &&
@@ -46,23 +46,23 @@ bool is_sound(const Bucket& bucket) noexcept {
   }
 }
 
-void shift_clock(Bucket* bucket, int64_t shift_ms) noexcept {
-  if (shift_ms == 0) return;
+void rebase_clock(Bucket* bucket, int64_t delta_ms) noexcept {
+  if (delta_ms == 0) return;
   switch (bucket->algorithm) {
     case RL_SLIDING:
       return rebase(bucket, decode_limit(bucket->limit_code),
-                    moved(bucket->stamp, shift_ms));
+                    moved(bucket->stamp, delta_ms));
     case RL_BAN:
-      return ban_shift_clock(bucket, shift_ms);
+      return ban_rebase_clock(bucket, delta_ms);
     case RL_GCRA:
-      return gcra_set_stamp(bucket, moved(bucket->stamp, shift_ms));
+      return gcra_set_stamp(bucket, moved(bucket->stamp, delta_ms));
     case RL_CALENDAR:
-      bucket->window.end_ms = moved(bucket->window.end_ms, shift_ms);
+      bucket->window.end_ms = moved(bucket->window.end_ms, delta_ms);
       break;
     default:
       break;
   }
-  bucket->set_stamp(moved(bucket->stamp, shift_ms));
+  bucket->set_stamp(moved(bucket->stamp, delta_ms));
 }
 
 }  // namespace ratelimit

@@ -13,10 +13,10 @@ namespace ratelimit {
 // no product that does not fit.
 bool is_sound(const Bucket& bucket) noexcept;
 
-// Moves all times by shift_ms, so that what was so long ago on one clock is as
+// Moves all times by delta_ms, so that what was so long ago on one clock is as
 // long ago on another.  Sliding's move by whole ticks, rounded up: units leave
 // at most window/256 later than they would have.
-void shift_clock(Bucket* bucket, int64_t shift_ms) noexcept;
+void rebase_clock(Bucket* bucket, int64_t delta_ms) noexcept;
 
 }  // namespace ratelimit
 

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "ratelimit/algorithm/charge_head.h"
+#include "ratelimit/algorithm/charge_hot_words.h"
 #include "ratelimit/algorithm/sliding_slots.h"
 
 namespace ratelimit {
@@ -12,17 +12,17 @@ namespace {
                                   uint32_t quota_units) {
   const unsigned exponent = exponent_of(*s);
   const uint32_t mask = mask_of(exponent);
-  const uint64_t rest = (s->carry & mask) + added_units;
+  const uint64_t rest = (s->remainder & mask) + added_units;
   const uint64_t blocks = s->counts[0] + (rest >> exponent);
   if (blocks > kMaxCount) return add_raising(s, added_units, quota_units);
   s->counts[0] = static_cast<uint16_t>(blocks);
-  s->carry = static_cast<uint16_t>(mask + 1 + (rest & mask));
+  s->remainder = static_cast<uint16_t>(mask + 1 + (rest & mask));
 }
 
 // Adds units to the newest slot.
 inline void add(SlidingState* s, uint64_t added_units, uint32_t quota_units) {
   const uint64_t count = s->counts[0] + added_units;
-  if (s->carry != 1 || count > kMaxCount) {
+  if (s->remainder != 1 || count > kMaxCount) {
     return add_blocks(s, added_units, quota_units);
   }
   s->counts[0] = static_cast<uint16_t>(count);
@@ -73,13 +73,13 @@ inline void advance(Bucket* bucket, uint32_t quota_units, uint64_t now_ms) {
   if (__builtin_expect(newer > kOlder, 0)) {
     return clear(bucket, quota_units, now_ms);
   }
-  shift(&bucket->sliding, static_cast<unsigned>(newer),
-        static_cast<uint64_t>(last & 15));
+  advance_slots(&bucket->sliding, static_cast<unsigned>(newer),
+                static_cast<uint64_t>(last & 15));
 }
 
 // Larger ones than the quota needs, as it does once it was cut.
 inline bool has_large_blocks(const SlidingState& s, uint32_t quota_units) {
-  return s.carry != 1 && exponent_of(s) > exponent_for(quota_units);
+  return s.remainder != 1 && exponent_of(s) > exponent_for(quota_units);
 }
 
 // When the oldest `units`, at least 1 and at most all, have left.
@@ -98,7 +98,7 @@ uint64_t left_ms(const Bucket& bucket, uint64_t units) {
 }
 
 bool newest_empty(const SlidingState& s) {
-  return s.counts[0] == 0 && (s.carry & (s.carry - 1)) == 0;
+  return s.counts[0] == 0 && (s.remainder & (s.remainder - 1)) == 0;
 }
 
 // When all units have left; 0: there is none.
@@ -144,18 +144,17 @@ uint64_t all_left_ms(const Bucket& bucket) {
 }
 
 // stand where not only the newest slot has to be looked at.
-[[gnu::noinline]] Standing stand_fully(const Bucket& bucket,
-                                       const Shape& shape, uint32_t cost_units,
-                                       bool want_next, const rl_time_t& now,
-                                       uint64_t used) {
+[[gnu::noinline]] Evaluation evaluate_slots(
+    const Bucket& bucket, const Shape& shape, uint32_t cost_units,
+    bool want_next, const rl_time_t& now, uint64_t used) {
   const uint64_t quota = shape.units;
-  Standing standing = {};
-  standing.remaining_units =
+  Evaluation evaluation = {};
+  evaluation.remaining_units =
       used < quota ? static_cast<uint32_t>(quota - used) : 0;
-  standing.admitted = cost_units <= standing.remaining_units;
-  standing.reset_ms = used == 0 ? 0 : all_left_ms(bucket) - now.mono_ms;
-  if (!standing.admitted) {
-    standing.retry_after_ms =
+  evaluation.admitted = cost_units <= evaluation.remaining_units;
+  evaluation.reset_ms = used == 0 ? 0 : all_left_ms(bucket) - now.mono_ms;
+  if (!evaluation.admitted) {
+    evaluation.retry_after_ms =
         cost_units > quota
             ? shape.window_ms
             : left_ms(bucket, used + cost_units - quota) - now.mono_ms;
@@ -164,9 +163,9 @@ uint64_t all_left_ms(const Bucket& bucket) {
     // In debt more than one unit has to leave before one is there to be used.
     uint64_t excess = used < quota ? 1 : used - quota + 1;
     if (excess > used) excess = used;
-    standing.next_ms = left_ms(bucket, excess) - now.mono_ms;
+    evaluation.next_ms = left_ms(bucket, excess) - now.mono_ms;
   }
-  return standing;
+  return evaluation;
 }
 
 }  // namespace
@@ -183,20 +182,20 @@ bool sliding_adapt(Bucket* bucket, const Shape& shape,
     clear(bucket, shape.units, now_ms);
   } else {
     expire(bucket, tick_of(now_ms, shape.window_ms));
-    if (bucket->sliding.carry != 1) {
+    if (bucket->sliding.remainder != 1) {
       lower_exponent(&bucket->sliding, shape.units);
     }
   }
   return false;
 }
 
-Standing sliding_stand(const Bucket& bucket, const Shape& shape,
-                       uint32_t cost_units, bool want_next,
-                       const rl_time_t& now) noexcept {
+Evaluation sliding_evaluate(const Bucket& bucket, const Shape& shape,
+                            uint32_t cost_units, bool want_next,
+                            const rl_time_t& now) noexcept {
   const uint64_t used = used_of(bucket.sliding);
   if (used + cost_units > shape.units || newest_empty(bucket.sliding) ||
       want_next) {
-    return stand_fully(bucket, shape, cost_units, want_next, now, used);
+    return evaluate_slots(bucket, shape, cost_units, want_next, now, used);
   }
   return {true, shape.units - static_cast<uint32_t>(used),
           slot_leave_ms(bucket, 0) - now.mono_ms, 0, 0};
@@ -227,42 +226,44 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
   return charged_ms;
 }
 
-Took sliding_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-                  uint32_t cost_units, const rl_time_t& now,
-                  Taken* taken) noexcept {
-  if (bucket->sliding.carry == 1) {
-    return sliding_take_in<false>(*bucket, shape.units, shape.window_ms,
-                                  limit_code, cost_units, now.mono_ms, bucket,
-                                  taken);
+ChargeResult sliding_try_charge(Bucket* bucket, const Shape& shape,
+                                unsigned limit_code, uint32_t cost_units,
+                                const rl_time_t& now,
+                                Charged* charged) noexcept {
+  if (bucket->sliding.remainder == 1) {
+    return sliding_try_charge_into<false>(
+        *bucket, shape.units, shape.window_ms, limit_code, cost_units,
+        now.mono_ms, bucket, charged);
   }
   return has_large_blocks(bucket->sliding, shape.units)
-             ? Took::kUnusual
-             : sliding_take_in<true>(*bucket, shape.units, shape.window_ms,
-                                     limit_code, cost_units, now.mono_ms,
-                                     bucket, taken);
+             ? ChargeResult::kUndecided
+             : sliding_try_charge_into<true>(
+                   *bucket, shape.units, shape.window_ms, limit_code,
+                   cost_units, now.mono_ms, bucket, charged);
 }
 
-Took sliding_charge_head(const Bucket& stored, const Shape& shape,
-                         unsigned limit_code, uint32_t cost_units,
-                         const rl_time_t& now, Head* head,
-                         Taken* taken) noexcept {
-  if (stored.sliding.carry == 1) {
-    return sliding_head<false>(stored, shape.units, shape.window_ms,
-                               limit_code, cost_units, now.mono_ms, head,
-                               taken);
+ChargeResult sliding_charge_hot_words(const Bucket& stored, const Shape& shape,
+                                      unsigned limit_code, uint32_t cost_units,
+                                      const rl_time_t& now,
+                                      HotWords* hot_words,
+                                      Charged* charged) noexcept {
+  if (stored.sliding.remainder == 1) {
+    return sliding_hot_words<false>(stored, shape.units, shape.window_ms,
+                                    limit_code, cost_units, now.mono_ms,
+                                    hot_words, charged);
   }
   return has_large_blocks(stored.sliding, shape.units)
-             ? Took::kUnusual
-             : sliding_head<true>(stored, shape.units, shape.window_ms,
-                                  limit_code, cost_units, now.mono_ms, head,
-                                  taken);
+             ? ChargeResult::kUndecided
+             : sliding_hot_words<true>(stored, shape.units, shape.window_ms,
+                                       limit_code, cost_units, now.mono_ms,
+                                       hot_words, charged);
 }
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
-                    uint64_t receipt) noexcept {
+                    uint64_t charge_id) noexcept {
   SlidingState& s = bucket->sliding;
   const int64_t age =
-      (last_tick(*bucket) >> 4) - (tick_of(receipt, shape.window_ms) >> 4);
+      (last_tick(*bucket) >> 4) - (tick_of(charge_id, shape.window_ms) >> 4);
   if (age < 0 || age > kOlder) return;
   auto slot = static_cast<unsigned>(age);
   // Gone.  (Or charged in a sub-window's first tick, and all has flowed on:
@@ -291,10 +292,10 @@ void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
     if (exponent == 0) return;
     want -= taken;
   }
-  uint64_t held = (uint64_t{s.counts[0]} << exponent) + (s.carry & mask);
+  uint64_t held = (uint64_t{s.counts[0]} << exponent) + (s.remainder & mask);
   held -= want < held ? want : held;
   s.counts[0] = static_cast<uint16_t>(held >> exponent);
-  s.carry = static_cast<uint16_t>(mask + 1 + (held & mask));
+  s.remainder = static_cast<uint16_t>(mask + 1 + (held & mask));
 }
 
 uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept {

@@ -21,12 +21,12 @@
 //
 // Counts have 16 bits.  Above 65,535 units they are in blocks of 2^exponent
 // units, the exponent being the least that makes the quota fit, and what does
-// not fill a block is kept in `carry` and flows into the next newer charge.
-// So the total is always exact, and of any past less than one block is counted
-// as newer than it is: at most quota / 2^15 units leave late, and none early.
-// The exponent rises when a count overflows and falls when a cut quota lets
-// it; each rise after a fall, and each refund of less than whole blocks, may
-// move less than one block more.
+// not fill a block is kept in `remainder` and flows into the next newer
+// charge. So the total is always exact, and of any past less than one block is
+// counted as newer than it is: at most quota / 2^15 units leave late, and none
+// early. The exponent rises when a count overflows and falls when a cut quota
+// lets it; each rise after a fall, and each refund of less than whole blocks,
+// may move less than one block more.
 //
 // What else was weighed, for the 48 bytes that a cache line has left:
 //
@@ -58,30 +58,32 @@ namespace ratelimit {
 bool sliding_adapt(Bucket* bucket, const Shape& shape,
                    const rl_time_t& now) noexcept;
 
-Standing sliding_stand(const Bucket& bucket, const Shape& shape,
-                       uint32_t cost_units, bool want_next,
-                       const rl_time_t& now) noexcept;
+Evaluation sliding_evaluate(const Bucket& bucket, const Shape& shape,
+                            uint32_t cost_units, bool want_next,
+                            const rl_time_t& now) noexcept;
 
 uint64_t sliding_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 
 // Of a bucket that is not in debt.
 uint64_t sliding_next_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 
-// The receipt is the time that the units count as charged at.
+// The charge id is the time that the units count as charged at.
 uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
                         uint32_t cost_units, const rl_time_t& now) noexcept;
 
-// As take() and charge_head().
-Took sliding_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-                  uint32_t cost_units, const rl_time_t& now,
-                  Taken* taken) noexcept;
-Took sliding_charge_head(const Bucket& stored, const Shape& shape,
-                         unsigned limit_code, uint32_t cost_units,
-                         const rl_time_t& now, Head* head,
-                         Taken* taken) noexcept;
+// As try_charge() and charge_hot_words().
+ChargeResult sliding_try_charge(Bucket* bucket, const Shape& shape,
+                                unsigned limit_code, uint32_t cost_units,
+                                const rl_time_t& now,
+                                Charged* charged) noexcept;
+ChargeResult sliding_charge_hot_words(const Bucket& stored, const Shape& shape,
+                                      unsigned limit_code, uint32_t cost_units,
+                                      const rl_time_t& now,
+                                      HotWords* hot_words,
+                                      Charged* charged) noexcept;
 
 void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
-                    uint64_t receipt) noexcept;
+                    uint64_t charge_id) noexcept;
 
 uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept;
 

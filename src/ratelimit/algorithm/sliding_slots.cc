@@ -4,7 +4,8 @@ namespace ratelimit {
 namespace {
 
 // Stores units per slot with the least exponent that holds them and the quota.
-// What does not fill a block moves to the next newer slot, at last to carry.
+// What does not fill a block moves to the next newer slot, at last to the
+// remainder.
 void pack(SlidingState* s, const uint64_t units[kSlots],
           uint32_t quota_units) {
   for (unsigned exponent = exponent_for(quota_units);; exponent++) {
@@ -21,7 +22,7 @@ void pack(SlidingState* s, const uint64_t units[kSlots],
       }
       s->counts[i] = static_cast<uint16_t>(blocks);
     }
-    s->carry = static_cast<uint16_t>(mask + 1 + rest);
+    s->remainder = static_cast<uint16_t>(mask + 1 + rest);
     // In the last, counts stay saturated: twice the greatest quota.
     if (fits || exponent == kMaxExponent) return;
   }
@@ -32,7 +33,7 @@ void unpack(const SlidingState& s, uint64_t units[kSlots]) {
   for (unsigned i = 0; i < kSlots; i++) {
     units[i] = uint64_t{s.counts[i]} << exponent;
   }
-  units[0] += s.carry & mask_of(exponent);
+  units[0] += s.remainder & mask_of(exponent);
 }
 
 // Places every slot's units anew, by the bucket's window: those of tick m at
@@ -74,7 +75,7 @@ void read_ticks(const Bucket& bucket, int64_t (&ticks)[kSlots]) {
 void clear(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept {
   SlidingState& s = bucket->sliding;
   bucket->set_stamp(stamp_ms);
-  s.carry = static_cast<uint16_t>(1u << exponent_for(quota_units));
+  s.remainder = static_cast<uint16_t>(1u << exponent_for(quota_units));
   std::memset(s.counts, 0, sizeof(s.counts));
   s.offsets = 0;
 }
@@ -128,7 +129,7 @@ void change_window(Bucket* bucket, const Shape& shape,
   });
 }
 
-void shift(SlidingState* s, unsigned newer, uint64_t offset) noexcept {
+void advance_slots(SlidingState* s, unsigned newer, uint64_t offset) noexcept {
   uint16_t shifted[kOlder + kSlots] = {};
   std::memcpy(shifted + kOlder, s->counts, sizeof(s->counts));
   std::memcpy(s->counts, shifted + kOlder - newer, sizeof(s->counts));

@@ -15,7 +15,7 @@ constexpr unsigned kSlots = 17;  // sub-windows that may hold live units
 constexpr unsigned kOlder = kSlots - 1;
 constexpr int64_t kTicks = 256;  // of a window
 constexpr uint64_t kMaxCount = 65535;
-constexpr unsigned kMaxExponent = 15;  // carry's marker is its highest bit
+constexpr unsigned kMaxExponent = 15;  // its bit in remainder is the highest
 
 // A tick times a window is 256 times a time; see leave_ms.
 static_assert(RL_MAX_WINDOW_MS < (uint64_t{1} << 62) / (kTicks + 16) &&
@@ -44,7 +44,7 @@ inline int64_t last_tick(const Bucket& bucket) {
 
 inline unsigned exponent_of(const SlidingState& s) {
   // `| 1` is for memory that someone else has overwritten.
-  return 31u - static_cast<unsigned>(__builtin_clz(s.carry | 1u));
+  return 31u - static_cast<unsigned>(__builtin_clz(s.remainder | 1u));
 }
 
 inline uint32_t mask_of(unsigned exponent) {
@@ -133,9 +133,9 @@ inline unsigned newest_slot(uint32_t in_use) {
 
 inline uint64_t used_of(const SlidingState& s) {
   const uint64_t blocks = blocks_of(s);
-  if (s.carry == 1) return blocks;
+  if (s.remainder == 1) return blocks;
   const unsigned exponent = exponent_of(s);
-  return (blocks << exponent) + (s.carry & mask_of(exponent));
+  return (blocks << exponent) + (s.remainder & mask_of(exponent));
 }
 
 // Empties all slots; stamp_ms stands for the last charge's time.
@@ -143,7 +143,7 @@ void clear(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept;
 
 // Makes room for `newer` newer slots, 1 to 16; what was in the newest had its
 // last charge at `offset`.
-void shift(SlidingState* s, unsigned newer, uint64_t offset) noexcept;
+void advance_slots(SlidingState* s, unsigned newer, uint64_t offset) noexcept;
 
 // Adds units to the newest slot where its count would overflow.
 void add_raising(SlidingState* s, uint64_t added_units,

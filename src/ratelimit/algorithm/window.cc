@@ -2,17 +2,16 @@
 
 #include <cstring>
 
-#include "ratelimit/base/bytes.h"
 #include "ratelimit/algorithm/calendar.h"
+#include "ratelimit/base/bytes.h"
 
 namespace ratelimit {
 namespace {
 
 uint64_t end_of(const Bucket& bucket) {
-  return bucket.algorithm == RL_CALENDAR ? bucket.window.end_ms
-                                         : bucket.stamp +
-                                               bucket.with_hi(
-                                                   bucket.window.window_lo);
+  return bucket.algorithm == RL_CALENDAR
+             ? bucket.window.end_ms
+             : bucket.stamp + bucket.with_hi(bucket.window.window_lo);
 }
 
 // How long the window is still open; 0: it is closed.  Calendar counts on the
@@ -21,7 +20,7 @@ uint64_t end_of(const Bucket& bucket) {
 // rounded to its own milliseconds, and the end told in Unix time must not
 // waver by one, nor a window be opened anew in its last millisecond.
 RATELIMIT_ALWAYS_INLINE uint64_t left_ms(const Bucket& bucket,
-                                        const rl_time_t& now) {
+                                         const rl_time_t& now) {
   const uint64_t left = end_of(bucket) - now.mono_ms;  // below 0: wrapped
   if (bucket.algorithm == RL_CALENDAR) {
     const uint64_t wall_left = bucket.window.wall_end_ms - now.wall_ms;
@@ -39,7 +38,7 @@ bool is_shape(const Bucket& bucket, const Shape& shape) {
            bucket.window.tz_ms == shape.tz_ms));
 }
 
-// The first eight bytes of a WindowState, the second word of a Head.
+// The first eight bytes of a WindowState, the second word of a HotWords.
 struct WindowFront {
   uint32_t window_lo;
   uint32_t used_units;
@@ -51,8 +50,7 @@ static_assert(offsetof(WindowState, used_units) ==
 // Whether it is of this shape and clock.
 bool is_current(const Bucket& bucket, const Shape& shape,
                 const rl_time_t& now) {
-  return is_shape(bucket, shape) &&
-         bucket.stamp <= now.mono_ms + kClockStepMs;
+  return is_shape(bucket, shape) && bucket.stamp <= now.mono_ms + kClockStepMs;
 }
 
 void set_shape(Bucket* bucket, const Shape& shape) {
@@ -117,20 +115,21 @@ bool window_adapt(Bucket* bucket, const Shape& shape,
   return rewritten;
 }
 
-Standing window_stand(const Bucket& bucket, const Shape& shape,
-                      uint32_t cost_units, const rl_time_t& now) noexcept {
+Evaluation window_evaluate(const Bucket& bucket, const Shape& shape,
+                           uint32_t cost_units,
+                           const rl_time_t& now) noexcept {
   const uint32_t used = bucket.window.used_units;
-  Standing standing;
-  standing.remaining_units = used < shape.units ? shape.units - used : 0;
-  standing.admitted = cost_units <= standing.remaining_units;
-  standing.reset_ms = used == 0 ? 0 : left_ms(bucket, now);
-  standing.retry_after_ms = 0;
-  if (!standing.admitted) {
-    standing.retry_after_ms =
-        cost_units > shape.units ? shape.window_ms : standing.reset_ms;
+  Evaluation evaluation;
+  evaluation.remaining_units = used < shape.units ? shape.units - used : 0;
+  evaluation.admitted = cost_units <= evaluation.remaining_units;
+  evaluation.reset_ms = used == 0 ? 0 : left_ms(bucket, now);
+  evaluation.retry_after_ms = 0;
+  if (!evaluation.admitted) {
+    evaluation.retry_after_ms =
+        cost_units > shape.units ? shape.window_ms : evaluation.reset_ms;
   }
-  standing.next_ms = standing.reset_ms;
-  return standing;
+  evaluation.next_ms = evaluation.reset_ms;
+  return evaluation;
 }
 
 uint64_t window_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
@@ -149,58 +148,60 @@ uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
   return bucket->stamp;
 }
 
-Took window_charge_head(const Bucket& stored, const Shape& shape,
-                        unsigned limit_code, uint32_t cost_units,
-                        const rl_time_t& now, Head* head,
-                        Taken* taken) noexcept {
+ChargeResult window_charge_hot_words(const Bucket& stored, const Shape& shape,
+                                     unsigned limit_code, uint32_t cost_units,
+                                     const rl_time_t& now, HotWords* hot_words,
+                                     Charged* charged) noexcept {
   if (!is_current(stored, shape, now)) {
-    return Took::kUnusual;
+    return ChargeResult::kUndecided;
   }
   WindowFront front;
   std::memcpy(&front, &stored.window, sizeof(front));
   uint64_t start = stored.stamp;
   uint64_t left = front.used_units == 0 ? 0 : left_ms(stored, now);
   if (left == 0) {
-    if (shape.algorithm == RL_CALENDAR) return Took::kUnusual;
+    if (shape.algorithm == RL_CALENDAR) return ChargeResult::kUndecided;
     front.used_units = 0;
     start = now.mono_ms;
     left = shape.window_ms;
   }
   const uint64_t used = uint64_t{front.used_units} + cost_units;
   if (used > shape.units) {
-    return Took::kRefused;
+    return ChargeResult::kRefused;
   }
   front.used_units = static_cast<uint32_t>(used);
-  head->words[0] = charged_word(stored, start, limit_code);
-  std::memcpy(&head->words[1], &front, sizeof(front));
-  taken->remaining_units = shape.units - front.used_units;
-  taken->reset_ms = left;
-  taken->receipt = start;
-  return Took::kAdmitted;
+  hot_words->words[0] = charged_word(stored, start, limit_code);
+  std::memcpy(&hot_words->words[1], &front, sizeof(front));
+  charged->remaining_units = shape.units - front.used_units;
+  charged->reset_ms = left;
+  charged->charge_id = start;
+  return ChargeResult::kAdmitted;
 }
 
-Took calendar_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-                   uint32_t cost_units, const rl_time_t& now,
-                   Taken* taken) noexcept {
+ChargeResult calendar_try_charge(Bucket* bucket, const Shape& shape,
+                                 unsigned limit_code, uint32_t cost_units,
+                                 const rl_time_t& now,
+                                 Charged* charged) noexcept {
   if (!is_current(*bucket, shape, now)) {
-    return Took::kUnusual;
+    return ChargeResult::kUndecided;
   }
   if (cost_units > shape.units) {
-    return Took::kRefused;
+    return ChargeResult::kRefused;
   }
   bucket->note_charge(limit_code);
   bucket->set_stamp(now.mono_ms);
   open_calendar(&bucket->window, shape, now);
   bucket->window.used_units = cost_units;
-  taken->remaining_units = shape.units - cost_units;
-  taken->reset_ms = left_ms(*bucket, now);
-  taken->receipt = bucket->stamp;
-  return Took::kAdmitted;
+  charged->remaining_units = shape.units - cost_units;
+  charged->reset_ms = left_ms(*bucket, now);
+  charged->charge_id = bucket->stamp;
+  return ChargeResult::kAdmitted;
 }
 
-void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept {
+void window_refund(Bucket* bucket, uint32_t units,
+                   uint64_t charge_id) noexcept {
   WindowState& w = bucket->window;
-  if (receipt != bucket->stamp) return;
+  if (charge_id != bucket->stamp) return;
   w.used_units -= units < w.used_units ? units : w.used_units;
 }
 

@@ -26,27 +26,30 @@ void window_open(Bucket* bucket, const Shape& shape) noexcept;
 bool window_adapt(Bucket* bucket, const Shape& shape,
                   const rl_time_t& now) noexcept;
 
-Standing window_stand(const Bucket& bucket, const Shape& shape,
-                      uint32_t cost_units, const rl_time_t& now) noexcept;
+Evaluation window_evaluate(const Bucket& bucket, const Shape& shape,
+                           uint32_t cost_units, const rl_time_t& now) noexcept;
 
 uint64_t window_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 
-// The receipt is when the window was opened.
+// The charge id is when the window was opened.
 uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
                        const rl_time_t& now) noexcept;
 
-// As charge_head().
-Took window_charge_head(const Bucket& stored, const Shape& shape,
-                        unsigned limit_code, uint32_t cost_units,
-                        const rl_time_t& now, Head* head,
-                        Taken* taken) noexcept;
+// As charge_hot_words().
+ChargeResult window_charge_hot_words(const Bucket& stored, const Shape& shape,
+                                     unsigned limit_code, uint32_t cost_units,
+                                     const rl_time_t& now, HotWords* hot_words,
+                                     Charged* charged) noexcept;
 
-// As take(), of a calendar window that is not open, which is more than a head.
-Took calendar_take(Bucket* bucket, const Shape& shape, unsigned limit_code,
-                   uint32_t cost_units, const rl_time_t& now,
-                   Taken* taken) noexcept;
+// As try_charge(), of a calendar window that is not open, which is more than
+// the hot words.
+ChargeResult calendar_try_charge(Bucket* bucket, const Shape& shape,
+                                 unsigned limit_code, uint32_t cost_units,
+                                 const rl_time_t& now,
+                                 Charged* charged) noexcept;
 
-void window_refund(Bucket* bucket, uint32_t units, uint64_t receipt) noexcept;
+void window_refund(Bucket* bucket, uint32_t units,
+                   uint64_t charge_id) noexcept;
 
 uint64_t window_idle_at_ms(const Bucket& bucket) noexcept;
 

@@ -32,7 +32,7 @@ void tell_banned(uint64_t left_ms, int banned, rl_item_t* item) {
   item->banned = banned;
   item->admitted = 0;
   item->charged = 0;
-  item->receipt = 0;
+  item->charge_id = 0;
   item->limit_units = item->capacity_units;
   item->remaining_units = 0;
   item->next_ms = left_ms;
@@ -124,7 +124,7 @@ bool is_banned(const rl_item_t& item) {
 void tell_unknown(rl_item_t* item) {
   item->admitted = 1;
   item->charged = 0;
-  item->receipt = 0;
+  item->charge_id = 0;
   item->limit_units = item->capacity_units;
   item->remaining_units = 0;
   item->reset_ms = 0;

@@ -10,7 +10,7 @@
 // them asked how they stand, and those charged that are charged nevertheless,
 // as dry run has it.
 
-#include "ratelimit/algorithm/charge_head.h"
+#include "ratelimit/algorithm/charge_hot_words.h"
 #include "ratelimit/base/bytes.h"
 #include "ratelimit/decide/locate.h"
 #include "ratelimit/key/hash.h"
@@ -21,7 +21,7 @@ namespace ratelimit {
 namespace {
 
 // What is to be written of a bucket; a whole one is in the redo log.
-enum class Change : uint8_t { kNone, kHead, kWhole };
+enum class Change : uint8_t { kNone, kHotWords, kWhole };
 
 // What a decision works on.  Handed on by value, so that most of it can stay
 // in registers.
@@ -44,47 +44,43 @@ inline unsigned limit_code_of(const rl_item_t& item) {
              : encode_limit(item.capacity_units);
 }
 
-inline void tell_charged(const Taken& taken, rl_item_t* item) {
+inline void fill_charged(const Charged& charged, rl_item_t* item) {
   item->admitted = 1;
   item->charged = 1;
   item->limit_units = item->capacity_units;
-  item->remaining_units = taken.remaining_units;
+  item->remaining_units = charged.remaining_units;
   item->retry_after_ms = 0;
   item->next_ms = 0;
-  item->receipt = taken.receipt;
-  report_reset(taken.reset_ms, item);
+  item->charge_id = charged.charge_id;
+  fill_reset(charged.reset_ms, item);
 }
 
-[[gnu::noinline]] Took charge_other_head(const rl_process_t* process,
-                                         const rl_item_t& item,
-                                         const Bucket& stored,
-                                         const rl_time_t& now, Head* head,
-                                         Taken* taken) {
-  return charge_head(stored, shape_of(process, item), limit_code_of(item),
-                     item.cost_units, now, head, taken);
+[[gnu::noinline]] ChargeResult charge_other_hot_words(
+    const rl_process_t* process, const rl_item_t& item, const Bucket& stored,
+    const rl_time_t& now, HotWords* hot_words, Charged* charged) {
+  return charge_hot_words(stored, shape_of(process, item), limit_code_of(item),
+                          item.cost_units, now, hot_words, charged);
 }
 
 // What most requests do.
-RATELIMIT_ALWAYS_INLINE Took charge_stored(const rl_process_t* process,
-                                           const rl_item_t& item,
-                                           const Bucket& stored,
-                                           const rl_time_t& now, Head* head,
-                                           Taken* taken) {
-  if (__builtin_expect(
-          item.policy->algorithm == RL_SLIDING && stored.sliding.carry == 1,
-          1)) {
-    return sliding_head<false>(stored, item.quota.units, item.quota.window_ms,
-                               limit_code_of(item), item.cost_units,
-                               now.mono_ms, head, taken);
+RATELIMIT_ALWAYS_INLINE ChargeResult charge_stored(
+    const rl_process_t* process, const rl_item_t& item, const Bucket& stored,
+    const rl_time_t& now, HotWords* hot_words, Charged* charged) {
+  if (__builtin_expect(item.policy->algorithm == RL_SLIDING &&
+                           stored.sliding.remainder == 1,
+                       1)) {
+    return sliding_hot_words<false>(
+        stored, item.quota.units, item.quota.window_ms, limit_code_of(item),
+        item.cost_units, now.mono_ms, hot_words, charged);
   }
   // Their addresses go away, and so they alone are in memory.
-  Taken other;
-  Head other_head;
-  const Took took =
-      charge_other_head(process, item, stored, now, &other_head, &other);
-  *taken = other;
-  *head = other_head;
-  return took;
+  Charged other;
+  HotWords other_hot_words;
+  const ChargeResult result = charge_other_hot_words(
+      process, item, stored, now, &other_hot_words, &other);
+  *charged = other;
+  *hot_words = other_hot_words;
+  return result;
 }
 
 // Asks one policy; the item tells its standing as it is, uncharged, and the
@@ -92,23 +88,24 @@ RATELIMIT_ALWAYS_INLINE Took charge_stored(const rl_process_t* process,
 bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
          BucketRef* ref, Bucket* image) {
   prepare(*item, shape, now, ref, image);
-  tell(stand(*image, shape, item->cost_units, item->want_next != 0, now),
-       item);
+  fill_result(
+      evaluate(*image, shape, item->cost_units, item->want_next != 0, now),
+      item);
   return item->admitted != 0;
 }
 
 // Charges the admitted request's units to the working copy.
 void charge_copy(const Shape& shape, const rl_time_t& now, rl_item_t* item,
                  Bucket* image) {
-  item->receipt = charge(image, shape, item->cost_units, now);
+  item->charge_id = charge(image, shape, item->cost_units, now);
   item->charged = 1;
   item->remaining_units -= item->cost_units;
-  report_reset(reset_ms(*image, shape, now), item);
+  fill_reset(reset_ms(*image, shape, now), item);
 }
 
 // Takes a free place for a new bucket, where nobody finds it before it is
 // marked; none if the sets are crowded, as what has to go is chosen last.
-// True: the bucket is there, and its head is all that its first charge
+// True: the bucket is there, and its hot words are all that its first charge
 // changes.
 [[gnu::noinline]] bool open_in_free_place(Decision d, size_t i) {
   const rl_item_t& item = d.items[i];
@@ -134,39 +131,43 @@ void charge_copy(const Shape& shape, const rl_time_t& now, rl_item_t* item,
   return true;
 }
 
-// take() of what is stored, into *image; of a new bucket where there is none.
-inline Took take_copy(const rl_process_t* process, const rl_item_t& item,
-                      const BucketRef& ref, const rl_time_t& now,
-                      Bucket* image, Taken* taken) {
+// try_charge() of what is stored, into *image; of a new bucket where there is
+// none.
+inline ChargeResult try_charge_copy(const rl_process_t* process,
+                                    const rl_item_t& item,
+                                    const BucketRef& ref, const rl_time_t& now,
+                                    Bucket* image, Charged* charged) {
   const unsigned code = limit_code_of(item);
   if (ref.is_stored() && item.policy->algorithm == RL_SLIDING &&
-      ref.bucket->sliding.carry == 1) {
-    return sliding_take_in<false>(*ref.bucket, item.quota.units,
-                                  item.quota.window_ms, code, item.cost_units,
-                                  now.mono_ms, image, taken);
+      ref.bucket->sliding.remainder == 1) {
+    return sliding_try_charge_into<false>(
+        *ref.bucket, item.quota.units, item.quota.window_ms, code,
+        item.cost_units, now.mono_ms, image, charged);
   }
   const Shape shape = shape_of(process, item);
   prepare_copy(item, shape, now, ref, image);
-  return take(image, shape, code, item.cost_units, now, taken);
+  return try_charge(image, shape, code, item.cost_units, now, charged);
 }
 
 // Charges a bucket that has no place yet, or of which more changes than its
-// head.
+// hot words.
 [[gnu::noinline]] bool charge_whole(Decision d, size_t i) {
   rl_item_t* item = &d.items[i];
   BucketRef* ref = &d.refs[i];
   Bucket* image = d.image(i);
-  Taken taken;
-  const Took took = item->cost_units == 0 ? Took::kUnusual
-                                          : take_copy(d.process, *item, *ref,
-                                                      d.now, image, &taken);
+  Charged charged;
+  const ChargeResult result =
+      item->cost_units == 0
+          ? ChargeResult::kUndecided
+          : try_charge_copy(d.process, *item, *ref, d.now, image, &charged);
   d.changes[i] = Change::kWhole;
-  if (__builtin_expect(took == Took::kAdmitted, 1)) {
-    tell_charged(taken, item);
+  if (__builtin_expect(result == ChargeResult::kAdmitted, 1)) {
+    fill_charged(charged, item);
     return true;
   }
   const Shape shape = shape_of(d.process, *item);
-  if (took == Took::kRefused || !ask(shape, d.now, item, ref, image)) {
+  if (result == ChargeResult::kRefused ||
+      !ask(shape, d.now, item, ref, image)) {
     return false;
   }
   if (item->cost_units > 0) {
@@ -177,9 +178,10 @@ inline Took take_copy(const rl_process_t* process, const rl_item_t& item,
   return true;
 }
 
-// True: the policy admits the request, and its bucket is charged: in *head or
-// in the redo log.
-RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i, Head* head) {
+// True: the policy admits the request, and its bucket is charged: in
+// *hot_words or in the redo log.
+RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i,
+                                        HotWords* hot_words) {
   rl_item_t* item = &d.items[i];
   if (__builtin_expect(item->cost_units == 0, 0)) {
     return charge_whole(d, i);
@@ -188,14 +190,14 @@ RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i, Head* head) {
       !open_in_free_place(d, i)) {
     return charge_whole(d, i);
   }
-  Taken taken;
-  const Took took =
-      charge_stored(d.process, *item, *d.refs[i].bucket, d.now, head, &taken);
-  if (__builtin_expect(took != Took::kAdmitted, 0)) {
-    return took == Took::kUnusual && charge_whole(d, i);
+  Charged charged;
+  const ChargeResult result = charge_stored(
+      d.process, *item, *d.refs[i].bucket, d.now, hot_words, &charged);
+  if (__builtin_expect(result != ChargeResult::kAdmitted, 0)) {
+    return result == ChargeResult::kUndecided && charge_whole(d, i);
   }
-  d.changes[i] = Change::kHead;
-  tell_charged(taken, item);
+  d.changes[i] = Change::kHotWords;
+  fill_charged(charged, item);
   return true;
 }
 
@@ -213,9 +215,9 @@ void note_refused(const BucketRef& ref, rl_item_t* item, Bucket* image) {
 RATELIMIT_ALWAYS_INLINE Target target_of_change(Decision d, size_t i) {
   const rl_item_t& item = d.items[i];
   BucketRef* ref = &d.refs[i];
-  if (__builtin_expect(d.changes[i] == Change::kHead, 1)) {
+  if (__builtin_expect(d.changes[i] == Change::kHotWords, 1)) {
     const uint32_t mark = ref->is_new ? kUnmarked | tag_of(item.bucket) : 0u;
-    return target_of(item.policy->zone, ref->bucket, kHeadAlone | mark);
+    return target_of(item.policy->zone, ref->bucket, kHotWordsAlone | mark);
   }
   if (d.changes[i] == Change::kNone) return {0, 0, 0};
   if (!ref->exists()) place_new(d.items, d.refs, d.n, i, d.now.mono_ms);
@@ -236,7 +238,7 @@ RATELIMIT_ALWAYS_INLINE void commit_changes(Decision d) {
   commit_changes(d);
 }
 
-[[gnu::noinline]] void tell_next(Decision d, size_t i) {
+[[gnu::noinline]] void fill_next(Decision d, size_t i) {
   rl_item_t* item = &d.items[i];
   const BucketRef& ref = d.refs[i];
   if (item->charged) {
@@ -284,7 +286,7 @@ void charge_enforced(const Decision& d, size_t i) {
   }
   if (admitted || writes) commit_whole(d);
   for (size_t i = 0; admitted && i < d.n; ++i) {
-    if (d.items[i].want_next) tell_next(d, i);
+    if (d.items[i].want_next) fill_next(d, i);
   }
   release_all(d.process, d.refs, d.n);
   const rl_verdict_e verdict = admitted ? RL_ADMITTED : RL_REFUSED;
@@ -294,11 +296,12 @@ void charge_enforced(const Decision& d, size_t i) {
   return verdict;
 }
 
-// One head is one store; a new bucket is there once it is marked, which is
-// one store as well.
-RATELIMIT_ALWAYS_INLINE void commit_head(const Head& head, Decision d) {
+// The hot words are one store; a new bucket is there once it is marked, which
+// is one store as well.
+RATELIMIT_ALWAYS_INLINE void commit_hot_words(const HotWords& hot_words,
+                                              Decision d) {
   const BucketRef& ref = d.refs[0];
-  store_head(head, ref.bucket);
+  store_hot_words(hot_words, ref.bucket);
   if (__builtin_expect(ref.is_new, 0)) {
     mark(ref.set, static_cast<uint32_t>(ref.bucket - ref.set->buckets),
          tag_of(d.items[0].bucket));
@@ -307,24 +310,25 @@ RATELIMIT_ALWAYS_INLINE void commit_head(const Head& head, Decision d) {
 
 // What is done with the locked buckets of every decision.
 RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
-  Head head = {};
+  HotWords hot_words = {};
   for (size_t i = 0; i < d.n; ++i) {
-    if (__builtin_expect(!try_charge(d, i, &head), 0)) {
+    if (__builtin_expect(!try_charge(d, i, &hot_words), 0)) {
       return conclude_refused(d);
     }
-    if (d.changes[i] == Change::kHead && (d.n != 1 || !kHeadIsOneStore)) {
-      set_head(head, d.image(i));
+    if (d.changes[i] == Change::kHotWords &&
+        (d.n != 1 || !kHotWordsAreOneStore)) {
+      set_hot_words(hot_words, d.image(i));
     }
   }
   if (d.n != 1) {
     commit_changes(d);
-  } else if (kHeadIsOneStore && d.changes[0] == Change::kHead) {
-    commit_head(head, d);
+  } else if (kHotWordsAreOneStore && d.changes[0] == Change::kHotWords) {
+    commit_hot_words(hot_words, d);
   } else if (d.changes[0] != Change::kNone) {
     commit_whole(d);
   }
   for (size_t i = 0; i < d.n; ++i) {
-    if (__builtin_expect(d.items[i].want_next, 0)) tell_next(d, i);
+    if (__builtin_expect(d.items[i].want_next, 0)) fill_next(d, i);
   }
   release_all(d.process, d.refs, d.n);
   for (size_t i = 0; i < d.n; ++i) {

@@ -30,8 +30,12 @@ struct BucketRef {
 };
 
 inline Shape shape_of(const rl_process_t* process, const rl_item_t& item) {
-  return {item.policy->algorithm,   item.quota.units,     item.capacity_units,
-          item.quota.window_months, item.quota.window_ms, item.policy->tz_ms,
+  return {item.policy->algorithm,
+          item.quota.units,
+          item.capacity_units,
+          item.quota.window_months,
+          item.quota.window_ms,
+          item.policy->tz_ms,
           process};
 }
 
@@ -131,34 +135,34 @@ inline void prepare(const rl_item_t& item, const Shape& shape,
 
 // At most the window; but not for gcra, whose bucket of more units than the
 // quota takes longer to fill.
-inline void report_reset(uint64_t reset_ms, rl_item_t* item) {
+inline void fill_reset(uint64_t reset_ms, rl_item_t* item) {
   const bool clamp =
       reset_ms > item->quota.window_ms && item->policy->algorithm != RL_GCRA;
   item->reset_ms = clamp ? item->quota.window_ms : reset_ms;
 }
 
 // Answers the item's question: the bucket as it stands, uncharged.
-inline void tell(const Standing& standing, rl_item_t* item) {
-  item->admitted = standing.admitted || item->cost_units == 0;
+inline void fill_result(const Evaluation& evaluation, rl_item_t* item) {
+  item->admitted = evaluation.admitted || item->cost_units == 0;
   item->charged = 0;
-  item->receipt = 0;
+  item->charge_id = 0;
   item->limit_units = item->capacity_units;
-  item->remaining_units = standing.remaining_units;
-  item->next_ms = standing.next_ms;
+  item->remaining_units = evaluation.remaining_units;
+  item->next_ms = evaluation.next_ms;
   if (item->admitted) {
     item->retry_after_ms = 0;
-    report_reset(standing.reset_ms, item);
+    fill_reset(evaluation.reset_ms, item);
   } else {
-    item->retry_after_ms = standing.retry_after_ms;
-    item->reset_ms = standing.retry_after_ms;
+    item->retry_after_ms = evaluation.retry_after_ms;
+    item->reset_ms = evaluation.retry_after_ms;
   }
 }
 
 // Fills in what is left of the quota.
-inline void report(const Standing& standing, rl_item_t* item) {
-  item->remaining_units = standing.remaining_units;
-  item->next_ms = standing.next_ms;
-  report_reset(standing.reset_ms, item);
+inline void fill_remaining(const Evaluation& evaluation, rl_item_t* item) {
+  item->remaining_units = evaluation.remaining_units;
+  item->next_ms = evaluation.next_ms;
+  fill_reset(evaluation.reset_ms, item);
 }
 
 // A client that is being refused must not get rid of its bucket by making the

@@ -23,13 +23,14 @@ rl_verdict_e release_one(rl_process_t* process, rl_item_t* item,
       !lock_buckets(process, item, 1, now.mono_ms, &ref)) {
     return RL_TIMEOUT;
   }
-  Head head;
-  if (!kHeadIsOneStore || !ref.exists() ||
-      !concurrent_refund_head(*ref.bucket, shape_of(process, *item),
-                              item->cost_units, item->receipt, &head)) {
+  HotWords hot_words;
+  if (!kHotWordsAreOneStore || !ref.exists() ||
+      !concurrent_refund_hot_words(*ref.bucket, shape_of(process, *item),
+                                   item->cost_units, item->charge_id,
+                                   &hot_words)) {
     return refund_other(process, item, ref, now);
   }
-  store_head(head, ref.bucket);
+  store_hot_words(hot_words, ref.bucket);
   release_all(process, &ref, 1);
   item->charged = 0;
   return RL_ADMITTED;

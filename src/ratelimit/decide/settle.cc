@@ -18,22 +18,23 @@ void take_back(const rl_item_t& item, const Shape& shape, uint32_t back,
                Bucket* bucket) {
   const uint32_t more = item.charged > 1 ? item.more_units : 0;
   const uint32_t of_more = std::min(back, more);
-  refund(bucket, shape, more, of_more, item.more_receipt);
-  refund(bucket, shape, item.cost_units - more, back - of_more, item.receipt);
+  refund(bucket, shape, more, of_more, item.more_charge_id);
+  refund(bucket, shape, item.cost_units - more, back - of_more,
+         item.charge_id);
 }
 
 void note_less(uint32_t back, rl_item_t* item) {
   if (item->charged > 1) item->more_units -= std::min(back, item->more_units);
 }
 
-void note_more(uint32_t more, uint64_t receipt, rl_item_t* item) {
+void note_more(uint32_t more, uint64_t charge_id, rl_item_t* item) {
   if (!item->charged) {
-    item->receipt = receipt;
+    item->charge_id = charge_id;
     item->charged = 1;
     return;
   }
   item->more_units = more + (item->charged > 1 ? item->more_units : 0);
-  item->more_receipt = receipt;
+  item->more_charge_id = charge_id;
   item->charged = 2;
 }
 
@@ -59,7 +60,7 @@ bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
   if (more > 0) {
     note_more(more, charge(image, shape, more, now), item);
   }
-  report(stand(*image, shape, 0, item->want_next != 0, now), item);
+  fill_remaining(evaluate(*image, shape, 0, item->want_next != 0, now), item);
   if (ref.exists() || more > 0) {
     if (!ref.exists()) place_new(item, &ref, 1, 0, now.mono_ms);
     redo_log->targets[0] = target_of(*item, ref);

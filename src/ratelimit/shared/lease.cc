@@ -462,24 +462,24 @@ void rl_lease_charge(rl_lease_t* lease, rl_item_t* item,
   rl_lease_use(lease, item->cost_units, now_us);
   rl_lease_answer(lease, RL_ADMITTED, now_us, item);
   item->charged = item->cost_units > 0;
-  item->receipt = now_us;
+  item->charge_id = now_us;
 }
 
 void rl_lease_refund(rl_lease_t* lease, rl_item_t* item,
                      uint64_t now_us) noexcept {
-  ratelimit::take_back(lease, item->cost_units, item->receipt, now_us);
+  ratelimit::take_back(lease, item->cost_units, item->charge_id, now_us);
   rl_lease_answer(lease, item->admitted ? RL_ADMITTED : RL_REFUSED, now_us,
                   item);
 }
 
 void rl_lease_settle(rl_lease_t* lease, rl_item_t* item, uint32_t final_units,
                      uint64_t now_us) noexcept {
-  if (!item->charged) item->receipt = now_us;
+  if (!item->charged) item->charge_id = now_us;
   if (final_units > item->cost_units) {
     rl_lease_use(lease, final_units - item->cost_units, now_us);
   } else {
-    ratelimit::take_back(lease, item->cost_units - final_units, item->receipt,
-                         now_us);
+    ratelimit::take_back(lease, item->cost_units - final_units,
+                         item->charge_id, now_us);
   }
   item->cost_units = final_units;
   rl_lease_answer(lease, item->admitted ? RL_ADMITTED : RL_REFUSED, now_us,

@@ -19,9 +19,10 @@
 // saving the old ones.)
 //
 // A decision that changes one bucket, and that in one instruction, needs no
-// redo log: see store_head(); nor does one that makes one new bucket, which is
-// not there before it is marked, see mark().  Of several policies the redo log
-// has heads and marks as well, rather than whole buckets, where these do.
+// redo log: see store_hot_words(); nor does one that makes one new bucket,
+// which is not there before it is marked, see mark().  Of several policies the
+// redo log has hot words and marks as well, rather than whole buckets, where
+// these do.
 //
 // Only the compiler has to be kept from reordering these steps: a process that
 // the kernel has declared dead has left its processor, and with that all that
@@ -88,9 +89,9 @@ struct Target {
   uint32_t tag;   // and the bits below
 };
 
-// The image is but a head, of a bucket that is there but for it; and that is
-// still to be marked.
-constexpr uint32_t kHeadAlone = 1u << 8;
+// The image is but the hot words of a bucket that is there but for them; and
+// that is still to be marked.
+constexpr uint32_t kHotWordsAlone = 1u << 8;
 constexpr uint32_t kUnmarked = 1u << 9;
 
 constexpr uint32_t kLinesPerSet = sizeof(Set) / sizeof(Bucket);
@@ -113,8 +114,8 @@ inline Target target_of(const rl_zone_t* zone, const Bucket* bucket,
 // harm.
 inline void write(const Bucket& image, const Target& target, Set* set,
                   Bucket* bucket) {
-  if ((target.tag & kHeadAlone) != 0) {
-    store_head(head_of(image), bucket);
+  if ((target.tag & kHotWordsAlone) != 0) {
+    store_hot_words(hot_words_of(image), bucket);
     if ((target.tag & kUnmarked) == 0) return;
   } else {
     copy(image, bucket);

@@ -90,8 +90,8 @@ bool is_sealed(const uint64_t seed[2], Part part, const void* rest = nullptr,
 }
 
 // How far this clock is ahead of the one of the file, for one moment.
-int64_t shift_ms(const StateHeader& header, const unsigned char* boot_id,
-                 const rl_time_t& now) {
+int64_t clock_delta_ms(const StateHeader& header, const unsigned char* boot_id,
+                       const rl_time_t& now) {
   const bool same_boot =
       std::memcmp(header.boot_id, boot_id, sizeof(header.boot_id)) == 0;
   if (same_boot && now.mono_ms >= header.mono_ms) {
@@ -128,14 +128,14 @@ bool is_sound(const rl_override_t& override) {
 }
 
 void load_overrides(const rl_zone_t* zone, const StateHeader& header,
-                    int64_t shift, const rl_time_t& now) {
+                    int64_t delta_ms, const rl_time_t& now) {
   for (uint64_t i = 0; i < header.noverrides && i < RL_MAX_OVERRIDES; ++i) {
     rl_override_t override = header.overrides[i];
     if (!is_sound(override)) {
       continue;
     }
     if (override.until_ms != 0) {
-      const int64_t until = static_cast<int64_t>(override.until_ms) + shift;
+      const int64_t until = static_cast<int64_t>(override.until_ms) + delta_ms;
       override.until_ms = until > 0 ? static_cast<uint64_t>(until) : 1;
       if (override.until_ms <= now.mono_ms) {
         continue;
@@ -146,13 +146,13 @@ void load_overrides(const rl_zone_t* zone, const StateHeader& header,
 }
 
 uint64_t load_bucket(const rl_zone_t* zone, const StateBucket& entry,
-                     int64_t shift, const rl_time_t& now) {
+                     int64_t delta_ms, const rl_time_t& now) {
   Bucket bucket;
   std::memcpy(static_cast<void*>(&bucket), entry.bucket, sizeof(bucket));
   if (!is_sound(bucket)) {
     return 0;
   }
-  shift_clock(&bucket, shift);
+  rebase_clock(&bucket, delta_ms);
   if (idle_at_ms(bucket) <= now.mono_ms) {
     return 0;
   }
@@ -173,7 +173,7 @@ const char* check_end(const Reader& reader, const StateBlock& block,
 
 // Adds to *loaded what was active.  NULL where every part was whole.
 const char* load_blocks(const rl_zone_t* zone, const Reader& reader,
-                        const StateHeader& header, int64_t shift,
+                        const StateHeader& header, int64_t delta_ms,
                         const rl_time_t& now, uint64_t* loaded) {
   StateBucket entries[RL_STATE_SETS * kBucketsPerSet];
   uint64_t buckets = 0;
@@ -200,7 +200,7 @@ const char* load_blocks(const rl_zone_t* zone, const Reader& reader,
     next_set = block.first_set + 1;
     buckets += block.n;
     for (uint32_t i = 0; i < block.n; ++i) {
-      *loaded += load_bucket(zone, entries[i], shift, now);
+      *loaded += load_bucket(zone, entries[i], delta_ms, now);
     }
   }
 }
@@ -290,14 +290,14 @@ const char* rl_state_load(const rl_zone_t* zone, rl_state_read_t read,
       header.mono_ms >= uint64_t{1} << 40) {
     return "is damaged";
   }
-  const int64_t shift = ratelimit::shift_ms(header, boot_id, *now);
+  const int64_t delta_ms = ratelimit::clock_delta_ms(header, boot_id, *now);
   ratelimit::ZoneHeader* zone_header = header_of(zone);
   zone_header->seed[0] = header.seed[0];
   zone_header->seed[1] = header.seed[1];
-  ratelimit::load_overrides(zone, header, shift, *now);
+  ratelimit::load_overrides(zone, header, delta_ms, *now);
   uint64_t loaded = 0;
   const char* wrong =
-      ratelimit::load_blocks(zone, reader, header, shift, *now, &loaded);
+      ratelimit::load_blocks(zone, reader, header, delta_ms, *now, &loaded);
   *buckets = wrong == nullptr ? loaded : 0;
   return wrong;
 }

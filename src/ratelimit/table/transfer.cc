@@ -1,4 +1,5 @@
-// Live buckets as they leave a zone's memory and enter another: see carry.h.
+// Live buckets as they leave a zone's memory and enter another: see
+// transfer.h.
 
 #include "ratelimit/table/transfer.h"
 

@@ -1,9 +1,9 @@
-// What most charges are: nothing but the bucket's head changes.  To be inlined
-// where decisions are made, the default algorithm's at least: some 40
+// What most charges are: nothing but the bucket's hot words change.  To be
+// inlined where decisions are made, the default algorithm's at least: some 40
 // instructions a decision less.
 
-#ifndef RATELIMIT_ALGORITHM_CHARGE_HEAD_H_
-#define RATELIMIT_ALGORITHM_CHARGE_HEAD_H_
+#ifndef RATELIMIT_ALGORITHM_CHARGE_HOT_WORDS_H_
+#define RATELIMIT_ALGORITHM_CHARGE_HOT_WORDS_H_
 
 #include "ratelimit/algorithm/sliding_slots.h"
 #include "ratelimit/base/bytes.h"
@@ -15,7 +15,7 @@ inline void sliding_open(Bucket* bucket, uint64_t key, uint32_t quota_units,
                          uint64_t window_ms, unsigned limit_code,
                          uint64_t now_ms) noexcept {
   start(bucket, key, RL_SLIDING, window_ms, now_ms, limit_code);
-  bucket->sliding.carry =
+  bucket->sliding.remainder =
       static_cast<uint16_t>(1u << exponent_for(quota_units));
 }
 
@@ -40,7 +40,7 @@ inline void renew_slots(Bucket* bucket, uint32_t quota_units,
   const auto newer = static_cast<unsigned>((now_tick >> 4) - (last >> 4));
   if (newer != 0) {
     // What is more than 17 sub-windows old falls off.
-    shift(&bucket->sliding, newer, static_cast<uint64_t>(last & 15));
+    advance_slots(&bucket->sliding, newer, static_cast<uint64_t>(last & 15));
   }
   if (oldest_expires(bucket->sliding, now_tick)) {
     bucket->sliding.counts[kOlder] = 0;
@@ -48,10 +48,10 @@ inline void renew_slots(Bucket* bucket, uint32_t quota_units,
   }
 }
 
-// The first eight bytes of a SlidingState, the second word of a Head.
+// The first eight bytes of a SlidingState, the second word of a HotWords.
 struct SlidingFront {
   uint32_t window_lo;
-  uint16_t carry;
+  uint16_t remainder;
   uint16_t newest;
 };
 static_assert(offsetof(SlidingState, counts) == offsetof(SlidingFront, newest),
@@ -65,10 +65,10 @@ RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
   uint64_t blocks = added_units;
   if (kBlocks) {
     const unsigned exponent =
-        31u - static_cast<unsigned>(__builtin_clz(front->carry | 1u));
+        31u - static_cast<unsigned>(__builtin_clz(front->remainder | 1u));
     const uint32_t mask = mask_of(exponent);
-    const uint32_t rest = (front->carry & mask) + added_units;
-    front->carry = static_cast<uint16_t>(mask + 1 + (rest & mask));
+    const uint32_t rest = (front->remainder & mask) + added_units;
+    front->remainder = static_cast<uint16_t>(mask + 1 + (rest & mask));
     blocks = rest >> exponent;
   }
   blocks += front->newest;
@@ -76,81 +76,81 @@ RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
   return blocks <= kMaxCount;
 }
 
-// The head of `from`, whose slots are those of now_ms, once it is charged.
+// The hot words of `from`, whose slots are those of now_ms, once it is
+// charged.
 //  Each word is put together in a register: what is written in parts
 // and read as a whole has to go through the cache first.
 template <bool kBlocks>
-RATELIMIT_ALWAYS_INLINE Took
+RATELIMIT_ALWAYS_INLINE ChargeResult
 sliding_charge_at(const Bucket& from, uint32_t quota_units, uint64_t window_ms,
                   unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
-                  Head* head, Taken* taken) noexcept {
+                  HotWords* hot_words, Charged* charged) noexcept {
   const uint64_t held =
       kBlocks ? used_of(from.sliding) : blocks_of(from.sliding);
   const uint64_t used = held + cost_units;
   if (__builtin_expect(used > quota_units, 0)) {
-    return Took::kRefused;
+    return ChargeResult::kRefused;
   }
   SlidingFront front;
   std::memcpy(&front, &from.sliding, sizeof(front));
   if (!add_units<kBlocks>(&front, cost_units)) {
-    return Took::kUnusual;
+    return ChargeResult::kUndecided;
   }
-  head->words[0] = charged_word(from, now_ms, limit_code);
-  std::memcpy(&head->words[1], &front, sizeof(front));
-  taken->remaining_units = quota_units - static_cast<uint32_t>(used);
-  taken->reset_ms = window_ms;
-  taken->receipt = now_ms;
-  return Took::kAdmitted;
+  hot_words->words[0] = charged_word(from, now_ms, limit_code);
+  std::memcpy(&hot_words->words[1], &front, sizeof(front));
+  charged->remaining_units = quota_units - static_cast<uint32_t>(used);
+  charged->reset_ms = window_ms;
+  charged->charge_id = now_ms;
+  return ChargeResult::kAdmitted;
 }
 
-// What take() would make of a stored bucket, as its head alone; kUnusual as
-// well if more than that would change.
+// What try_charge() would make of a stored bucket, as its hot words alone;
+// kUndecided as well if more than that would change.
 template <bool kBlocks>
-RATELIMIT_ALWAYS_INLINE Took sliding_head(const Bucket& stored,
-                                          uint32_t quota_units,
-                                          uint64_t window_ms,
-                                          unsigned limit_code,
-                                          uint32_t cost_units, uint64_t now_ms,
-                                          Head* head, Taken* taken) noexcept {
+RATELIMIT_ALWAYS_INLINE ChargeResult sliding_hot_words(
+    const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
+    unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
+    HotWords* hot_words, Charged* charged) noexcept {
   const int64_t tick = tick_of(now_ms, window_ms);
   if (stored.with_hi(stored.sliding.window_lo) != window_ms ||
       now_ms < stored.stamp ||
       (tick >> 4) != (tick_of(stored.stamp, window_ms) >> 4) ||
       oldest_expires(stored.sliding, tick)) {
-    return Took::kUnusual;
+    return ChargeResult::kUndecided;
   }
   return sliding_charge_at<kBlocks>(stored, quota_units, window_ms, limit_code,
-                                    cost_units, now_ms, head, taken);
+                                    cost_units, now_ms, hot_words, charged);
 }
 
-// take() of a stored bucket into *image, which it may be itself.
+// try_charge() of a stored bucket into *image, which it may be itself.
 template <bool kBlocks>
-RATELIMIT_ALWAYS_INLINE Took
-sliding_take_in(const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
-                unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
-                Bucket* image, Taken* taken) noexcept {
+RATELIMIT_ALWAYS_INLINE ChargeResult sliding_try_charge_into(
+    const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
+    unsigned limit_code, uint32_t cost_units, uint64_t now_ms, Bucket* image,
+    Charged* charged) noexcept {
   if (stored.with_hi(stored.sliding.window_lo) != window_ms ||
       now_ms < stored.stamp) {
-    return Took::kUnusual;
+    return ChargeResult::kUndecided;
   }
   copy(stored, image);
   renew_slots(image, quota_units, now_ms);
-  if ((image->sliding.carry != 1) != kBlocks) {
-    return Took::kUnusual;
+  if ((image->sliding.remainder != 1) != kBlocks) {
+    return ChargeResult::kUndecided;
   }
-  Head head;
-  const Took took =
+  HotWords hot_words;
+  const ChargeResult result =
       sliding_charge_at<kBlocks>(*image, quota_units, window_ms, limit_code,
-                                 cost_units, now_ms, &head, taken);
-  if (took == Took::kAdmitted) set_head(head, image);
-  return took;
+                                 cost_units, now_ms, &hot_words, charged);
+  if (result == ChargeResult::kAdmitted) set_hot_words(hot_words, image);
+  return result;
 }
 
 // The same of any bucket.
-Took charge_head(const Bucket& stored, const Shape& shape, unsigned limit_code,
-                 uint32_t cost_units, const rl_time_t& now, Head* head,
-                 Taken* taken) noexcept;
+ChargeResult charge_hot_words(const Bucket& stored, const Shape& shape,
+                              unsigned limit_code, uint32_t cost_units,
+                              const rl_time_t& now, HotWords* hot_words,
+                              Charged* charged) noexcept;
 
 }  // namespace ratelimit
 
-#endif  // RATELIMIT_ALGORITHM_CHARGE_HEAD_H_
+#endif  // RATELIMIT_ALGORITHM_CHARGE_HOT_WORDS_H_
