@@ -86,7 +86,11 @@ typedef struct {
 #define NGX_HTTP_RATELIMIT_API_MAX_TOP  100
 
 
-/* ngx_http_ratelimit_api.c, ngx_http_ratelimit_api_access.c */
+/* ngx_http_ratelimit_api.c */
+
+ngx_int_t ngx_http_ratelimit_api_handler(ngx_http_request_t *r);
+
+/* ngx_http_ratelimit_api_conf.c, ngx_http_ratelimit_api_access.c */
 
 char *ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_ratelimit_merge_api(ngx_conf_t *cf,

@@ -14,6 +14,8 @@
 #include "zone/ngx_http_ratelimit_zone.h"
 
 
+/* ngx_http_ratelimit_resize.c */
+
 void ngx_http_ratelimit_free_kept(void *data);
 ngx_int_t ngx_http_ratelimit_succeed_zone(ngx_shm_zone_t *shm_zone,
     ngx_shm_zone_t *old);
@@ -21,6 +23,9 @@ ngx_int_t ngx_http_ratelimit_attach_zone(ngx_shm_zone_t *shm_zone,
     ngx_http_ratelimit_zone_t *old);
 ngx_int_t ngx_http_ratelimit_keep_older(ngx_cycle_t *cycle,
     ngx_shm_zone_t *shm_zone);
+
+/* ngx_http_ratelimit_resize_turns.c */
+
 void ngx_http_ratelimit_await_move(ngx_cycle_t *cycle,
     ngx_shm_zone_t *shm_zone);
 

@@ -53,7 +53,13 @@ typedef struct {
 } ngx_http_ratelimit_zone_t;
 
 
+/* ngx_http_ratelimit_zone_conf.c */
+
 char *ngx_http_ratelimit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* ngx_http_ratelimit_zone.c */
+
+ngx_int_t ngx_http_ratelimit_init_zone(ngx_shm_zone_t *shm_zone, void *data);
 ngx_shm_zone_t *ngx_http_ratelimit_find_zone(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 void ngx_http_ratelimit_zone_warn(ngx_http_request_t *r,
