@@ -4,9 +4,6 @@
  *
  * Which policy and which bucket a request means.  What is given as a key is
  * hashed at once, and kept or shown nowhere.
- *
- * A key is read as the policy's own sources would make it.  Where that may be
- * more than one key, looking shows all of them, and writing changes none.
  */
 
 
@@ -19,11 +16,6 @@
 #include "request/ngx_http_ratelimit_log.h"
 #include "api/ngx_http_ratelimit_api.h"
 #include "api/ngx_http_ratelimit_api_reading.h"
-
-
-/* more keys than this are not looked at for one request */
-
-#define NGX_HTTP_RATELIMIT_API_MAX_MEANT  16
 
 
 static ngx_int_t ngx_http_ratelimit_api_check_known(
@@ -64,10 +56,6 @@ ngx_http_ratelimit_api_find_buckets(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, ngx_array_t *meant)
 {
     uint64_t                         id;
-    rl_str_t                        *keys;
-    ngx_uint_t                       i, n;
-    ngx_array_t                     *readings;
-    ngx_http_ratelimit_part_t       *parts;
     ngx_http_ratelimit_api_meant_t  *key;
 
     if (ngx_array_init(meant, call->request->pool, 1,
@@ -98,41 +86,7 @@ ngx_http_ratelimit_api_find_buckets(ngx_http_ratelimit_api_call_t *call,
         return NGX_OK;
     }
 
-    keys = call->args.keys.elts;
-    parts = policy->partition->parts.elts;
-
-    readings = ngx_palloc(call->request->pool,
-                          call->args.keys.nelts * sizeof(ngx_array_t));
-    if (readings == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0, n = 1; i < call->args.keys.nelts; i++) {
-        if (ngx_http_ratelimit_api_read_part(call, &parts[i], &keys[i],
-                                             &readings[i])
-            != NGX_OK)
-        {
-            return NGX_DECLINED;
-        }
-
-        n *= readings[i].nelts;
-
-        if (n > NGX_HTTP_RATELIMIT_API_MAX_MEANT) {
-            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                                  "too many keys could be "
-                                                  "meant, write their tags");
-        }
-    }
-
-    for (i = 0; i < n; i++) {
-        if (ngx_http_ratelimit_api_add_meant(call, policy, readings, i, meant)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
+    return ngx_http_ratelimit_api_read_keys(call, policy, meant);
 }
 
 

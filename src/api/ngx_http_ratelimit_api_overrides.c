@@ -30,6 +30,8 @@ typedef struct {
 
 static ngx_int_t ngx_http_ratelimit_api_find_target(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
+static ngx_int_t ngx_http_ratelimit_api_zone_target(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
 static ngx_int_t ngx_http_ratelimit_api_find_stored(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
 static ngx_uint_t ngx_http_ratelimit_api_is_target(
@@ -250,43 +252,13 @@ ngx_http_ratelimit_api_find_target(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_target_t *target)
 {
     u_char                       *last, id[16];
-    ngx_str_t                     name;
     rl_hash_t                     bucket;
-    ngx_shm_zone_t               *shm_zone;
-    ngx_http_ratelimit_zone_t    *zone;
     ngx_http_ratelimit_policy_t  *policy;
 
     last = target->text + sizeof(target->text);
-    name = call->args.zone;
 
-    if (name.data) {
-        if (call->args.policy.data || call->args.id.data
-            || call->args.keys.nelts)
-        {
-            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                                  "\"zone=\" excludes "
-                                                  "\"policy=\" and keys");
-        }
-
-        shm_zone = ngx_http_ratelimit_find_zone(call->conf, &name);
-
-        if (shm_zone == NULL) {
-            name.len = ngx_min(name.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
-
-            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
-                                                  "unknown zone \"%V\"",
-                                                  &name);
-        }
-
-        zone = shm_zone->data;
-        target->policy = NULL;
-        target->key_id = 0;
-        target->zone = &zone->zone;
-        target->id = RL_OVERRIDE_ZONE;
-        target->len = ngx_slprintf(target->text, last, "zone \"%V\"", &name)
-                      - target->text;
-
-        return NGX_OK;
+    if (call->args.zone.data) {
+        return ngx_http_ratelimit_api_zone_target(call, target);
     }
 
     if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK) {
@@ -317,6 +289,48 @@ ngx_http_ratelimit_api_find_target(ngx_http_ratelimit_api_call_t *call,
 
     target->len = ngx_slprintf(target->text, last, "key %*s of policy \"%V\"",
                                sizeof(id), id, &policy->name)
+                  - target->text;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_zone_target(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_target_t *target)
+{
+    u_char                     *last;
+    ngx_str_t                   name;
+    ngx_shm_zone_t             *shm_zone;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    last = target->text + sizeof(target->text);
+    name = call->args.zone;
+
+    if (call->args.policy.data || call->args.id.data
+        || call->args.keys.nelts)
+    {
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "\"zone=\" excludes "
+                                              "\"policy=\" and keys");
+    }
+
+    shm_zone = ngx_http_ratelimit_find_zone(call->conf, &name);
+
+    if (shm_zone == NULL) {
+        name.len = ngx_min(name.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
+
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
+                                              "unknown zone \"%V\"",
+                                              &name);
+    }
+
+    zone = shm_zone->data;
+    target->policy = NULL;
+    target->key_id = 0;
+    target->zone = &zone->zone;
+    target->id = RL_OVERRIDE_ZONE;
+    target->len = ngx_slprintf(target->text, last, "zone \"%V\"", &name)
                   - target->text;
 
     return NGX_OK;

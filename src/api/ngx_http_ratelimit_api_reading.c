@@ -18,10 +18,30 @@
 #include "api/ngx_http_ratelimit_api_reading.h"
 
 
+/* a part of a key, as one of its sources makes it */
+
+typedef struct {
+    rl_hash_prefix_t            *hash_prefix;
+    ngx_str_t                    prefix;     /* "tag:", or empty */
+    rl_str_t                     text;
+} ngx_http_ratelimit_api_reading_t;
+
+
+/* more keys than this are not looked at for one request */
+
+#define NGX_HTTP_RATELIMIT_API_MAX_MEANT  16
+
+
+static ngx_int_t ngx_http_ratelimit_api_read_part(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_part_t *part,
+    rl_str_t *text, ngx_array_t *readings);
 static ngx_int_t ngx_http_ratelimit_api_add_reading(ngx_array_t *readings,
     ngx_http_ratelimit_api_reading_t *reading);
 static ngx_uint_t ngx_http_ratelimit_api_has_tag(rl_str_t *text,
     ngx_str_t *prefix);
+static ngx_int_t ngx_http_ratelimit_api_add_meant(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    ngx_array_t *readings, ngx_uint_t which, ngx_array_t *meant);
 
 
 ngx_int_t
@@ -66,9 +86,56 @@ ngx_http_ratelimit_api_check_parts(ngx_http_ratelimit_api_call_t *call,
 }
 
 
+ngx_int_t
+ngx_http_ratelimit_api_read_keys(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, ngx_array_t *meant)
+{
+    rl_str_t                   *keys;
+    ngx_uint_t                  i, n;
+    ngx_array_t                *readings;
+    ngx_http_ratelimit_part_t  *parts;
+
+    keys = call->args.keys.elts;
+    parts = policy->partition->parts.elts;
+
+    readings = ngx_palloc(call->request->pool,
+                          call->args.keys.nelts * sizeof(ngx_array_t));
+    if (readings == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0, n = 1; i < call->args.keys.nelts; i++) {
+        if (ngx_http_ratelimit_api_read_part(call, &parts[i], &keys[i],
+                                             &readings[i])
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        n *= readings[i].nelts;
+
+        if (n > NGX_HTTP_RATELIMIT_API_MAX_MEANT) {
+            return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                                  "too many keys could be "
+                                                  "meant, write their tags");
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_ratelimit_api_add_meant(call, policy, readings, i, meant)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
 /* with a tag of the key's own in front, only as that says */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_part_t *part, rl_str_t *text, ngx_array_t *readings)
 {
@@ -196,7 +263,7 @@ ngx_http_ratelimit_api_has_tag(rl_str_t *text, ngx_str_t *prefix)
 
 /* which of all combinations of the parts' readings */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_api_add_meant(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, ngx_array_t *readings,
     ngx_uint_t which, ngx_array_t *meant)

@@ -19,6 +19,8 @@
 static ngx_int_t ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf,
     ngx_http_ratelimit_policy_t *policy);
+static ngx_int_t ngx_http_ratelimit_init_policy_zone(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_policy_t *policy);
 static ngx_http_ratelimit_partition_t *ngx_http_ratelimit_share_partition(
     ngx_conf_t *cf, ngx_http_ratelimit_main_conf_t *rmcf,
     ngx_http_ratelimit_policy_t *policy);
@@ -222,11 +224,9 @@ static ngx_int_t
 ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_policy_t *policy)
 {
-    u_char                      *p;
-    ngx_uint_t                   i;
-    ngx_shm_zone_t             **zones;
-    ngx_http_ratelimit_part_t   *part;
-    ngx_http_ratelimit_zone_t   *zone;
+    u_char                     *p;
+    ngx_uint_t                  i;
+    ngx_http_ratelimit_part_t  *part;
 
     if (!policy->defined) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -235,6 +235,42 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
                       policy->line);
         return NGX_ERROR;
     }
+
+    if (ngx_http_ratelimit_init_policy_zone(cf, rmcf, policy) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    part = policy->partition->parts.elts;
+
+    for (i = 0; i < policy->partition->parts.nelts; i++) {
+        ngx_http_ratelimit_bind_part(cf, &part[i]);
+    }
+
+    ngx_http_ratelimit_init_step(policy);
+
+    p = ngx_pnalloc(cf->pool, RL_RENDERED_LEN(policy->core.name.len));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    rl_policy_render_quota(&policy->core, &policy->step.item.quota,
+                          !(policy->step.varies
+                            & (NGX_HTTP_RATELIMIT_VARIES_QUOTA
+                               |NGX_HTTP_RATELIMIT_VARIES_CAPACITY)),
+                          p);
+
+    policy->partition = ngx_http_ratelimit_share_partition(cf, rmcf, policy);
+
+    return policy->partition ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_init_policy_zone(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_policy_t *policy)
+{
+    ngx_shm_zone_t             **zones;
+    ngx_http_ratelimit_zone_t   *zone;
 
     zones = rmcf->zones.elts;
 
@@ -277,28 +313,7 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    part = policy->partition->parts.elts;
-
-    for (i = 0; i < policy->partition->parts.nelts; i++) {
-        ngx_http_ratelimit_bind_part(cf, &part[i]);
-    }
-
-    ngx_http_ratelimit_init_step(policy);
-
-    p = ngx_pnalloc(cf->pool, RL_RENDERED_LEN(policy->core.name.len));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    rl_policy_render_quota(&policy->core, &policy->step.item.quota,
-                          !(policy->step.varies
-                            & (NGX_HTTP_RATELIMIT_VARIES_QUOTA
-                               |NGX_HTTP_RATELIMIT_VARIES_CAPACITY)),
-                          p);
-
-    policy->partition = ngx_http_ratelimit_share_partition(cf, rmcf, policy);
-
-    return policy->partition ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }
 
 

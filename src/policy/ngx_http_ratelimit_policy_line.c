@@ -27,6 +27,8 @@ static char *ngx_http_ratelimit_policy_ban_check(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
 static char *ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
+static ngx_int_t ngx_http_ratelimit_policy_partition(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line);
 static ngx_int_t ngx_http_ratelimit_join_keys(ngx_conf_t *cf,
     ngx_array_t *keys, ngx_str_t *text);
 
@@ -36,9 +38,6 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line)
 {
     char                         *missing, *rv;
-    ngx_str_t                    *keys;
-    ngx_uint_t                    i;
-    ngx_http_ratelimit_part_t    *part;
     ngx_http_ratelimit_policy_t  *policy;
 
     policy = line->policy;
@@ -81,17 +80,38 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
                                           "algorithm=calendar");
     }
 
+    if (ngx_http_ratelimit_policy_partition(cf, line) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_ratelimit_policy_constants(cf, line);
+}
+
+
+/* what a policy is keyed by */
+
+static ngx_int_t
+ngx_http_ratelimit_policy_partition(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line)
+{
+    ngx_str_t                    *keys;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_part_t    *part;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = line->policy;
+
     policy->partition = ngx_pcalloc(cf->pool,
                                     sizeof(ngx_http_ratelimit_partition_t));
     if (policy->partition == NULL) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     if (ngx_array_init(&policy->partition->parts, cf->pool, line->keys.nelts,
                        sizeof(ngx_http_ratelimit_part_t))
         != NGX_OK)
     {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     keys = line->keys.elts;
@@ -100,17 +120,17 @@ ngx_http_ratelimit_policy_check(ngx_conf_t *cf,
         part = ngx_array_push(&policy->partition->parts);
 
         if (ngx_http_ratelimit_compile_part(cf, &keys[i], part) != NGX_OK) {
-            return NGX_CONF_ERROR;
+            return NGX_ERROR;
         }
     }
 
     if (ngx_http_ratelimit_join_keys(cf, &line->keys, &policy->partition->text)
         != NGX_OK)
     {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    return ngx_http_ratelimit_policy_constants(cf, line);
+    return NGX_OK;
 }
 
 

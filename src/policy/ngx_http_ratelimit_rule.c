@@ -14,6 +14,10 @@
 #include "policy/ngx_http_ratelimit_rule.h"
 
 
+static char *ngx_http_ratelimit_add_rule(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *rlcf);
+static char *ngx_http_ratelimit_add_step(ngx_conf_t *cf, ngx_array_t *steps,
+    ngx_uint_t first, ngx_http_ratelimit_rule_t *rule, ngx_str_t *name);
 static char *ngx_http_ratelimit_rule_methods(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_rule_if(ngx_conf_t *cf, void *conf,
@@ -78,9 +82,6 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                            *rv;
     ngx_str_t                       *value;
-    ngx_uint_t                       i, seen, nsteps;
-    ngx_http_ratelimit_rule_t       *rule;
-    ngx_http_ratelimit_step_t       *step, *other;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
     value = cf->args->elts;
@@ -95,70 +96,7 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         rlcf->off = 1;
 
     } else {
-        rule = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_rule_t));
-        if (rule == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        if (rlcf->steps == NULL) {
-            rlcf->steps = ngx_array_create(cf->pool, 4,
-                                           sizeof(ngx_http_ratelimit_step_t));
-            if (rlcf->steps == NULL) {
-                return NGX_CONF_ERROR;
-            }
-        }
-
-        rule->file = cf->conf_file->file.name.data;
-        rule->line = cf->conf_file->line;
-
-        nsteps = rlcf->steps->nelts;
-        seen = 0;
-
-        for (i = 1; i < cf->args->nelts; i++) {
-
-            if (ngx_strlchr(value[i].data, value[i].data + value[i].len, '='))
-            {
-                rv = ngx_http_ratelimit_set_param(cf,
-                                               ngx_http_ratelimit_rule_params,
-                                               &seen, rule, &value[i]);
-                if (rv != NGX_CONF_OK) {
-                    return rv;
-                }
-
-                continue;
-            }
-
-            step = ngx_array_push(rlcf->steps);
-            if (step == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            step->rule = rule;
-            step->policy = ngx_http_ratelimit_use_policy(cf, &value[i]);
-            if (step->policy == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            step->policy->limits = 1;
-
-            other = (ngx_http_ratelimit_step_t *) rlcf->steps->elts + nsteps;
-
-            while (other < step) {
-                if ((other++)->policy == step->policy) {
-                    return ngx_http_ratelimit_duplicate(cf, &value[i]);
-                }
-            }
-        }
-
-        if (rlcf->steps->nelts == nsteps) {
-            return "names no policy";
-        }
-
-        if (rule->queue && rule->wait_ms == 0) {
-            return "has \"queue=\" without \"wait=\"";
-        }
-
-        rv = ngx_http_ratelimit_check_settle(cf, &rule->settle, rule->cost);
+        rv = ngx_http_ratelimit_add_rule(cf, rlcf);
         if (rv != NGX_CONF_OK) {
             return rv;
         }
@@ -170,6 +108,98 @@ ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
     rmcf->used = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* a line's policies, each a step, and its parameters */
+
+static char *
+ngx_http_ratelimit_add_rule(ngx_conf_t *cf,
+    ngx_http_ratelimit_loc_conf_t *rlcf)
+{
+    char                       *rv;
+    ngx_str_t                  *value;
+    ngx_uint_t                  i, seen, first;
+    ngx_http_ratelimit_rule_t  *rule;
+
+    rule = ngx_pcalloc(cf->pool, sizeof(ngx_http_ratelimit_rule_t));
+    if (rule == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (rlcf->steps == NULL) {
+        rlcf->steps = ngx_array_create(cf->pool, 4,
+                                       sizeof(ngx_http_ratelimit_step_t));
+        if (rlcf->steps == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    rule->file = cf->conf_file->file.name.data;
+    rule->line = cf->conf_file->line;
+
+    value = cf->args->elts;
+    first = rlcf->steps->nelts;
+    seen = 0;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strlchr(value[i].data, value[i].data + value[i].len, '=')) {
+            rv = ngx_http_ratelimit_set_param(cf,
+                                              ngx_http_ratelimit_rule_params,
+                                              &seen, rule, &value[i]);
+        } else {
+            rv = ngx_http_ratelimit_add_step(cf, rlcf->steps, first, rule,
+                                             &value[i]);
+        }
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (rlcf->steps->nelts == first) {
+        return "names no policy";
+    }
+
+    if (rule->queue && rule->wait_ms == 0) {
+        return "has \"queue=\" without \"wait=\"";
+    }
+
+    return ngx_http_ratelimit_check_settle(cf, &rule->settle, rule->cost);
+}
+
+
+/* first: the line's first step */
+
+static char *
+ngx_http_ratelimit_add_step(ngx_conf_t *cf, ngx_array_t *steps,
+    ngx_uint_t first, ngx_http_ratelimit_rule_t *rule, ngx_str_t *name)
+{
+    ngx_http_ratelimit_step_t  *step, *other;
+
+    step = ngx_array_push(steps);
+    if (step == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    step->rule = rule;
+    step->policy = ngx_http_ratelimit_use_policy(cf, name);
+    if (step->policy == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    step->policy->limits = 1;
+
+    other = (ngx_http_ratelimit_step_t *) steps->elts + first;
+
+    for ( /* void */ ; other < step; other++) {
+        if (other->policy == step->policy) {
+            return ngx_http_ratelimit_duplicate(cf, name);
+        }
+    }
 
     return NGX_CONF_OK;
 }

@@ -29,6 +29,8 @@ static char *ngx_http_ratelimit_usage_types(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
 static char *ngx_http_ratelimit_usage_max(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+static ngx_int_t ngx_http_ratelimit_add_usage(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_usage_t *usage);
 static ngx_int_t ngx_http_ratelimit_usage_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_ratelimit_init_usage_plan(ngx_conf_t *cf,
@@ -55,11 +57,9 @@ ngx_http_ratelimit_usage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_ratelimit_main_conf_t  *rmcf = conf;
 
     char                         *rv;
-    ngx_int_t                     index;
     ngx_str_t                    *value, name;
     ngx_uint_t                    i, seen;
-    ngx_http_variable_t          *var;
-    ngx_http_ratelimit_usage_t   *usage, **pp;
+    ngx_http_ratelimit_usage_t   *usage;
 
     value = cf->args->elts;
     name = value[1];
@@ -110,29 +110,44 @@ ngx_http_ratelimit_usage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    var = ngx_http_add_variable(cf, &name, NGX_HTTP_VAR_NOCACHEABLE);
+    return (ngx_http_ratelimit_add_usage(cf, rmcf, usage) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* its variable, and its place among all */
+
+static ngx_int_t
+ngx_http_ratelimit_add_usage(ngx_conf_t *cf,
+    ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_usage_t *usage)
+{
+    ngx_int_t                     index;
+    ngx_http_variable_t          *var;
+    ngx_http_ratelimit_usage_t  **pp;
+
+    var = ngx_http_add_variable(cf, &usage->name, NGX_HTTP_VAR_NOCACHEABLE);
     if (var == NULL) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     var->get_handler = ngx_http_ratelimit_usage_variable;
     var->data = (uintptr_t) usage;
 
-    index = ngx_http_get_variable_index(cf, &name);
+    index = ngx_http_get_variable_index(cf, &usage->name);
     if (index == NGX_ERROR) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     usage->index = index;
 
     pp = ngx_array_push(&rmcf->usages);
     if (pp == NULL) {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     *pp = usage;
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 
