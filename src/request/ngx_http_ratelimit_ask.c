@@ -24,6 +24,8 @@ static void ngx_http_ratelimit_begin_asking(
     ngx_uint_t n, uint64_t now_us);
 static ngx_http_ratelimit_asking_t *ngx_http_ratelimit_keep_asking(
     ngx_http_request_t *r, ngx_http_ratelimit_asking_t *at_first);
+static void ngx_http_ratelimit_leave_leases(
+    ngx_http_ratelimit_asking_t *asking, uint64_t now_us);
 static ngx_uint_t ngx_http_ratelimit_ask_leases(
     ngx_http_ratelimit_asking_t *asking, rl_item_t *items, uint64_t now_us);
 static void ngx_http_ratelimit_do_not_wait(
@@ -83,7 +85,7 @@ ngx_http_ratelimit_ask(ngx_http_request_t *r,
 
     verdict = ngx_http_ratelimit_decide_asked(r, record, asking, process,
                                               items, now_us);
-    ngx_http_ratelimit_end_asking(asking);
+    ngx_http_ratelimit_leave_leases(asking, now_us);
     record->asking = NULL;
 
     return verdict;
@@ -166,13 +168,25 @@ ngx_http_ratelimit_keep_asking(ngx_http_request_t *r,
 }
 
 
-/* it is decided, or the request ends: what is in hand and unused goes back */
+/* the request ends */
 
 void
 ngx_http_ratelimit_end_asking(void *data)
 {
     ngx_http_ratelimit_asking_t *asking = data;
 
+    if (asking->n) {
+        ngx_http_ratelimit_leave_leases(asking, ngx_http_ratelimit_now_us());
+    }
+}
+
+
+/* it is decided, or there is no need to: what is unused goes back */
+
+static void
+ngx_http_ratelimit_leave_leases(ngx_http_ratelimit_asking_t *asking,
+    uint64_t now_us)
+{
     ngx_uint_t                   i;
     ngx_http_ratelimit_asked_t  *asked;
 
@@ -185,7 +199,10 @@ ngx_http_ratelimit_end_asking(void *data)
 
         if (asked->waiter.lease) {
             rl_lease_leave(&asked->waiter);
-            ngx_http_ratelimit_send_lease(asked->sent_to, asked->lease);
+
+            if (rl_lease_is_due(asked->lease, now_us)) {
+                ngx_http_ratelimit_send_lease(asked->sent_to, asked->lease);
+            }
         }
     }
 

@@ -318,7 +318,9 @@ ngx_http_ratelimit_use_lease(ngx_http_ratelimit_asked_t *asked,
 {
     rl_lease_charge(asked->lease, asked->item, now_us);
 
-    if (rl_lease_is_due(asked->lease, now_us)) {
+    /* of one that has waited, its end sees to that */
+
+    if (asked->waiter.lease == NULL && rl_lease_is_due(asked->lease, now_us)) {
         ngx_http_ratelimit_send_lease(asked->redis, asked->lease);
     }
 }

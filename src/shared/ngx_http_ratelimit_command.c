@@ -13,8 +13,6 @@
 #define NGX_HTTP_RATELIMIT_MAX_OUT  (4 * 1024 * 1024)
 
 
-static ngx_http_ratelimit_command_t *ngx_http_ratelimit_free_command(
-    ngx_http_ratelimit_link_t *link);
 static ngx_int_t ngx_http_ratelimit_reserve(ngx_http_ratelimit_link_t *link,
     size_t len);
 
@@ -23,16 +21,37 @@ ngx_http_ratelimit_command_t *
 ngx_http_ratelimit_command(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_reply_pt handler, ngx_str_t *args, ngx_uint_t n)
 {
-    size_t                         len;
-    u_char                        *p;
-    ngx_uint_t                     i;
-    ngx_http_ratelimit_command_t  *command;
+    size_t       len;
+    u_char      *p;
+    ngx_uint_t   i;
 
     len = sizeof("*\r\n") + NGX_INT_T_LEN;
 
     for (i = 0; i < n; i++) {
-        len += sizeof("$\r\n\r\n") + NGX_INT_T_LEN + args[i].len;
+        len += NGX_HTTP_RATELIMIT_ARG_LEN + args[i].len;
     }
+
+    p = ngx_http_ratelimit_begin_command(link, len);
+    if (p == NULL) {
+        return NULL;
+    }
+
+    *p++ = '*';
+    p += rl_render_u64(n, p);
+    *p++ = CR; *p++ = LF;
+
+    for (i = 0; i < n; i++) {
+        p = ngx_http_ratelimit_put_arg(p, args[i].data, args[i].len);
+    }
+
+    return ngx_http_ratelimit_end_command(link, handler, p);
+}
+
+
+u_char *
+ngx_http_ratelimit_begin_command(ngx_http_ratelimit_link_t *link, size_t len)
+{
+    ngx_http_ratelimit_command_t  *command;
 
     if (link->peer.connection == NULL
         || ngx_http_ratelimit_reserve(link, len) != NGX_OK)
@@ -40,26 +59,45 @@ ngx_http_ratelimit_command(ngx_http_ratelimit_link_t *link,
         return NULL;
     }
 
-    command = ngx_http_ratelimit_free_command(link);
-    if (command == NULL) {
-        return NULL;
+    if (ngx_queue_empty(&link->free)) {
+        command = ngx_alloc(sizeof(ngx_http_ratelimit_command_t),
+                            link->redis->log);
+        if (command == NULL) {
+            return NULL;
+        }
+
+        ngx_queue_insert_head(&link->free, &command->queue);
     }
 
-    p = link->out + link->out_len;
+    return link->out + link->out_len;
+}
 
-    *p++ = '*';
-    p += rl_render_u64(n, p);
+
+u_char *
+ngx_http_ratelimit_put_arg(u_char *p, u_char *data, size_t len)
+{
+    *p++ = '$';
+    p += rl_render_u64(len, p);
+    *p++ = CR; *p++ = LF;
+    p = ngx_cpymem(p, data, len);
     *p++ = CR; *p++ = LF;
 
-    for (i = 0; i < n; i++) {
-        *p++ = '$';
-        p += rl_render_u64(args[i].len, p);
-        *p++ = CR; *p++ = LF;
-        p = ngx_cpymem(p, args[i].data, args[i].len);
-        *p++ = CR; *p++ = LF;
-    }
+    return p;
+}
 
-    link->out_len = p - link->out;
+
+ngx_http_ratelimit_command_t *
+ngx_http_ratelimit_end_command(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_reply_pt handler, u_char *last)
+{
+    ngx_queue_t                   *q;
+    ngx_http_ratelimit_command_t  *command;
+
+    link->out_len = last - link->out;
+
+    q = ngx_queue_head(&link->free);
+    ngx_queue_remove(q);
+    command = ngx_queue_data(q, ngx_http_ratelimit_command_t, queue);
 
     command->handler = handler;
     command->deadline = ngx_current_msec + link->redis->timeout;
@@ -74,23 +112,6 @@ ngx_http_ratelimit_command(ngx_http_ratelimit_link_t *link,
     }
 
     return command;
-}
-
-
-static ngx_http_ratelimit_command_t *
-ngx_http_ratelimit_free_command(ngx_http_ratelimit_link_t *link)
-{
-    ngx_queue_t  *q;
-
-    if (ngx_queue_empty(&link->free)) {
-        return ngx_alloc(sizeof(ngx_http_ratelimit_command_t),
-                         link->redis->log);
-    }
-
-    q = ngx_queue_head(&link->free);
-    ngx_queue_remove(q);
-
-    return ngx_queue_data(q, ngx_http_ratelimit_command_t, queue);
 }
 
 

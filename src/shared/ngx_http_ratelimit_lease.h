@@ -54,9 +54,21 @@ void ngx_http_ratelimit_send_lease(ngx_http_ratelimit_redis_t *redis,
 void ngx_http_ratelimit_send_due(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_send_waiting(ngx_http_ratelimit_link_t *link);
 
-/* leases that end soon are renewed, or go back */
+/* leases that end soon are renewed, or go back: looked at when one may */
 
+void ngx_http_ratelimit_watch(ngx_http_ratelimit_redis_t *redis,
+    uint64_t now_us);
 void ngx_http_ratelimit_ending_event(ngx_event_t *ev);
+
+/* those who wait for it try again; away: nobody will answer them */
+
+void ngx_http_ratelimit_wake(rl_lease_t *lease, ngx_uint_t away);
+
+/* ngx_http_ratelimit_call.c: one call for up to NGX_HTTP_RATELIMIT_BATCH */
+
+void ngx_http_ratelimit_prepare_calls(ngx_http_ratelimit_redis_t *redis);
+void ngx_http_ratelimit_call(ngx_http_ratelimit_link_t *link,
+    rl_lease_t **leases, ngx_uint_t n, uint64_t now_us);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_LEASE_H_INCLUDED_ */

@@ -2,9 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * A connection to a Redis server: nginx's events and its SSL carry the bytes,
- * hiredis's reader takes replies out of them.  Commands are pipelined, their
- * replies come in the same order.
+ * A connection to a Redis server, from its beginning to its end.
  *
  * A command whose reply does not come in time breaks the link, for a server
  * that was stopped answers as if nothing had been, though another may be the
@@ -17,17 +15,12 @@
 #include "shared/ngx_http_ratelimit_link.h"
 
 
-#define NGX_HTTP_RATELIMIT_MAX_IN       (1024 * 1024)
 #define NGX_HTTP_RATELIMIT_LOGIN_TIME   1000
 #define NGX_HTTP_RATELIMIT_MAX_BACKOFF  2000
 
 
 static void ngx_http_ratelimit_connected(ngx_http_ratelimit_link_t *link);
 static void ngx_http_ratelimit_connect_event(ngx_event_t *ev);
-static void ngx_http_ratelimit_read_event(ngx_event_t *rev);
-static ngx_int_t ngx_http_ratelimit_replies(ngx_http_ratelimit_link_t *link);
-static void ngx_http_ratelimit_write_event(ngx_event_t *wev);
-static void ngx_http_ratelimit_flush_event(ngx_event_t *ev);
 static void ngx_http_ratelimit_timer(ngx_event_t *ev);
 static void ngx_http_ratelimit_event(ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_http_ratelimit_link_t *link);
@@ -94,9 +87,8 @@ ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link)
 
     link->begun = ngx_current_msec;
     link->state = NGX_HTTP_RATELIMIT_LINK_CONNECTING;
-    link->reader = redisReaderCreate();
 
-    if (link->reader == NULL) {
+    if (ngx_http_ratelimit_create_reader(link) != NGX_OK) {
         ngx_http_ratelimit_break_link(link, 0, "there is no memory");
         return;
     }
@@ -204,158 +196,6 @@ ngx_http_ratelimit_logged_in(ngx_http_ratelimit_link_t *link)
     }
 
     ngx_http_ratelimit_login(link);
-}
-
-
-static void
-ngx_http_ratelimit_read_event(ngx_event_t *rev)
-{
-    u_char                      buf[16384];
-    ssize_t                     n;
-    ngx_connection_t           *c;
-    ngx_http_ratelimit_link_t  *link;
-
-    c = rev->data;
-    link = c->data;
-
-    for ( ;; ) {
-        n = c->recv(c, buf, sizeof(buf));
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == 0 || n == NGX_ERROR) {
-            ngx_http_ratelimit_break_link(link, 0,
-                                          "the server closed the connection");
-            return;
-        }
-
-        if (redisReaderFeed(link->reader, (char *) buf, n) != REDIS_OK
-            || link->reader->len > NGX_HTTP_RATELIMIT_MAX_IN)
-        {
-            ngx_http_ratelimit_break_link(link, 0, "its reply is too long");
-            return;
-        }
-
-        if (ngx_http_ratelimit_replies(link) != NGX_OK) {
-            return;
-        }
-    }
-
-    if (ngx_handle_read_event(rev, 0) != NGX_OK) {
-        ngx_http_ratelimit_break_link(link, 0, "there is no event for it");
-    }
-}
-
-
-/* NGX_ERROR: the link is broken */
-
-static ngx_int_t
-ngx_http_ratelimit_replies(ngx_http_ratelimit_link_t *link)
-{
-    void                          *reply;
-    ngx_queue_t                   *q;
-    redisReader                   *reader;
-    ngx_http_ratelimit_command_t  *command;
-
-    for ( ;; ) {
-        reader = link->reader;
-
-        if (redisReaderGetReply(reader, &reply) != REDIS_OK
-            || (reply && ngx_queue_empty(&link->commands)))
-        {
-            if (reply) {
-                freeReplyObject(reply);
-            }
-
-            ngx_http_ratelimit_break_link(link, 0,
-                                          "its reply is not Redis's");
-            return NGX_ERROR;
-        }
-
-        if (reply == NULL) {
-            return NGX_OK;
-        }
-
-        q = ngx_queue_head(&link->commands);
-        ngx_queue_remove(q);
-        command = ngx_queue_data(q, ngx_http_ratelimit_command_t, queue);
-
-        command->handler(link, command, reply);
-
-        ngx_queue_insert_head(&link->free, &command->queue);
-        freeReplyObject(reply);
-
-        /* a handler may have broken the link */
-
-        if (link->reader != reader) {
-            return NGX_ERROR;
-        }
-    }
-}
-
-
-static void
-ngx_http_ratelimit_write_event(ngx_event_t *wev)
-{
-    ngx_connection_t  *c;
-
-    c = wev->data;
-
-    (void) ngx_http_ratelimit_flush(c->data);
-}
-
-
-static void
-ngx_http_ratelimit_flush_event(ngx_event_t *ev)
-{
-    (void) ngx_http_ratelimit_flush(ev->data);
-}
-
-
-ngx_int_t
-ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link)
-{
-    size_t             done;
-    ssize_t            n;
-    ngx_connection_t  *c;
-
-    if (link->ndue) {
-        ngx_http_ratelimit_send_due(link);
-    }
-
-    c = link->peer.connection;
-    done = 0;
-
-    if (c == NULL || link->state < NGX_HTTP_RATELIMIT_LINK_LOGIN) {
-        return NGX_OK;
-    }
-
-    while (done < link->out_len) {
-        n = c->send(c, link->out + done, link->out_len - done);
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == NGX_ERROR || n == 0) {
-            ngx_http_ratelimit_break_link(link, 0, "send() failed");
-            return NGX_ERROR;
-        }
-
-        done += n;
-    }
-
-    link->out_len -= done;
-    ngx_memmove(link->out, link->out + done, link->out_len);
-
-    if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
-        ngx_http_ratelimit_break_link(link, 0, "there is no event for it");
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 

@@ -24,9 +24,10 @@ typedef void (*ngx_http_ratelimit_reply_pt)(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 
 
-/* leases of one call: a decision's, and what a turn of the worker gathers */
+/* a reply of a call, of so many leases, is kept without memory of its own */
 
-#define NGX_HTTP_RATELIMIT_BATCH  16
+#define NGX_HTTP_RATELIMIT_TEXT_LEN                                           \
+    (NGX_HTTP_RATELIMIT_BATCH * RL_LEASE_REPLY_LEN + 1)
 
 struct ngx_http_ratelimit_command_s {
     ngx_queue_t                  queue;
@@ -57,6 +58,10 @@ struct ngx_http_ratelimit_link_s {
     ngx_peer_connection_t        peer;
     ngx_log_t                    log;        /* quiet: an outage is one line */
     redisReader                 *reader;
+    redisReplyObjectFunctions    objects;    /* of the reader */
+    redisReplyObjectFunctions   *trees;      /* hiredis's own */
+    redisReply                   reply;      /* the last, where it is short */
+    char                         text[NGX_HTTP_RATELIMIT_TEXT_LEN];
     u_char                      *out;
     size_t                       out_len;
     size_t                       out_size;
@@ -87,10 +92,6 @@ ngx_http_ratelimit_link_t *ngx_http_ratelimit_create_link(
 void ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link);
 
-/* sends what can be sent at once; NGX_ERROR: the link is broken */
-
-ngx_int_t ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link);
-
 /* closes it, until the next attempt; why: for the log */
 
 void ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link,
@@ -101,6 +102,17 @@ void ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link,
 void ngx_http_ratelimit_logged_in(ngx_http_ratelimit_link_t *link);
 uint64_t ngx_http_ratelimit_now_us(void);
 
+/* ngx_http_ratelimit_link_io.c */
+
+ngx_int_t ngx_http_ratelimit_create_reader(ngx_http_ratelimit_link_t *link);
+void ngx_http_ratelimit_read_event(ngx_event_t *rev);
+void ngx_http_ratelimit_write_event(ngx_event_t *wev);
+void ngx_http_ratelimit_flush_event(ngx_event_t *ev);
+
+/* sends what can be sent at once; NGX_ERROR: the link is broken */
+
+ngx_int_t ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link);
+
 /* ngx_http_ratelimit_handshake.c */
 
 #if (NGX_SSL)
@@ -109,11 +121,23 @@ void ngx_http_ratelimit_handshake(ngx_http_ratelimit_link_t *link);
 
 /*
  * ngx_http_ratelimit_command.c.  NULL: no memory, or too much is on the way.
+ *
+ * Who knows a command's bytes writes them where begin_command() says, of which
+ * there may be len, and ends it.
  */
+
+#define NGX_HTTP_RATELIMIT_ARG_LEN                                            \
+    (sizeof("$\r\n\r\n") - 1 + NGX_INT_T_LEN)
 
 ngx_http_ratelimit_command_t *ngx_http_ratelimit_command(
     ngx_http_ratelimit_link_t *link, ngx_http_ratelimit_reply_pt handler,
     ngx_str_t *args, ngx_uint_t n);
+u_char *ngx_http_ratelimit_begin_command(ngx_http_ratelimit_link_t *link,
+    size_t len);
+u_char *ngx_http_ratelimit_put_arg(u_char *p, u_char *data, size_t len);
+ngx_http_ratelimit_command_t *ngx_http_ratelimit_end_command(
+    ngx_http_ratelimit_link_t *link, ngx_http_ratelimit_reply_pt handler,
+    u_char *last);
 
 /* ngx_http_ratelimit_login.c */
 

@@ -208,6 +208,8 @@ ngx_http_ratelimit_script_reply(ngx_http_ratelimit_link_t *link,
     redis->sha.data = redis->sha_buf;
     redis->sha.len = sizeof(redis->sha_buf);
 
+    ngx_http_ratelimit_prepare_calls(redis);
+
     if (link->state != NGX_HTTP_RATELIMIT_LINK_LOGIN) {
         return;
     }

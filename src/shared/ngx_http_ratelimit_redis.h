@@ -53,6 +53,30 @@ typedef struct {
 } ngx_http_ratelimit_redis_stats_t;
 
 
+/* leases of one call: a decision's, and what a turn of the worker gathers */
+
+#define NGX_HTTP_RATELIMIT_BATCH       16
+
+/* what stays the same in calls: up to their keys, by the number of leases */
+
+#define NGX_HTTP_RATELIMIT_SHA_LEN     40
+#define NGX_HTTP_RATELIMIT_CALL_LEN                                           \
+    (sizeof("*99\r\n$7\r\nEVALSHA\r\n$40\r\n\r\n$2\r\n99\r\n")               \
+     + NGX_HTTP_RATELIMIT_SHA_LEN)
+#define NGX_HTTP_RATELIMIT_NAME_LEN                                           \
+    (sizeof("\r\n$999\r\n") + NGX_HTTP_RATELIMIT_MAX_PREFIX)
+
+typedef struct {
+    size_t                       call_len[NGX_HTTP_RATELIMIT_BATCH + 1];
+    size_t                       key_len;
+    size_t                       shard_len;
+    u_char                       call[NGX_HTTP_RATELIMIT_BATCH + 1]
+                                     [NGX_HTTP_RATELIMIT_CALL_LEN];
+    u_char                       key[NGX_HTTP_RATELIMIT_NAME_LEN];
+    u_char                       shard[NGX_HTTP_RATELIMIT_NAME_LEN];
+} ngx_http_ratelimit_heads_t;
+
+
 typedef struct {
     ngx_str_t                    name;       /* as written */
     ngx_str_t                    host;
@@ -98,7 +122,8 @@ struct ngx_http_ratelimit_redis_s {
     ngx_msec_t                   closed_until; /* the grace after a loss */
     ngx_msec_t                   held;       /* shards, the last time */
     ngx_uint_t                   rtt_us;     /* a slow mean */
-    u_char                       sha_buf[40];
+    u_char                       sha_buf[NGX_HTTP_RATELIMIT_SHA_LEN];
+    ngx_http_ratelimit_heads_t   heads;
     u_char                       lost[RL_SHARDS]; /* to be told */
     time_t                       complained;
     unsigned                     closed:1;
