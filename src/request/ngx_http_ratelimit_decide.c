@@ -27,6 +27,8 @@ static ngx_int_t ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 static rl_verdict_e ngx_http_ratelimit_attempt(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
+static rl_verdict_e ngx_http_ratelimit_attempt_more(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process);
 static ngx_int_t ngx_http_ratelimit_conclude(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
     rl_verdict_e verdict);
@@ -50,7 +52,9 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
     rl_verdict_e                  verdict;
     ngx_http_ratelimit_record_t  *record;
 
-    if ((r->internal && !ngx_http_ratelimit_is_open(r)) || plan->nelts == 0) {
+    if (r->internal
+        && (!ngx_http_ratelimit_is_open(r) || plan->nelts == 0))
+    {
         return NGX_DECLINED;
     }
 
@@ -227,7 +231,24 @@ ngx_http_ratelimit_attempt(ngx_http_request_t *r,
         return RL_TIMEOUT;
     }
 
-    if (rmcf->redises.nelts && ngx_http_ratelimit_is_shared(record)) {
+    if (rmcf->redises.nelts || record->waits || record->bans) {
+        return ngx_http_ratelimit_attempt_more(r, record, process);
+    }
+
+    return rl_decide(process, &record->items[record->nitems], record->nasked,
+                     &record->time);
+}
+
+
+/* where Redis, a queue or bans have a part in it */
+
+static rl_verdict_e
+ngx_http_ratelimit_attempt_more(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process)
+{
+    rl_item_t  *items;
+
+    if (ngx_http_ratelimit_is_shared(record)) {
         return ngx_http_ratelimit_ask(r, record, process);
     }
 
@@ -235,13 +256,11 @@ ngx_http_ratelimit_attempt(ngx_http_request_t *r,
         return ngx_http_ratelimit_try(r, record, process);
     }
 
-    if (record->bans) {
-        return rl_decide_bans(process, &record->items[record->nitems],
-                              record->nasked, &record->time);
-    }
+    items = &record->items[record->nitems];
 
-    return rl_decide(process, &record->items[record->nitems], record->nasked,
-                     &record->time);
+    return record->bans
+           ? rl_decide_bans(process, items, record->nasked, &record->time)
+           : rl_decide(process, items, record->nasked, &record->time);
 }
 
 

@@ -15,7 +15,8 @@
 
 /*
  * NGX_DECLINED: the request goes on; NGX_OK: it is to be refused, as its
- * record says; else the status of an error.
+ * record says; else the status of an error.  An empty plan is for internal
+ * requests only, which may have something to end.
  */
 
 ngx_int_t ngx_http_ratelimit_decide(ngx_http_request_t *r,

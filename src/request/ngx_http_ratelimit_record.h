@@ -21,10 +21,7 @@
 
 
 typedef struct {
-    ngx_http_ratelimit_loc_conf_t *conf;     /* that decided last, or was to;
-                                                never NULL */
     ngx_uint_t                   nitems;
-    ngx_uint_t                   nasked;     /* behind them, not decided yet */
     ngx_uint_t                   kept;       /* the first of items: a redirect
                                                 came after them */
     uint64_t                     retry_after_ms;
@@ -35,8 +32,6 @@ typedef struct {
     ngx_http_ratelimit_queued_t *queued;     /* NULL: it is in no queue */
     uint64_t                     waited_ms;  /* in one */
     ngx_uint_t                   status;     /* to refuse it with */
-    uint32_t                     asks_dry;   /* one not decided yet does, in
-                                                dry run */
     unsigned                     refused:1;
     unsigned                     dry_run:1;  /* would have been refused */
     unsigned                     responds:1; /* a charge depends on the
@@ -50,6 +45,11 @@ typedef struct {
 
     /* up to here, what is zero in a new record */
 
+    uint32_t                     asks_dry;   /* one not decided yet does, in
+                                                dry run */
+    ngx_uint_t                   nasked;     /* behind these, not decided yet */
+    ngx_http_ratelimit_loc_conf_t *conf;     /* that decided last, or was to;
+                                                never NULL */
     rl_item_t                   *items;
     ngx_uint_t                   size;       /* items has room for */
     rl_time_t                    time;       /* of the last decision */
@@ -123,7 +123,7 @@ ngx_http_ratelimit_create_record(ngx_http_request_t *r, ngx_uint_t n)
     }
 
     record = (ngx_http_ratelimit_record_t *) (cln + 1);
-    ngx_memzero(record, offsetof(ngx_http_ratelimit_record_t, items));
+    ngx_memzero(record, offsetof(ngx_http_ratelimit_record_t, asks_dry));
 
     record->items = (rl_item_t *) (record + 1);
     record->size = n;

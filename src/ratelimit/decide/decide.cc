@@ -39,7 +39,8 @@ struct Decision {
 
 inline unsigned limit_code_of(const rl_item_t& item) {
   const rl_policy_t* policy = item.policy;
-  return item.capacity_units == policy->rendered_limit_units
+  return __builtin_expect(
+             item.capacity_units == policy->rendered_limit_units, 1)
              ? policy->rendered_limit_code
              : encode_limit(item.capacity_units);
 }
@@ -365,12 +366,12 @@ lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
 // less.
 rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
                        const rl_time_t* now) noexcept {
-  if (process->process_table == nullptr || n == 0 || n > RL_MAX_ITEMS) {
-    return RL_TIMEOUT;
+  if (process->process_table == nullptr) return RL_TIMEOUT;
+  if (__builtin_expect(n == 1, 1)) {
+    return ratelimit::lock_and_decide<1>(process, items, 1, *now, false);
   }
-  return __builtin_expect(n == 1, 1)
-             ? ratelimit::lock_and_decide<1>(process, items, 1, *now, false)
-             : ratelimit::decide_several(process, items, n, *now, false);
+  if (n == 0 || n > RL_MAX_ITEMS) return RL_TIMEOUT;
+  return ratelimit::decide_several(process, items, n, *now, false);
 }
 
 rl_verdict_e rl_try(rl_process_t* process, rl_item_t* items, size_t n,
