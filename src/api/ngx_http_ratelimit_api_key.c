@@ -44,6 +44,11 @@ typedef struct {
 
 static void ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_known_t *known, rl_hash_t *bucket);
+static void ngx_http_ratelimit_api_learn_limit(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
+static void ngx_http_ratelimit_api_add_figures(
+    ngx_http_ratelimit_api_call_t *call, json_t *json,
+    ngx_http_ratelimit_known_t *known);
 static void ngx_http_ratelimit_api_override_decides(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
 static ngx_int_t ngx_http_ratelimit_api_constant_quota(
@@ -74,9 +79,6 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
     rl_item_t                   *item;
     ngx_http_ratelimit_known_t   known;
 
-#define ngx_http_ratelimit_api_figure(figure)                                 \
-    (known.looked ? json_integer((json_int_t) (figure)) : json_null())
-
     ngx_memzero(&known, sizeof(ngx_http_ratelimit_known_t));
 
     known.policy = policy;
@@ -102,30 +104,8 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
                                                              bucket->lo));
     }
 
-    json_object_set_new(json, "limit",
-                        ngx_http_ratelimit_api_figure(item->limit_units));
-    json_object_set_new(json, "remaining",
-                        ngx_http_ratelimit_api_figure(item->remaining_units));
-    json_object_set_new(json, "window", ngx_http_ratelimit_api_window(&known));
+    ngx_http_ratelimit_api_add_figures(call, json, &known);
 
-    if (item->policy->algorithm == RL_CONCURRENT) {
-        json_object_set_new(json, "window_ms", json_null());
-        json_object_set_new(json, "reset_ms", json_null());
-
-    } else {
-        json_object_set_new(json, "window_ms",
-                            ngx_http_ratelimit_api_figure(
-                                            rl_window_ms(item->policy,
-                                                         &item->quota,
-                                                         &call->now)));
-        json_object_set_new(json, "reset_ms",
-                            ngx_http_ratelimit_api_figure(item->admitted
-                                                      ? item->reset_ms
-                                                      : item->retry_after_ms));
-    }
-
-    json_object_set_new(json, "retry_after_ms",
-                        ngx_http_ratelimit_api_figure(item->retry_after_ms));
     json_object_set_new(json, "banned_until", known.banned_until_ms
                         ? ngx_http_ratelimit_api_time(&call->now,
                                                       known.banned_until_ms)
@@ -146,14 +126,53 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
 }
 
 
+/* null where it is not known how the bucket stands */
+
+static void
+ngx_http_ratelimit_api_add_figures(ngx_http_ratelimit_api_call_t *call,
+    json_t *json, ngx_http_ratelimit_known_t *known)
+{
+    rl_item_t  *item;
+
+#define ngx_http_ratelimit_api_figure(figure)                                 \
+    (known->looked ? json_integer((json_int_t) (figure)) : json_null())
+
+    item = &known->item;
+
+    json_object_set_new(json, "limit",
+                        ngx_http_ratelimit_api_figure(item->limit_units));
+    json_object_set_new(json, "remaining",
+                        ngx_http_ratelimit_api_figure(item->remaining_units));
+    json_object_set_new(json, "window", ngx_http_ratelimit_api_window(known));
+
+    if (item->policy->algorithm == RL_CONCURRENT) {
+        json_object_set_new(json, "window_ms", json_null());
+        json_object_set_new(json, "reset_ms", json_null());
+
+    } else {
+        json_object_set_new(json, "window_ms",
+                            ngx_http_ratelimit_api_figure(
+                                            rl_window_ms(item->policy,
+                                                         &item->quota,
+                                                         &call->now)));
+        json_object_set_new(json, "reset_ms",
+                            ngx_http_ratelimit_api_figure(item->admitted
+                                                      ? item->reset_ms
+                                                      : item->retry_after_ms));
+    }
+
+    json_object_set_new(json, "retry_after_ms",
+                        ngx_http_ratelimit_api_figure(item->retry_after_ms));
+}
+
+
 static void
 ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_known_t *known, rl_hash_t *bucket)
 {
-    rl_item_t      *item;
-    rl_policy_t    *policy;
-    rl_process_t   *process;
-    rl_top_key_t   *last;
+    rl_item_t     *item;
+    rl_policy_t   *policy;
+    rl_process_t  *process;
 
     item = &known->item;
     policy = &known->policy->core;
@@ -180,6 +199,35 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
         item->bucket = known->stored.bucket;
     }
 
+    ngx_http_ratelimit_api_learn_limit(call, known);
+
+    known->looked = process && item->quota.window_ms && !item->quota.unlimited
+                    && ngx_http_ratelimit_look_at(process, item, &call->now);
+
+    known->banned_until_ms = process
+                             ? rl_banned_until(process, policy, bucket->lo,
+                                               &call->now)
+                             : 0;
+
+    if (known->banned_until_ms) {
+        item->admitted = 0;
+        item->remaining_units = 0;
+        item->retry_after_ms = known->banned_until_ms - call->now.mono_ms;
+    }
+}
+
+
+/* where it is known from */
+
+static void
+ngx_http_ratelimit_api_learn_limit(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_known_t *known)
+{
+    rl_item_t     *item;
+    rl_top_key_t  *last;
+
+    item = &known->item;
+
     if (ngx_http_ratelimit_api_constant_quota(call, known) == NGX_OK) {
         known->limit_source = NGX_HTTP_RATELIMIT_LIMIT_CONF;
 
@@ -197,25 +245,10 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
         item->quota = known->stored.quota;
         item->capacity_units = known->stored.capacity_units;
         known->limit_source = NGX_HTTP_RATELIMIT_LIMIT_BUCKET;
-
     }
 
     if (known->limit_source != NGX_HTTP_RATELIMIT_LIMIT_CONF) {
         ngx_http_ratelimit_api_override_decides(call, known);
-    }
-
-    known->looked = process && item->quota.window_ms && !item->quota.unlimited
-                    && ngx_http_ratelimit_look_at(process, item, &call->now);
-
-    known->banned_until_ms = process
-                             ? rl_banned_until(process, policy, bucket->lo,
-                                               &call->now)
-                             : 0;
-
-    if (known->banned_until_ms) {
-        item->admitted = 0;
-        item->remaining_units = 0;
-        item->retry_after_ms = known->banned_until_ms - call->now.mono_ms;
     }
 }
 

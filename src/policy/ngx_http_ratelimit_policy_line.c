@@ -27,6 +27,8 @@ static char *ngx_http_ratelimit_policy_ban_check(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
 static char *ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
+static char *ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line);
 static ngx_int_t ngx_http_ratelimit_policy_partition(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
 static ngx_int_t ngx_http_ratelimit_join_keys(ngx_conf_t *cf,
@@ -253,9 +255,19 @@ ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
         *policy->quota = cv;
     }
 
-    if (line->capacity.data == NULL) {
-        return NGX_CONF_OK;
-    }
+    return line->capacity.data ? ngx_http_ratelimit_policy_capacity(cf, line)
+                               : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_line_t *line)
+{
+    const char                   *allowed;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = line->policy;
 
     policy->capacity = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
     if (policy->capacity == NULL) {

@@ -1,4 +1,4 @@
-// Counters, the lists of top keys, and looking at a zone from outside.
+// Totals of policies, and the lists of top keys.
 
 #include <gtest/gtest.h>
 
@@ -6,61 +6,9 @@
 #include <random>
 #include <thread>
 
-#include "arena.h"
-#include "ratelimit/ratelimit.h"
-#include "ratelimit/statistics/counters.h"
+#include "counters_fixture.h"
 
 namespace {
-
-class CountersTest : public testing::Test {
- protected:
-  CountersTest() : arena_(1 << 18), memory_(rl_counters_size()) {
-    rl_counters_create(memory_.get());
-    rl_counters_renew(memory_.get());
-    process_ = arena_.join();
-  }
-
-  void* find(const std::string& name, bool make = true) {
-    return rl_counters_find(memory_.get(), str(name), str("zone"), make);
-  }
-
-  void attach(Policy* policy, const std::string& name) {
-    policy->get()->counters = find(name);
-    ASSERT_NE(policy->get()->counters, nullptr);
-  }
-
-  rl_verdict_e decide(rl_item_t* item, uint64_t now_ms) {
-    const rl_time_t now = at(now_ms);
-    return rl_decide(&process_, item, 1, &now);
-  }
-
-  static uint64_t count_of(Policy* policy, rl_counter_e what) {
-    uint64_t counts[RL_COUNTERS];
-    rl_counts(policy->get(), counts);
-    return counts[what];
-  }
-
-  static std::vector<rl_top_key_t> list(Policy* policy, rl_top_e which,
-                                        uint64_t now_ms, size_t max = 64) {
-    std::vector<rl_top_key_t> out(max);
-    const rl_time_t now = at(now_ms);
-    out.resize(rl_top_keys(policy->get(), which, &now, out.data(), max));
-    return out;
-  }
-
-  // Counts a request of the key as decided, without deciding it.
-  void pretend(Policy* policy, const std::string& key, bool admitted,
-               uint64_t now_ms) {
-    rl_item_t item = policy->item(key);
-    item.admitted = admitted;
-    ratelimit::count_decision(&process_, &item, 1,
-                              admitted ? RL_ADMITTED : RL_REFUSED, now_ms);
-  }
-
-  Arena arena_;
-  SharedMemory memory_;
-  rl_process_t process_ = {};
-};
 
 TEST_F(CountersTest, EveryDecisionIsCountedOnce) {
   Policy policy(arena_.zone(), "p", 3, 60000);
@@ -157,8 +105,8 @@ TEST_F(CountersTest, APolicyIsFoundAgainAfterAReload) {
   void* first = find("first");
   void* second = find("second");
   EXPECT_NE(first, second);
-  EXPECT_NE(first, rl_counters_find(memory_.get(), str("first"), str("other"),
-                                    1));
+  EXPECT_NE(first,
+            rl_counters_find(memory_.get(), str("first"), str("other"), 1));
   ASSERT_EQ(rl_counters_attach(memory_.get()), RL_OK);
   rl_counters_renew(memory_.get());
   EXPECT_EQ(find("second", false), second);
@@ -304,7 +252,8 @@ TEST_F(CountersTest, ASingleRequestIsSeenBehindAHalving) {
   pretend(&policy, "k", false, 32767);
   EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 32767)[0].requests_last_minute, 1u);
   EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 32768)[0].requests_last_minute, 1u);
-  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 2 * 32768)[0].requests_last_minute, 0u);
+  EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 2 * 32768)[0].requests_last_minute,
+            0u);
 }
 
 TEST_F(CountersTest, WeightsFadeAndPausesStartAnew) {
@@ -329,196 +278,6 @@ TEST_F(CountersTest, WeightsFadeAndPausesStartAnew) {
   pretend(&policy, "k", false, 1240001);  // and more than that
   EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 1240001)[0].requests, 1u);
   EXPECT_EQ(list(&policy, RL_TOP_REFUSED, 1240001)[0].first_seen_ms, 1240001u);
-}
-
-// ------------------------------------------------------------------- labels
-
-class LabelsTest : public CountersTest {
- protected:
-  LabelsTest() : policy_(arena_.zone(), "p", 3, 60000) {
-    attach(&policy_, "p");
-  }
-
-  uint64_t id(const std::string& key) const {
-    return policy_.item(key).bucket.lo;
-  }
-  bool wants(const std::string& key) {
-    return rl_key_wants_label(policy_.get(), id(key)) != 0;
-  }
-  void label(const std::string& key, const std::string& text,
-             uint64_t now_ms = 2000) {
-    const rl_time_t now = at(now_ms);
-    rl_label_key(policy_.get(), id(key), str(text), &now);
-  }
-  std::string label_of(const std::string& key) {
-    unsigned char buf[RL_LABEL_LEN];
-    const size_t len = rl_key_label(policy_.get(), id(key), buf);
-    return {reinterpret_cast<const char*>(buf), len};
-  }
-
-  Policy policy_;
-};
-
-TEST_F(LabelsTest, OnlyListedKeysHaveOne) {
-  EXPECT_FALSE(wants("k"));
-  label("k", "nobody");
-  EXPECT_EQ(label_of("k"), "");
-  pretend(&policy_, "k", false, 1000);
-  EXPECT_TRUE(wants("k"));
-  EXPECT_EQ(label_of("k"), "");
-  label("k", "acme");
-  EXPECT_FALSE(wants("k"));
-  EXPECT_EQ(label_of("k"), "acme");
-  EXPECT_EQ(label_of("other"), "");
-}
-
-TEST_F(LabelsTest, OfEitherList) {
-  pretend(&policy_, "k", true, 1000);
-  label("k", "acme");
-  EXPECT_EQ(label_of("k"), "acme");
-  pretend(&policy_, "k", false, 1000);  // and now the other list's too
-  EXPECT_TRUE(wants("k"));
-  EXPECT_EQ(label_of("k"), "acme");
-  label("k", "acme");
-  EXPECT_FALSE(wants("k"));
-}
-
-TEST_F(LabelsTest, SixtyFourBytesAndNoHalfCharacter) {
-  pretend(&policy_, "k", false, 1000);
-  const std::string text(64, 'x');
-  label("k", text);
-  EXPECT_EQ(label_of("k"), text);
-  label("k", text + "y");
-  EXPECT_EQ(label_of("k"), text);
-  label("k", std::string(63, 'x') + "\xc3\xa9");
-  EXPECT_EQ(label_of("k"), std::string(63, 'x'));
-  label("k", std::string(62, 'x') + "\xc3\xa9");
-  EXPECT_EQ(label_of("k"), std::string(62, 'x') + "\xc3\xa9");
-  label("k", std::string(100, '\x80'));
-  EXPECT_EQ(label_of("k"), "");
-}
-
-TEST_F(LabelsTest, WhoTakesAPlaceDoesNotTakeItsLabel) {
-  uint64_t now_ms = 1000;
-  for (int i = 0; i < 64; ++i) {
-    const std::string key = "first" + std::to_string(i);
-    pretend(&policy_, key, false, now_ms);
-    label(key, key);
-  }
-  for (int i = 0; i < 2000; ++i) {
-    pretend(&policy_, "second" + std::to_string(i), false, ++now_ms);
-  }
-  size_t second = 0;
-  for (const rl_top_key_t& top : list(&policy_, RL_TOP_REFUSED, now_ms)) {
-    unsigned char buf[RL_LABEL_LEN];
-    const size_t len = rl_key_label(policy_.get(), top.key_id, buf);
-    if (len == 0) {
-      EXPECT_TRUE(rl_key_wants_label(policy_.get(), top.key_id));
-      ++second;
-      continue;
-    }
-    EXPECT_EQ(id({reinterpret_cast<const char*>(buf), len}), top.key_id);
-  }
-  EXPECT_GT(second, 30u);
-}
-
-// Two writers of one label, and a reader that must not see a mix.
-TEST_F(LabelsTest, NobodyReadsHalfOfOne) {
-  pretend(&policy_, "k", false, 1000);
-  const std::string a(64, 'a');
-  const std::string b(64, 'b');
-  label("k", a);
-  std::atomic<bool> stop{false};
-  std::thread one([&] { while (!stop) label("k", a); });
-  std::thread two([&] { while (!stop) label("k", b); });
-  for (int i = 0; i < 20000; ++i) {
-    const std::string text = label_of("k");
-    if (text != "" && text != a && text != b) {
-      ADD_FAILURE() << text;
-      break;
-    }
-  }
-  stop = true;
-  one.join();
-  two.join();
-}
-
-TEST_F(CountersTest, AScanCanBeCutIntoTurns) {
-  Policy policy(arena_.zone(), "p", 7, 60000);
-  for (int i = 0; i < 500; ++i) {
-    rl_item_t item = policy.item(std::to_string(i));
-    decide(&item, i < 200 ? 1000 : 50000);
-  }
-  const rl_time_t now = at(70000);
-  rl_zone_stats_t whole;
-  rl_zone_stats(arena_.zone(), 1, &now, &whole);
-  EXPECT_EQ(whole.entries, 500u);
-  EXPECT_EQ(whole.active, 300u);
-
-  rl_zone_stats_t cut = {};
-  uint32_t next = 0;
-  int turns = 0;
-  do {
-    next = rl_zone_scan(arena_.zone(), next, 10, &now, &cut);
-    ++turns;
-  } while (next != 0);
-  EXPECT_EQ(turns, (static_cast<int>(arena_.zone()->sets) + 9) / 10);
-  EXPECT_EQ(cut.entries, whole.entries);
-  EXPECT_EQ(cut.active, whole.active);
-  EXPECT_EQ(rl_zone_scan(arena_.zone(), UINT32_MAX, 10, &now, &cut), 0u);
-  EXPECT_EQ(cut.entries, whole.entries);
-}
-
-TEST_F(CountersTest, ABucketIsFoundByItsIdAndCleared) {
-  for (const rl_algorithm_e algorithm :
-       {RL_SLIDING, RL_FIXED, RL_CALENDAR, RL_GCRA}) {
-    Policy policy(arena_.zone(), rl_algorithm_name(algorithm), 40, 60000,
-                  algorithm);
-    rl_item_t item = policy.item("k", 30);
-    const uint64_t id = item.bucket.lo;
-    rl_time_t now = at(60500);
-    rl_bucket_t bucket;
-    EXPECT_EQ(rl_inspect(&process_, arena_.zone(), id, &now, &bucket), 0);
-    EXPECT_EQ(rl_reset(&process_, arena_.zone(), id, &now), 0);
-
-    ASSERT_EQ(decide(&item, 60500), RL_ADMITTED);
-    now = at(61000);
-    ASSERT_EQ(rl_inspect(&process_, arena_.zone(), id, &now, &bucket), 1);
-    EXPECT_EQ(bucket.bucket.lo, id);
-    EXPECT_EQ(bucket.algorithm, algorithm);
-    EXPECT_EQ(bucket.quota.units, 40u);
-    EXPECT_EQ(bucket.quota.window_ms, 60000u);
-    EXPECT_EQ(bucket.capacity_units, 40u);
-    EXPECT_TRUE(bucket.active);
-    EXPECT_TRUE(bucket.exact);
-    EXPECT_EQ(bucket.charged_ms, 60500u);
-
-    // What is stored is enough to look the bucket up.
-    rl_item_t look = policy.item("k", 11);
-    look.bucket = bucket.bucket;
-    EXPECT_EQ(rl_look(&process_, &look, 1, &now), RL_REFUSED);
-    EXPECT_EQ(look.remaining_units, 10u);
-
-    EXPECT_EQ(rl_reset(&process_, arena_.zone(), id, &now), 1);
-    ASSERT_EQ(rl_inspect(&process_, arena_.zone(), id, &now, &bucket), 1);
-    EXPECT_FALSE(bucket.active);
-    item.cost_units = 40;
-    EXPECT_EQ(decide(&item, 61000), RL_ADMITTED);
-    EXPECT_EQ(item.remaining_units, 0u);
-    EXPECT_EQ(decide(&item, 61000), RL_REFUSED);
-  }
-}
-
-TEST_F(CountersTest, ARefundAfterAResetGivesNothing) {
-  Policy policy(arena_.zone(), "p", 40, 60000, RL_SLIDING);
-  rl_item_t first = policy.item("k", 30);
-  ASSERT_EQ(decide(&first, 1000), RL_ADMITTED);
-  const rl_time_t now = at(1000);
-  ASSERT_EQ(rl_reset(&process_, arena_.zone(), first.bucket.lo, &now), 1);
-  ASSERT_EQ(rl_refund(&process_, &first, 1, &now), RL_ADMITTED);
-  rl_item_t second = policy.item("k", 41);
-  EXPECT_EQ(decide(&second, 1000), RL_REFUSED);
-  EXPECT_EQ(second.remaining_units, 40u);
 }
 
 }  // namespace

@@ -8,46 +8,13 @@
 
 #include <gtest/gtest.h>
 
-#include "arena.h"
+#include "decide_fixture.h"
 #include "ratelimit/table/zone.h"
 
 namespace {
 
-constexpr uint64_t kMinute = 60000;
 constexpr size_t kOneSet =
     sizeof(ratelimit::ZoneHeader) + sizeof(ratelimit::Set) + sizeof(uint64_t);
-
-class Decide : public testing::Test {
- protected:
-  rl_verdict_e decide(std::vector<rl_item_t>* items, uint64_t now_ms = 1000) {
-    const rl_time_t now = at(now_ms);
-    return rl_decide(&process_, items->data(), items->size(), &now);
-  }
-
-  rl_verdict_e decide(rl_item_t* item, uint64_t now_ms = 1000) {
-    const rl_time_t now = at(now_ms);
-    return rl_decide(&process_, item, 1, &now);
-  }
-
-  rl_item_t look(rl_item_t item, uint64_t now_ms = 1000) {
-    const rl_time_t now = at(now_ms);
-    EXPECT_NE(RL_TIMEOUT, rl_look(&process_, &item, 1, &now));
-    return item;
-  }
-
-  uint64_t buckets(size_t zone = 0) {
-    rl_zone_stats_t stats;
-    const rl_time_t now = at(1000);
-    rl_zone_stats(arena_.zone(zone), 1, &now, &stats);
-    return stats.entries;
-  }
-
-  Arena arena_{64 * 1024, 2};
-  rl_process_t process_ = arena_.join();
-  const Policy ten_{arena_.zone(), "ten", 10, kMinute};
-  const Policy two_{arena_.zone(), "two", 2, kMinute};
-  const Policy other_{arena_.zone(1), "other", 5, kMinute};
-};
 
 TEST_F(Decide, OnePolicyCountsDownAndRefuses) {
   for (uint32_t left = 2; left-- > 0;) {
@@ -288,95 +255,6 @@ TEST_F(Decide, NeedsAProcessThatJoined) {
   EXPECT_EQ(RL_TIMEOUT, rl_look(&stranger, &item, 1, &now));
 }
 
-TEST_F(Decide, ARefundGivesBackWhatWasCharged) {
-  std::vector<rl_item_t> items = {ten_.item("k", 3), other_.item("k", 2)};
-  const rl_time_t now = at(1000);
-  ASSERT_EQ(RL_ADMITTED, decide(&items));
-  ASSERT_EQ(RL_ADMITTED, rl_refund(&process_, items.data(), 2, &now));
-  EXPECT_FALSE(items[0].charged);
-  EXPECT_EQ(10u, items[0].remaining_units);
-  EXPECT_EQ(5u, items[1].remaining_units);
-  // Twice gives nothing.
-  ASSERT_EQ(RL_ADMITTED, decide(&items));
-  std::vector<rl_item_t> again = {ten_.item("k", 3), other_.item("k", 2)};
-  ASSERT_EQ(RL_ADMITTED, rl_refund(&process_, again.data(), 2, &now));
-  EXPECT_EQ(7u, look(ten_.item("k")).remaining_units);
-}
-
-TEST_F(Decide, ARefundNeverCreditsALaterWindow) {
-  rl_item_t first = ten_.item("k", 3);
-  ASSERT_EQ(RL_ADMITTED, decide(&first, 1000));
-  rl_item_t later = ten_.item("k", 4);
-  ASSERT_EQ(RL_ADMITTED, decide(&later, 70000));
-  const rl_time_t now = at(70000);
-  ASSERT_EQ(RL_ADMITTED, rl_refund(&process_, &first, 1, &now));
-  EXPECT_EQ(6u, look(ten_.item("k"), 70000).remaining_units);
-  EXPECT_EQ(6u, first.remaining_units);
-}
-
-TEST_F(Decide, SettlingChargesOrReturnsTheDifference) {
-  const rl_time_t now = at(1000);
-  rl_item_t item = ten_.item("k", 3);
-  ASSERT_EQ(RL_ADMITTED, decide(&item));
-  ASSERT_EQ(RL_ADMITTED, rl_settle(&process_, &item, 8, &now));
-  EXPECT_EQ(2u, item.remaining_units);
-  EXPECT_EQ(8u, item.cost_units);
-  ASSERT_EQ(RL_ADMITTED, rl_settle(&process_, &item, 1, &now));
-  EXPECT_EQ(9u, item.remaining_units);
-  ASSERT_EQ(RL_ADMITTED, rl_settle(&process_, &item, 25, &now));
-  EXPECT_EQ(0u, item.remaining_units);
-  rl_item_t next = ten_.item("k");
-  EXPECT_EQ(RL_REFUSED, decide(&next)) << "in debt";
-  ASSERT_EQ(RL_ADMITTED, rl_settle(&process_, &item, 0, &now));
-  EXPECT_EQ(10u, item.remaining_units);
-  EXPECT_FALSE(item.charged);
-}
-
-// A charge and what it was settled at more, in another window, both go back.
-TEST_F(Decide, WhatWasSettledInAnotherWindowIsGivenBack) {
-  for (const rl_algorithm_e algorithm :
-       {RL_SLIDING, RL_FIXED, RL_CALENDAR, RL_GCRA}) {
-    const Policy policy(arena_.zone(), rl_algorithm_name(algorithm), 20,
-                        kMinute, algorithm);
-    rl_item_t item = policy.item("k", 1);
-    ASSERT_EQ(RL_ADMITTED, decide(&item, 10 * kMinute));
-
-    // sliding: another sixteenth; gcra: a window that voids the charge id.
-    const bool stays = algorithm == RL_SLIDING || algorithm == RL_GCRA;
-    const uint64_t then_ms = 10 * kMinute + (stays ? 6000 : kMinute + 1000);
-    const rl_time_t now = at(then_ms);
-    rl_item_t other = policy.item("k", 2);
-    if (algorithm == RL_GCRA) other.quota.window_ms = 2 * kMinute;
-    ASSERT_EQ(RL_ADMITTED, decide(&other, then_ms));
-    ASSERT_EQ(RL_ADMITTED, rl_settle(&process_, &item, 9, &now));
-    ASSERT_EQ(RL_ADMITTED, rl_refund(&process_, &item, 1, &now));
-    EXPECT_EQ(18u, look(policy.item("k"), then_ms).remaining_units)
-        << rl_algorithm_name(algorithm);
-    EXPECT_FALSE(item.charged);
-  }
-}
-
-TEST_F(Decide, SettlingALookChargesAndMakesTheBucket) {
-  const rl_time_t now = at(1000);
-  rl_item_t item = ten_.item("k", 0);
-  ASSERT_EQ(RL_ADMITTED, decide(&item));
-  ASSERT_EQ(RL_ADMITTED, rl_settle(&process_, &item, 4, &now));
-  EXPECT_TRUE(item.charged);
-  EXPECT_EQ(6u, look(ten_.item("k")).remaining_units);
-  ASSERT_EQ(RL_ADMITTED, rl_refund(&process_, &item, 1, &now));
-  EXPECT_EQ(10u, look(ten_.item("k")).remaining_units);
-}
-
-TEST_F(Decide, SettlingOneThatWasNotChargedInDryRunChangesNothing) {
-  const rl_time_t now = at(1000);
-  rl_item_t item = ten_.item("k", 11);
-  item.dry_run = 1;
-  ASSERT_EQ(RL_ADMITTED, decide(&item));
-  ASSERT_EQ(RL_ADMITTED, rl_settle(&process_, &item, 5, &now));
-  EXPECT_EQ(10u, look(ten_.item("k")).remaining_units);
-  EXPECT_EQ(0u, buckets());
-}
-
 TEST_F(Decide, ResetIsAtMostTheWindow) {
   const Policy sliding(arena_.zone(), "s", 10, kMinute, RL_SLIDING);
   rl_item_t item = sliding.item("k");
@@ -443,62 +321,6 @@ TEST_F(Decide, AgreesWithAModel) {
                 rl_refund(&process, items.data(), items.size(), &now));
     }
   }
-}
-
-class MostRestrictive : public testing::Test {
- protected:
-  rl_item_t item(uint32_t remaining, uint32_t cost, uint64_t reset_ms) {
-    rl_item_t out = policy_.item("k", cost);
-    out.admitted = 1;
-    out.remaining_units = remaining;
-    out.reset_ms = reset_ms;
-    return out;
-  }
-  rl_item_t refusing(uint64_t retry_ms, int dry_run = 0) {
-    rl_item_t out = item(0, 1, retry_ms);
-    out.admitted = 0;
-    out.dry_run = dry_run;
-    out.retry_after_ms = retry_ms;
-    return out;
-  }
-  long picked(const std::vector<rl_item_t>& items,
-              const unsigned char* skip = nullptr) {
-    const rl_item_t* best =
-        rl_most_restrictive(items.data(), items.size(), skip);
-    return best == nullptr ? -1 : best - items.data();
-  }
-
-  Arena arena_{64 * 1024};
-  Policy policy_{arena_.zone(), "p", 10, kMinute};
-  Policy hidden_{arena_.zone(), "h", 10, kMinute};
-};
-
-TEST_F(MostRestrictive, IsTheRefusingOneThatTakesLongest) {
-  EXPECT_EQ(2, picked({item(0, 1, 9), refusing(5), refusing(7), refusing(6)}));
-}
-
-TEST_F(MostRestrictive, ElseTheOneNearestToRefusing) {
-  EXPECT_EQ(1, picked({item(5, 1, 9), item(4, 1, 9), item(6, 1, 9)}));
-  EXPECT_EQ(0, picked({item(5, 2, 9), item(4, 1, 9)})) << "2.5 requests left";
-  EXPECT_EQ(1, picked({item(5, 0, 9), item(4, 1, 9)})) << "0 divides as 1";
-  EXPECT_EQ(1, picked({item(4, 2, 8), item(2, 1, 9)})) << "the longest reset";
-  EXPECT_EQ(0, picked({item(999999998, 999999999, 9),
-                       item(999999999, 999999999, 9)}));
-}
-
-TEST_F(MostRestrictive, IsNoRefusalInDryRunWhereOneIsInEarnest) {
-  EXPECT_EQ(1, picked({refusing(9, 1), refusing(5)}));
-  EXPECT_EQ(1, picked({item(0, 1, 9), refusing(5, 1)}));
-}
-
-TEST_F(MostRestrictive, IsNeitherHiddenNorSkipped) {
-  hidden_.get()->hidden = 1;
-  rl_item_t hidden = refusing(9);
-  hidden.policy = hidden_.get();
-  EXPECT_EQ(1, picked({hidden, item(5, 1, 9)}));
-  const unsigned char skip[] = {0, 1};
-  EXPECT_EQ(-1, picked({hidden, item(5, 1, 9)}, skip));
-  EXPECT_EQ(-1, picked({}));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Key sources at request time, read as an attacker would who wants two keys
 // for one credential.
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -36,14 +35,6 @@ std::string header(const std::string& text) {
   const Exact in(text);
   rl_str_t out{};
   return rl_key_header(in, &out) ? str(out) : kNone;
-}
-
-std::string arg(const std::string& query, const std::string& name) {
-  const Exact in(query);
-  const Exact wanted(name);
-  Exact buf(query);
-  rl_str_t out{};
-  return rl_key_arg(in, wanted, buf.data(), &out) ? str(out) : kNone;
 }
 
 std::string cookie(const std::string& text, const std::string& name) {
@@ -198,155 +189,6 @@ TEST(Header, Trimmed) {
   EXPECT_EQ(header(" \t "), kNone);
 }
 
-TEST(Arg, Values) {
-  const struct {
-    const char* query;
-    const char* expected;
-  } cases[] = {
-      {"k=v", "v"},           {"a=b&k=v", "v"},
-      {"k=v&a=b", "v"},       {"a=b&k=v&c=d", "v"},
-      {"k=v&k=w", "v"},       {"k=&k=v", "v"},
-      {"k&k=v", "v"},         {"&&k=v&&", "v"},
-      {"k==v", "=v"},         {"k=a=b", "a=b"},
-      {"k=a;b", "a;b"},       {"a=b;k=v&k=w", "w"},
-      {"kk=x&k=v", "v"},      {"k2=x&k=v", "v"},
-      {"xk=x&k=v", "v"},      {"K=x&k=v", "v"},
-      {"k=%76", "v"},         {"%6b=v", "v"},
-      {"%6B=v", "v"},         {"%6b=%76", "v"},
-      {"%6bx=w&k=v", "v"},    {"%6b=&k=v", "v"},
-      {"%4B=w&k=v", "v"},     {"x=%26k=w&k=v", "v"},
-      {"k=a+b", "a+b"},       {"k=a%2Bb", "a+b"},
-      {"k=a%2bb", "a+b"},     {"k=a%20b", "a b"},
-      {"k=%25%37%36", "%76"}, {"k=%", "%"},
-      {"k=%7", "%7"},         {"k=%zz", "%zz"},
-      {"k=%7z", "%7z"},       {"k=%%76", "%v"},
-      {"k=%7%36", "%76"},     {"k=%c3%BC", "\xc3\xbc"},
-      {"k=\xff", "\xff"},     {"", kNone},
-      {"k", kNone},           {"k=", kNone},
-      {"k=&k=", kNone},       {"=v", kNone},
-      {"&", kNone},           {"K=v", kNone},
-      {"a=k=v", kNone},       {"%6=v", kNone},
-      {"%=v", kNone},         {"k%00=v", kNone},
-  };
-  for (const auto& c : cases)
-    EXPECT_EQ(arg(c.query, "k"), c.expected) << c.query;
-  EXPECT_EQ(arg("k=%00", "k"), std::string(1, '\0'));
-  EXPECT_EQ(arg(std::string("k=a\0b", 5), "k"), std::string("a\0b", 3));
-  EXPECT_EQ(arg("a%26b%3Dc=v", "a&b=c"), "v");
-  EXPECT_EQ(arg("a%=v", "a%"), "v");
-  EXPECT_EQ(arg("a%25=v", "a%"), "v");
-  EXPECT_EQ(arg("a%20b=v", "a b"), "v");
-  // A name is not found where a backend sees another one.
-  EXPECT_EQ(arg("a&b=v", "a&b"), kNone);
-  EXPECT_EQ(arg("a%62=v", "a%62"), kNone);
-  EXPECT_EQ(arg("a%2562=v", "a%62"), "v");
-  EXPECT_EQ(arg("a=b=v", "a=b"), kNone);
-}
-
-TEST(Arg, IsNotCopiedWithoutEscapes) {
-  const std::string query = "x=%41&k=value&y=%42";
-  std::string buf = query;
-  rl_str_t out{};
-  ASSERT_TRUE(rl_key_arg(str(query), str("k"),
-                         reinterpret_cast<unsigned char*>(&buf[0]), &out));
-  EXPECT_EQ(out.data, str(query).data + 8);
-  EXPECT_EQ(buf, query);
-}
-
-// What rl_key_arg should find, step by step and by copies.
-std::string slow_decoded(const std::string& text) {
-  const std::string hex = "0123456789abcdef0123456789ABCDEF";
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); i++) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      const std::size_t high = hex.find(text[i + 1]);
-      const std::size_t low = hex.find(text[i + 2]);
-      if (high != std::string::npos && low != std::string::npos) {
-        out += static_cast<char>(high % 16 * 16 + low % 16);
-        i += 2;
-        continue;
-      }
-    }
-    out += text[i];
-  }
-  return out;
-}
-
-std::string slow_arg(const std::string& query, const std::string& name) {
-  std::size_t at = 0;
-  while (at <= query.size()) {
-    const std::size_t amp = std::min(query.find('&', at), query.size());
-    const std::string pair = query.substr(at, amp - at);
-    const std::size_t equal = pair.find('=');
-    if (equal != std::string::npos && equal + 1 < pair.size() &&
-        slow_decoded(pair.substr(0, equal)) == name) {
-      return slow_decoded(pair.substr(equal + 1));
-    }
-    at = amp + 1;
-  }
-  return kNone;
-}
-
-TEST(Arg, AgreesWithASlowModel) {
-  std::mt19937 random(6);
-  const char* const names[] = {"k", "kk", "%", "6", "k6"};
-  int found = 0;
-  for (int i = 0; i < rounds(300000); i++) {
-    const std::string query = random_text(&random, "kkk66bB%%%&&==", 40);
-    const std::string name = names[random() % 5];
-    const std::string expected = slow_arg(query, name);
-    ASSERT_EQ(arg(query, name), expected) << query << " " << name;
-    found += expected != kNone;
-  }
-  EXPECT_GT(found, 1000);
-}
-
-// nginx's own reading of $arg_NAME: the first place where the name, in any
-// case, stands at the start or behind a "&" and before a "=".
-std::string slow_raw_arg(const std::string& query, const std::string& name) {
-  std::string lower = query;
-  std::transform(lower.begin(), lower.end(), lower.begin(), ::tolower);
-  for (size_t at = 0; (at = lower.find(name + "=", at)) != std::string::npos;
-       at++) {
-    if (at != 0 && query[at - 1] != '&') continue;
-    const size_t begin = at + name.size() + 1;
-    const std::string value = query.substr(begin, query.find('&', at) - begin);
-    return value.empty() ? kNone : value;
-  }
-  return kNone;
-}
-
-TEST(Arg, RawAsNginxReadsIt) {
-  std::mt19937 random(7);
-  const char* const names[] = {"k", "kk", "6", "k6"};
-  int found = 0;
-  for (int i = 0; i < rounds(300000); i++) {
-    const std::string query = random_text(&random, "kkKK66B%&&==", 40);
-    const std::string name = names[random() % 4];
-    const Exact in(query);
-    rl_str_t out{};
-    const std::string value =
-        rl_key_raw_arg(in, str(name), &out) ? str(out) : kNone;
-    ASSERT_EQ(value, slow_raw_arg(query, name)) << query << " " << name;
-    found += value != kNone;
-  }
-  EXPECT_GT(found, 1000);
-  rl_str_t out{};
-  EXPECT_FALSE(rl_key_raw_arg({0, nullptr}, str("k"), &out));
-}
-
-TEST(Arg, OneMegabyte) {
-  const std::string large(1 << 20, '%');
-  EXPECT_EQ(arg("k=" + large, "k"), large);
-  EXPECT_EQ(arg(std::string(1 << 20, '&') + "k=v", "k"), "v");
-  EXPECT_EQ(arg(std::string(1 << 20, '=') + "&k=v", "k"), "v");
-  EXPECT_EQ(arg(large + "=x&k=v", "k"), "v");
-  std::string many;
-  for (int i = 0; i < 100000; i++)
-    many += "%6c=x&";
-  EXPECT_EQ(arg(many + "k=v", "k"), "v");
-}
-
 TEST(Cookie, Values) {
   const struct {
     const char* text;
@@ -409,95 +251,6 @@ TEST(Cookie, OneMegabyte) {
             std::string(1 << 19, '\\'));
 }
 
-std::string addr(const std::string& text, int v4_bits, int v6_bits) {
-  unsigned char bytes[16];
-  std::size_t len = 4;
-  if (inet_pton(AF_INET, text.c_str(), bytes) != 1) {
-    EXPECT_EQ(inet_pton(AF_INET6, text.c_str(), bytes), 1) << text;
-    len = 16;
-  }
-  rl_source_t source{};
-  source.kind = RL_SOURCE_ADDR;
-  source.v4_bits = static_cast<std::uint8_t>(v4_bits);
-  source.v6_bits = static_cast<std::uint8_t>(v6_bits);
-  Exact buf(std::string(RL_ADDR_TEXT_LEN, 0));
-  rl_str_t out{};
-  return rl_key_addr(bytes, len, &source, buf.data(), &out) ? str(out) : kNone;
-}
-
-TEST(Addr, Values) {
-  EXPECT_EQ(addr("192.0.2.255", 32, 64), "192.0.2.255");
-  EXPECT_EQ(addr("192.0.2.255", 24, 64), "192.0.2.0");
-  EXPECT_EQ(addr("192.0.2.255", 25, 64), "192.0.2.128");
-  EXPECT_EQ(addr("192.0.2.255", 31, 64), "192.0.2.254");
-  EXPECT_EQ(addr("192.0.2.255", 1, 64), "128.0.0.0");
-  EXPECT_EQ(addr("192.0.2.255", 0, 64), "0.0.0.0");
-  EXPECT_EQ(addr("2001:db8:1:2:3:4:5:6", 32, 64), "2001:db8:1:2::");
-  EXPECT_EQ(addr("2001:db8:1:2:3:4:5:6", 32, 56), "2001:db8:1::");
-  EXPECT_EQ(addr("2001:db8:1:2:3:4:5:6", 32, 47), "2001:db8::");
-  EXPECT_EQ(addr("2001:db8:1:2:3:4:5:6", 32, 128), "2001:db8:1:2:3:4:5:6");
-  EXPECT_EQ(addr("2001:db8:1:2:3:4:5:6", 32, 0), "::");
-  EXPECT_EQ(addr("::ffff:192.0.2.255", 32, 64), "192.0.2.255");
-  EXPECT_EQ(addr("::ffff:192.0.2.255", 24, 0), "192.0.2.0");
-  EXPECT_EQ(addr("::1", 32, 128), "::1");
-  EXPECT_EQ(addr("::", 32, 128), "::");
-  EXPECT_EQ(addr("1::", 32, 128), "1::");
-  EXPECT_EQ(addr("1:0:0:2:0:0:0:3", 32, 128), "1:0:0:2::3");
-  EXPECT_EQ(addr("1:0:0:2:0:0:3:4", 32, 128), "1::2:0:0:3:4");
-  EXPECT_EQ(addr("1:0:2:3:4:5:6:7", 32, 128), "1:0:2:3:4:5:6:7");
-  EXPECT_EQ(addr("0:1:2:3:4:5:6:7", 32, 128), "0:1:2:3:4:5:6:7");
-  EXPECT_EQ(addr("1:2:3:4:5:6:7:0", 32, 128), "1:2:3:4:5:6:7:0");
-  EXPECT_EQ(addr("1:2:3:4:5:6:0:0", 32, 128), "1:2:3:4:5:6::");
-  EXPECT_EQ(addr("0:0:3:4:5:6:7:8", 32, 128), "::3:4:5:6:7:8");
-  EXPECT_EQ(addr("ABCD:ef01:10:100:1000:0:0:f", 32, 128),
-            "abcd:ef01:10:100:1000::f");
-  const std::string longest = "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff";
-  EXPECT_EQ(addr(longest, 32, 128), longest);
-}
-
-TEST(Addr, OnlyAddresses) {
-  const unsigned char bytes[17] = {1};
-  unsigned char buf[RL_ADDR_TEXT_LEN];
-  rl_source_t source{};
-  rl_str_t out{};
-  for (std::size_t len = 0; len <= 17; len++) {
-    EXPECT_EQ(rl_key_addr(bytes, len, &source, buf, &out),
-              len == 4 || len == 16);
-  }
-}
-
-TEST(Addr, AgreesWithInetNtop) {
-  std::mt19937 random(7);
-  for (int i = 0; i < rounds(200000); i++) {
-    const bool v6 = random() % 4 != 0;
-    unsigned char bytes[16];
-    for (unsigned char& byte : bytes) {
-      byte = random() % 2 ? 0 : static_cast<unsigned char>(random());
-    }
-    rl_source_t source{};
-    source.v4_bits = static_cast<std::uint8_t>(random() % 33);
-    source.v6_bits = static_cast<std::uint8_t>(random() % 129);
-    const int bits = v6 ? source.v6_bits : source.v4_bits;
-    unsigned char masked[16] = {0};
-    for (int bit = 0; bit < bits; bit++) {
-      masked[bit / 8] |= bytes[bit / 8] & (0x80 >> bit % 8);
-    }
-    unsigned char buf[RL_ADDR_TEXT_LEN];
-    rl_str_t out{};
-    ASSERT_TRUE(rl_key_addr(bytes, v6 ? 16 : 4, &source, buf, &out));
-    const int family = v6 ? AF_INET6 : AF_INET;
-    unsigned char back[16] = {0};
-    ASSERT_EQ(inet_pton(family, str(out).c_str(), back), 1) << str(out);
-    ASSERT_EQ(std::memcmp(back, masked, v6 ? 16 : 4), 0) << str(out);
-    char text[INET6_ADDRSTRLEN];
-    inet_ntop(family, masked, text, sizeof(text));
-    // glibc writes ::1.2.3.4 for what was IPv4-compatible once.
-    if (!v6 || std::strchr(text, '.') == nullptr) {
-      ASSERT_EQ(str(out), text);
-    }
-  }
-}
-
 TEST(Key, RandomTextIsSafe) {
   std::mt19937 random(8);
   for (int i = 0; i < rounds(100000); i++) {
@@ -508,7 +261,6 @@ TEST(Key, RandomTextIsSafe) {
     basic("Basic " + text);
     header(text);
     cookie(text, "k");
-    arg(text, "k");
   }
 }
 
