@@ -135,6 +135,8 @@ ngx_int_t ngx_http_ratelimit_api_scan(ngx_http_ratelimit_api_call_t *call,
 
 ngx_int_t ngx_http_ratelimit_api_turns(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_api_pt handler);
+ngx_int_t ngx_http_ratelimit_api_later(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_api_pt handler);
 ngx_uint_t ngx_http_ratelimit_api_slice(ngx_uint_t *next, ngx_uint_t n,
     ngx_uint_t max);
 ngx_int_t ngx_http_ratelimit_api_add_text(ngx_http_ratelimit_api_call_t *call,
@@ -183,10 +185,24 @@ ngx_int_t ngx_http_ratelimit_api_find_bucket(
 ngx_int_t ngx_http_ratelimit_api_parse_id(
     ngx_http_ratelimit_api_call_t *call, uint64_t *id);
 
-/* ngx_http_ratelimit_api_bucket.c */
+/* ngx_http_ratelimit_api_key.c */
 
 json_t *ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket);
+
+/* NGX_DECLINED: nobody knows its quota, or it has none */
+
+ngx_int_t ngx_http_ratelimit_api_item(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket, rl_item_t *item);
+
+/*
+ * ngx_http_ratelimit_api_shared.c: what Redis says of keys of a shared policy,
+ * before they are told.  The tags of what is meant are taken.
+ */
+
+ngx_int_t ngx_http_ratelimit_api_send_shared(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    ngx_array_t *meant);
 
 /* ngx_http_ratelimit_api_overrides.c */
 

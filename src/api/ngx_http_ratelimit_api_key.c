@@ -166,6 +166,25 @@ ngx_http_ratelimit_api_add_figures(ngx_http_ratelimit_api_call_t *call,
 }
 
 
+ngx_int_t
+ngx_http_ratelimit_api_item(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket, rl_item_t *item)
+{
+    ngx_http_ratelimit_known_t  known;
+
+    ngx_memzero(&known, sizeof(ngx_http_ratelimit_known_t));
+
+    known.policy = policy;
+
+    ngx_http_ratelimit_api_learn(call, &known, bucket);
+
+    *item = known.item;
+
+    return (item->quota.window_ms && !item->quota.unlimited) ? NGX_OK
+                                                             : NGX_DECLINED;
+}
+
+
 static void
 ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_known_t *known, rl_hash_t *bucket)

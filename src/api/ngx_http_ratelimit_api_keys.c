@@ -61,6 +61,7 @@ ngx_int_t
 ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call)
 {
     ngx_array_t                       meant;
+    ngx_http_ratelimit_zone_t        *zone;
     ngx_http_ratelimit_policy_t      *policy;
     ngx_http_ratelimit_api_meant_t   *key;
 
@@ -72,6 +73,12 @@ ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call)
         || ngx_http_ratelimit_api_find_buckets(call, policy, &meant) != NGX_OK)
     {
         return call->rc;
+    }
+
+    zone = policy->shm_zone->data;
+
+    if (zone->redis) {
+        return ngx_http_ratelimit_api_send_shared(call, policy, &meant);
     }
 
     if (meant.nelts > 1) {

@@ -26,6 +26,24 @@ ngx_int_t
 ngx_http_ratelimit_api_turns(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_api_pt handler)
 {
+    ngx_int_t  rc;
+
+    rc = ngx_http_ratelimit_api_later(call, handler);
+
+    if (rc == NGX_DONE) {
+        ngx_post_event(&call->event, &ngx_posted_next_events);
+    }
+
+    return rc;
+}
+
+
+/* handler is called once somebody posts call->event */
+
+ngx_int_t
+ngx_http_ratelimit_api_later(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_api_pt handler)
+{
     ngx_http_cleanup_t  *cln;
 
     cln = ngx_http_cleanup_add(call->request, 0);
@@ -40,8 +58,6 @@ ngx_http_ratelimit_api_turns(ngx_http_ratelimit_api_call_t *call,
     call->event.handler = ngx_http_ratelimit_api_turn;
     call->event.data = call;
     call->event.log = call->request->connection->log;
-
-    ngx_post_event(&call->event, &ngx_posted_next_events);
 
     call->request->main->count++;
 

@@ -33,6 +33,7 @@ struct ngx_http_ratelimit_command_s {
     ngx_queue_t                  queue;
     ngx_http_ratelimit_reply_pt  handler;
     ngx_msec_t                   deadline;
+    void                        *data;       /* the handler's own */
     uint64_t                     sent_us;
     ngx_uint_t                   shard;
     ngx_uint_t                   nleases;

@@ -25,9 +25,17 @@ add_block_preprocessor(sub {
     ratelimit_zone   zone=api:1m redis=main mode=strict;
     ratelimit_zone   zone=here:1m;
     ratelimit_policy shared key=$arg_k quota=3/1h zone=api;
+    ratelimit_policy fixed key=$arg_k quota=9/1h algorithm=fixed zone=api;
+    ratelimit_policy calendar key=$arg_k quota=9/366d algorithm=calendar zone=api;
+    ratelimit_policy gcra key=$arg_k quota=1/1h algorithm=gcra capacity=9 zone=api;
+    ratelimit_policy varies key=$arg_k quota=$arg_q zone=api;
+    ratelimit_policy several key=$several quota=9/1h zone=api;
+    ratelimit_key $several header=X-A cookie=a;
 _END_
     $block->set_value('config', <<'_END_');
     location /t { ratelimit shared; empty_gif; }
+    location /all { ratelimit fixed calendar gcra cost=2; empty_gif; }
+    location /varies { ratelimit varies; empty_gif; }
     location /left { return 200 "$ratelimit_remaining_shared\n"; }
     location /ratelimit/ { ratelimit_api; allow all; }
     location /write/ { ratelimit_api write=on; allow 127.0.0.1; deny all; }
@@ -93,3 +101,65 @@ Accept: application/json
 [200, 200, 200, 200, 409]
 --- response_body_like eval
 ["^\n", "", "^2\n", qr/"remaining": 2\b/, "it cannot be reset here"]
+
+
+
+=== TEST 6: a key is looked up in Redis
+--- init
+    select undef, undef, undef, 0.5;
+--- request eval
+["GET /t?k=e", "GET /t?k=e", (map "GET /ratelimit/keys?policy=$_&key=e", 'shared', 'fixed')]
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+["", "", qr/"remaining": 1,(?s:.*)"shared": \{\s*"used": [12],\s*"held": [01],\s*"remaining": 1,\s*"rows": 1\s*\}/,
+ qr/"remaining": null,(?s:.*)"shared": \{\s*"used": 0,\s*"held": 0,\s*"remaining": 9,\s*"rows": 0\s*\}/]
+
+
+
+=== TEST 7: of every algorithm
+--- request eval
+["GET /all?k=f", "GET /all?k=f",
+ map "GET /ratelimit/keys?policy=$_&key=f", 'fixed', 'calendar', 'gcra']
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+["", "", (qr/"shared": \{\s*"used": [234],\s*"held": [012],\s*"remaining": 5,\s*"rows": 1\s*\}/) x 3]
+
+
+
+=== TEST 8: what others have used, of which this worker knows nothing
+--- init
+    select undef, undef, undef, 0.5;
+--- request eval
+[map "GET /ratelimit/keys?policy=$_&key=f", 'fixed', 'calendar', 'gcra']
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+[(qr/"remaining": null,(?s:.*)"shared": \{\s*"used": 4,\s*"held": 0,\s*"remaining": 5,\s*"rows": \d\s*\}/) x 3]
+
+
+
+=== TEST 9: what cannot be looked up; several that may be meant
+--- request eval
+["GET /ratelimit/keys?policy=varies&key=g", "GET /ratelimit/keys?policy=shared&id=0123456789abcdef",
+ "GET /ratelimit/keys?policy=several&key=g"]
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+[qr/"shared": \{\s*"unknown": "no request has told the key's quota"\s*\}/,
+ qr/"shared": \{\s*"unknown": "Redis has keys by their name, not by their id"\s*\}/,
+ qr/"shared": \{[^}]*"remaining": 9,(?s:.*)"tags": \[\s*"header"(?s:.*)"shared": \{[^}]*"remaining": 9,(?s:.*)"cookie"/]
+
+
+
+=== TEST 10: a Redis that does not answer, and then is away, is told
+--- init
+    select undef, undef, undef, 0.5;
+    $main::redis->pause;
+--- request eval
+["GET /ratelimit/keys?policy=shared&key=e", "GET /ratelimit/keys?policy=shared&key=e"]
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+[qr/"shared": \{\s*"unknown": "Redis went away"\s*\}/, qr/"shared": \{\s*"unknown": "Redis is away"\s*\}/]

@@ -187,6 +187,25 @@ void rl_lease_key(const rl_lease_t *lease, unsigned char *buf) RL_NOEXCEPT;
 void rl_shard_key(uint32_t shard, unsigned char *buf) RL_NOEXCEPT;
 uint32_t rl_hash_slot(rl_str_t key) RL_NOEXCEPT;
 
+/* The same of an item's bucket, for who has no lease of it and only looks. */
+uint32_t rl_item_shard(const rl_item_t *item) RL_NOEXCEPT;
+void rl_item_key(const rl_item_t *item, unsigned char *buf) RL_NOEXCEPT;
+
+/*
+ * What Redis has under that name, as its clock shows now_ms: units that count,
+ * units held by leases, and the processes that have a row.  Units of a lease
+ * that has ended count from then on.  RL_ERROR: those bytes are no bucket of
+ * the item's algorithm.
+ */
+typedef struct {
+  uint64_t used_units;
+  uint64_t held_units;
+  uint32_t rows;
+} rl_shared_bucket_t;
+int rl_shared_bucket(const rl_item_t *item, const unsigned char *value,
+                     size_t len, uint64_t now_ms,
+                     rl_shared_bucket_t *out) RL_NOEXCEPT;
+
 /* What a shard says of itself: see rows.lua. */
 #define RL_SHARD_REPLY_LEN 20
 typedef struct {

@@ -258,6 +258,17 @@ unsigned char* put_tag(uint32_t shard, unsigned char* buf) {
   return buf;
 }
 
+uint32_t shard_of(const rl_hash_t& name) {
+  return static_cast<uint32_t>(name.lo >> 56);
+}
+
+void put_key(const rl_hash_t& name, unsigned char* buf) {
+  buf = put_tag(shard_of(name), buf);
+  buf = put_hex(name.lo >> 32, buf);
+  buf = put_hex(name.lo, buf);
+  put_hex(name.hi >> 32, buf);
+}
+
 uint32_t crc16(const unsigned char* bytes, size_t n) {
   uint32_t crc = 0;
   for (size_t i = 0; i < n; ++i) {
@@ -274,14 +285,19 @@ uint32_t crc16(const unsigned char* bytes, size_t n) {
 }  // namespace ratelimit
 
 uint32_t rl_lease_shard(const rl_lease_t* lease) noexcept {
-  return static_cast<uint32_t>(lease->name.lo >> 56);
+  return ratelimit::shard_of(lease->name);
 }
 
 void rl_lease_key(const rl_lease_t* lease, unsigned char* buf) noexcept {
-  buf = ratelimit::put_tag(rl_lease_shard(lease), buf);
-  buf = ratelimit::put_hex(lease->name.lo >> 32, buf);
-  buf = ratelimit::put_hex(lease->name.lo, buf);
-  ratelimit::put_hex(lease->name.hi >> 32, buf);
+  ratelimit::put_key(lease->name, buf);
+}
+
+uint32_t rl_item_shard(const rl_item_t* item) noexcept {
+  return ratelimit::shard_of(ratelimit::name_of(*item));
+}
+
+void rl_item_key(const rl_item_t* item, unsigned char* buf) noexcept {
+  ratelimit::put_key(ratelimit::name_of(*item), buf);
 }
 
 void rl_shard_key(uint32_t shard, unsigned char* buf) noexcept {
