@@ -212,9 +212,10 @@ ngx_http_ratelimit_node(ngx_http_ratelimit_redis_t *redis, u_char *host,
     for (node = redis->links; node; node = node->next) {
         n++;
 
-        if (ngx_cmp_sockaddr(node->server->sockaddr, node->server->socklen,
-                             addr.sockaddr, addr.socklen, 1)
-            == NGX_OK)
+        if (node->socklen
+            && ngx_cmp_sockaddr(&node->sockaddr.sockaddr, node->socklen,
+                                addr.sockaddr, addr.socklen, 1)
+               == NGX_OK)
         {
             goto done;
         }
@@ -242,8 +243,8 @@ ngx_http_ratelimit_add_node(ngx_http_ratelimit_redis_t *redis,
 
     /* as long as the worker; there are few */
 
-    server = ngx_alloc(sizeof(ngx_http_ratelimit_server_t) + addr->socklen
-                       + NGX_SOCKADDR_STRLEN + len, redis->log);
+    server = ngx_calloc(sizeof(ngx_http_ratelimit_server_t) + addr->socklen
+                        + NGX_SOCKADDR_STRLEN + len, redis->log);
     if (server == NULL) {
         return NULL;
     }

@@ -15,7 +15,6 @@
 #include "shared/ngx_http_ratelimit_link.h"
 
 
-#define NGX_HTTP_RATELIMIT_LOGIN_TIME   1000
 #define NGX_HTTP_RATELIMIT_MAX_BACKOFF  2000
 
 
@@ -72,6 +71,16 @@ ngx_http_ratelimit_event(ngx_event_t *ev, ngx_event_handler_pt handler,
 void
 ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link)
 {
+    link->begun = ngx_current_msec;
+    link->state = NGX_HTTP_RATELIMIT_LINK_CONNECTING;
+
+    ngx_http_ratelimit_resolve(link);
+}
+
+
+void
+ngx_http_ratelimit_open_link(ngx_http_ratelimit_link_t *link)
+{
     ngx_int_t               rc;
     ngx_connection_t       *c;
     ngx_peer_connection_t  *peer;
@@ -79,14 +88,11 @@ ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link)
     peer = &link->peer;
     ngx_memzero(peer, sizeof(ngx_peer_connection_t));
 
-    peer->sockaddr = link->server->sockaddr;
-    peer->socklen = link->server->socklen;
+    peer->sockaddr = &link->sockaddr.sockaddr;
+    peer->socklen = link->socklen;
     peer->name = &link->server->name;
     peer->get = ngx_event_get_peer;
     peer->log = &link->log;
-
-    link->begun = ngx_current_msec;
-    link->state = NGX_HTTP_RATELIMIT_LINK_CONNECTING;
 
     if (ngx_http_ratelimit_create_reader(link) != NGX_OK) {
         ngx_http_ratelimit_break_link(link, 0, "there is no memory");
@@ -160,7 +166,7 @@ ngx_http_ratelimit_connected(ngx_http_ratelimit_link_t *link)
 
     c = link->peer.connection;
 
-    if (link->server->sockaddr->sa_family != AF_UNIX) {
+    if (link->sockaddr.sockaddr.sa_family != AF_UNIX) {
         one = 1;
         (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(int));
     }
@@ -312,6 +318,8 @@ ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link)
     if (link->flush.posted) {
         ngx_delete_posted_event(&link->flush);
     }
+
+    ngx_http_ratelimit_end_resolve(link);
 
     if (link->reader) {
         redisReaderFree(link->reader);

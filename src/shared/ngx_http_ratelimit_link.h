@@ -41,6 +41,11 @@ struct ngx_http_ratelimit_command_s {
 };
 
 
+/* how long connecting and logging in may take, if "timeout=" is not more */
+
+#define NGX_HTTP_RATELIMIT_LOGIN_TIME  1000
+
+
 typedef enum {
     NGX_HTTP_RATELIMIT_LINK_AWAY = 0,        /* until the next attempt */
     NGX_HTTP_RATELIMIT_LINK_CONNECTING,
@@ -56,6 +61,10 @@ struct ngx_http_ratelimit_link_s {
     ngx_uint_t                   nserver;    /* else one of redis->servers */
     ngx_http_ratelimit_link_e    state;
 
+    ngx_resolver_ctx_t          *resolving;  /* its server's name; or NULL */
+    ngx_sockaddr_t               sockaddr;   /* of the server */
+    socklen_t                    socklen;    /* 0: it is not known */
+    ngx_uint_t                   naddr;      /* of the name's, the next */
     ngx_peer_connection_t        peer;
     ngx_log_t                    log;        /* quiet: an outage is one line */
     redisReader                 *reader;
@@ -93,6 +102,10 @@ ngx_http_ratelimit_link_t *ngx_http_ratelimit_create_link(
 void ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link);
 
+/* the server's address is known */
+
+void ngx_http_ratelimit_open_link(ngx_http_ratelimit_link_t *link);
+
 /* closes it, until the next attempt; why: for the log */
 
 void ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link,
@@ -113,6 +126,11 @@ void ngx_http_ratelimit_flush_event(ngx_event_t *ev);
 /* sends what can be sent at once; NGX_ERROR: the link is broken */
 
 ngx_int_t ngx_http_ratelimit_flush(ngx_http_ratelimit_link_t *link);
+
+/* ngx_http_ratelimit_resolve.c: finds the address, and opens the link */
+
+void ngx_http_ratelimit_resolve(ngx_http_ratelimit_link_t *link);
+void ngx_http_ratelimit_end_resolve(ngx_http_ratelimit_link_t *link);
 
 /* ngx_http_ratelimit_handshake.c */
 

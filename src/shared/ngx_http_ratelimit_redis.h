@@ -80,7 +80,9 @@ typedef struct {
 typedef struct {
     ngx_str_t                    name;       /* as written */
     ngx_str_t                    host;
-    struct sockaddr             *sockaddr;
+    in_port_t                    port;
+    struct sockaddr             *sockaddr;   /* NULL: host is a name that is
+                                                resolved for each attempt */
     socklen_t                    socklen;
 } ngx_http_ratelimit_server_t;
 
@@ -94,6 +96,7 @@ struct ngx_http_ratelimit_redis_s {
     ngx_str_t                    certificate_name;
     ngx_int_t                    db;
     ngx_msec_t                   timeout;
+    ngx_resolver_t              *resolver;   /* of http, or NULL */
     unsigned                     cluster:1;
     unsigned                     used:1;     /* by a zone */
 #if (NGX_SSL)
@@ -136,6 +139,19 @@ char *ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_http_ratelimit_redis_t *ngx_http_ratelimit_find_redis(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 ngx_int_t ngx_http_ratelimit_init_redis(ngx_conf_t *cf);
+
+/* ngx_http_ratelimit_redis_server.c: names wait for the resolver's setting */
+
+char *ngx_http_ratelimit_redis_add_server(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *value);
+ngx_int_t ngx_http_ratelimit_redis_resolve(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis);
+
+/* ngx_http_ratelimit_redis_tls.c: on is "tls=", the others NULL or as given */
+
+char *ngx_http_ratelimit_redis_tls(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_uint_t on, ngx_str_t *tls,
+    ngx_str_t *ca, ngx_str_t *name);
 
 /* ngx_http_ratelimit_redis_secret.c: what is the file's, for the log */
 

@@ -47,8 +47,6 @@ static char *ngx_http_ratelimit_redis_flag(ngx_conf_t *cf, char *what,
     ngx_str_t *value, ngx_uint_t *on);
 static char *ngx_http_ratelimit_redis_prefix(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis, ngx_str_t *value);
-static char *ngx_http_ratelimit_redis_tls(ngx_conf_t *cf,
-    ngx_http_ratelimit_redis_t *redis, ngx_str_t *given);
 
 
 /* in the order of the enumeration */
@@ -167,7 +165,7 @@ ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
 {
     char                *rv;
     ngx_int_t            n;
-    ngx_str_t           *value, secret;
+    ngx_str_t           *value, *name, secret;
     ngx_uint_t           on;
     ngx_pool_cleanup_t  *cln;
 
@@ -257,7 +255,21 @@ ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
         return rv;
     }
 
-    return ngx_http_ratelimit_redis_tls(cf, redis, given);
+    value = &given[NGX_HTTP_RATELIMIT_REDIS_TLS];
+    on = 0;
+
+    if (value->data) {
+        rv = ngx_http_ratelimit_redis_flag(cf, "tls", value, &on);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    name = &given[NGX_HTTP_RATELIMIT_REDIS_CERTIFICATE_NAME];
+
+    return ngx_http_ratelimit_redis_tls(cf, redis, on, value,
+                                        &given[NGX_HTTP_RATELIMIT_REDIS_CA],
+                                        name);
 }
 
 
@@ -279,34 +291,7 @@ ngx_http_ratelimit_redis_server(ngx_conf_t *cf, void *conf,
 {
     ngx_http_ratelimit_redis_given_t *given = conf;
 
-    ngx_url_t                     u;
-    ngx_uint_t                    i;
-    ngx_http_ratelimit_server_t  *server;
-
-    ngx_memzero(&u, sizeof(ngx_url_t));
-    u.url = *value;
-    u.default_port = 6379;
-
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "%s in \"server=%V\" of \"ratelimit_redis\"",
-                           u.err ? u.err : "no memory", value);
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < u.naddrs; i++) {
-        server = ngx_array_push(&given->redis->servers);
-        if (server == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        server->name = u.addrs[i].name;
-        server->host = u.host;
-        server->sockaddr = u.addrs[i].sockaddr;
-        server->socklen = u.addrs[i].socklen;
-    }
-
-    return NGX_CONF_OK;
+    return ngx_http_ratelimit_redis_add_server(cf, given->redis, value);
 }
 
 
@@ -361,88 +346,6 @@ ngx_http_ratelimit_redis_prefix(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_ratelimit_redis_tls(ngx_conf_t *cf,
-    ngx_http_ratelimit_redis_t *redis, ngx_str_t *given)
-{
-    char        *rv;
-    ngx_str_t   *ca, *name, *tls;
-    ngx_uint_t   on;
-
-    tls = &given[NGX_HTTP_RATELIMIT_REDIS_TLS];
-    ca = &given[NGX_HTTP_RATELIMIT_REDIS_CA];
-    name = &given[NGX_HTTP_RATELIMIT_REDIS_CERTIFICATE_NAME];
-    on = 0;
-
-    if (tls->data) {
-        rv = ngx_http_ratelimit_redis_flag(cf, "tls", tls, &on);
-        if (rv != NGX_CONF_OK) {
-            return rv;
-        }
-    }
-
-    if (!on) {
-        if (ca->data || name->data) {
-            return ngx_http_ratelimit_invalid(cf, ca->data ? "ca" : "name",
-                                              ca->data ? ca : name,
-                                              "needs \"tls=on\"");
-        }
-
-        return NGX_CONF_OK;
-    }
-
-#if (NGX_SSL)
-
-    {
-    ngx_pool_cleanup_t  *cln;
-
-    redis->certificate_name = *name;
-
-    redis->ssl = ngx_pcalloc(cf->pool, sizeof(ngx_ssl_t));
-    if (redis->ssl == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    redis->ssl->log = cf->log;
-
-    if (ngx_ssl_create(redis->ssl, NGX_SSL_TLSv1_2|NGX_SSL_TLSv1_3, NULL)
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        ngx_ssl_cleanup_ctx(redis->ssl);
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_ssl_cleanup_ctx;
-    cln->data = redis->ssl;
-
-    if (ca->data
-        ? ngx_ssl_trusted_certificate(cf, redis->ssl, ca, 9) != NGX_OK
-        : SSL_CTX_set_default_verify_paths(redis->ssl->ctx) != 1)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    /* nginx's own callback lets everything pass, to be asked later */
-
-    SSL_CTX_set_verify(redis->ssl->ctx, SSL_VERIFY_PEER, NULL);
-
-    return NGX_CONF_OK;
-    }
-
-#else
-
-    return ngx_http_ratelimit_invalid(cf, "tls", tls,
-                                      "must be off, this nginx has no SSL");
-
-#endif
 }
 
 
@@ -506,6 +409,10 @@ ngx_http_ratelimit_init_redis(ngx_conf_t *cf)
     redises = rmcf->redises.elts;
 
     for (i = 0; i < rmcf->redises.nelts; i++) {
+        if (ngx_http_ratelimit_redis_resolve(cf, redises[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         if (!redises[i]->used) {
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                           "no zone uses \"ratelimit_redis\" \"%V\" in %s:%ui",

@@ -1,0 +1,145 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * "server=" of ratelimit_redis: an address, or a name, which nginx's resolver
+ * looks up at each attempt to connect where http has one, else the system when
+ * nginx starts.
+ */
+
+
+#include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_redis.h"
+
+
+static ngx_int_t ngx_http_ratelimit_redis_lookup(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_http_ratelimit_server_t *named);
+
+
+char *
+ngx_http_ratelimit_redis_add_server(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_str_t *value)
+{
+    ngx_url_t                     u;
+    ngx_http_ratelimit_server_t  *server;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = *value;
+    u.default_port = 6379;
+    u.no_resolve = 1;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"server=%V\" of \"ratelimit_redis\"",
+                           u.err ? u.err : "no memory", value);
+        return NGX_CONF_ERROR;
+    }
+
+    server = ngx_array_push(&redis->servers);
+    if (server == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(server, sizeof(ngx_http_ratelimit_server_t));
+
+    server->name = *value;
+    server->host = u.host;
+    server->port = u.port;
+
+    if (u.naddrs) {
+        server->name = u.addrs[0].name;
+        server->sockaddr = u.addrs[0].sockaddr;
+        server->socklen = u.addrs[0].socklen;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_redis_resolve(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis)
+{
+    ngx_uint_t                    i;
+    ngx_array_t                   given;
+    ngx_http_core_loc_conf_t     *clcf;
+    ngx_http_ratelimit_server_t  *servers, *server;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* nginx puts one without servers where none is configured */
+
+    if (clcf->resolver && clcf->resolver->connections.nelts) {
+        redis->resolver = clcf->resolver;
+        return NGX_OK;
+    }
+
+    given = redis->servers;
+    servers = given.elts;
+
+    if (ngx_array_init(&redis->servers, cf->pool, given.nelts,
+                       sizeof(ngx_http_ratelimit_server_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < given.nelts; i++) {
+
+        if (servers[i].sockaddr == NULL) {
+            if (ngx_http_ratelimit_redis_lookup(cf, redis, &servers[i])
+                != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+            continue;
+        }
+
+        server = ngx_array_push(&redis->servers);
+        if (server == NULL) {
+            return NGX_ERROR;
+        }
+
+        *server = servers[i];
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_redis_lookup(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis, ngx_http_ratelimit_server_t *named)
+{
+    ngx_url_t                     u;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_server_t  *server;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = named->name;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "%s in \"server=%V\" of \"ratelimit_redis\" \"%V\", "
+                      "and http has no \"resolver\", in %s:%ui",
+                      u.err ? u.err : "no memory", &named->name, &redis->name,
+                      redis->file, redis->line);
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < u.naddrs; i++) {
+        server = ngx_array_push(&redis->servers);
+        if (server == NULL) {
+            return NGX_ERROR;
+        }
+
+        *server = *named;
+        server->name = u.addrs[i].name;
+        server->sockaddr = u.addrs[i].sockaddr;
+        server->socklen = u.addrs[i].socklen;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,99 @@
+use lib 't/lib';
+use Dns;
+use RateLimit;
+use Redis;
+use Test::Nginx::Socket;
+
+# A Redis that is named, and looked up by nginx's resolver.
+our ($redis, $dns);
+
+BEGIN {
+    plan(skip_all => 'no redis-server') if !Redis::program();
+    $redis = Redis->start;
+    $redis->open_shards('ratelimit:');
+    $dns = Dns->start;
+}
+
+plan('no_plan');
+workers(1);
+no_shuffle();
+no_long_string();
+
+add_block_preprocessor(sub {
+    my $block = shift;
+    my $resolver = $block->resolver // 'resolver 127.0.0.1:$TEST_NGINX_DNS_PORT ipv6=off;';
+
+    $block->set_value('http_config', <<"_END_");
+    ratelimit_redis  main server=redis.test:\$TEST_NGINX_REDIS_PORT timeout=500ms;
+    ratelimit_zone   zone=api:1m redis=main mode=strict on_error=refuse;
+    ratelimit_policy shared key=\$arg_k quota=2/1h;
+    $resolver
+_END_
+    $block->set_value('config', <<'_END_');
+    ratelimit_headers x-ratelimit;
+    location /t { ratelimit shared; empty_gif; }
+_END_
+    $block->set_value('request', 'GET /t?k=' . $block->name =~ s/\W//gr) if !defined $block->request;
+});
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: a name that does not resolve: nginx starts, and says so
+--- init
+    $main::dns->set('');
+    select undef, undef, undef, 1;
+--- request eval
+["GET /t?k=a", "GET /t?k=a"]
+--- error_code eval
+[503, 503]
+--- error_log eval
+qr/ratelimit: redis "main" is away at redis\.test:\d+: its name is not resolved \(3: Host not found\)/
+--- timeout: 5
+
+
+
+=== TEST 2: it is looked up again: there is a server now
+--- init
+    $main::dns->set('127.0.0.1');
+    select undef, undef, undef, 3;
+--- request eval
+["GET /t?k=a", "GET /t?k=a", "GET /t?k=a"]
+--- error_code eval
+[200, 200, 429]
+
+
+
+=== TEST 3: the name stands for another address after the link broke
+--- init
+    $main::dns->set('127.0.0.7');
+    select undef, undef, undef, 2.1;  # an answer is kept until its second ends
+    $main::redis->ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    select undef, undef, undef, 1;
+--- request eval
+["GET /t?k=b", "GET /t?k=b"]
+--- error_code eval
+[503, 503]
+--- error_log eval
+qr/ratelimit: redis "main" is away at redis\.test:\d+: the server closed the connection/
+
+
+
+=== TEST 4: and back
+--- init
+    $main::dns->set('127.0.0.1');
+    select undef, undef, undef, 3;
+--- request eval
+["GET /t?k=b", "GET /t?k=b", "GET /t?k=b"]
+--- error_code eval
+[200, 200, 429]
+
+
+
+=== TEST 5: without a resolver the system is asked when nginx starts
+--- resolver
+--- must_die
+--- error_log
+host not found in "server=redis.test:
+of "ratelimit_redis" "main", and http has no "resolver", in
