@@ -188,10 +188,18 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
             rc = ngx_http_ratelimit_item(r, step, item, same, &record->time);
         }
 
-        if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_ITEM)
-            && (rc == NGX_OK || rc == NGX_ABORT))
+        if (step->varies
+            & (NGX_HTTP_RATELIMIT_VARIES_ITEM|NGX_HTTP_RATELIMIT_VARIES_PLACE))
         {
-            rc = ngx_http_ratelimit_vary_item(r, record, step, item, rc);
+            if (step->varies & NGX_HTTP_RATELIMIT_VARIES_PLACE) {
+                record->holds = 1;
+            }
+
+            if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_ITEM)
+                && (rc == NGX_OK || rc == NGX_ABORT))
+            {
+                rc = ngx_http_ratelimit_vary_item(r, record, step, item, rc);
+            }
         }
 
         if (rc != NGX_OK) {

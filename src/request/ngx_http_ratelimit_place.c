@@ -38,8 +38,8 @@ static void ngx_http_ratelimit_release_again(ngx_event_t *ev);
 void
 ngx_http_ratelimit_release_places(rl_item_t *items, ngx_uint_t n)
 {
+    rl_item_t  *item;
     rl_time_t   now;
-    ngx_uint_t  i;
 
     /* one that leaves the process table, as on exit, holds nothing */
 
@@ -49,18 +49,19 @@ ngx_http_ratelimit_release_places(rl_item_t *items, ngx_uint_t n)
 
     ngx_http_ratelimit_now(&now);
 
-    (void) rl_release(&ngx_http_ratelimit_this_process, items, n, &now);
+    for (item = items; n; n--, item++) {
 
-    for (i = 0; i < n; i++) {
-        if (items[i].policy->algorithm != RL_CONCURRENT) {
+        if (!item->charged || item->policy->algorithm != RL_CONCURRENT) {
             continue;
         }
 
-        if (items[i].charged) {
-            ngx_http_ratelimit_release_later(&items[i]);
+        if (rl_release(&ngx_http_ratelimit_this_process, item, 1, &now)
+            == RL_TIMEOUT)
+        {
+            ngx_http_ratelimit_release_later(item);
 
         } else {
-            ngx_http_ratelimit_wake_queue(&items[i]);
+            ngx_http_ratelimit_wake_queue(item);
         }
     }
 }

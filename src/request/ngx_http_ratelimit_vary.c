@@ -205,10 +205,6 @@ ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
         record->responds = 1;
     }
 
-    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_PLACE) {
-        record->holds = 1;
-    }
-
     if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_WAIT) && rc == NGX_OK
         && ngx_http_ratelimit_may_queue(r, record, item, step->rule) != NGX_OK)
     {

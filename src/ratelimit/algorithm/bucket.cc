@@ -4,8 +4,10 @@
 
 #include "ratelimit/algorithm/ban.h"
 #include "ratelimit/algorithm/charge_hot_words.h"
+#include "ratelimit/algorithm/charge_place.h"
 #include "ratelimit/algorithm/concurrent.h"
 #include "ratelimit/algorithm/gcra.h"
+#include "ratelimit/algorithm/holders.h"
 #include "ratelimit/algorithm/sliding.h"
 #include "ratelimit/algorithm/window.h"
 
@@ -130,8 +132,9 @@ ChargeResult charge_hot_words(const Bucket& stored, const Shape& shape,
       return gcra_charge_hot_words(stored, shape, limit_code, cost_units, now,
                                    hot_words, charged);
     case RL_CONCURRENT:
-      return concurrent_charge_hot_words(stored, shape, limit_code, cost_units,
-                                         hot_words, charged);
+      return concurrent_charge_hot_words(
+          stored, shape.process, process_changes(shape.process), shape.units,
+          limit_code, cost_units, hot_words, charged);
     default:
       return window_charge_hot_words(stored, shape, limit_code, cost_units,
                                      now, hot_words, charged);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ratelimit/algorithm/charge_place.h"
 #include "ratelimit/algorithm/holders.h"
 
 // How holders are stored, in 44 bytes (Meta::window_hi says which):
@@ -18,12 +19,7 @@
 namespace ratelimit {
 namespace {
 
-enum Form : unsigned { kWords = 0, kBytes = 1, kNibbles = 2 };
-
-constexpr unsigned kUnitBits = 20;
-constexpr uint32_t kMaxUnits = (1u << kUnitBits) - 1;
-static_assert(RL_MAX_PLACES <= kMaxUnits, "fits");
-static_assert(RL_MAX_PROCESSES == 1u << (32 - kUnitBits), "fits");
+enum Form : unsigned { kWords = kHolderWords, kBytes, kNibbles };
 
 constexpr size_t kMaxWords = 11;
 constexpr size_t kMaxBytes = 42;
@@ -33,10 +29,6 @@ struct Holder {
   uint32_t slot;
   uint32_t units;
 };
-
-constexpr uint32_t word_of(uint32_t slot, uint32_t units) {
-  return slot << kUnitBits | units;
-}
 
 struct Holders {
   size_t n = 0;
@@ -152,16 +144,12 @@ void hold(const rl_process_t* process, uint32_t units, Holders* holders) {
   std::swap(*own, holders->of[0]);
 }
 
-// What a scale or an override allows may be more than a holder can have.
-uint32_t limit_of(const Shape& shape) {
-  return std::min(shape.units, kMaxUnits);
-}
-
 // The bucket with `cost_units` more.  False: the limit does not allow it, or
 // there is no room.
 bool try_hold(const Bucket& bucket, const Shape& shape, Holders holders,
               uint32_t cost_units, Bucket* image) {
-  if (uint64_t{holders.units()} + cost_units > limit_of(shape)) return false;
+  if (uint64_t{holders.units()} + cost_units > concurrent_limit(shape.units))
+    return false;
   hold(shape.process, cost_units, &holders);
   *image = bucket;
   return store(holders, image);
@@ -170,12 +158,8 @@ bool try_hold(const Bucket& bucket, const Shape& shape, Holders holders,
 }  // namespace
 
 uint32_t concurrent_used_units(const Bucket& bucket) noexcept {
-  if (bucket.window_hi != kWords) return load_dense(bucket).units();
-  uint32_t units = 0;
-  for (const uint32_t word : bucket.concurrent.holders) {
-    units += word & kMaxUnits;
-  }
-  return units;
+  return bucket.window_hi == kWords ? units_of_words(bucket.concurrent)
+                                    : load_dense(bucket).units();
 }
 
 // Who opens it to be left alone may be nobody.
@@ -204,8 +188,9 @@ Evaluation concurrent_evaluate(const Bucket& bucket, const Shape& shape,
   Bucket image;
   Evaluation evaluation = {};
   evaluation.admitted = try_hold(bucket, shape, holders, cost_units, &image);
-  evaluation.remaining_units =
-      used < limit_of(shape) ? limit_of(shape) - used : 0;
+  evaluation.remaining_units = used < concurrent_limit(shape.units)
+                                   ? concurrent_limit(shape.units) - used
+                                   : 0;
   evaluation.retry_after_ms = evaluation.admitted ? 0 : shape.window_ms;
   return evaluation;
 }
@@ -235,51 +220,11 @@ ChargeResult concurrent_try_charge(Bucket* bucket, const Shape& shape,
   }
   *bucket = image;
   bucket->note_charge(limit_code);
-  charged->remaining_units = limit_of(shape) - holders.units() - cost_units;
+  charged->remaining_units =
+      concurrent_limit(shape.units) - holders.units() - cost_units;
   charged->reset_ms = 0;
   charged->charge_id = bucket->stamp;
   return ChargeResult::kAdmitted;
-}
-
-ChargeResult concurrent_charge_hot_words(
-    const Bucket& stored, const Shape& shape, unsigned limit_code,
-    uint32_t cost_units, HotWords* hot_words, Charged* charged) noexcept {
-  const ConcurrentState& state = stored.concurrent;
-  const uint32_t own = word_of(shape.process->slot, 0);
-  const uint32_t changes = process_changes(shape.process);
-  if (stored.window_hi != kWords) return ChargeResult::kUndecided;
-  const uint32_t used = concurrent_used_units(stored);
-  const uint32_t first = used == 0 ? own : state.holders[0];
-  if (first >> kUnitBits != shape.process->slot ||
-      (used != 0 && ((first & kMaxUnits) == 0 || state.checked != changes)) ||
-      uint64_t{used} + cost_units > limit_of(shape)) {
-    return ChargeResult::kUndecided;
-  }
-  const uint32_t words[2] = {changes, first + cost_units};
-  hot_words->words[0] = charged_word(stored, stored.stamp, limit_code);
-  std::memcpy(&hot_words->words[1], words, sizeof(words));
-  charged->remaining_units = limit_of(shape) - used - cost_units;
-  charged->reset_ms = 0;
-  charged->charge_id = stored.stamp;
-  return ChargeResult::kAdmitted;
-}
-
-bool concurrent_refund_hot_words(const Bucket& stored, const Shape& shape,
-                                 uint32_t units, uint64_t charge_id,
-                                 HotWords* hot_words) noexcept {
-  const ConcurrentState& state = stored.concurrent;
-  const uint32_t first = state.holders[0];
-  if (stored.window_hi != kWords || stored.stamp != charge_id ||
-      first >> kUnitBits != shape.process->slot ||
-      (first & kMaxUnits) < units ||
-      state.checked != process_changes(shape.process)) {
-    return false;
-  }
-  *hot_words = hot_words_of(stored);
-  const uint32_t words[2] = {state.checked,
-                             (first & kMaxUnits) == units ? 0 : first - units};
-  std::memcpy(&hot_words->words[1], words, sizeof(words));
-  return true;
 }
 
 void concurrent_refund(Bucket* bucket, const Shape& shape, uint32_t units,

@@ -33,21 +33,10 @@ Evaluation concurrent_evaluate(const Bucket& bucket, const Shape& shape,
 uint64_t concurrent_charge(Bucket* bucket, const Shape& shape,
                            uint32_t cost_units) noexcept;
 
-// As charge_hot_words(), where the process is the first holder, or there is
-// none.
-ChargeResult concurrent_charge_hot_words(
-    const Bucket& stored, const Shape& shape, unsigned limit_code,
-    uint32_t cost_units, HotWords* hot_words, Charged* charged) noexcept;
-
-// As try_charge(), where it is another one.
+// As try_charge(), where the process is not the first holder.
 ChargeResult concurrent_try_charge(Bucket* bucket, const Shape& shape,
                                    unsigned limit_code, uint32_t cost_units,
                                    Charged* charged) noexcept;
-
-// What a refund makes of the hot words alone; false: it changes more.
-bool concurrent_refund_hot_words(const Bucket& stored, const Shape& shape,
-                                 uint32_t units, uint64_t charge_id,
-                                 HotWords* hot_words) noexcept;
 
 void concurrent_refund(Bucket* bucket, const Shape& shape, uint32_t units,
                        uint64_t charge_id) noexcept;

@@ -11,6 +11,7 @@
 // as dry run has it.
 
 #include "ratelimit/algorithm/charge_hot_words.h"
+#include "ratelimit/algorithm/charge_place.h"
 #include "ratelimit/base/bytes.h"
 #include "ratelimit/decide/locate.h"
 #include "ratelimit/key/hash.h"
@@ -59,6 +60,11 @@ inline void fill_charged(const Charged& charged, rl_item_t* item) {
 [[gnu::noinline]] ChargeResult charge_other_hot_words(
     const rl_process_t* process, const rl_item_t& item, const Bucket& stored,
     const rl_time_t& now, HotWords* hot_words, Charged* charged) {
+  if (item.policy->algorithm == RL_CONCURRENT) {
+    return concurrent_charge_hot_words(stored, process, changes_of(process),
+                                       item.quota.units, limit_code_of(item),
+                                       item.cost_units, hot_words, charged);
+  }
   return charge_hot_words(stored, shape_of(process, item), limit_code_of(item),
                           item.cost_units, now, hot_words, charged);
 }

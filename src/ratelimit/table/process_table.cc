@@ -274,7 +274,7 @@ bool finish_commit_of_dead(const rl_process_t* process, uint32_t owner) {
 }
 
 uint32_t process_changes(const rl_process_t* process) {
-  return process_table_of(process)->changes.load(std::memory_order_acquire);
+  return changes_of(process);
 }
 
 bool has_changed_hands(const rl_process_t* process, uint32_t slot,

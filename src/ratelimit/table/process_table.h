@@ -141,6 +141,10 @@ inline ProcessTable* process_table_of(const rl_process_t* process) {
   return static_cast<ProcessTable*>(process->process_table);
 }
 
+inline uint32_t changes_of(const rl_process_t* process) {
+  return process_table_of(process)->changes.load(std::memory_order_acquire);
+}
+
 inline Slot* slot_of(const rl_process_t* process) {
   return &process_table_of(process)->slots[process->slot];
 }
