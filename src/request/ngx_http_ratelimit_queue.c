@@ -2,66 +2,28 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * "wait=": queues of requests, one for each key of a policy that has any, in
- * each worker.  Only the first of a queue asks, when its units are due, or
- * when a place becomes free: of this worker that is told, of the others it
- * looks every 10 ms.  The others stand behind it until they are the first, or
- * their time is over; then they are decided once more, for good.
- *
- * A timer is late by some milliseconds.  So that these do not add up along a
- * queue, the first is charged as of when its units were due.
+ * Queues of requests that wait, one for each key of a policy that has any, in
+ * each worker.
  */
 
 
 #include "ngx_http_ratelimit.h"
-#include "policy/ngx_http_ratelimit_policy.h"
+#include "conf/ngx_http_ratelimit_clock.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "policy/ngx_http_ratelimit_rule.h"
 #include "request/ngx_http_ratelimit_queue.h"
 #include "request/ngx_http_ratelimit_wait.h"
 
 
-/* how long another worker's place may be free before it is seen, in ms */
-
-#define NGX_HTTP_RATELIMIT_LOOK_AGAIN  10
-
-/* how late a timer may be, for what it was set for to be as if it were not */
-
-#define NGX_HTTP_RATELIMIT_LATE  100
-
-
-typedef struct {
+struct ngx_http_ratelimit_queue_s {
     ngx_rbtree_node_t            node;       /* its key: of the bucket */
     ngx_queue_t                  requests;
     ngx_uint_t                   n;
-} ngx_http_ratelimit_queue_t;
-
-
-/* a request in one; before it is in any, what it needs for that */
-
-struct ngx_http_ratelimit_queued_s {
-    ngx_queue_t                  link;
-    ngx_http_ratelimit_queue_t  *queue;      /* NULL: it is in none */
-    ngx_http_request_t          *request;
-    const rl_policy_t           *policy;     /* whose units it waits for */
-    uint64_t                     due_ms;     /* its units; 0: is not known */
-    uint64_t                     waited_ms;  /* for this decision */
-    ngx_msec_t                   since;
-    ngx_msec_t                   deadline;
-    ngx_http_ratelimit_rule_t  **rules;      /* of the items that are asked */
-    unsigned                     last:1;     /* no more waiting */
 };
 
 
-static rl_verdict_e ngx_http_ratelimit_try_in_time(
-    ngx_http_ratelimit_record_t *record, rl_process_t *process);
-static ngx_int_t ngx_http_ratelimit_join_others(ngx_http_request_t *r,
+static void ngx_http_ratelimit_return_reserved(
     ngx_http_ratelimit_record_t *record);
-static rl_item_t *ngx_http_ratelimit_waits_for(
-    ngx_http_ratelimit_record_t *record);
-static ngx_int_t ngx_http_ratelimit_enter_queue(ngx_http_request_t *r,
-    ngx_http_ratelimit_queued_t *queued, rl_item_t *item,
-    ngx_http_ratelimit_rule_t *rule);
-static ngx_uint_t ngx_http_ratelimit_is_first(
-    ngx_http_ratelimit_queued_t *queued);
 static ngx_http_ratelimit_queue_t *ngx_http_ratelimit_find_queue(
     rl_item_t *item, ngx_uint_t make);
 
@@ -71,211 +33,6 @@ static ngx_rbtree_node_t  ngx_http_ratelimit_no_queue;
 
 
 ngx_int_t
-ngx_http_ratelimit_may_queue(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    ngx_http_ratelimit_rule_t *rule)
-{
-    ngx_http_ratelimit_queued_t  *queued;
-
-    queued = record->queued;
-
-    if (queued && !record->waits) {
-        ngx_http_ratelimit_leave_queue(record);
-    }
-
-    if (queued == NULL || !record->waits) {
-        queued = ngx_pcalloc(r->pool, sizeof(ngx_http_ratelimit_queued_t)
-                                      + record->size * sizeof(void *));
-        if (queued == NULL) {
-            return NGX_ERROR;
-        }
-
-        queued->rules = (ngx_http_ratelimit_rule_t **) (queued + 1);
-        record->queued = queued;
-        record->waits = 1;
-    }
-
-    queued->rules[item - &record->items[record->nitems]] = rule;
-
-    return NGX_OK;
-}
-
-
-rl_verdict_e
-ngx_http_ratelimit_try(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process)
-{
-    uint64_t                      due_ms;
-    rl_item_t                    *items, *item;
-    rl_verdict_e                  verdict;
-    ngx_msec_int_t                left;
-    ngx_http_ratelimit_rule_t    *rule;
-    ngx_http_ratelimit_queued_t  *queued;
-
-    items = &record->items[record->nitems];
-    queued = record->queued;
-
-    if (queued->queue == NULL && !queued->last
-        && ngx_http_ratelimit_join_others(r, record) == NGX_OK)
-    {
-        return RL_PENDING;
-    }
-
-    left = queued->queue
-           ? (ngx_msec_int_t) (queued->deadline - ngx_current_msec) : 0;
-
-    if (left > 0 && !ngx_http_ratelimit_is_first(queued)) {
-        items->retry_after_ms = left;
-        return RL_PENDING;
-    }
-
-    verdict = ngx_http_ratelimit_try_in_time(record, process);
-
-    if (verdict != RL_REFUSED) {
-        ngx_http_ratelimit_leave_queue(record);
-
-        if (verdict == RL_ADMITTED && queued->waited_ms) {
-            rl_count_delay(queued->policy, queued->waited_ms);
-        }
-
-        return verdict;
-    }
-
-    item = queued->last ? NULL : ngx_http_ratelimit_waits_for(record);
-
-    if (item) {
-        rule = queued->rules[item - items];
-
-        if (queued->queue == NULL) {
-            left = rule->wait_ms;
-        }
-
-        due_ms = (item->policy->algorithm == RL_CONCURRENT)
-                 ? NGX_HTTP_RATELIMIT_LOOK_AGAIN : item->retry_after_ms;
-
-        if (left > 0 && due_ms <= (uint64_t) left
-            && (queued->queue
-                || ngx_http_ratelimit_enter_queue(r, queued, item, rule)
-                   == NGX_OK))
-        {
-            queued->due_ms = (item->policy->algorithm == RL_CONCURRENT)
-                             ? 0 : record->time.mono_ms + due_ms;
-            items->retry_after_ms = due_ms;
-            return RL_PENDING;
-        }
-    }
-
-    ngx_http_ratelimit_leave_queue(record);
-    rl_count_decision(process, items, record->nasked, verdict, &record->time);
-
-    return verdict;
-}
-
-
-static rl_verdict_e
-ngx_http_ratelimit_try_in_time(ngx_http_ratelimit_record_t *record,
-    rl_process_t *process)
-{
-    uint64_t      late_ms;
-    rl_item_t    *items;
-    rl_time_t     time;
-    rl_verdict_e  verdict;
-
-    items = &record->items[record->nitems];
-    time = record->time;
-
-    if (record->queued->due_ms && record->queued->due_ms < time.mono_ms) {
-        late_ms = time.mono_ms - record->queued->due_ms;
-
-        if (late_ms <= NGX_HTTP_RATELIMIT_LATE) {
-            time.mono_ms -= late_ms;
-            time.wall_ms -= late_ms;
-
-            verdict = rl_try(process, items, record->nasked, &time);
-
-            if (verdict != RL_REFUSED) {
-                return verdict;
-            }
-        }
-    }
-
-    return rl_try(process, items, record->nasked, &record->time);
-}
-
-
-/* those who came before are not overtaken */
-
-static ngx_int_t
-ngx_http_ratelimit_join_others(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record)
-{
-    rl_item_t                    *items;
-    ngx_uint_t                    i;
-    ngx_http_ratelimit_rule_t    *rule;
-    ngx_http_ratelimit_queued_t  *queued;
-
-    items = &record->items[record->nitems];
-    queued = record->queued;
-
-    for (i = 0; i < record->nasked; i++) {
-        rule = queued->rules[i];
-
-        if (rule == NULL || items[i].dry_run || items[i].cost_units == 0
-            || ngx_http_ratelimit_find_queue(&items[i], 0) == NULL)
-        {
-            continue;
-        }
-
-        if (ngx_http_ratelimit_enter_queue(r, queued, &items[i], rule)
-            == NGX_OK)
-        {
-            items->retry_after_ms = rule->wait_ms;
-            return NGX_OK;
-        }
-    }
-
-    return NGX_DECLINED;
-}
-
-
-/*
- * Of the items that have refused the one to wait longest for.  NULL: it is of
- * no use, as one of them has a line that does not wait, or would never admit.
- */
-
-static rl_item_t *
-ngx_http_ratelimit_waits_for(ngx_http_ratelimit_record_t *record)
-{
-    rl_item_t   *item, *slowest;
-    ngx_uint_t   i;
-
-    slowest = NULL;
-
-    for (i = 0; i < record->nasked; i++) {
-        item = &record->items[record->nitems + i];
-
-        if (item->admitted || item->dry_run) {
-            continue;
-        }
-
-        if (record->queued->rules[i] == NULL
-            || item->cost_units > item->capacity_units)
-        {
-            return NULL;
-        }
-
-        if (slowest == NULL
-            || item->retry_after_ms > slowest->retry_after_ms)
-        {
-            slowest = item;
-        }
-    }
-
-    return slowest;
-}
-
-
-static ngx_int_t
 ngx_http_ratelimit_enter_queue(ngx_http_request_t *r,
     ngx_http_ratelimit_queued_t *queued, rl_item_t *item,
     ngx_http_ratelimit_rule_t *rule)
@@ -316,6 +73,10 @@ ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record)
         return;
     }
 
+    if (queued->reserved) {
+        ngx_http_ratelimit_return_reserved(record);
+    }
+
     queued->waited_ms += ngx_current_msec - queued->since;
     record->waited_ms += ngx_current_msec - queued->since;
 
@@ -326,7 +87,11 @@ ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record)
     if (queue->n) {
         next = ngx_queue_data(ngx_queue_head(&queue->requests),
                               ngx_http_ratelimit_queued_t, link);
-        ngx_http_ratelimit_resume(next->request);
+
+        if (!next->reserved) {
+            ngx_http_ratelimit_resume(next->request);
+        }
+
         return;
     }
 
@@ -335,17 +100,19 @@ ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record)
 }
 
 
-ngx_uint_t
-ngx_http_ratelimit_give_up_queue(ngx_http_ratelimit_record_t *record)
+/* the client left, or there are too many that wait */
+
+static void
+ngx_http_ratelimit_return_reserved(ngx_http_ratelimit_record_t *record)
 {
-    if (!record->waits || record->queued->last) {
-        return 0;
-    }
+    rl_time_t  now;
 
-    ngx_http_ratelimit_leave_queue(record);
-    record->queued->last = 1;
+    record->queued->reserved = 0;
 
-    return 1;
+    ngx_http_ratelimit_now(&now);
+
+    (void) rl_return_reserved(&ngx_http_ratelimit_this_process,
+                              &record->items[record->nitems], &now);
 }
 
 
@@ -365,10 +132,23 @@ ngx_http_ratelimit_wake_queue(rl_item_t *item)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_ratelimit_is_first(ngx_http_ratelimit_queued_t *queued)
 {
     return ngx_queue_head(&queued->queue->requests) == &queued->link;
+}
+
+
+ngx_http_ratelimit_queued_t *
+ngx_http_ratelimit_last_of_queue(rl_item_t *item)
+{
+    ngx_http_ratelimit_queue_t  *queue;
+
+    queue = ngx_http_ratelimit_find_queue(item, 0);
+
+    return queue ? ngx_queue_data(ngx_queue_last(&queue->requests),
+                                  ngx_http_ratelimit_queued_t, link)
+                 : NULL;
 }
 
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * "wait=": requests that would be refused, and wait for their units or places.
+ * Queues of requests that wait.
  */
 
 
@@ -11,30 +11,43 @@
 
 
 #include "ngx_http_ratelimit.h"
-#include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_policy.h"
 #include "request/ngx_http_ratelimit_record.h"
 
 
-/* an item that is prepared stands on a line with "wait=" */
+typedef struct ngx_http_ratelimit_queue_s  ngx_http_ratelimit_queue_t;
 
-ngx_int_t ngx_http_ratelimit_may_queue(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *item,
+
+/* a request in one; before it is in any, what it needs for that */
+
+struct ngx_http_ratelimit_queued_s {
+    ngx_queue_t                  link;
+    ngx_http_ratelimit_queue_t  *queue;      /* NULL: it is in none */
+    ngx_http_request_t          *request;
+    const rl_policy_t           *policy;     /* whose units it waits for */
+    uint64_t                     due_ms;     /* its units; 0: is not known */
+    uint64_t                     waited_ms;  /* for this decision */
+    ngx_msec_t                   since;
+    ngx_msec_t                   deadline;
+    ngx_http_ratelimit_rule_t  **rules;      /* of the items that are asked */
+    unsigned                     last:1;     /* no more waiting */
+    unsigned                     reserved:1; /* it is let in when it is due */
+};
+
+
+/* behind all others of the item's key; NGX_DECLINED: its queue is full */
+
+ngx_int_t ngx_http_ratelimit_enter_queue(ngx_http_request_t *r,
+    ngx_http_ratelimit_queued_t *queued, rl_item_t *item,
     ngx_http_ratelimit_rule_t *rule);
-
-/*
- * Decides the record's items that are asked.  RL_PENDING: the request is in a
- * queue and to be put aside, for the first item's retry_after_ms at most.
- */
-
-rl_verdict_e ngx_http_ratelimit_try(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process);
-
-/* it cannot be put aside; true: the next attempt is its last */
-
-ngx_uint_t ngx_http_ratelimit_give_up_queue(
-    ngx_http_ratelimit_record_t *record);
-
 void ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record);
+
+ngx_uint_t ngx_http_ratelimit_is_first(ngx_http_ratelimit_queued_t *queued);
+
+/* of those who wait for the item's key; NULL: nobody does */
+
+ngx_http_ratelimit_queued_t *ngx_http_ratelimit_last_of_queue(
+    rl_item_t *item);
 
 /* a place of the item's key has become free */
 

@@ -14,7 +14,7 @@
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_step.h"
 #include "request/ngx_http_ratelimit_log.h"
-#include "request/ngx_http_ratelimit_queue.h"
+#include "request/ngx_http_ratelimit_try.h"
 #include "request/ngx_http_ratelimit_vary.h"
 
 

@@ -249,6 +249,17 @@ ChargeResult gcra_charge_hot_words(const Bucket& stored, const Shape& shape,
   return ChargeResult::kAdmitted;
 }
 
+bool gcra_take_back_last(Bucket* bucket, uint32_t charged_units,
+                         uint64_t charge_id) noexcept {
+  const uint128_t cost = times(charged_units, bucket->window_ms());
+  const uint128_t debt = debt_of(*bucket);
+  if (tail_of(*bucket) - charge_id != static_cast<uint64_t>(cost)) {
+    return false;
+  }
+  set_debt(bucket, debt > cost ? debt - cost : 0);
+  return true;
+}
+
 void gcra_refund(Bucket* bucket, uint32_t charged_units, uint32_t units,
                  uint64_t charge_id) noexcept {
   const uint64_t window_ms = bucket->window_ms();

@@ -47,6 +47,12 @@ ChargeResult gcra_charge_hot_words(const Bucket& stored, const Shape& shape,
                                    Charged* charged) noexcept;
 
 // Of charged_units those that have not drained.
+// Takes a charge back after which nothing was charged: as if it had not been,
+// while a refund keeps the place of what it gives back.  False: it is not the
+// last one.
+bool gcra_take_back_last(Bucket* bucket, uint32_t charged_units,
+                         uint64_t charge_id) noexcept;
+
 void gcra_refund(Bucket* bucket, uint32_t charged_units, uint32_t units,
                  uint64_t charge_id) noexcept;
 
