@@ -47,7 +47,7 @@ typedef struct {
 
     uint32_t                     asks_dry;   /* one not decided yet does, in
                                                 dry run */
-    ngx_uint_t                   nasked;     /* behind these, not decided yet */
+    ngx_uint_t                   nasked;     /* not decided yet, at the end */
     ngx_http_ratelimit_loc_conf_t *conf;     /* that decided last, or was to;
                                                 never NULL */
     rl_item_t                   *items;
