@@ -202,6 +202,8 @@ Accept-Encoding: gzip
 
 === TEST 10: HTTP/2, and a body behind an internal redirect
 --- http2
+--- init
+RateLimit::connection()
 --- config
     location /t { ratelimit tokens cost=500 settle=$total settle_at=end; proxy_pass http://backend; }
     location /x { internal; proxy_pass http://backend; }
