@@ -37,10 +37,13 @@ static ngx_uint_t ngx_http_ratelimit_usage_has_type(
     ngx_http_ratelimit_usage_t *usage, ngx_str_t *type);
 static ngx_int_t ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
-static ngx_int_t ngx_http_ratelimit_read_buf(ngx_http_request_t *r,
-    ngx_http_ratelimit_reader_t *reader, ngx_buf_t *b);
-static ngx_int_t ngx_http_ratelimit_read_bytes(ngx_http_request_t *r,
+static ngx_inline ngx_int_t ngx_http_ratelimit_read_bytes(
+    ngx_http_request_t *r, ngx_http_ratelimit_reader_t *reader, u_char *p,
+    size_t len);
+static ngx_int_t ngx_http_ratelimit_read_rest(ngx_http_request_t *r,
     ngx_http_ratelimit_reader_t *reader, u_char *p, size_t len);
+static ngx_int_t ngx_http_ratelimit_read_file(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader, ngx_buf_t *b);
 static ngx_int_t ngx_http_ratelimit_grow_reader(ngx_http_request_t *r,
     ngx_http_ratelimit_reader_t *reader, size_t more);
 
@@ -175,6 +178,8 @@ ngx_http_ratelimit_usage_has_type(ngx_http_ratelimit_usage_t *usage,
 static ngx_int_t
 ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
+    ngx_buf_t                    *b;
+    ngx_int_t                     rc;
     ngx_chain_t                  *cl;
     ngx_http_ratelimit_record_t  *record;
     ngx_http_ratelimit_reader_t  *reader;
@@ -189,11 +194,21 @@ ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
         for (cl = in; cl; cl = cl->next) {
 
-            if (ngx_http_ratelimit_read_buf(r, reader, cl->buf) != NGX_OK) {
+            b = cl->buf;
+            rc = NGX_OK;
+
+            if (ngx_buf_in_memory(b)) {
+                rc = ngx_http_ratelimit_read_bytes(r, reader, b->pos,
+                                                   b->last - b->pos);
+            } else if (b->in_file) {
+                rc = ngx_http_ratelimit_read_file(r, reader, b);
+            }
+
+            if (rc != NGX_OK) {
                 return NGX_ERROR;
             }
 
-            if (cl->buf->last_buf) {
+            if (b->last_buf) {
                 rl_usage_end(&reader->core);
 
                 if (reader->core.broken && reader->core.form == RL_USAGE_JSON)
@@ -210,25 +225,62 @@ ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
+static ngx_inline ngx_int_t
+ngx_http_ratelimit_read_bytes(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader, u_char *p, size_t len)
+{
+    size_t    taken;
+    rl_str_t  bytes;
+
+    bytes.data = p;
+    bytes.len = len;
+
+    taken = rl_usage_take(&reader->core, bytes);
+
+    if (taken == len) {
+        return NGX_OK;
+    }
+
+    return ngx_http_ratelimit_read_rest(r, reader, p + taken, len - taken);
+}
+
+
 static ngx_int_t
-ngx_http_ratelimit_read_buf(ngx_http_request_t *r,
+ngx_http_ratelimit_read_rest(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader, u_char *p, size_t len)
+{
+    size_t    taken;
+    rl_str_t  bytes;
+
+    do {
+        if (ngx_http_ratelimit_grow_reader(r, reader, len) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        bytes.data = p;
+        bytes.len = len;
+
+        taken = rl_usage_take(&reader->core, bytes);
+
+        p += taken;
+        len -= taken;
+
+    } while (len);
+
+    return NGX_OK;
+}
+
+
+/* the cache's, say, which need not be in memory for others */
+
+static ngx_int_t
+ngx_http_ratelimit_read_file(ngx_http_request_t *r,
     ngx_http_ratelimit_reader_t *reader, ngx_buf_t *b)
 {
     off_t    at;
     size_t   len;
     u_char   piece[NGX_HTTP_RATELIMIT_PIECE];
     ssize_t  n;
-
-    if (ngx_buf_in_memory(b)) {
-        return ngx_http_ratelimit_read_bytes(r, reader, b->pos,
-                                             b->last - b->pos);
-    }
-
-    if (!b->in_file) {
-        return NGX_OK;
-    }
-
-    /* of a file, the cache's say, which need not be in memory for others */
 
     for (at = b->file_pos; at < b->file_last; at += n) {
 
@@ -253,32 +305,6 @@ ngx_http_ratelimit_read_buf(ngx_http_request_t *r,
         }
 
         if (ngx_http_ratelimit_read_bytes(r, reader, piece, n) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_read_bytes(ngx_http_request_t *r,
-    ngx_http_ratelimit_reader_t *reader, u_char *p, size_t len)
-{
-    rl_str_t  bytes;
-
-    bytes.data = p;
-    bytes.len = len;
-
-    while (bytes.len) {
-        len = rl_usage_take(&reader->core, bytes);
-
-        bytes.data += len;
-        bytes.len -= len;
-
-        if (bytes.len
-            && ngx_http_ratelimit_grow_reader(r, reader, bytes.len) != NGX_OK)
-        {
             return NGX_ERROR;
         }
     }

@@ -270,6 +270,30 @@ TEST(Usage, NamesAnywhereInATextThatIsLikeThem) {
   }
 }
 
+// Long texts are searched by vectors: a name anywhere in one, at its very end
+// too, behind bytes that are like it.
+TEST(Usage, NamesAnywhereInALongText) {
+  for (const std::string name : {"total_tokens", "k", "kk", "ok", "xk"}) {
+    for (const std::string filling : {" ", "k", "o", "\u00e9k"}) {
+      for (size_t before = 0; before < 300; before++) {
+        std::string pad;
+        while (pad.size() < before) pad += filling;
+        for (const size_t behind : {0, 1, 130, 400}) {
+          const std::string text = "data: {\"p\":\"" + pad + "\",\"" + name +
+                                   "\":7}" + std::string(behind, ' ') +
+                                   "\r\n\r\n";
+          Reader reader(RL_USAGE_EVENTS, {"/" + name});
+          reader.take(text);
+          ASSERT_EQ("7", reader.units()) << text;
+          Reader none(RL_USAGE_EVENTS, {"/" + name + "_" + name});
+          none.take(text);
+          ASSERT_EQ("none", none.units()) << text;
+        }
+      }
+    }
+  }
+}
+
 TEST(Usage, Forms) {
   EXPECT_EQ(RL_USAGE_EVENTS, rl_usage_form(str("Text/Event-Stream")));
   EXPECT_EQ(RL_USAGE_LINES, rl_usage_form(str("application/x-ndjson")));

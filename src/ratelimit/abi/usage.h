@@ -26,6 +26,7 @@ typedef struct {
                      nobody can tell */
   uint32_t value; /* below RL_MAX_USAGE_VALUES */
   uint32_t rare;  /* which byte of the name texts have least */
+  size_t avx2_from; /* the length of a text that is searched by vectors */
 } rl_usage_pointer_t;
 
 /* As rl_parse_quota; the texts point into the parsed one. */
@@ -56,6 +57,7 @@ typedef struct {
   int was_cr;            /* a line feed that follows ends no other line */
   int has_data;          /* the event has a line of data already */
   int too_long;          /* the text is not held */
+  int inside;            /* bytes of a text have been taken, not its end */
   int broken;            /* the last text was no JSON */
   uint32_t found;        /* a bit for each value */
   uint64_t values[RL_MAX_USAGE_VALUES];

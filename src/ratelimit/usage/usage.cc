@@ -13,6 +13,7 @@
 #include "ratelimit/base/text.h"
 #include "ratelimit/jwt/jwt.h"
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/usage/search.h"
 
 namespace ratelimit {
 namespace {
@@ -41,69 +42,6 @@ rl_str_t plain_name(rl_str_t pointer) {
     digits = digits && is_digit(*at);
   }
   return digits ? rl_str_t{0, end} : slice(at, end);
-}
-
-// English letters, the rarer first; what is not here is rarer still.
-constexpr std::string_view kCommon = "zqxjk_vbpygwfmucdlrhsnioate";
-
-// The byte of a plain name that is looked for: memchr goes past a vector at a
-// time, so the rarer it is the cheaper, and much cheaper than memmem.
-std::uint32_t rarest(rl_str_t name) {
-  std::uint32_t best = 0;
-  std::size_t least = std::string_view::npos;
-  for (std::uint32_t i = 0; i < name.len; i++) {
-    const std::size_t at = kCommon.find(static_cast<char>(name.data[i])) + 1;
-    if (at < least) {
-      least = at;
-      best = i;
-    }
-  }
-  return best;
-}
-
-bool contains(rl_str_t text, const rl_usage_pointer_t& pointer) {
-  const rl_str_t name = pointer.name;
-  if (text.len < name.len) return false;
-  const Byte rare = name.data[pointer.rare];
-  const Byte* at = text.data + pointer.rare;
-  const Byte* const end = at + (text.len - name.len) + 1;
-  while (at < end) {
-    at = static_cast<const Byte*>(
-        std::memchr(at, rare, static_cast<std::size_t>(end - at)));
-    if (at == nullptr) return false;
-    const Byte* const start = at - pointer.rare;
-    if (*start == *name.data &&
-        std::memcmp(start, name.data, name.len) == 0) {
-      return true;
-    }
-    at++;
-  }
-  return false;
-}
-
-// "\u0061": a letter that need not be escaped.
-bool has_escaped_letter(rl_str_t text) {
-  const Byte* at = text.data;
-  const Byte* const end = at + text.len;
-  while (end - at >= 6) {
-    at = static_cast<const Byte*>(
-        std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
-    if (at == nullptr || end - at < 6) return false;
-    if (at[1] == 'u' && at[2] == '0' && at[3] == '0' && at[4] >= '2' &&
-        at[4] <= '7') {
-      return true;
-    }
-    at += 2;
-  }
-  return false;
-}
-
-bool may_have_any(const rl_usage_t& usage, rl_str_t text) {
-  for (std::size_t i = 0; i < usage.n; i++) {
-    const rl_usage_pointer_t& pointer = usage.pointers[i];
-    if (pointer.name.len == 0 || contains(text, pointer)) return true;
-  }
-  return has_escaped_letter(text);
 }
 
 // What a number counts; false: it is none, or below 0.
@@ -268,30 +206,61 @@ bool is_type(rl_str_t text, std::string_view type) {
          });
 }
 
-// Behind the last text that ends here; nullptr: none does.
-const Byte* last_end(rl_usage_form_e form, rl_str_t bytes) {
-  const Byte* end = bytes.data + bytes.len;
-  while (end != bytes.data) {
-    const auto* const newline = static_cast<const Byte*>(memrchr(
-        bytes.data, '\n', static_cast<std::size_t>(end - bytes.data)));
-    if (newline == nullptr) return nullptr;
-    if (form == RL_USAGE_LINES) return newline + 1;
-    if (newline != bytes.data && newline[-1] == '\n') return newline + 1;
-    end = newline;
-  }
-  return nullptr;
+// An event ends behind this line feed: the line before it is empty.
+bool ends_event(const Byte* begin, const Byte* newline) {
+  return newline != begin &&
+         (newline[-1] == '\n' || (newline[-1] == '\r' &&
+                                  newline - begin > 1 && newline[-2] == '\n'));
 }
 
-// How many bytes are whole texts that say nothing, as most of a stream is.
-std::size_t pass_over(const rl_usage_t& usage, rl_str_t bytes) {
-  if (usage.held != 0 || usage.has_data || usage.too_long || usage.was_cr ||
-      usage.matched != 0) {
-    return 0;
+bool ends_text(rl_usage_form_e form, const Byte* begin, const Byte* newline) {
+  return form == RL_USAGE_LINES || ends_event(begin, newline);
+}
+
+// Whole texts that say nothing, as most of a stream is.
+bool says_nothing(const rl_usage_t& usage, rl_str_t bytes) {
+  if (usage.inside || bytes.len == 0 || usage.form == RL_USAGE_JSON) {
+    return false;
   }
-  const Byte* const end = last_end(usage.form, bytes);
-  if (end == nullptr) return 0;
-  const rl_str_t texts = slice(bytes.data, end);
-  return may_have_any(usage, texts) ? 0 : texts.len;
+  const Byte* const newline = bytes.data + bytes.len - 1;
+  return *newline == '\n' && ends_text(usage.form, bytes.data, newline) &&
+         !may_have_any(usage, bytes);
+}
+
+// How many bytes are whole texts, before one that does not end here.
+std::size_t whole_texts(rl_usage_form_e form, rl_str_t bytes) {
+  const Byte* end = bytes.data + bytes.len;
+  while (end != bytes.data) {
+    end = static_cast<const Byte*>(memrchr(
+        bytes.data, '\n', static_cast<std::size_t>(end - bytes.data)));
+    if (end == nullptr) return 0;
+    if (ends_text(form, bytes.data, end)) {
+      return static_cast<std::size_t>(end + 1 - bytes.data);
+    }
+  }
+  return 0;
+}
+
+std::size_t take_texts(rl_usage_t* usage, rl_str_t bytes) {
+  std::size_t passed = 0;
+  if (!usage->inside) {
+    const std::size_t whole = whole_texts(usage->form, bytes);
+    if (whole != bytes.len && says_nothing(*usage, {whole, bytes.data})) {
+      passed = whole;
+    }
+  }
+  const rl_str_t rest = {bytes.len - passed, bytes.data + passed};
+  return passed + (usage->form == RL_USAGE_EVENTS ? take_events(usage, rest)
+                                                  : take_lines(usage, rest));
+}
+
+// What says something, or ends within a text.
+[[gnu::noinline]] std::size_t take_some(rl_usage_t* usage, rl_str_t bytes) {
+  if (usage->form == RL_USAGE_JSON) return hold(usage, bytes) ? bytes.len : 0;
+  const std::size_t taken = take_texts(usage, bytes);
+  usage->inside = usage->held != 0 || usage->matched != 0 || usage->has_data ||
+                  usage->too_long || usage->was_cr;
+  return taken;
 }
 
 struct FormRow {
@@ -316,7 +285,10 @@ const char* rl_parse_usage_pointer(rl_str_t text, uint32_t value,
     return ratelimit::kPointerPhrase;
   }
   const rl_str_t name = ratelimit::plain_name(text);
-  *out = {text, name, value, ratelimit::rarest(name)};
+  const size_t least =
+      name.len > 1 ? ratelimit::least_places() : static_cast<size_t>(-1);
+  *out = {text, name, value, ratelimit::rarest_byte(name),
+          least + name.len - 1 < least ? least : least + name.len - 1};
   return nullptr;
 }
 
@@ -335,19 +307,13 @@ void rl_usage_grow(rl_usage_t* usage, unsigned char* memory,
 }
 
 size_t rl_usage_take(rl_usage_t* usage, rl_str_t bytes) noexcept {
-  if (usage->form == RL_USAGE_JSON) {
-    return ratelimit::hold(usage, bytes) ? bytes.len : 0;
-  }
-  const size_t passed = ratelimit::pass_over(*usage, bytes);
-  bytes.data += passed;
-  bytes.len -= passed;
-  return passed + (usage->form == RL_USAGE_EVENTS
-                       ? ratelimit::take_events(usage, bytes)
-                       : ratelimit::take_lines(usage, bytes));
+  if (ratelimit::says_nothing(*usage, bytes)) return bytes.len;
+  return ratelimit::take_some(usage, bytes);
 }
 
 void rl_usage_skip(rl_usage_t* usage) noexcept {
   usage->too_long = 1;
+  usage->inside = 1;
   usage->held = 0;
 }
 
