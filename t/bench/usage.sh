@@ -1,7 +1,7 @@
 #!/bin/bash
 
 # What ratelimit_usage costs: instructions of a proxied stream of about 1 MB in
-# 2,000 events, of which the last one has the number; without the module, with
+# 2,000 events, chunked as servers stream, of which the last has the number; without the module, with
 # a policy that knows its cost, with ratelimit_usage, and with a body filter in
 # Lua that does the same (Debian's libnginx-mod-http-lua, if it is here).
 #
@@ -25,11 +25,9 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# 2,000 events of 512 bytes, each of which is one read from the back end: the
-# first read has the response's head and a comment that fills it.
-write_stream() { # COMMENT'S LENGTH
-    perl -e '
-    print ":", "x" x ($ARGV[0] - 3), "\n\n";
+# 2,000 events of 505 bytes, each of which is a chunk, 512 bytes as it is sent,
+# and one read from the back end; so is the response's head.
+perl -e '
     for my $i (1 .. 2000) {
         my $event = "data: {\"id\":\"chatcmpl-1234567890\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
             . "\"model\":\"m\",\"system_fingerprint\":\"fp_1234567890\",\"service_tier\":\"default\","
@@ -38,32 +36,38 @@ write_stream() { # COMMENT'S LENGTH
             . ($i < 2000 ? "\"usage\":null"
                : "\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":2000,\"total_tokens\":2020}")
             . "}\n\n";
-        my $text = substr "word " x 100, 0, 512 + 4 - length $event;
+        my $text = substr "word " x 100, 0, 505 + 4 - length $event;
         $event =~ s/TEXT/$text/;
         print $event;
     }
-    print "data: [DONE]\n\n";' "$1" > "$dir/stream"
-}
+    print "data: [DONE]\n\n";' > "$dir/stream"
 
-write_stream 100
-
-cat > "$dir/backend.conf" << END
-pid backend.pid; error_log backend.log;
-events { }
-http {
-    access_log off; client_body_temp_path b1; proxy_temp_path b2; fastcgi_temp_path b3; uwsgi_temp_path b4; scgi_temp_path b5;
-    keepalive_requests 100000;
-    server {
-        listen unix:$dir/backend.sock;
-        location = /t { default_type text/event-stream; alias $dir/stream; }
-    }
-}
-END
-"$nginx" -p "$dir/" -c backend.conf -e "$dir/backend.log"
-
-head=$(curl -s -o /dev/null -w '%{size_header}' --unix-socket "$dir/backend.sock" \
-    http://localhost/t)
-write_stream $((512 - head))
+perl -MIO::Socket::UNIX -e '
+    my ($path, $file) = @ARGV;
+    open my $stream, "<", $file or die $!;
+    my $head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+        . "Transfer-Encoding: chunked\r\nX-Filling: ";
+    my @writes = $head . "x" x (512 - 4 - length $head) . "\r\n\r\n";
+    local $/ = "\n\n";
+    push @writes, map { sprintf "%x\r\n%s\r\n", length, $_ } <$stream>;
+    push @writes, "0\r\n\r\n";
+    my $listener = IO::Socket::UNIX->new(Local => $path, Listen => 8) or die $!;
+    chmod 0777, $path;
+    $SIG{CHLD} = $SIG{PIPE} = "IGNORE";
+    while (my $socket = $listener->accept) {
+        next if fork;
+        my $got = "";
+        while (sysread $socket, $got, 4096, length $got) {
+            while ($got =~ s/^.*?\r\n\r\n//s) {
+                syswrite $socket, $_ for @writes;
+            }
+        }
+        exit;
+    }' "$dir/backend.sock" "$dir/stream" &
+echo $! > "$dir/backend.pid"
+until [ -S "$dir/backend.sock" ]; do
+    sleep 0.1
+done
 
 # measure REQUESTS MODULES HTTP LOCATION: of nginx as a whole.
 measure() {
