@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_process.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "api/ngx_http_ratelimit_api.h"
 
@@ -33,7 +34,8 @@ typedef struct {
 #define NGX_HTTP_RATELIMIT_POLICY_BANS     RL_COUNTERS
 #define NGX_HTTP_RATELIMIT_POLICY_DELAYED  (RL_COUNTERS + 1)
 #define NGX_HTTP_RATELIMIT_POLICY_WAITED   (RL_COUNTERS + 2)
-#define NGX_HTTP_RATELIMIT_POLICY_FIGURES  (RL_COUNTERS + 3)
+#define NGX_HTTP_RATELIMIT_POLICY_WAITING  (RL_COUNTERS + 3)
+#define NGX_HTTP_RATELIMIT_POLICY_FIGURES  (RL_COUNTERS + 4)
 
 typedef enum {
     NGX_HTTP_RATELIMIT_ZONE_CAPACITY = 0,
@@ -119,6 +121,11 @@ static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_policy_metrics[] = {
     { "nginx_ratelimit_waited_seconds_total", "counter",
       "Whole seconds that they have waited.",
       { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_WAITED },
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_waiting", "gauge",
+      "Requests that wait for a policy's units or places now.",
+      { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_WAITING },
         ngx_http_ratelimit_no_series } },
 
     { NULL, NULL, NULL, { ngx_http_ratelimit_no_series } }
@@ -316,6 +323,9 @@ ngx_http_ratelimit_api_policy_metric(u_char *p,
         counts[NGX_HTTP_RATELIMIT_POLICY_DELAYED] =
                                rl_delays(&policies[i]->core, &waited_ms);
         counts[NGX_HTTP_RATELIMIT_POLICY_WAITED] = waited_ms / 1000;
+        counts[NGX_HTTP_RATELIMIT_POLICY_WAITING] =
+                    rl_waiting(ngx_http_ratelimit_process(call->conf),
+                               &policies[i]->core);
 
         for (j = 0; j < 4 && metric->series[j].labels.data; j++) {
             series = &metric->series[j];

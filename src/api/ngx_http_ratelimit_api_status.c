@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_process.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "key/ngx_http_ratelimit_part.h"
 #include "zone/ngx_http_ratelimit_zone.h"
@@ -26,7 +27,7 @@ static ngx_int_t ngx_http_ratelimit_api_status_turn(
 static json_t *ngx_http_ratelimit_api_zones(
     ngx_http_ratelimit_api_call_t *call);
 static json_t *ngx_http_ratelimit_api_policy(
-    ngx_http_ratelimit_policy_t *policy);
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
 static json_t *ngx_http_ratelimit_api_quota(
     ngx_http_ratelimit_policy_t *policy);
 static json_t *ngx_http_ratelimit_api_texts(ngx_array_t *values, size_t size);
@@ -87,7 +88,7 @@ ngx_http_ratelimit_api_status_turn(ngx_http_ratelimit_api_call_t *call)
         if (ngx_http_ratelimit_api_add_text(call, i ? ",\n    " : "\n    ")
             != NGX_OK
             || ngx_http_ratelimit_api_add_json(call,
-                                  ngx_http_ratelimit_api_policy(policies[i]),
+                           ngx_http_ratelimit_api_policy(call, policies[i]),
                                   4)
                != NGX_OK)
         {
@@ -156,7 +157,8 @@ ngx_http_ratelimit_api_zones(ngx_http_ratelimit_api_call_t *call)
 
 
 static json_t *
-ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
+ngx_http_ratelimit_api_policy(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy)
 {
     uint64_t   counts[RL_COUNTERS];
     json_t    *requests, *units;
@@ -176,7 +178,7 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
                       "settled", (json_int_t) counts[RL_COUNT_SETTLED],
                       "returned", (json_int_t) counts[RL_COUNT_RETURNED]);
 
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:I, s:o, s:o}",
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:I, s:I, s:o, s:o}",
                "name", ngx_http_ratelimit_api_string(&policy->name),
                "zone", ngx_http_ratelimit_api_string(
                                              &policy->shm_zone->shm.name),
@@ -188,6 +190,9 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_policy_t *policy)
                                          sizeof(ngx_http_complex_value_t)),
                "hidden", policy->core.hidden,
                "bans", (json_int_t) rl_bans(&policy->core),
+               "waiting", (json_int_t) rl_waiting(
+                                 ngx_http_ratelimit_process(call->conf),
+                                 &policy->core),
                "requests", requests,
                "units", units);
 }

@@ -48,6 +48,8 @@ ngx_http_ratelimit_enter_queue(ngx_http_request_t *r,
     ngx_queue_insert_tail(&queue->requests, &queued->link);
     queue->n++;
 
+    rl_count_waiting(&ngx_http_ratelimit_this_process, item->policy, 1);
+
     queued->queue = queue;
     queued->request = r;
     queued->policy = item->policy;
@@ -79,6 +81,8 @@ ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record)
 
     queued->waited_ms += ngx_current_msec - queued->since;
     record->waited_ms += ngx_current_msec - queued->since;
+
+    rl_count_waiting(&ngx_http_ratelimit_this_process, queued->policy, -1);
 
     ngx_queue_remove(&queued->link);
     queued->queue = NULL;

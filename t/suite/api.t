@@ -213,6 +213,8 @@ nginx_ratelimit_delayed_total{zone="api",policy="token"} 0
 nginx_ratelimit_delayed_total{zone="api",policy="other"} 0
 nginx_ratelimit_waited_seconds_total{zone="api",policy="token"} 0
 nginx_ratelimit_waited_seconds_total{zone="api",policy="other"} 0
+nginx_ratelimit_waiting{zone="api",policy="token"} 0
+nginx_ratelimit_waiting{zone="api",policy="other"} 0
 nginx_ratelimit_zone_buckets{zone="api",state="idle"} 0
 nginx_ratelimit_zone_buckets{zone="api",state="active"} 1
 nginx_ratelimit_zone_evictions_total{zone="api",state="idle"} 0
@@ -692,7 +694,7 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
  Api::at("top_refused.n", "top_admitted.n")]
 --- response_body eval
 ["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
- "nginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_waited_seconds_total 300\n",
+ "nginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_waited_seconds_total 300\nnginx_ratelimit_waiting 300\n",
  "top_refused.n: 50\ntop_admitted.n: 0\n"]
 --- timeout: 10
 
@@ -708,4 +710,4 @@ GET /api/metrics
 --- response_body_filters eval
 [sub { my $lines = () = $_[0] =~ /policy="p{200}\d+"/g; "$lines\n" }]
 --- response_body
-720
+780

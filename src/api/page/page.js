@@ -55,7 +55,8 @@ function showPolicy(card, policy) {
     + (policy.hidden ? ", hidden" : "")
     + (used === policy.requests.admitted ? ""
       : `, ${number(used)} units used so far`)
-    + (policy.bans ? `, ${number(policy.bans)} bans so far` : ""));
+    + (policy.bans ? `, ${number(policy.bans)} bans so far` : "")
+    + (policy.waiting ? `, ${number(policy.waiting)} waiting now` : ""));
   chart.setAttribute("aria-label", `${policy.name}: admitted `
     + `${rate(last.admitted)}, refused ${rate(last.refused)} requests a second`);
 

@@ -71,6 +71,16 @@ void rl_count_delay(const rl_policy_t *policy, uint64_t waited_ms) RL_NOEXCEPT;
 uint64_t rl_delays(const rl_policy_t *policy,
                    uint64_t *waited_ms) RL_NOEXCEPT;
 
+/*
+ * Requests of all living processes that wait for the policy now; one of this
+ * process begins to (more is 1), or waits no more (-1).  rl_waiting is 0 where
+ * process is NULL.
+ */
+void rl_count_waiting(const rl_process_t *process, const rl_policy_t *policy,
+                      int more) RL_NOEXCEPT;
+uint64_t rl_waiting(const rl_process_t *process,
+                    const rl_policy_t *policy) RL_NOEXCEPT;
+
 /* Bans that have begun. */
 uint64_t rl_bans(const rl_policy_t *policy) RL_NOEXCEPT;
 

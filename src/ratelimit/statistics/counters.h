@@ -55,7 +55,9 @@ struct CleanRow {
   TopKeys admitted;
 };
 
+// Beyond slots that were ever used, nothing of `waiting` is touched.
 struct CounterRow : CleanRow {
+  std::atomic<uint64_t> waiting[RL_MAX_PROCESSES];  // see waiting.cc
   KeyLabels refused_labels;
   KeyLabels admitted_labels;
 };

@@ -1,0 +1,103 @@
+use lib 't/lib';
+use RateLimit;
+use Test::Nginx::Socket $ENV{TEST_NGINX_USE_VALGRIND}
+    ? (skip_all => 'not under valgrind') : 'no_plan';
+use IO::Select;
+
+# Two workers, each with a listening socket of its own, so that both get some
+# of the connections.
+master_on();
+workers(2);
+worker_connections(256);
+$Test::Nginx::Util::ReusePort = 1;
+
+sub ask {
+    my ($path) = @_;
+    my $socket = RateLimit::connection();
+    print $socket "GET $path HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    return $socket;
+}
+
+# When each of these was answered, in ms since the first one, with its text.
+sub answers {
+    my $all = IO::Select->new(@_);
+    my @answers;
+
+    while ($all->count) {
+        my @ready = $all->can_read(10) or die 'no answer';
+        for my $socket (@ready) {
+            my $text = do { local $/; <$socket> };
+            push @answers, { at => 1000 * Time::HiRes::time(), text => $text };
+            $all->remove($socket);
+        }
+    }
+
+    $_->{at} -= $answers[0]{at} for reverse @answers;
+    return @answers;
+}
+
+sub waiting {
+    my $text = RateLimit::curl('', '/api/metrics');
+    return $text =~ /^nginx_ratelimit_waiting\{[^}]*policy="even"\} (\d+)/m ? $1 : '?';
+}
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('http_config', <<'_END_');
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy even key=$arg_k quota=10/1s algorithm=gcra capacity=1;
+    add_header X-Pid $pid always;
+_END_
+    $block->set_value('config', <<'_END_');
+    location /t { ratelimit even wait=5s; empty_gif; }
+    location /api/ { ratelimit_api; allow all; }
+_END_
+});
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: what waits in two workers is let in evenly, all together
+--- init
+my @answers = main::answers(map { main::ask('/t?k=a') } 1 .. 16);
+my @gaps = sort { $a <=> $b } map { $answers[$_]{at} - $answers[$_ - 1]{at} } 1 .. 15;
+my %pids = map { $_->{text} =~ /X-Pid: (\d+)/ ? ($1 => 1) : () } @answers;
+Test::More::is(scalar(keys %pids), 2, 'both workers had some');
+Test::More::is(scalar(grep { $_->{text} =~ m{^HTTP/1.1 200} } @answers), 16, 'all were let in');
+Test::More::cmp_ok(abs($gaps[7] - 100), '<=', 5, "100 ms apart at the median, of @gaps");
+Test::More::cmp_ok(abs($answers[-1]{at} - 1500), '<=', 50, 'the last one in time');
+--- request
+GET /t?k=z
+--- error_code: 200
+--- timed
+
+
+
+=== TEST 2: who waits is counted, but not what a killed worker had
+--- init
+my @sockets = map { main::ask('/t?k=b') } 1 .. 31;
+my $waiting;
+for (1 .. 50) {
+    $waiting = main::waiting();
+    last if $waiting >= 25;
+    Time::HiRes::sleep(0.02);
+}
+Test::More::cmp_ok($waiting, '>=', 25, 'nearly all wait');
+# The workers, whose parent is the one that is in nginx.pid.
+my $master = Test::Nginx::Util::get_pid_from_pidfile('TEST 2');
+my @workers = split ' ', `ps -o pid= --ppid $master`;
+kill KILL => @workers;
+for (1 .. 100) {
+    $waiting = eval { main::waiting() } // '?';
+    last if $waiting eq '0';
+    Time::HiRes::sleep(0.02);
+}
+Test::More::is($waiting, 0, 'nobody waits any more');
+--- request
+GET /t?k=z
+--- error_code: 200
+--- error_log
+exited on signal 9
+[alert]
