@@ -2,7 +2,7 @@
  * Linked into the module in front of its core and of nginx (ld's --wrap): what
  * keeps a worker from deciding, as the first byte of the file named by
  * FAULT_FILE says: "p", it finds no place in the process table; "l", a lock's
- * owner does not move; "v", nginx fails to evaluate a variable.  The second
+ * owner does not move; "k", nor does it for who only looks; "v", nginx fails to evaluate a variable.  The second
  * byte counts how often a place was looked for in vain.
  */
 
@@ -43,8 +43,19 @@ rl_verdict_e __wrap_rl_decide(rl_process_t *process, rl_item_t *items,
                               size_t n, const rl_time_t *now);
 rl_verdict_e __wrap_rl_decide(rl_process_t *process, rl_item_t *items,
                               size_t n, const rl_time_t *now) {
-  return control[0] == 'l' ? RL_TIMEOUT
-                             : __real_rl_decide(process, items, n, now);
+  return control[0] == 'l' || control[0] == 'k'
+             ? RL_TIMEOUT
+             : __real_rl_decide(process, items, n, now);
+}
+
+rl_verdict_e __real_rl_look(rl_process_t *process, rl_item_t *items, size_t n,
+                            const rl_time_t *now);
+rl_verdict_e __wrap_rl_look(rl_process_t *process, rl_item_t *items, size_t n,
+                            const rl_time_t *now);
+rl_verdict_e __wrap_rl_look(rl_process_t *process, rl_item_t *items, size_t n,
+                            const rl_time_t *now) {
+  return control[0] == 'k' ? RL_TIMEOUT
+                           : __real_rl_look(process, items, n, now);
 }
 
 void *__real_ngx_http_get_flushed_variable(void *request, uintptr_t index);

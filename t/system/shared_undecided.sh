@@ -1,0 +1,80 @@
+#!/bin/bash
+
+# A request over a shared policy and one of this machine's own: Redis has
+# refused, and the own one cannot be decided, as its lock's owner does not move.
+# It stays refused, and nothing of the own one is charged or told.
+
+. t/tools/tap.sh
+. t/tools/load.sh
+
+if [ -z "$MODULE" ]; then
+    echo '1..0 # SKIP the module is linked into nginx'
+    exit
+fi
+
+load_dir shared_undecided
+. t/tools/redis.sh
+
+redis_port=$(free_port) || exit 1
+"$REDIS_SERVER" --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no \
+    --dir "$dir" > "$dir/redis.log" 2>&1 &
+redis=$!
+
+conf() {
+    main_conf 1
+    echo 'http {'
+    http_conf
+    cat << END
+    access_log off;
+    ratelimit_redis  main server=127.0.0.1:$redis_port timeout=2s;
+    ratelimit_zone   zone=all:1m redis=main mode=strict on_error=refuse;
+    ratelimit_zone   zone=own:1m;
+    ratelimit_policy shared key=\$arg_k quota=1/1h zone=all;
+    ratelimit_policy own    key=\$arg_k quota=9/1h zone=own;
+    server {
+        listen 127.0.0.1:$port;
+        ratelimit_headers ietf;
+        add_header X-Status "\$ratelimit_status \$ratelimit_policy" always;
+        location /t    { ratelimit own shared; empty_gif; }
+        location /left { return 200 "\$ratelimit_remaining_own\n"; }
+    }
+}
+END
+}
+
+plant() {
+    printf '%s\0' "$1" | dd of="$dir/fault" conv=notrunc status=none
+}
+
+# told PATH: status, who refused, and the policies that are told.
+told() {
+    get "$1" -o /dev/null -w '%{http_code} %header{x-status} %header{ratelimit-policy}\n'
+}
+
+check 'it links' link_faulty undecided
+printf '\0\0' > "$dir/fault"
+chmod 0666 "$dir/fault"
+export FAULT_FILE=$dir/fault
+MODULE=$dir/faulty.so conf > "$dir/nginx.conf"
+start
+trap 'stop_nginx; kill "$redis"' EXIT
+sleep 1.5
+
+both='"own";q=9;w=3600, "shared";q=1;w=3600'
+check 'both admit' same "200 PASSED shared $both" "$(told 't?k=a')"
+check 'Redis refuses, the own one is told as well' \
+    same "429 REJECTED shared $both" "$(told 't?k=a')"
+check 'and is not charged' same 8 "$(get 'left?k=a')"
+
+plant k
+check 'it cannot be decided: what Redis has refused stays refused' \
+    same '429 REJECTED shared "shared";q=1;w=3600' "$(told 't?k=a')"
+check 'where Redis admits the request passes undecided' \
+    same '200 ERROR ' "$(told 't?k=b')"
+
+plant ''
+check 'nothing of it was charged here' same '8 9' "$(get 'left?k=a') $(get 'left?k=b')"
+check 'nor in Redis: the other key has its unit' \
+    same "200 PASSED shared $both" "$(told 't?k=b')"
+
+finish
