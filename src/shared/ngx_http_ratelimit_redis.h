@@ -136,6 +136,9 @@ struct ngx_http_ratelimit_redis_s {
 /* ngx_http_ratelimit_redis_conf.c */
 
 char *ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* ngx_http_ratelimit_redis_zones.c */
+
 ngx_http_ratelimit_redis_t *ngx_http_ratelimit_find_redis(
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_str_t *name);
 ngx_int_t ngx_http_ratelimit_init_redis(ngx_conf_t *cf);

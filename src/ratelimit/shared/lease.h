@@ -118,6 +118,11 @@ inline uint32_t in_hand(const rl_lease_s& lease, uint64_t now_us) {
   return now_us < lease.left_until_us ? lease.left_units : 0;
 }
 
+// A sixteenth of the window.
+inline uint64_t slot_us(const rl_lease_t& lease) {
+  return lease.window_ms * 1000 / 16 + 1;
+}
+
 // rl_leases_ending() is to have it at its check_us.
 void watch_end(rl_lease_s* lease, uint64_t now_us) noexcept;
 
