@@ -241,3 +241,32 @@ Test::More::cmp_ok($waited // 9999, '<', 1200, 'the next one need not wait for p
 --- request
 GET /u?k=q
 --- timed
+
+
+
+=== TEST 12: streams of one HTTP/2 connection stand in line, and one that is reset leaves it
+--- http2
+--- config
+    location /t { ratelimit even wait=3s; empty_gif; }
+--- init
+my $since = Time::HiRes::time();
+my @statuses = RateLimit::streams(map { "GET /t?k=s&n=$_" } 1 .. 5);
+my $took = Time::HiRes::time() - $since;
+Test::More::is("@statuses", '200 200 200 200 200', 'all five are let in');
+Test::More::cmp_ok($took, '>=', 0.39, 'four of them have waited');
+
+# Eight more, of which the last five are reset.
+my $frame = sub { substr(pack('N', length $_[3]), 1) . pack('CCN', @_[0 .. 2]) . $_[3] };
+my $h2 = RateLimit::connection();
+syswrite $h2, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . $frame->(4, 0, 0, '') . join '', map {
+    $frame->(1, 5, 2 * $_ - 1, "\x82\x86\x04" . pack('C/a', '/t?k=r') . "\x01" . pack('C/a', 'localhost'))
+} 1 .. 8;
+Time::HiRes::sleep(0.05);
+syswrite $h2, join '', map { $frame->(3, 0, 2 * $_ - 1, pack 'N', 8) } 8, 7, 6, 5, 4;
+Time::HiRes::sleep(0.05);
+my ($waited) = RateLimit::curl('--http2-prior-knowledge -o /dev/null -D -', '/t?k=r') =~ /^X-Waited: (\d+)/mi;
+Test::More::cmp_ok($waited, '<=', 310, 'the next one stands behind those that are left');
+close $h2;
+--- request
+GET /t?k=q
+--- timed
