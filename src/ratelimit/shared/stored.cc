@@ -61,9 +61,9 @@ uint64_t sliding_units(const Stored& stored, const rl_item_t& item,
   for (uint64_t back = 0; back < kWireSlots && back <= newest; ++back) {
     const uint64_t slot = newest - back;
     if (slot + kWireSlots <= now) break;
-    units += load_few(
-        stored.head + kHeadLen + slot % kWireSlots * stored.width,
-        stored.width);
+    units +=
+        load_few(stored.head + kHeadLen + slot % kWireSlots * stored.width,
+                 stored.width);
   }
   return units;
 }
