@@ -70,6 +70,8 @@ static ngx_http_ratelimit_redis_metric_t
 static json_t *ngx_http_ratelimit_api_redis(ngx_http_ratelimit_redis_t *redis);
 static json_t *ngx_http_ratelimit_api_latencies(
     ngx_http_ratelimit_redis_stats_t *stats);
+static u_char *ngx_http_ratelimit_api_held(u_char *p,
+    ngx_http_ratelimit_api_call_t *call);
 static u_char *ngx_http_ratelimit_api_histogram(u_char *p,
     ngx_http_ratelimit_redis_t *redis);
 
@@ -99,11 +101,14 @@ static json_t *
 ngx_http_ratelimit_api_redis(ngx_http_ratelimit_redis_t *redis)
 {
     json_t                            *since, *server;
+    uint64_t                           rows, held_units;
     ngx_http_ratelimit_server_t       *servers;
     ngx_http_ratelimit_redis_stats_t  *stats;
 
     stats = redis->stats;
     servers = redis->servers.elts;
+
+    ngx_http_ratelimit_sum_held(redis, &rows, &held_units);
 
     since = json_null();
     server = json_null();
@@ -117,13 +122,15 @@ ngx_http_ratelimit_api_redis(ngx_http_ratelimit_redis_t *redis)
                      &servers[stats->server % redis->servers.nelts].name);
     }
 
-    return json_pack("{s:o, s:b, s:o, s:o, s:I, "
+    return json_pack("{s:o, s:b, s:o, s:o, s:I, s:I, s:I, "
                      "s:{s:I, s:I, s:I, s:I, s:I}, s:o, s:I, s:I, s:I}",
                "name", ngx_http_ratelimit_api_string(&redis->name),
                "cluster", (int) redis->cluster,
                "connected_since", since,
                "server", server,
                "machines", ngx_http_ratelimit_api_count(stats->machines),
+               "rows", ngx_http_ratelimit_api_count(rows),
+               "held_units", ngx_http_ratelimit_api_count(held_units),
                "decisions",
                "lease", ngx_http_ratelimit_api_count(stats->leased),
                "redis", ngx_http_ratelimit_api_count(stats->decided),
@@ -170,9 +177,9 @@ ngx_http_ratelimit_api_redis_metrics_len(ngx_http_ratelimit_api_call_t *call)
 {
     /* names and help; of each Redis a line a metric and latency */
 
-    return 12 * 300
+    return 14 * 300
            + call->conf->redises.nelts
-             * (13 + NGX_HTTP_RATELIMIT_LATENCIES)
+             * (15 + NGX_HTTP_RATELIMIT_LATENCIES)
              * (NGX_HTTP_RATELIMIT_MAX_REDIS_NAME + 160);
 }
 
@@ -209,6 +216,8 @@ ngx_http_ratelimit_api_redis_metrics(u_char *p,
         }
     }
 
+    p = ngx_http_ratelimit_api_held(p, call);
+
     p = ngx_sprintf(p, "# HELP nginx_ratelimit_redis_round_trip_seconds "
                        "How long calls of Redis took.\n"
                        "# TYPE nginx_ratelimit_redis_round_trip_seconds "
@@ -216,6 +225,37 @@ ngx_http_ratelimit_api_redis_metrics(u_char *p,
 
     for (i = 0; i < n; i++) {
         p = ngx_http_ratelimit_api_histogram(p, redises[i]);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_ratelimit_api_held(u_char *p, ngx_http_ratelimit_api_call_t *call)
+{
+    uint64_t                      rows, held_units;
+    ngx_uint_t                    i, units;
+    ngx_http_ratelimit_redis_t  **redises;
+
+    redises = call->conf->redises.elts;
+
+    for (units = 0; units < 2; units++) {
+        p = units
+            ? ngx_sprintf(p, "# HELP nginx_ratelimit_redis_held_units "
+                             "Units that this machine has borrowed.\n"
+                             "# TYPE nginx_ratelimit_redis_held_units gauge\n")
+            : ngx_sprintf(p, "# HELP nginx_ratelimit_redis_rows "
+                             "Rows that this machine has in buckets.\n"
+                             "# TYPE nginx_ratelimit_redis_rows gauge\n");
+
+        for (i = 0; i < call->conf->redises.nelts; i++) {
+            ngx_http_ratelimit_sum_held(redises[i], &rows, &held_units);
+
+            p = ngx_sprintf(p, "nginx_ratelimit_redis_%s{redis=\"%V\"} %uL\n",
+                            units ? "held_units" : "rows", &redises[i]->name,
+                            units ? held_units : rows);
+        }
     }
 
     return p;

@@ -24,6 +24,16 @@ typedef struct ngx_http_ratelimit_link_s  ngx_http_ratelimit_link_t;
 
 #define NGX_HTTP_RATELIMIT_LATENCIES  16
 #define NGX_HTTP_RATELIMIT_OUTAGES    64
+#define NGX_HTTP_RATELIMIT_WORKERS    1024
+
+/* what a worker has of Redis's buckets, as last counted by itself */
+
+typedef struct {
+    ngx_atomic_t                 counted;    /* Unix seconds */
+    ngx_atomic_t                 rows;
+    ngx_atomic_t                 held_units;
+} ngx_http_ratelimit_held_t;
+
 
 typedef struct {
     u_char                       machine[8]; /* its id */
@@ -50,6 +60,8 @@ typedef struct {
     ngx_atomic_t                 away[NGX_HTTP_RATELIMIT_OUTAGES];
                                              /* since, Unix ms, by the hash of
                                                 the server; 0: it is not */
+    ngx_http_ratelimit_held_t    workers[NGX_HTTP_RATELIMIT_WORKERS];
+                                             /* by their number */
 } ngx_http_ratelimit_redis_stats_t;
 
 
@@ -87,6 +99,16 @@ typedef struct {
 } ngx_http_ratelimit_server_t;
 
 
+/* of leases, as far as a worker has come with them */
+
+typedef struct {
+    ngx_uint_t                   zone;
+    rl_lease_t                  *last;       /* of the zone's, or NULL */
+    uint64_t                     rows;
+    uint64_t                     held_units;
+} ngx_http_ratelimit_count_t;
+
+
 struct ngx_http_ratelimit_redis_s {
     ngx_str_t                    name;
     ngx_array_t                  servers;    /* ngx_http_ratelimit_server_t */
@@ -122,6 +144,7 @@ struct ngx_http_ratelimit_redis_s {
     ngx_event_t                  look;       /* for a cluster's slots */
     ngx_event_t                  tell;
     ngx_event_t                  ending;     /* leases */
+    ngx_http_ratelimit_count_t   count;
     ngx_msec_t                   closed_until; /* the grace after a loss */
     ngx_msec_t                   held;       /* shards, the last time */
     ngx_uint_t                   rtt_us;     /* a slow mean */
@@ -168,6 +191,12 @@ void ngx_http_ratelimit_redis_forget(void *data);
 
 char *ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis);
+
+/* ngx_http_ratelimit_held.c: each worker counts, and all are told */
+
+void ngx_http_ratelimit_count_held(ngx_http_ratelimit_redis_t *redis);
+void ngx_http_ratelimit_sum_held(ngx_http_ratelimit_redis_t *redis,
+    uint64_t *rows, uint64_t *held_units);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_REDIS_H_INCLUDED_ */

@@ -33,7 +33,7 @@ ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
                    sizeof("ngx_http_ratelimit_redis_") - 1);
     ngx_memcpy(p, redis->name.data, redis->name.len);
 
-    redis->shm_zone = ngx_shared_memory_add(cf, &name, 8 * ngx_pagesize,
+    redis->shm_zone = ngx_shared_memory_add(cf, &name, 16 * ngx_pagesize,
                                             &ngx_http_ratelimit_module);
     if (redis->shm_zone == NULL) {
         return NGX_CONF_ERROR;

@@ -183,6 +183,8 @@ ngx_http_ratelimit_announce_event(ngx_event_t *ev)
 
     ngx_add_timer(ev, 500);
 
+    ngx_http_ratelimit_count_held(redis);
+
     link = redis->shards[0];
     due = stats->next_count;
 

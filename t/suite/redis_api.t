@@ -53,7 +53,7 @@ __DATA__
 --- more_headers
 Accept: application/json
 --- response_body_like eval
-["", "", qr/"redis": \[\s*\{\s*"name": "main",\s*"cluster": false,\s*"connected_since": \d{10},\s*"server": "127\.0\.0\.1:$ENV{TEST_NGINX_REDIS_PORT}",\s*"machines": 1,\s*"decisions": \{\s*"lease": 0,\s*"redis": 2,\s*"local": 0,\s*"allow": 0,\s*"refuse": 0\s*\},\s*"round_trips": \{\s*"count": [1-9]\d*,\s*"sum_us": [1-9]\d*,\s*"latencies": \[\s*\{\s*"below_us": \d+,\s*"count": [1-9]/]
+["", "", qr/"redis": \[\s*\{\s*"name": "main",\s*"cluster": false,\s*"connected_since": \d{10},\s*"server": "127\.0\.0\.1:$ENV{TEST_NGINX_REDIS_PORT}",\s*"machines": 1,\s*"rows": \d+,\s*"held_units": 0,\s*"decisions": \{\s*"lease": 0,\s*"redis": 2,\s*"local": 0,\s*"allow": 0,\s*"refuse": 0\s*\},\s*"round_trips": \{\s*"count": [1-9]\d*,\s*"sum_us": [1-9]\d*,\s*"latencies": \[\s*\{\s*"below_us": \d+,\s*"count": [1-9]/]
 
 
 
@@ -83,7 +83,7 @@ Accept: application/json
 --- more_headers
 Accept: application/json
 --- response_body_like eval
-["", qr/"connected_since": null,\s*"server": null,\s*"machines": 1,\s*"decisions": \{\s*"lease": 0,\s*"redis": 0,\s*"local": 1,\s*"allow": 0,\s*"refuse": 0\s*\}/]
+["", qr/"connected_since": null,\s*"server": null,\s*"machines": 1,\s*"rows": \d+,\s*"held_units": 0,\s*"decisions": \{\s*"lease": 0,\s*"redis": 0,\s*"local": 1,\s*"allow": 0,\s*"refuse": 0\s*\}/]
 
 
 

@@ -52,6 +52,7 @@ _END_
     location /large    { ratelimit large;    empty_gif; }
     location /small    { ratelimit small;    empty_gif; }
     location /both     { ratelimit large host; empty_gif; }
+    location /ratelimit/ { ratelimit_api; allow all; }
 _END_
     workers($block->workers // 1);
     $block->set_value('request', "GET /out\n") if !defined $block->request;
@@ -101,20 +102,36 @@ sub admitted {
     return $answers->{200} // 0;
 }
 
-sub reload {
-    my $master = do { open my $in, '<', server_root() . '/logs/nginx.pid'; <$in> + 0 };
-    my $children = "/proc/$master/task/$master/children";
-    my $workers = sub { open my $in, '<', $children or die; return <$in> };
-    my ($old) = split / /, $workers->();
+sub master {
+    open my $in, '<', server_root() . '/logs/nginx.pid' or die;
+    return <$in> + 0;
+}
 
-    kill 'HUP', $master;
+sub workers_of_master {
+    my $master = master();
+    open my $in, '<', "/proc/$master/task/$master/children" or die;
+    return split ' ', <$in> // '';
+}
+
+sub reload {
+    my ($old) = workers_of_master();
+
+    kill 'HUP', master();
 
     for (1 .. 200) {
         sleep 0.02;
-        return if " " . $workers->() !~ / $old /;
+        return if !grep { $_ == $old } workers_of_master();
     }
 
     die 'the old worker stays';
+}
+
+# What the workers have of Redis's buckets, as they counted last.
+sub held {
+    my $socket = RateLimit::connection();
+    print $socket "GET /ratelimit/metrics HTTP/1.0\r\n\r\n";
+    my %gauge = do { local $/; <$socket> } =~ /^nginx_ratelimit_redis_(\w+)\{redis="main"\} (\d+)$/mg;
+    return "rows $gauge{rows}, held " . ($gauge{held_units} ? 'some' : 0);
 }
 
 # What a block says, as the answer to its request.
@@ -318,3 +335,23 @@ main::tell($got, $asked >= 100 ? 'each' : $asked);
 --- response_body
 200:100 429:0
 each
+
+
+
+=== TEST 16: rows and units that are held, as long as their worker is there
+--- init
+main::warm_up('/sliding?k=held');
+sleep 0.6;
+my $held = main::held();
+my ($worker) = main::workers_of_master();
+kill 'KILL', $worker;
+sleep 0.1 while !main::workers_of_master() || (main::workers_of_master())[0] == $worker;
+RateLimit::connection();
+sleep 0.6;
+main::tell($held, main::held());
+--- response_body
+rows 1, held some
+rows 0, held 0
+--- error_log
+[alert]
+exited on signal 9

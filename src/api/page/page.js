@@ -138,6 +138,7 @@ function showRedis() {
       cell.classList.toggle("alarm", away);
     },
     textCell((redis) => number(redis.machines)),
+    textCell((redis) => number(redis.held_units)),
     textCell((redis) => number(redis.round_trips.count)),
     textCell((redis) => redis.round_trips.count === 0 ? ""
       : (redis.round_trips.sum_us / redis.round_trips.count / 1000).toFixed(2)),

@@ -51,6 +51,10 @@ rl_lease_t *rl_lease_find(rl_leases_t *leases, const rl_item_t *item,
 rl_lease_t *rl_lease_next(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
 rl_lease_t *rl_lease_older(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
 
+/* Whether Redis has a lease's row; held_units gets what is in hand. */
+int rl_lease_has_row(const rl_lease_t *lease, uint64_t now_us,
+                     uint32_t *held_units) RL_NOEXCEPT;
+
 /*
  * A lease that ends soon, each of them once; NULL: none does.  next_us: when
  * one may, or UINT64_MAX.

@@ -117,6 +117,13 @@ void rl_lease_settle(rl_lease_t* lease, rl_item_t* item, uint32_t final_units,
   item->charged = final_units > 0;
 }
 
+int rl_lease_has_row(const rl_lease_t* lease, uint64_t now_us,
+                     uint32_t* held_units) noexcept {
+  *held_units = ratelimit::in_hand(*lease, now_us);
+  return lease->told_us != 0 &&
+         now_us - lease->told_us <= lease->window_ms * 1000;
+}
+
 int rl_lease_look(const rl_lease_t* lease, uint64_t now_us,
                   rl_item_t* item) noexcept {
   // Older than its window, what was told says nothing.
