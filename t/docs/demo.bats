@@ -48,7 +48,7 @@ setup_file() {
 }
 
 @test 'and goes on running' {
-    [ "$(cat "/proc/$(cat "$prefix/nginx.pid")/comm")" = nginx ]
+    [ "$(cat "/proc/$(cat "$prefix/nginx.pid")/comm")" = "$(basename "$NGINX_BINARY")" ]
 }
 
 # As an editor would: half of the quota.

@@ -1,0 +1,39 @@
+#!/usr/bin/env bats
+
+# The demo of two machines that share a quota: with Redis, without it, and with
+# one that is new.
+
+told=$BUILD/demo-machines.told
+
+setup_file() {
+    BUILD_DIR=$BUILD bash conf-examples/demo --machines=2 > "$told" 2>&1 \
+        < /dev/null 3>&-
+}
+
+# answers FROM TO: statuses of both machines, of what is shown between these.
+answers() {
+    sed -n "/$1/,/$2/s/^  machine [12]  \([0-9]*\) .*/\1/p" "$told" |
+        sort | uniq -c | xargs
+}
+
+@test 'with Redis both admit the quota together' {
+    [ "$(answers 'one Redis:' 'Redis is killed')" = '10 200 2 429' ]
+}
+
+@test 'without it each admits its part' {
+    [ "$(answers 'Redis is killed' 'Redis is back')" = '10 200 2 429' ]
+}
+
+@test 'and together again' {
+    [ "$(answers 'Redis is back' '^ratelimit')" = '10 200 2 429' ]
+}
+
+@test 'each of the three is in the log' {
+    grep 'redis "main" is away' "$told"
+    grep 'the counts of redis "main" are new' "$told"
+    grep 'redis "main" is back' "$told"
+}
+
+@test 'nothing is left running' {
+    ! pgrep -f "$BUILD/demo-[12]"
+}
