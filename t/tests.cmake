@@ -76,6 +76,10 @@ foreach(folder clients page system)
   ratelimit_tests(${folder} sh ${prove} -e bash)
 endforeach()
 
+# These run CMake in this folder, and demos want its ports as well.
+set_tests_properties(build.package build.suggest docs.demo docs.demo_machines
+  PROPERTIES RESOURCE_LOCK build_folder)
+
 # Before and after all suites that run.
 add_test(NAME suites.start COMMAND bash t/tools/starts.sh
   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})

@@ -7,7 +7,8 @@ told=$BUILD/demo.told
 
 # demo ARGUMENTS...: $told gets what it shows.
 demo() {
-    BUILD_DIR=$BUILD bash conf-examples/demo "$@" > "$told" 2>&1 < /dev/null 3>&-
+    BUILD_DIR=$BUILD bash conf-examples/demo "$@" > "$told" 2>&1 < /dev/null 3>&- ||
+        { cat "$told"; return 1; }
 }
 
 setup_file() {

@@ -7,7 +7,7 @@ told=$BUILD/demo-machines.told
 
 setup_file() {
     BUILD_DIR=$BUILD bash conf-examples/demo --machines=2 > "$told" 2>&1 \
-        < /dev/null 3>&-
+        < /dev/null 3>&- || { cat "$told"; return 1; }
 }
 
 # answers FROM TO: statuses of both machines, of what is shown between these.
