@@ -1,8 +1,9 @@
 # Sourced by t/run: the steps that its modes are made of.
 #
 # Globals: $root, $jobs, $kinds and ${selected[@]} (of the tests to run the
-# kinds, and the beginnings of their names), $checks (folders of checks), $build
-# (the build folder), $nginx (binary), $nginx_src.
+# kinds, and the beginnings of their names), ${unit_targets[@]} (what CMake is to
+# build for those of the unit tests), $checks (folders of checks), $build (the
+# build folder), $nginx (binary), $nginx_src.
 
 passed=0
 failed=0
@@ -40,7 +41,7 @@ wanted() {
 # build_project CMAKE-ARGUMENTS...: in $build, unit tests where they are wanted.
 build_project() {
     local unit=OFF targets=(all)
-    ! wanted unit || unit=ON targets+=(unit_tests)
+    ! wanted unit || unit=ON targets+=("${unit_targets[@]}")
     say "building in ${build#"$root"/}"
     mkdir -p "$build"
     { cmake -S . -B "$build" -DBUILD_TESTING=$unit "$@" &&
