@@ -107,25 +107,26 @@ TEST(Bucket, MayBeChargedAsSoonAsItIsOpen) {
 }
 
 TEST(Bucket, ADecisionIsStoredOnlyWhereItMustBe) {
+  const uint64_t now_ms = 2 * kNewClockMs;
   for (const rl_algorithm_e algorithm : kAlgorithms) {
-    Store store(shape_of(algorithm, 10, 60000), at(100000));
-    store.decide(at(100000), 10);
+    Store store(shape_of(algorithm, 10, 60000), at(now_ms));
+    store.decide(at(now_ms), 10);
     Bucket copy = store.bucket;
-    EXPECT_FALSE(adapt(&copy, store.shape, at(100000)));
-    EXPECT_FALSE(adapt(&copy, store.shape, at(130000)));
+    EXPECT_FALSE(adapt(&copy, store.shape, at(now_ms)));
+    EXPECT_FALSE(adapt(&copy, store.shape, at(now_ms + 30000)));
     copy = store.bucket;
-    EXPECT_FALSE(adapt(&copy, store.shape, at(100000 - kClockStepMs)));
+    EXPECT_FALSE(adapt(&copy, store.shape, at(now_ms - kNewClockMs)));
     EXPECT_TRUE(adapt(&copy, store.shape, at(10)));  // a new clock
     EXPECT_FALSE(adapt(&copy, store.shape, at(10)));
     store.shape.window_ms = 240000;
     store.shape.units *= 5;  // gcra: a larger rate
     copy = store.bucket;
-    EXPECT_TRUE(adapt(&copy, store.shape, at(100000)));
-    EXPECT_FALSE(adapt(&copy, store.shape, at(100000)));
+    EXPECT_TRUE(adapt(&copy, store.shape, at(now_ms)));
+    EXPECT_FALSE(adapt(&copy, store.shape, at(now_ms)));
     store.shape.window_ms = 30000;
     store.shape.units = 1;
     copy = store.bucket;
-    EXPECT_FALSE(adapt(&copy, store.shape, at(100000)));
+    EXPECT_FALSE(adapt(&copy, store.shape, at(now_ms)));
   }
 }
 

@@ -18,8 +18,8 @@ constexpr rl_algorithm_e kAll[] = {RL_SLIDING, RL_FIXED, RL_CALENDAR, RL_GCRA};
 constexpr int64_t kMinute = 60 * 1000;
 constexpr int64_t kHour = 60 * kMinute;
 constexpr int64_t kDay = 24 * kHour;
-constexpr int64_t kSteps[] = {-365 * kDay, -kDay, -kHour,   -1000, -1, 0,
-                              1,           1000,  kHour, kDay,  365 * kDay};
+constexpr int64_t kSteps[] = {-365 * kDay, -kDay, -kHour, -1000, -1,        0,
+                              1,           1000,  kHour,  kDay,  365 * kDay};
 
 // Not at the start of an hour.
 constexpr uint64_t kMono = uint64_t{400} * kDay;
@@ -72,8 +72,8 @@ TEST(Clock, AStepOfTheWallClockGivesNothingAndTakesNothing) {
       EXPECT_EQ(0, client.burst({kMono + told / 2, wall + told / 2}));
       // The calendar's wall clock has the last word within a second.
       const uint64_t slack = algorithm == RL_CALENDAR ? 1000 : 0;
-      EXPECT_FALSE(client.admits({kMono + told - slack - 1,
-                                  wall + told - slack - 1}));
+      EXPECT_FALSE(
+          client.admits({kMono + told - slack - 1, wall + told - slack - 1}));
       EXPECT_TRUE(client.admits({kMono + told + slack, wall + told + slack}));
     }
   }
@@ -152,6 +152,26 @@ TEST(Clock, WorkersBehindOneAnotherShareOneQuota) {
         admitted += client.admits({kMono + i - late, kWall + i - late});
       }
       EXPECT_EQ(10, admitted);
+    }
+  }
+}
+
+// A worker that was stopped in the midst of a turn goes on with the time of
+// then, for some requests; those of the others hold.
+TEST(Clock, AWorkerThatWasStoppedGivesNothingBack) {
+  for (const rl_algorithm_e algorithm : kAll) {
+    for (const int64_t stopped : {2000, 60000, 20 * 60000}) {
+      SCOPED_TRACE(rl_algorithm_name(algorithm));
+      const rl_time_t now = {kMono + 40 * kMinute, kWall + 40 * kMinute};
+      const rl_time_t then = {plus(now.mono_ms, -stopped),
+                              plus(now.wall_ms, -stopped)};
+      Client client(algorithm);
+      ASSERT_EQ(10, client.burst(now));
+      EXPECT_EQ(0, client.burst(then));
+      EXPECT_EQ(0, client.burst(now));
+      EXPECT_EQ(
+          client.ask(now).retry_after_ms + static_cast<uint64_t>(stopped),
+          client.ask(then).retry_after_ms);
     }
   }
 }

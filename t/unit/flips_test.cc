@@ -151,7 +151,7 @@ class GcraClient {
     now_ms_ += random_.of(gaps);
     seen_ms_ = now_ms_;
     if (habits_.steps_back && random_.one_in(9)) {
-      seen_ms_ -= random_.below(kClockStepMs);
+      seen_ms_ -= random_.below(random_.one_in(2) ? 1000 : kNewClockMs);
     }
     model_.advance(now_ms_);
     if (seen_ms_ != now_ms_) store_.give_back(at(now_ms_), 1, 0, 0);
@@ -233,7 +233,7 @@ class GcraClient {
 
   Random random_;
   Habits habits_;
-  uint64_t now_ms_ = 100000;
+  uint64_t now_ms_ = 2 * kNewClockMs;
   uint64_t seen_ms_ = 100000;
   uint64_t last_id_ = 0;
   Store store_;

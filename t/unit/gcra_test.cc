@@ -374,9 +374,10 @@ TEST(Gcra, QuotaAndCapacityMayBeZero) {
 }
 
 TEST(Gcra, ClampsTheClock) {
-  Store store(shape_of(1, 1000, 1), at(100000));
-  ASSERT_TRUE(store.decide(at(100000), 1).admitted);
-  EXPECT_EQ(store.decide(at(99300), 1).retry_after_ms, 1700u);
+  const uint64_t now_ms = 2 * kNewClockMs;
+  Store store(shape_of(1, 1000, 1), at(now_ms));
+  ASSERT_TRUE(store.decide(at(now_ms), 1).admitted);
+  EXPECT_EQ(store.decide(at(now_ms - 700), 1).retry_after_ms, 1700u);
   EXPECT_EQ(store.decide(at(100), 1).retry_after_ms, 1000u);  // started anew
   EXPECT_EQ(store.decide(at(600), 1).retry_after_ms, 500u);
   EXPECT_TRUE(store.decide(at(1100), 1).admitted);

@@ -7,10 +7,11 @@
 // only when every policy of the request admits.  So nothing here needs to be
 // undone, and a refusal or a look changes nothing (but see adapt).
 //
-// All times are milliseconds of the monotonic clock, which may step back by
-// some milliseconds between processes: elapsed time is clamped at zero, never
-// negated.  A stored time that lies further ahead than kClockStepMs is one of
-// a clock that has started anew; it becomes now.  Integers only; every product
+// All times are milliseconds of the monotonic clock.  A process reads it once
+// in a turn, and may be stopped in the midst of one: what it takes for now may
+// be long ago.  So elapsed time is clamped at zero, never negated.  A stored
+// time that lies further ahead than kNewClockMs is one of a clock that has
+// started anew; it becomes now.  Integers only; every product
 // is proved to fit by a static_assert on the bounds of ratelimit.h.
 
 #ifndef RATELIMIT_ALGORITHM_BUCKET_H_
@@ -25,8 +26,9 @@
 
 namespace ratelimit {
 
-// More than processes' cached clocks differ by, less than anyone waits for.
-constexpr uint64_t kClockStepMs = 1000;
+// Longer than a process is stopped.  One that was for longer gives back, to
+// the keys of the requests that it goes on with, the time that it stood still.
+constexpr uint64_t kNewClockMs = 3600 * 1000;
 
 // What the configuration says of a bucket at this request.
 struct Shape {

@@ -156,7 +156,7 @@ bool gcra_adapt(Bucket* bucket, const Shape& shape,
   bool rewritten = false;
   if (now.mono_ms >= bucket->stamp) {
     drain(bucket, now.mono_ms);
-  } else if (bucket->stamp - now.mono_ms > kClockStepMs) {
+  } else if (bucket->stamp - now.mono_ms > kNewClockMs) {
     gcra_set_stamp(bucket, now.mono_ms);
     rewritten = true;
   }

@@ -122,7 +122,7 @@ uint64_t all_left_ms(const Bucket& bucket) {
   uint64_t now_ms = now.mono_ms;
   bool rewritten = false;
   if (now_ms < bucket->stamp) {
-    if (bucket->stamp - now_ms > kClockStepMs) {
+    if (bucket->stamp - now_ms > kNewClockMs) {
       rebase(bucket, shape.units, now_ms);
       rewritten = true;
     } else {

@@ -8,6 +8,9 @@
 namespace ratelimit {
 namespace {
 
+// More than two clocks differ by that are read at once, and rounded.
+constexpr uint64_t kRoundingMs = 1000;
+
 uint64_t end_of(const Bucket& bucket) {
   return bucket.algorithm == RL_CALENDAR
              ? bucket.window.end_ms
@@ -24,7 +27,7 @@ RATELIMIT_ALWAYS_INLINE uint64_t left_ms(const Bucket& bucket,
   const uint64_t left = end_of(bucket) - now.mono_ms;  // below 0: wrapped
   if (bucket.algorithm == RL_CALENDAR) {
     const uint64_t wall_left = bucket.window.wall_end_ms - now.wall_ms;
-    if (wall_left - left + kClockStepMs <= 2 * kClockStepMs) {
+    if (wall_left - left + kRoundingMs <= 2 * kRoundingMs) {
       return static_cast<int64_t>(wall_left) > 0 ? wall_left : 0;
     }
   }
@@ -50,7 +53,7 @@ static_assert(offsetof(WindowState, used_units) ==
 // Whether it is of this shape and clock.
 bool is_current(const Bucket& bucket, const Shape& shape,
                 const rl_time_t& now) {
-  return is_shape(bucket, shape) && bucket.stamp <= now.mono_ms + kClockStepMs;
+  return is_shape(bucket, shape) && bucket.stamp <= now.mono_ms + kNewClockMs;
 }
 
 void set_shape(Bucket* bucket, const Shape& shape) {
@@ -95,8 +98,7 @@ bool window_adapt(Bucket* bucket, const Shape& shape,
   WindowState& w = bucket->window;
   bool rewritten = false;
   if (__builtin_expect(
-          w.used_units != 0 && bucket->stamp > now.mono_ms + kClockStepMs,
-          0)) {
+          w.used_units != 0 && bucket->stamp > now.mono_ms + kNewClockMs, 0)) {
     const uint64_t ahead_ms = bucket->stamp - now.mono_ms;
     w.end_ms = w.end_ms > ahead_ms ? w.end_ms - ahead_ms : 0;
     bucket->set_stamp(now.mono_ms);
