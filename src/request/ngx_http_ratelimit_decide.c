@@ -49,6 +49,7 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan)
 {
     ngx_int_t                     rc;
+    ngx_uint_t                    given_up;
     rl_verdict_e                  verdict;
     ngx_http_ratelimit_record_t  *record;
 
@@ -79,13 +80,18 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
 
         rc = ngx_http_ratelimit_wait(r, &record->wait,
                                record->items[record->nitems].retry_after_ms);
+        if (rc == NGX_AGAIN) {
+            return rc;
+        }
+
+        given_up = ngx_http_ratelimit_give_up_asking(record)
+                   || ngx_http_ratelimit_give_up_queue(record);
+
         if (rc != NGX_DECLINED) {
             return rc;
         }
 
-        if (!ngx_http_ratelimit_give_up_asking(record)
-            && !ngx_http_ratelimit_give_up_queue(record))
-        {
+        if (!given_up) {
             break;
         }
     }

@@ -143,16 +143,22 @@ ngx_http_ratelimit_is_first(ngx_http_ratelimit_queued_t *queued)
 }
 
 
-ngx_http_ratelimit_queued_t *
-ngx_http_ratelimit_last_of_queue(rl_item_t *item)
+ngx_uint_t
+ngx_http_ratelimit_is_waited_for(rl_item_t *item)
+{
+    return ngx_http_ratelimit_find_queue(item, 0) != NULL;
+}
+
+
+ngx_uint_t
+ngx_http_ratelimit_queue_is_full(rl_item_t *item,
+    ngx_http_ratelimit_rule_t *rule)
 {
     ngx_http_ratelimit_queue_t  *queue;
 
     queue = ngx_http_ratelimit_find_queue(item, 0);
 
-    return queue ? ngx_queue_data(ngx_queue_last(&queue->requests),
-                                  ngx_http_ratelimit_queued_t, link)
-                 : NULL;
+    return queue && queue->n >= rule->queue;
 }
 
 

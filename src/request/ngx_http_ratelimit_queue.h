@@ -44,10 +44,11 @@ void ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record);
 
 ngx_uint_t ngx_http_ratelimit_is_first(ngx_http_ratelimit_queued_t *queued);
 
-/* of those who wait for the item's key; NULL: nobody does */
+/* of those who wait for the item's key */
 
-ngx_http_ratelimit_queued_t *ngx_http_ratelimit_last_of_queue(
-    rl_item_t *item);
+ngx_uint_t ngx_http_ratelimit_is_waited_for(rl_item_t *item);
+ngx_uint_t ngx_http_ratelimit_queue_is_full(rl_item_t *item,
+    ngx_http_ratelimit_rule_t *rule);
 
 /* a place of the item's key has become free */
 

@@ -22,6 +22,7 @@
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "request/ngx_http_ratelimit_queue.h"
 #include "request/ngx_http_ratelimit_try.h"
+#include "request/ngx_http_ratelimit_wait.h"
 
 
 /* how long another worker's place may be free before it is seen, in ms */
@@ -33,20 +34,23 @@
 #define NGX_HTTP_RATELIMIT_LATE  100
 
 
-static rl_verdict_e ngx_http_ratelimit_wait_for(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process,
-    ngx_msec_int_t left);
 static ngx_uint_t ngx_http_ratelimit_may_reserve(
     ngx_http_ratelimit_record_t *record);
-static rl_verdict_e ngx_http_ratelimit_reserve(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process,
-    ngx_http_ratelimit_rule_t *rule);
+static rl_verdict_e ngx_http_ratelimit_try_or_reserve(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process);
 static rl_verdict_e ngx_http_ratelimit_use_reserved(
     ngx_http_ratelimit_record_t *record, rl_process_t *process);
+static rl_verdict_e ngx_http_ratelimit_try_when_first(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process);
+static rl_verdict_e ngx_http_ratelimit_join_others(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process);
+static rl_verdict_e ngx_http_ratelimit_refuse_behind(
+    ngx_http_ratelimit_record_t *record, rl_item_t *item,
+    rl_process_t *process);
 static rl_verdict_e ngx_http_ratelimit_try_in_time(
     ngx_http_ratelimit_record_t *record, rl_process_t *process);
-static ngx_int_t ngx_http_ratelimit_join_others(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record);
+static rl_verdict_e ngx_http_ratelimit_wait_for(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_msec_int_t left);
 static rl_item_t *ngx_http_ratelimit_waits_for(
     ngx_http_ratelimit_record_t *record);
 
@@ -86,106 +90,37 @@ rl_verdict_e
 ngx_http_ratelimit_try(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_process_t *process)
 {
-    rl_item_t                    *items;
     rl_verdict_e                  verdict;
-    ngx_msec_int_t                left;
     ngx_http_ratelimit_queued_t  *queued;
 
-    items = &record->items[record->nitems];
     queued = record->queued;
 
     if (queued->reserved) {
-        return ngx_http_ratelimit_use_reserved(record, process);
+        verdict = ngx_http_ratelimit_use_reserved(record, process);
+
+    } else if (ngx_http_ratelimit_may_reserve(record)) {
+        verdict = ngx_http_ratelimit_try_or_reserve(r, record, process);
+
+    } else {
+        verdict = ngx_http_ratelimit_try_when_first(r, record, process);
     }
 
-    if (queued->queue == NULL && !queued->last
-        && ngx_http_ratelimit_join_others(r, record) == NGX_OK)
-    {
+    if (verdict == RL_PENDING) {
         return RL_PENDING;
     }
 
-    left = queued->queue
-           ? (ngx_msec_int_t) (queued->deadline - ngx_current_msec) : 0;
+    ngx_http_ratelimit_leave_queue(record);
 
-    if (left > 0 && !ngx_http_ratelimit_is_first(queued)) {
-        items->retry_after_ms = left;
-        return RL_PENDING;
-    }
-
-    verdict = ngx_http_ratelimit_try_in_time(record, process);
-
-    if (verdict != RL_REFUSED) {
-        ngx_http_ratelimit_leave_queue(record);
-
-        if (verdict == RL_ADMITTED && queued->waited_ms) {
-            rl_count_delay(queued->policy, queued->waited_ms);
-        }
-
-        return verdict;
-    }
-
-    if (!queued->last) {
-        verdict = ngx_http_ratelimit_wait_for(r, record, process, left);
+    if (verdict == RL_ADMITTED && queued->waited_ms) {
+        rl_count_delay(queued->policy, queued->waited_ms);
     }
 
     if (verdict == RL_REFUSED) {
-        ngx_http_ratelimit_leave_queue(record);
-        rl_count_decision(process, items, record->nasked, verdict,
-                          &record->time);
+        rl_count_decision(process, &record->items[record->nitems],
+                          record->nasked, verdict, &record->time);
     }
 
     return verdict;
-}
-
-
-/* who is refused goes into a queue, or stays in it, where that is of use */
-
-static rl_verdict_e
-ngx_http_ratelimit_wait_for(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process,
-    ngx_msec_int_t left)
-{
-    uint64_t                      due_ms;
-    rl_item_t                    *items, *item;
-    ngx_http_ratelimit_rule_t    *rule;
-    ngx_http_ratelimit_queued_t  *queued;
-
-    items = &record->items[record->nitems];
-    queued = record->queued;
-
-    item = ngx_http_ratelimit_waits_for(record);
-
-    if (item == NULL) {
-        return RL_REFUSED;
-    }
-
-    rule = queued->rules[item - items];
-
-    if (queued->queue == NULL) {
-
-        if (ngx_http_ratelimit_may_reserve(record)) {
-            return ngx_http_ratelimit_reserve(r, record, process, rule);
-        }
-
-        left = rule->wait_ms;
-    }
-
-    due_ms = (item->policy->algorithm == RL_CONCURRENT)
-             ? NGX_HTTP_RATELIMIT_LOOK_AGAIN : item->retry_after_ms;
-
-    if (left <= 0 || due_ms > (uint64_t) left
-        || (queued->queue == NULL
-            && ngx_http_ratelimit_enter_queue(r, queued, item, rule)
-               != NGX_OK))
-    {
-        return RL_REFUSED;
-    }
-
-    queued->due_ms = (item->policy->algorithm == RL_CONCURRENT)
-                     ? 0 : record->time.mono_ms + due_ms;
-    items->retry_after_ms = due_ms;
-
-    return RL_PENDING;
 }
 
 
@@ -199,27 +134,35 @@ ngx_http_ratelimit_may_reserve(ngx_http_ratelimit_record_t *record)
 }
 
 
+/* behind who has reserved, one that reserves as well comes later of itself */
+
 static rl_verdict_e
-ngx_http_ratelimit_reserve(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_process_t *process,
-    ngx_http_ratelimit_rule_t *rule)
+ngx_http_ratelimit_try_or_reserve(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process)
 {
+    uint64_t                      wait_ms;
     rl_item_t                    *item;
     rl_verdict_e                  verdict;
+    ngx_http_ratelimit_rule_t    *rule;
     ngx_http_ratelimit_queued_t  *queued;
 
     item = &record->items[record->nitems];
     queued = record->queued;
+    rule = queued->rules[0];
 
-    if (ngx_http_ratelimit_enter_queue(r, queued, item, rule) != NGX_OK) {
-        return RL_REFUSED;
-    }
+    wait_ms = (queued->last || ngx_http_ratelimit_too_many_wait()
+               || ngx_http_ratelimit_queue_is_full(item, rule))
+              ? 0 : rule->wait_ms;
 
-    verdict = rl_reserve(process, item, rule->wait_ms, &record->time);
+    verdict = rl_try_or_reserve(process, item, wait_ms, &record->time);
 
     if (verdict != RL_PENDING) {
-        ngx_http_ratelimit_leave_queue(record);
         return verdict;
+    }
+
+    if (ngx_http_ratelimit_enter_queue(r, queued, item, rule) != NGX_OK) {
+        (void) rl_return_reserved(process, item, &record->time);
+        return RL_REFUSED;
     }
 
     queued->reserved = 1;
@@ -247,13 +190,103 @@ ngx_http_ratelimit_use_reserved(ngx_http_ratelimit_record_t *record,
     rl_use_reserved(process, item, &record->time);
 
     queued->reserved = 0;
-    ngx_http_ratelimit_leave_queue(record);
 
-    if (queued->waited_ms) {
-        rl_count_delay(queued->policy, queued->waited_ms);
+    return RL_ADMITTED;
+}
+
+
+static rl_verdict_e
+ngx_http_ratelimit_try_when_first(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process)
+{
+    rl_verdict_e                  verdict;
+    ngx_msec_int_t                left;
+    ngx_http_ratelimit_queued_t  *queued;
+
+    queued = record->queued;
+    left = 0;
+
+    if (queued->queue) {
+        left = (ngx_msec_int_t) (queued->deadline - ngx_current_msec);
+
+        if (left > 0 && !ngx_http_ratelimit_is_first(queued)) {
+            record->items[record->nitems].retry_after_ms = left;
+            return RL_PENDING;
+        }
+
+    } else if (!queued->last) {
+        verdict = ngx_http_ratelimit_join_others(r, record, process);
+
+        if (verdict != RL_ADMITTED) {
+            return verdict;
+        }
+    }
+
+    verdict = ngx_http_ratelimit_try_in_time(record, process);
+
+    return (verdict == RL_REFUSED && !queued->last)
+           ? ngx_http_ratelimit_wait_for(r, record, left) : verdict;
+}
+
+
+/* RL_ADMITTED: there is nobody who came before, and would be overtaken */
+
+static rl_verdict_e
+ngx_http_ratelimit_join_others(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process)
+{
+    rl_item_t                    *items;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_rule_t    *rule;
+    ngx_http_ratelimit_queued_t  *queued;
+
+    items = &record->items[record->nitems];
+    queued = record->queued;
+
+    for (i = 0; i < record->nasked; i++) {
+        rule = queued->rules[i];
+
+        if (rule == NULL || items[i].dry_run || items[i].cost_units == 0
+            || !ngx_http_ratelimit_is_waited_for(&items[i]))
+        {
+            continue;
+        }
+
+        if (ngx_http_ratelimit_enter_queue(r, queued, &items[i], rule)
+            == NGX_OK)
+        {
+            items->retry_after_ms = rule->wait_ms;
+            return RL_PENDING;
+        }
+
+        return ngx_http_ratelimit_refuse_behind(record, &items[i], process);
     }
 
     return RL_ADMITTED;
+}
+
+
+/* the item's queue is full; its units may be there, but are of those in it */
+
+static rl_verdict_e
+ngx_http_ratelimit_refuse_behind(ngx_http_ratelimit_record_t *record,
+    rl_item_t *item, rl_process_t *process)
+{
+    if (rl_look(process, &record->items[record->nitems], record->nasked,
+                &record->time)
+        == RL_TIMEOUT)
+    {
+        return RL_TIMEOUT;
+    }
+
+    if (item->admitted) {
+        item->admitted = 0;
+        item->remaining_units = 0;
+        item->retry_after_ms = 1;
+        item->reset_ms = ngx_max(item->reset_ms, 1);
+    }
+
+    return RL_REFUSED;
 }
 
 
@@ -288,47 +321,48 @@ ngx_http_ratelimit_try_in_time(ngx_http_ratelimit_record_t *record,
 }
 
 
-/*
- * Those who came before are not overtaken.  Behind who has reserved, one that
- * reserves as well comes later of itself.
- */
+/* who is refused goes into a queue, or stays in it, where that is of use */
 
-static ngx_int_t
-ngx_http_ratelimit_join_others(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record)
+static rl_verdict_e
+ngx_http_ratelimit_wait_for(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_msec_int_t left)
 {
-    rl_item_t                    *items;
-    ngx_uint_t                    i;
+    uint64_t                      due_ms;
+    rl_item_t                    *items, *item;
     ngx_http_ratelimit_rule_t    *rule;
-    ngx_http_ratelimit_queued_t  *queued, *last;
+    ngx_http_ratelimit_queued_t  *queued;
 
     items = &record->items[record->nitems];
     queued = record->queued;
 
-    for (i = 0; i < record->nasked; i++) {
-        rule = queued->rules[i];
+    item = ngx_http_ratelimit_waits_for(record);
 
-        if (rule == NULL || items[i].dry_run || items[i].cost_units == 0) {
-            continue;
-        }
-
-        last = ngx_http_ratelimit_last_of_queue(&items[i]);
-
-        if (last == NULL
-            || (last->reserved && ngx_http_ratelimit_may_reserve(record)))
-        {
-            continue;
-        }
-
-        if (ngx_http_ratelimit_enter_queue(r, queued, &items[i], rule)
-            == NGX_OK)
-        {
-            items->retry_after_ms = rule->wait_ms;
-            return NGX_OK;
-        }
+    if (item == NULL) {
+        return RL_REFUSED;
     }
 
-    return NGX_DECLINED;
+    rule = queued->rules[item - items];
+
+    if (queued->queue == NULL) {
+        left = rule->wait_ms;
+    }
+
+    due_ms = (item->policy->algorithm == RL_CONCURRENT)
+             ? NGX_HTTP_RATELIMIT_LOOK_AGAIN : item->retry_after_ms;
+
+    if (left <= 0 || due_ms > (uint64_t) left
+        || (queued->queue == NULL
+            && ngx_http_ratelimit_enter_queue(r, queued, item, rule)
+               != NGX_OK))
+    {
+        return RL_REFUSED;
+    }
+
+    queued->due_ms = (item->policy->algorithm == RL_CONCURRENT)
+                     ? 0 : record->time.mono_ms + due_ms;
+    items->retry_after_ms = due_ms;
+
+    return RL_PENDING;
 }
 
 

@@ -51,11 +51,7 @@ ngx_http_ratelimit_wait(ngx_http_request_t *r,
 
     left = (ngx_msec_int_t) (w->deadline - ngx_current_msec);
 
-    /* connections are left for those who need not wait */
-
-    if (left <= 0
-        || ngx_http_ratelimit_nwaiting >= ngx_cycle->connection_n / 2)
-    {
+    if (left <= 0 || ngx_http_ratelimit_too_many_wait()) {
         return NGX_DECLINED;
     }
 
@@ -79,6 +75,15 @@ ngx_http_ratelimit_wait(ngx_http_request_t *r,
     ngx_http_ratelimit_nwaiting++;
 
     return NGX_AGAIN;
+}
+
+
+/* connections are left for those who need not wait */
+
+ngx_uint_t
+ngx_http_ratelimit_too_many_wait(void)
+{
+    return ngx_http_ratelimit_nwaiting >= ngx_cycle->connection_n / 2;
 }
 
 

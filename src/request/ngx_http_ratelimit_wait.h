@@ -33,6 +33,10 @@ typedef struct {
 ngx_int_t ngx_http_ratelimit_wait(ngx_http_request_t *r,
     ngx_http_ratelimit_wait_t **wait, uint64_t ms);
 
+/* as many as may */
+
+ngx_uint_t ngx_http_ratelimit_too_many_wait(void);
+
 /*
  * For whoever knows that a decision is to be had now; may be called in any
  * event, for a request that still lives.  Does nothing where it waits no more.

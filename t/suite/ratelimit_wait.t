@@ -270,3 +270,37 @@ close $h2;
 --- request
 GET /t?k=q
 --- timed
+
+
+
+=== TEST 13: behind a full queue nobody is let in, whose units are those of others
+--- config
+    location /t { ratelimit few wait=5s queue=1 cost=$arg_c; empty_gif; }
+--- http_config
+    ratelimit_policy few key=$arg_k quota=10/2s algorithm=fixed;
+--- init
+my @answers = main::at_once('/t?k=q&c=9&n=1', '/t?k=q&c=5&n=2', '/t?k=q&c=1&n=3');
+RateLimit::publish('all', join('', map { "$_->{status} " . ($_->{path} =~ /n=(\d)/)[0] . " [$_->{retry}]\n" }
+    sort { substr($a->{path}, -1) cmp substr($b->{path}, -1) } @answers));
+--- request
+GET /all
+--- response_body
+200 1 []
+200 2 []
+429 3 [1]
+
+
+
+=== TEST 14: who waits for two policies does not hold up those who wait for one
+--- config
+    location /one { ratelimit even wait=2s; empty_gif; }
+    location /two { ratelimit even wait=2s; ratelimit place wait=2s; empty_gif; }
+--- init
+my @answers = main::at_once(map { "$_?k=w" } '/one', '/two', ('/one') x 4);
+RateLimit::publish('all', main::statuses(grep { $_->{path} =~ /one/ } @answers)
+    . join(' ', map { $_->{text} =~ /X-Status: (\w+)/ } grep { $_->{path} =~ /one/ } @answers) . "\n");
+--- request
+GET /all
+--- response_body
+200 200 200 200 200
+PASSED DELAYED DELAYED DELAYED DELAYED

@@ -24,10 +24,11 @@ class Reserve : public testing::Test {
     const rl_time_t now = at(now_ms);
     *item = even_.item("k");
     item->capacity_units = 1;
-    if (rl_try(process, item, 1, &now) == RL_ADMITTED) return now_ms;
-    if (rl_reserve(process, item, max_wait_ms, &now) != RL_PENDING) return 0;
-    EXPECT_TRUE(item->charged);
-    return now_ms + item->retry_after_ms;
+    const rl_verdict_e verdict =
+        rl_try_or_reserve(process, item, max_wait_ms, &now);
+    EXPECT_EQ(verdict != RL_REFUSED, item->charged == 1);
+    EXPECT_EQ(verdict == RL_ADMITTED, item->admitted == 1);
+    return verdict == RL_REFUSED ? 0 : now_ms + item->retry_after_ms;
   }
 
   Arena arena_{256 * 1024};
@@ -52,10 +53,47 @@ TEST_F(Reserve, ALimitThatNobodyFitsInIsNotWaitedFor) {
   rl_item_t item = even_.item("big", 3);
   item.capacity_units = 2;
   const rl_time_t now = at(kStartMs);
-  EXPECT_EQ(RL_REFUSED, rl_reserve(&process_, &item, UINT64_MAX, &now));
+  EXPECT_EQ(RL_REFUSED, rl_try_or_reserve(&process_, &item, UINT64_MAX, &now));
   EXPECT_FALSE(item.charged);
   item.quota.units = item.capacity_units = 0;
-  EXPECT_EQ(RL_REFUSED, rl_reserve(&process_, &item, UINT64_MAX, &now));
+  EXPECT_EQ(RL_REFUSED, rl_try_or_reserve(&process_, &item, UINT64_MAX, &now));
+}
+
+// There is a greatest debt: what would pass it has no time of its own.
+TEST_F(Reserve, NoTwoHaveTheSameTimeHoweverGreatTheDebt) {
+  const Policy big(arena_.zone(), "big", 200000000, 1000, RL_GCRA);
+  const rl_time_t now = at(kStartMs);
+  uint64_t last_ms = 0;
+  int reserved = 0;
+  for (; reserved < 100; ++reserved) {
+    rl_item_t item = big.item("k", 200000000);
+    const rl_verdict_e verdict =
+        rl_try_or_reserve(&process_, &item, 60000, &now);
+    if (verdict == RL_REFUSED) break;
+    EXPECT_EQ(reserved == 0 ? RL_ADMITTED : RL_PENDING, verdict);
+    EXPECT_EQ(last_ms, item.retry_after_ms);
+    last_ms += 1000;
+  }
+  EXPECT_EQ(21, reserved);  // 2^32 / 200000000
+}
+
+TEST_F(Reserve, WhoMayNotWaitIsDecidedAsEver) {
+  rl_item_t item;
+  EXPECT_EQ(kStartMs, arrive(&process_, kStartMs, 0, &item));
+  EXPECT_EQ(0u, arrive(&process_, kStartMs, 0, &item));
+  EXPECT_EQ(100u, item.retry_after_ms);
+  EXPECT_EQ(kStartMs + 100, arrive(&process_, kStartMs + 100, 0, &item));
+}
+
+TEST_F(Reserve, InDryRunNothingIsReserved) {
+  rl_item_t item;
+  arrive(&process_, kStartMs, 0, &item);
+  const rl_time_t now = at(kStartMs);
+  item = even_.item("k");
+  item.capacity_units = 1;
+  item.dry_run = 1;
+  EXPECT_EQ(RL_ADMITTED, rl_try_or_reserve(&process_, &item, 2000, &now));
+  EXPECT_FALSE(item.charged);
 }
 
 TEST_F(Reserve, OnlyTheLastComesBack) {

@@ -120,18 +120,17 @@ rl_verdict_e rl_try(rl_process_t *process, rl_item_t *items, size_t n,
                     const rl_time_t *now) RL_NOEXCEPT;
 
 /*
- * Of one item of RL_GCRA that rl_try has refused: charges it ahead of its
- * time, behind all that was charged or reserved before, by whatever process.
- * RL_PENDING: it was, and is to be let in after retry_after_ms, which is at
- * most max_wait_ms.  RL_REFUSED: it would have to wait for longer, or for
- * ever.  Nothing is counted.
+ * As rl_try, of one item of RL_GCRA: what would be refused is charged ahead of
+ * its time where it need not wait for longer than max_wait_ms, behind all that
+ * was charged or reserved before, by whatever process.  RL_PENDING: it was, and
+ * is to be let in after retry_after_ms; it is not counted yet.
  * rl_use_reserved lets it in when its time has come, and counts it.
  * rl_return_reserved is for one that will not: its units come back if nothing
  * was charged behind them; else they stay spent, as those who wait behind them
  * keep their times.  1: they came back.
  */
-rl_verdict_e rl_reserve(rl_process_t *process, rl_item_t *item,
-                        uint64_t max_wait_ms, const rl_time_t *now)
+rl_verdict_e rl_try_or_reserve(rl_process_t *process, rl_item_t *item,
+                               uint64_t max_wait_ms, const rl_time_t *now)
     RL_NOEXCEPT;
 void rl_use_reserved(rl_process_t *process, rl_item_t *item,
                      const rl_time_t *now) RL_NOEXCEPT;

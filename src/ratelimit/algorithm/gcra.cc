@@ -219,6 +219,12 @@ uint64_t gcra_charge(Bucket* bucket, const Shape& shape,
   return place;
 }
 
+bool gcra_has_room(const Bucket& bucket, uint32_t cost_units) noexcept {
+  const uint64_t window_ms = bucket.window_ms();
+  return debt_of(bucket) + times(cost_units, window_ms) <=
+         times(UINT32_MAX, window_ms);
+}
+
 ChargeResult gcra_charge_hot_words(const Bucket& stored, const Shape& shape,
                                    unsigned limit_code, uint32_t cost_units,
                                    const rl_time_t& now, HotWords* hot_words,

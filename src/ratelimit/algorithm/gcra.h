@@ -40,19 +40,22 @@ uint64_t gcra_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 uint64_t gcra_charge(Bucket* bucket, const Shape& shape,
                      uint32_t cost_units) noexcept;
 
+// Whether so much can be charged: there is a greatest debt, at which it stays.
+bool gcra_has_room(const Bucket& bucket, uint32_t cost_units) noexcept;
+
 // As charge_hot_words().
 ChargeResult gcra_charge_hot_words(const Bucket& stored, const Shape& shape,
                                    unsigned limit_code, uint32_t cost_units,
                                    const rl_time_t& now, HotWords* hot_words,
                                    Charged* charged) noexcept;
 
-// Of charged_units those that have not drained.
 // Takes a charge back after which nothing was charged: as if it had not been,
 // while a refund keeps the place of what it gives back.  False: it is not the
 // last one.
 bool gcra_take_back_last(Bucket* bucket, uint32_t charged_units,
                          uint64_t charge_id) noexcept;
 
+// Of charged_units those that have not drained.
 void gcra_refund(Bucket* bucket, uint32_t charged_units, uint32_t units,
                  uint64_t charge_id) noexcept;
 

@@ -12,6 +12,7 @@
 
 #include "ratelimit/algorithm/charge_hot_words.h"
 #include "ratelimit/algorithm/charge_place.h"
+#include "ratelimit/algorithm/gcra.h"
 #include "ratelimit/base/bytes.h"
 #include "ratelimit/decide/locate.h"
 #include "ratelimit/key/hash.h"
@@ -33,15 +34,16 @@ struct Decision {
   const rl_time_t& now;
   BucketRef* refs;
   Change* changes;
-  bool tries;  // a refusal is not counted
+  bool tries;            // a refusal is not counted
+  uint64_t max_wait_ms;  // for units that are reserved ahead; 0: none are
 
   Bucket* image(size_t i) const { return &redo_log_of(process)->images[i]; }
 };
 
 inline unsigned limit_code_of(const rl_item_t& item) {
   const rl_policy_t* policy = item.policy;
-  return __builtin_expect(
-             item.capacity_units == policy->rendered_limit_units, 1)
+  return __builtin_expect(item.capacity_units == policy->rendered_limit_units,
+                          1)
              ? policy->rendered_limit_code
              : encode_limit(item.capacity_units);
 }
@@ -272,6 +274,23 @@ void charge_enforced(const Decision& d, size_t i) {
   }
 }
 
+// Whether what is refused may have units that are yet to come back.
+bool may_reserve(const Decision& d) {
+  const rl_item_t& item = d.items[0];
+  return d.max_wait_ms != 0 && item.quota.units != 0 &&
+         item.cost_units <= item.capacity_units &&
+         item.retry_after_ms <= d.max_wait_ms &&
+         gcra_has_room(*d.image(0), item.cost_units);
+}
+
+void reserve(const Decision& d) {
+  rl_item_t* item = &d.items[0];
+  item->charge_id =
+      charge(d.image(0), shape_of(d.process, *item), item->cost_units, d.now);
+  item->charged = 1;
+  d.changes[0] = Change::kWhole;
+}
+
 // Where one refuses: all are asked anew, since nobody is charged for a refused
 // request.
 [[gnu::noinline]] rl_verdict_e conclude_refused(const Decision d) {
@@ -291,11 +310,14 @@ void charge_enforced(const Decision& d, size_t i) {
   for (size_t i = 0; admitted && i < d.n; ++i) {
     charge_enforced(d, i);
   }
-  if (admitted || writes) commit_whole(d);
+  const bool reserves = !admitted && may_reserve(d);
+  if (reserves) reserve(d);
+  if (admitted || writes || reserves) commit_whole(d);
   for (size_t i = 0; admitted && i < d.n; ++i) {
     if (d.items[i].want_next) fill_next(d, i);
   }
   release_all(d.process, d.refs, d.n);
+  if (reserves) return RL_PENDING;
   const rl_verdict_e verdict = admitted ? RL_ADMITTED : RL_REFUSED;
   if (admitted || !d.tries) {
     count_decision(d.process, d.items, d.n, verdict, d.now.mono_ms);
@@ -348,20 +370,21 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
 template <size_t kMax>
 RATELIMIT_ALWAYS_INLINE rl_verdict_e
 lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
-                const rl_time_t& now, bool tries) {
+                const rl_time_t& now, bool tries, uint64_t max_wait_ms) {
   BucketRef refs[kMax];
   Change changes[kMax];
   if (!lock_buckets(process, items, n, now.mono_ms, refs)) {
     return RL_TIMEOUT;
   }
-  return decide({process, items, n, now, refs, changes, tries});
+  return decide({process, items, n, now, refs, changes, tries, max_wait_ms});
 }
 
 [[gnu::noinline]] rl_verdict_e decide_several(const rl_process_t* process,
                                               rl_item_t* items, size_t n,
-                                              const rl_time_t& now,
-                                              bool tries) {
-  return lock_and_decide<RL_MAX_ITEMS>(process, items, n, now, tries);
+                                              const rl_time_t& now, bool tries,
+                                              uint64_t max_wait_ms) {
+  return lock_and_decide<RL_MAX_ITEMS>(process, items, n, now, tries,
+                                       max_wait_ms);
 }
 
 }  // namespace
@@ -374,10 +397,10 @@ rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
                        const rl_time_t* now) noexcept {
   if (process->process_table == nullptr) return RL_TIMEOUT;
   if (__builtin_expect(n == 1, 1)) {
-    return ratelimit::lock_and_decide<1>(process, items, 1, *now, false);
+    return ratelimit::lock_and_decide<1>(process, items, 1, *now, false, 0);
   }
   if (n == 0 || n > RL_MAX_ITEMS) return RL_TIMEOUT;
-  return ratelimit::decide_several(process, items, n, *now, false);
+  return ratelimit::decide_several(process, items, n, *now, false, 0);
 }
 
 rl_verdict_e rl_try(rl_process_t* process, rl_item_t* items, size_t n,
@@ -385,7 +408,17 @@ rl_verdict_e rl_try(rl_process_t* process, rl_item_t* items, size_t n,
   if (process->process_table == nullptr || n == 0 || n > RL_MAX_ITEMS) {
     return RL_TIMEOUT;
   }
-  return ratelimit::decide_several(process, items, n, *now, true);
+  return ratelimit::decide_several(process, items, n, *now, true, 0);
+}
+
+rl_verdict_e rl_try_or_reserve(rl_process_t* process, rl_item_t* item,
+                               uint64_t max_wait_ms,
+                               const rl_time_t* now) noexcept {
+  if (process->process_table == nullptr ||
+      item->policy->algorithm != RL_GCRA) {
+    return RL_TIMEOUT;
+  }
+  return ratelimit::decide_several(process, item, 1, *now, true, max_wait_ms);
 }
 
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,

@@ -1,4 +1,4 @@
-// Units that are reserved ahead, by who waits for them: see ratelimit.h.
+// What becomes of units that were reserved ahead: see ratelimit.h.
 
 #include "ratelimit/algorithm/gcra.h"
 #include "ratelimit/decide/locate.h"
@@ -7,11 +7,6 @@
 namespace ratelimit {
 
 namespace {
-
-bool can_wait(const rl_item_t& item, uint64_t max_wait_ms) {
-  return item.quota.units != 0 && item.cost_units <= item.capacity_units &&
-         item.retry_after_ms <= max_wait_ms;
-}
 
 void write_bucket(const rl_process_t* process, const rl_item_t& item,
                   const BucketRef& ref) {
@@ -22,30 +17,6 @@ void write_bucket(const rl_process_t* process, const rl_item_t& item,
 }  // namespace
 
 }  // namespace ratelimit
-
-rl_verdict_e rl_reserve(rl_process_t* process, rl_item_t* item,
-                        uint64_t max_wait_ms, const rl_time_t* now) noexcept {
-  ratelimit::BucketRef ref;
-  if (process->process_table == nullptr ||
-      item->policy->algorithm != RL_GCRA ||
-      !ratelimit::lock_buckets(process, item, 1, now->mono_ms, &ref)) {
-    return RL_TIMEOUT;
-  }
-  const ratelimit::Shape shape = ratelimit::shape_of(process, *item);
-  ratelimit::Bucket* image = &ratelimit::redo_log_of(process)->images[0];
-  ratelimit::prepare(*item, shape, *now, &ref, image);
-  ratelimit::fill_result(
-      ratelimit::evaluate(*image, shape, item->cost_units, false, *now), item);
-  const bool reserves =
-      ref.exists() && ratelimit::can_wait(*item, max_wait_ms);
-  if (reserves) {
-    item->charge_id = ratelimit::charge(image, shape, item->cost_units, *now);
-    item->charged = 1;
-    ratelimit::write_bucket(process, *item, ref);
-  }
-  ratelimit::release_all(process, &ref, 1);
-  return reserves ? RL_PENDING : RL_REFUSED;
-}
 
 void rl_use_reserved(rl_process_t* process, rl_item_t* item,
                      const rl_time_t* now) noexcept {
