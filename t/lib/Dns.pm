@@ -1,10 +1,10 @@
 package Dns;
 
 # A name server for the suites, on a free port of the loopback, which answers
-# for one name: with the address that a file says, or that there is no such name
-# where it is empty, always for 0 seconds.
+# for every name: with the addresses that a file says, or that there is no such
+# name where it is empty, always for 0 seconds.
 #
-#     my $dns = Dns->start; $dns->set('127.0.0.1'); $dns->set('');
+#     my $dns = Dns->start; $dns->set('127.0.0.1', '127.0.0.2'); $dns->set;
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ sub start {
     my $self = bless { port => $socket->sockport,
                        file => "$ENV{TEST_NGINX_SERVROOT}-dns-" . $socket->sockport }, $class;
 
-    $self->set('');
+    $self->set;
     defined($self->{pid} = fork) or die "fork: $!";
 
     if (!$self->{pid}) {
@@ -34,9 +34,9 @@ sub start {
 }
 
 sub set {
-    my ($self, $address) = @_;
+    my ($self, @addresses) = @_;
     open my $out, '>', $self->{file} or die "$self->{file}: $!";
-    print $out $address;
+    print $out "@addresses";
     close $out;
 }
 
@@ -44,17 +44,16 @@ sub answer {
     my ($self, $socket) = @_;
     $socket->recv(my $query, 512) // return;
     open my $in, '<', $self->{file} or return;
-    my $address = <$in> // '';
+    my @addresses = split / /, <$in> // '';
 
     my ($id, $flags, $questions) = unpack 'n3', $query;
     my ($question) = substr($query, 12) =~ /\A((?:[^\0].*?)\0.{4})/s or return;
     my $is_a = substr($question, -4) eq pack('n2', 1, 1);
-    my $found = length $address && $is_a;
+    my @found = $is_a ? @addresses : ();
 
-    $socket->send(pack('n6', $id, length $address ? 0x8180 : 0x8183, 1, $found ? 1 : 0, 0, 0)
+    $socket->send(pack('n6', $id, @addresses ? 0x8180 : 0x8183, 1, scalar @found, 0, 0)
                   . $question
-                  . ($found ? pack('n n n N n a4', 0xc00c, 1, 1, 0, 4, inet_aton($address))
-                            : ''));
+                  . join '', map { pack 'n n n N n a4', 0xc00c, 1, 1, 0, 4, inet_aton($_) } @found);
 }
 
 END {

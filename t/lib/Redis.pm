@@ -5,6 +5,7 @@ package Redis;
 #
 #     my $redis = Redis->start(options => ['--maxmemory', '1mb']);
 #     $redis->ask('GET', 'key'); $redis->pause; $redis->continue; $redis->stop;
+#     my @nodes = Redis->cluster({}, {}, {});  # masters, as for start()
 #
 # Where nothing is said, $TEST_NGINX_REDIS_PORT is the port of the first one.
 # The program is $REDIS_SERVER, or redis-server, or Debian's redis-check-rdb,
@@ -42,18 +43,20 @@ sub program {
 }
 
 sub free_port {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1)
+    my ($address) = @_;
+    my $socket = IO::Socket::INET->new(LocalAddr => $address // '127.0.0.1', Listen => 1)
         or die "no port: $!";
     return $socket->sockport;
 }
 
 sub start {
     my ($class, %how) = @_;
-    my $self = bless { port => $how{port} // free_port(), options => $how{options} // [],
+    my $address = $how{address} // '127.0.0.1';
+    my $self = bless { address => $address, port => $how{port} // free_port(), options => $how{options} // [],
                        program => $how{program} // program(), user => $how{user},
                        password => $how{password} }, $class;
 
-    $self->{dir} = "$ENV{TEST_NGINX_SERVROOT}-redis-$self->{port}";
+    $self->{dir} = "$ENV{TEST_NGINX_SERVROOT}-redis-$address-$self->{port}";
     remove_tree($self->{dir});
     make_path($self->{dir});
     $self->{unix} = "$self->{dir}/socket";
@@ -71,7 +74,7 @@ sub run {
     if (!$self->{pid}) {
         open STDOUT, '>>', "$self->{dir}/log";
         open STDERR, '>&', \*STDOUT;
-        exec $self->{program}, '--port', $self->{port}, '--bind', '127.0.0.1',
+        exec $self->{program}, '--port', $self->{port}, '--bind', $self->{address},
              '--unixsocket', $self->{unix}, '--save', '', '--appendonly', 'no',
              '--dir', $self->{dir}, @{$self->{options}} or POSIX::_exit(1);
     }
@@ -87,6 +90,55 @@ sub run {
 
     die 'redis-server does not start';
 }
+
+# A cluster of masters, one for each argument, which share the slots.
+sub cluster {
+    my ($class, @masters) = @_;
+    my @nodes = map { $class->start_node(%$_) } @masters;
+
+    for my $i (0 .. $#nodes) {
+        $nodes[$i]->ask('CLUSTER', 'ADDSLOTSRANGE', int(16384 * $i / @nodes),
+                        int(16384 * ($i + 1) / @nodes) - 1);
+        $nodes[$i]->meet($nodes[0]) if $i;
+    }
+    for my $node (@nodes) {
+        my $known = 'cluster_known_nodes:' . @nodes;
+        wait_for('the cluster', sub {
+            $node->ask('CLUSTER', 'INFO') =~ /cluster_state:ok.*$known\b/s });
+    }
+    return @nodes;
+}
+
+# Of a cluster, without slots.
+sub start_node {
+    my ($class, %how) = @_;
+
+    return $class->start(%how, options => [
+        '--cluster-enabled', 'yes', '--cluster-node-timeout', 1500,
+        '--cluster-port', free_port($how{address}),
+        '--cluster-announce-ip', $how{address} // '127.0.0.1',
+        '--cluster-require-full-coverage', 'no']);
+}
+
+sub meet {
+    my ($self, $other) = @_;
+    my %option = @{$other->{options}};
+
+    $self->ask('CLUSTER', 'MEET', $other->{address}, $other->{port}, $option{'--cluster-port'});
+}
+
+sub wait_for {
+    my ($what, $until) = @_;
+
+    for (1 .. 200) {
+        return if $until->();
+        sleep 0.1;
+    }
+    die "waited in vain for $what";
+}
+
+# Every connection but the one that says so.
+sub disconnect { $_[0]->ask('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') }
 
 # By the unix socket, so that it may speak TLS elsewhere.
 sub ask {

@@ -7,36 +7,17 @@ use Time::HiRes qw(sleep);
 # A cluster of three masters and a replica.
 our @nodes;
 
-sub wait_for {
-    my ($what, $until) = @_;
-
-    for (1 .. 200) {
-        return if $until->();
-        sleep 0.1;
-    }
-    die "waited in vain for $what";
-}
-
 sub id { $_[0]->ask('CLUSTER', 'MYID') }
 
 BEGIN {
     plan(skip_all => 'no redis-server') if !Redis::program();
 
-    @nodes = map { Redis->start(options => ['--cluster-enabled', 'yes', '--cluster-node-timeout', 1500,
-        '--cluster-port', Redis::free_port(), '--cluster-require-full-coverage', 'no']) }
-        1 .. 4;
-    $nodes[$_]->ask('CLUSTER', 'ADDSLOTSRANGE', int(16384 * $_ / 3), int(16384 * ($_ + 1) / 3) - 1)
-        for 0 .. 2;
-    for my $node (@nodes[1 .. 3]) {
-        my %option = @{$node->{options}};
-        $nodes[0]->ask('CLUSTER', 'MEET', '127.0.0.1', $node->{port}, $option{'--cluster-port'});
-    }
-    for my $node (@nodes) {
-        wait_for('the cluster', sub {
-            $node->ask('CLUSTER', 'INFO') =~ /cluster_state:ok.*cluster_known_nodes:4/s });
-    }
-    $nodes[3]->ask('CLUSTER', 'REPLICATE', id($nodes[0]));
-    wait_for('the replica', sub { $nodes[3]->ask('INFO', 'replication') =~ /link_status:up/ });
+    @nodes = Redis->cluster({}, {}, {});
+    push @nodes, Redis->start_node;
+    $nodes[3]->meet($nodes[0]);
+    Redis::wait_for('the node', sub { $nodes[3]->ask('CLUSTER', 'NODES') =~ id($nodes[0]) });
+    Redis::wait_for('the replica', sub { $nodes[3]->ask('CLUSTER', 'REPLICATE', id($nodes[0])) eq 'OK' });
+    Redis::wait_for('its copy', sub { $nodes[3]->ask('INFO', 'replication') =~ /link_status:up/ });
 
     $ENV{TEST_NGINX_REDIS_NODE} = $nodes[1]{port};
 }
@@ -116,7 +97,7 @@ is away
 --- init
     sleep 1.5;
     $main::nodes[0]->stop;
-    main::wait_for('the failover', sub {
+    Redis::wait_for('the failover', sub {
         $main::nodes[3]->ask('INFO', 'replication') =~ /role:master/ });
     sleep 3;
 --- request eval
