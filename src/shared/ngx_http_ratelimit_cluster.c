@@ -27,8 +27,8 @@ static ngx_http_ratelimit_link_t *ngx_http_ratelimit_node(
     ngx_http_ratelimit_redis_t *redis, u_char *host, size_t len,
     ngx_int_t port);
 static ngx_http_ratelimit_link_t *ngx_http_ratelimit_add_node(
-    ngx_http_ratelimit_redis_t *redis, ngx_addr_t *addr, u_char *host,
-    size_t len);
+    ngx_http_ratelimit_redis_t *redis, struct sockaddr *sockaddr,
+    socklen_t socklen, ngx_str_t *host);
 
 
 void
@@ -117,7 +117,8 @@ ngx_http_ratelimit_take_slots(ngx_http_ratelimit_link_t *link,
     node = (host->type == REDIS_REPLY_STRING && host->len)
            ? ngx_http_ratelimit_node(link->redis, (u_char *) host->str,
                                      host->len, port->integer)
-           : link;
+           : ngx_http_ratelimit_node_at(link->redis, &link->sockaddr.sockaddr,
+                                        link->socklen, &link->server->host);
 
     if (node == NULL) {
         return;
@@ -180,14 +181,12 @@ ngx_http_ratelimit_shard_slot(ngx_http_ratelimit_redis_t *redis,
 }
 
 
-/* the link to that address, made if need be */
-
 static ngx_http_ratelimit_link_t *
 ngx_http_ratelimit_node(ngx_http_ratelimit_redis_t *redis, u_char *host,
     size_t len, ngx_int_t port)
 {
+    ngx_str_t                   name;
     ngx_addr_t                  addr;
-    ngx_uint_t                  n;
     ngx_pool_t                 *pool;
     ngx_http_ratelimit_link_t  *node;
 
@@ -197,35 +196,22 @@ ngx_http_ratelimit_node(ngx_http_ratelimit_redis_t *redis, u_char *host,
     }
 
     node = NULL;
-    n = 0;
 
     if (port < 1 || port > 65535
         || ngx_parse_addr(pool, &addr, host, len) != NGX_OK)
     {
         ngx_http_ratelimit_complain(redis, "a node of the cluster is told by "
                                            "name, not by address");
-        goto done;
+
+    } else {
+        ngx_inet_set_port(addr.sockaddr, (in_port_t) port);
+
+        name.data = host;
+        name.len = len;
+
+        node = ngx_http_ratelimit_node_at(redis, addr.sockaddr, addr.socklen,
+                                          &name);
     }
-
-    ngx_inet_set_port(addr.sockaddr, (in_port_t) port);
-
-    for (node = redis->links; node; node = node->next) {
-        n++;
-
-        if (node->socklen
-            && ngx_cmp_sockaddr(&node->sockaddr.sockaddr, node->socklen,
-                                addr.sockaddr, addr.socklen, 1)
-               == NGX_OK)
-        {
-            goto done;
-        }
-    }
-
-    if (n < NGX_HTTP_RATELIMIT_MAX_NODES) {
-        node = ngx_http_ratelimit_add_node(redis, &addr, host, len);
-    }
-
-done:
 
     ngx_destroy_pool(pool);
 
@@ -233,9 +219,36 @@ done:
 }
 
 
+ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_node_at(ngx_http_ratelimit_redis_t *redis,
+    struct sockaddr *sockaddr, socklen_t socklen, ngx_str_t *host)
+{
+    ngx_uint_t                  n;
+    ngx_http_ratelimit_link_t  *node;
+
+    n = 0;
+
+    for (node = redis->links; node; node = node->next) {
+        n++;
+
+        if (node->socklen
+            && ngx_cmp_sockaddr(&node->sockaddr.sockaddr, node->socklen,
+                                sockaddr, socklen, 1)
+               == NGX_OK)
+        {
+            return node;
+        }
+    }
+
+    return (n < NGX_HTTP_RATELIMIT_MAX_NODES)
+           ? ngx_http_ratelimit_add_node(redis, sockaddr, socklen, host)
+           : NULL;
+}
+
+
 static ngx_http_ratelimit_link_t *
 ngx_http_ratelimit_add_node(ngx_http_ratelimit_redis_t *redis,
-    ngx_addr_t *addr, u_char *host, size_t len)
+    struct sockaddr *sockaddr, socklen_t socklen, ngx_str_t *host)
 {
     u_char                       *p;
     ngx_http_ratelimit_link_t    *node;
@@ -243,16 +256,16 @@ ngx_http_ratelimit_add_node(ngx_http_ratelimit_redis_t *redis,
 
     /* as long as the worker; there are few */
 
-    server = ngx_calloc(sizeof(ngx_http_ratelimit_server_t) + addr->socklen
-                        + NGX_SOCKADDR_STRLEN + len, redis->log);
+    server = ngx_calloc(sizeof(ngx_http_ratelimit_server_t) + socklen
+                        + NGX_SOCKADDR_STRLEN + host->len, redis->log);
     if (server == NULL) {
         return NULL;
     }
 
     server->sockaddr = (struct sockaddr *) (server + 1);
-    server->socklen = addr->socklen;
+    server->socklen = socklen;
 
-    p = ngx_cpymem(server->sockaddr, addr->sockaddr, addr->socklen);
+    p = ngx_cpymem(server->sockaddr, sockaddr, socklen);
 
     server->name.data = p;
     server->name.len = ngx_sock_ntop(server->sockaddr, server->socklen, p,
@@ -260,8 +273,8 @@ ngx_http_ratelimit_add_node(ngx_http_ratelimit_redis_t *redis,
     p += NGX_SOCKADDR_STRLEN;
 
     server->host.data = p;
-    server->host.len = len;
-    ngx_memcpy(p, host, len);
+    server->host.len = host->len;
+    ngx_memcpy(p, host->data, host->len);
 
     node = ngx_http_ratelimit_create_link(redis, server);
 
@@ -320,11 +333,10 @@ ngx_http_ratelimit_look_event(ngx_event_t *ev)
         return;
     }
 
-    for (link = redis->links; link; link = link->next) {
-        if (link->state == NGX_HTTP_RATELIMIT_LINK_READY) {
-            ngx_http_ratelimit_look_for_slots(link);
-            break;
-        }
+    link = ngx_http_ratelimit_ready_link(redis);
+
+    if (link) {
+        ngx_http_ratelimit_look_for_slots(link);
     }
 
     ngx_add_timer(ev, NGX_HTTP_RATELIMIT_LOOK_AGAIN);

@@ -23,6 +23,13 @@ void ngx_http_ratelimit_look_event(ngx_event_t *ev);
 
 ngx_http_ratelimit_link_t *ngx_http_ratelimit_redirect(
     ngx_http_ratelimit_link_t *link, char *text);
+
+/* the node of that address, made if need be; its certificate is for host */
+
+ngx_http_ratelimit_link_t *ngx_http_ratelimit_node_at(
+    ngx_http_ratelimit_redis_t *redis, struct sockaddr *sockaddr,
+    socklen_t socklen, ngx_str_t *host);
+
 void ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
     ngx_uint_t shard, ngx_http_ratelimit_link_t *link);
 

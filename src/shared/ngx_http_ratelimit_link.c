@@ -359,6 +359,21 @@ ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link)
 }
 
 
+ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_ready_link(ngx_http_ratelimit_redis_t *redis)
+{
+    ngx_http_ratelimit_link_t  *link;
+
+    for (link = redis->links; link; link = link->next) {
+        if (link->state == NGX_HTTP_RATELIMIT_LINK_READY) {
+            break;
+        }
+    }
+
+    return link;
+}
+
+
 /* runs while the machine sleeps, so that a lease is over when it wakes */
 
 uint64_t

@@ -102,6 +102,11 @@ ngx_http_ratelimit_link_t *ngx_http_ratelimit_create_link(
 void ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link);
 
+/* one that can be used, or NULL */
+
+ngx_http_ratelimit_link_t *ngx_http_ratelimit_ready_link(
+    ngx_http_ratelimit_redis_t *redis);
+
 /* the server's address is known */
 
 void ngx_http_ratelimit_open_link(ngx_http_ratelimit_link_t *link);

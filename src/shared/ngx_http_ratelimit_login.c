@@ -264,7 +264,7 @@ ngx_http_ratelimit_ready(ngx_http_ratelimit_link_t *link)
 
     if (link->lost) {
         link->lost = 0;
-        ngx_http_ratelimit_lost(redis, RL_SHARDS);
+        ngx_http_ratelimit_lost_all(link);
     }
 
     ngx_http_ratelimit_send_waiting(link);

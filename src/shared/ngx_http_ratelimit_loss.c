@@ -141,6 +141,32 @@ ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard)
 
 
 /*
+ * In a cluster that is what its shards had: one that is only asked for nodes
+ * may be another at each connection, where many stand behind one address.
+ */
+
+void
+ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link)
+{
+    ngx_uint_t                   shard;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = link->redis;
+
+    if (!redis->cluster) {
+        ngx_http_ratelimit_lost(redis, RL_SHARDS);
+        return;
+    }
+
+    for (shard = 0; shard < RL_SHARDS; shard++) {
+        if (redis->shards[shard] == link) {
+            ngx_http_ratelimit_lost(redis, shard);
+        }
+    }
+}
+
+
+/*
  * Redis has lost its counts, or its last ones.  Every machine tells it what it
  * has used, and while it tells a shard that stays closed; nothing is asked for
  * until all have had the time to notice.

@@ -30,6 +30,10 @@ void ngx_http_ratelimit_generation(ngx_http_ratelimit_link_t *link,
 void ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis,
     ngx_uint_t shard);
 
+/* all that a server had */
+
+void ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link);
+
 /* of redis->tell: a chunk of what is to be told */
 
 void ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev);

@@ -4,14 +4,21 @@
  *
  * The address of a link's server: what the configuration says, or what its
  * name stands for now.  Of several addresses each attempt takes the next one.
+ *
+ * A cluster's link is one node's as long as the worker, so it keeps its
+ * address: it knows that node's run and counts.  There a name is a way to find
+ * nodes, other ones too while none of those that are known can be reached.
  */
 
 
 #include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_link.h"
 
 
 static void ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx);
+static void ngx_http_ratelimit_unresolved(ngx_http_ratelimit_link_t *link,
+    char *why);
 
 
 void
@@ -32,12 +39,17 @@ ngx_http_ratelimit_resolve(ngx_http_ratelimit_link_t *link)
         return;
     }
 
-    link->socklen = 0;
+    if (redis->cluster && link->socklen
+        && ngx_http_ratelimit_ready_link(redis))
+    {
+        ngx_http_ratelimit_open_link(link);
+        return;
+    }
 
     ctx = ngx_resolve_start(redis->resolver, NULL);
 
     if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
-        ngx_http_ratelimit_break_link(link, 0, "its name cannot be resolved");
+        ngx_http_ratelimit_unresolved(link, "its name cannot be resolved");
         return;
     }
 
@@ -53,7 +65,7 @@ ngx_http_ratelimit_resolve(ngx_http_ratelimit_link_t *link)
 
     if (ngx_resolve_name(ctx) != NGX_OK) {
         link->resolving = NULL;
-        ngx_http_ratelimit_break_link(link, 0, "its name cannot be resolved");
+        ngx_http_ratelimit_unresolved(link, "its name cannot be resolved");
     }
 }
 
@@ -62,6 +74,8 @@ static void
 ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx)
 {
     u_char                      why[NGX_MAX_ERROR_STR];
+    socklen_t                   socklen;
+    ngx_sockaddr_t              sockaddr;
     ngx_resolver_addr_t        *addr;
     ngx_http_ratelimit_link_t  *link;
 
@@ -71,19 +85,42 @@ ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx)
         ngx_sprintf(why, "its name is not resolved (%i: %s)%Z", ctx->state,
                     ngx_resolver_strerror(ctx->state));
 
-        ngx_http_ratelimit_break_link(link, 0, (char *) why);
+        ngx_http_ratelimit_end_resolve(link);
+        ngx_http_ratelimit_unresolved(link, (char *) why);
         return;
     }
 
     addr = &ctx->addrs[link->naddr++ % ctx->naddrs];
 
-    ngx_memcpy(&link->sockaddr, addr->sockaddr, addr->socklen);
-    link->socklen = addr->socklen;
+    ngx_memcpy(&sockaddr, addr->sockaddr, addr->socklen);
+    socklen = addr->socklen;
 
-    ngx_inet_set_port(&link->sockaddr.sockaddr, link->server->port);
+    ngx_inet_set_port(&sockaddr.sockaddr, link->server->port);
 
     ngx_http_ratelimit_end_resolve(link);
+
+    if (link->redis->cluster && link->socklen) {
+        (void) ngx_http_ratelimit_node_at(link->redis, &sockaddr.sockaddr,
+                                          socklen, &link->server->host);
+
+    } else {
+        link->sockaddr = sockaddr;
+        link->socklen = socklen;
+    }
+
     ngx_http_ratelimit_open_link(link);
+}
+
+
+static void
+ngx_http_ratelimit_unresolved(ngx_http_ratelimit_link_t *link, char *why)
+{
+    if (link->redis->cluster && link->socklen) {
+        ngx_http_ratelimit_open_link(link);
+        return;
+    }
+
+    ngx_http_ratelimit_break_link(link, 0, why);
 }
 
 

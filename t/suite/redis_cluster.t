@@ -20,6 +20,7 @@ BEGIN {
     Redis::wait_for('its copy', sub { $nodes[3]->ask('INFO', 'replication') =~ /link_status:up/ });
 
     $ENV{TEST_NGINX_REDIS_NODE} = $nodes[1]{port};
+    $ENV{TEST_NGINX_REDIS_FIRST} = $nodes[0]{port};
 }
 
 plan('no_plan');
@@ -31,7 +32,8 @@ add_block_preprocessor(sub {
     my $block = shift;
 
     $block->set_value('http_config', <<'_END_');
-    ratelimit_redis  main server=127.0.0.1:$TEST_NGINX_REDIS_NODE cluster=on timeout=500ms;
+    ratelimit_redis  main server=127.0.0.1:$TEST_NGINX_REDIS_NODE
+                          server=127.0.0.1:$TEST_NGINX_REDIS_FIRST cluster=on timeout=500ms;
     ratelimit_zone   zone=api:1m redis=main mode=strict on_error=refuse;
     ratelimit_policy one key=$arg_a quota=3/1h;
     ratelimit_policy two key=$arg_b quota=3/1h;
@@ -104,3 +106,22 @@ is away
 [(map { "GET /t?a=k$_" } 1 .. 6), ("GET /two?a=x&b=y") x 4]
 --- error_code eval
 [(429) x 6, 200, 200, 200, 429]
+
+
+
+=== TEST 5: a node without slots of its own starts anew: no counts are lost
+--- init
+    $main::nodes[0]->run;
+    Redis::wait_for('the replica', sub {
+        $main::nodes[0]->ask('INFO', 'replication') =~ /link_status:up/ });
+    sleep 2.5;
+    $main::nodes[0]->stop;
+    $main::nodes[0]->run;
+    sleep 3;
+--- request
+GET /t?a=k1
+--- error_code: 429
+--- error_log
+is back at 127.0.0.1:
+--- no_error_log
+are new
