@@ -16,6 +16,8 @@
 #include "ngx_http_ratelimit_script.h"
 
 
+static void ngx_http_ratelimit_auth_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_plain_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_info_reply(ngx_http_ratelimit_link_t *link,
@@ -48,7 +50,7 @@ ngx_http_ratelimit_login(ngx_http_ratelimit_link_t *link)
 
         args[n++] = redis->password;
 
-        (void) ngx_http_ratelimit_command(link, ngx_http_ratelimit_plain_reply,
+        (void) ngx_http_ratelimit_command(link, ngx_http_ratelimit_auth_reply,
                                           args, n);
     }
 
@@ -85,6 +87,34 @@ ngx_http_ratelimit_load_script(ngx_http_ratelimit_link_t *link)
 
     (void) ngx_http_ratelimit_command(link, ngx_http_ratelimit_script_reply,
                                       args, 3);
+}
+
+
+/* what a server says of an AUTH that it does not know holds the password */
+
+static void
+ngx_http_ratelimit_auth_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply)
+{
+    ngx_uint_t  i;
+
+    static char  *shown[] = { "WRONGPASS ", "NOAUTH ", "NOPERM ", "DENIED ",
+                              "LOADING ", "ERR max number of clients" };
+
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        for (i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+            if (ngx_strncmp(reply->str, shown[i], ngx_strlen(shown[i])) == 0) {
+                break;
+            }
+        }
+
+        if (i == sizeof(shown) / sizeof(shown[0])) {
+            ngx_http_ratelimit_break_link(link, 0, "it refuses AUTH");
+            return;
+        }
+    }
+
+    (void) ngx_http_ratelimit_is_error(link, reply, REDIS_REPLY_STATUS);
 }
 
 

@@ -53,6 +53,10 @@ BEGIN {
         '--tls-auth-clients', 'no']);
     $ENV{TEST_NGINX_REDIS_TLS_PORT} = $tls;
     $redis->open_shards('ratelimit:');
+
+    # It says of an unknown command what its arguments were.
+    my $without_auth = Redis->start(options => ['--rename-command', 'AUTH', '']);
+    $ENV{TEST_NGINX_REDIS_WITHOUT_AUTH} = $without_auth->{port};
 }
 
 plan('no_plan');
@@ -159,3 +163,11 @@ is away at 127.0.0.1:
 --- error_code: 503
 --- error_log
 is away at 127.0.0.1:
+
+
+
+=== TEST 12: a server that tells the password in its error
+--- redis: server=127.0.0.1:$TEST_NGINX_REDIS_WITHOUT_AUTH PASSWORD
+--- error_code: 503
+--- error_log
+: it refuses AUTH
