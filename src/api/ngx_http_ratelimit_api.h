@@ -65,6 +65,7 @@ struct ngx_http_ratelimit_api_call_s {
     /* of an answer that is made in several turns */
 
     ngx_event_t                  event;
+    ngx_event_t                  hold;       /* a worker that is to exit */
     ngx_http_ratelimit_api_pt    turn;
     ngx_uint_t                   next;       /* policy, metric, key */
     ngx_chain_t                 *out;

@@ -11,10 +11,12 @@
 #include "api/ngx_http_ratelimit_api.h"
 
 
-#define NGX_HTTP_RATELIMIT_API_BUF  16384
+#define NGX_HTTP_RATELIMIT_API_BUF   16384
+#define NGX_HTTP_RATELIMIT_API_HOLD  1000
 
 
 static void ngx_http_ratelimit_api_turn(ngx_event_t *ev);
+static void ngx_http_ratelimit_api_hold(ngx_event_t *ev);
 static void ngx_http_ratelimit_api_turns_cleanup(void *data);
 static u_char *ngx_http_ratelimit_api_room(ngx_http_ratelimit_api_call_t *call,
     size_t len);
@@ -59,6 +61,14 @@ ngx_http_ratelimit_api_later(ngx_http_ratelimit_api_call_t *call,
     call->event.data = call;
     call->event.log = call->request->connection->log;
 
+    /* a worker that is to exit stays while there is a timer, if nothing else */
+
+    call->hold.handler = ngx_http_ratelimit_api_hold;
+    call->hold.data = call->request->connection;
+    call->hold.log = call->request->connection->log;
+
+    ngx_add_timer(&call->hold, NGX_HTTP_RATELIMIT_API_HOLD);
+
     call->request->main->count++;
 
     return NGX_DONE;
@@ -86,8 +96,17 @@ ngx_http_ratelimit_api_turn(ngx_event_t *ev)
         return;
     }
 
+    ngx_del_timer(&call->hold);
+
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_ratelimit_api_hold(ngx_event_t *ev)
+{
+    ngx_add_timer(ev, NGX_HTTP_RATELIMIT_API_HOLD);
 }
 
 
@@ -98,6 +117,10 @@ ngx_http_ratelimit_api_turns_cleanup(void *data)
 
     if (call->event.posted) {
         ngx_delete_posted_event(&call->event);
+    }
+
+    if (call->hold.timer_set) {
+        ngx_del_timer(&call->hold);
     }
 }
 

@@ -2,6 +2,7 @@ use lib 't/lib';
 use RateLimit;
 use Redis;
 use Test::Nginx::Socket;
+use Time::HiRes qw(sleep);
 
 # What ratelimit_api tells of Redis.
 our $redis;
@@ -13,6 +14,7 @@ BEGIN {
 }
 
 plan('no_plan');
+master_on();
 workers(1);
 no_shuffle();
 no_long_string();
@@ -42,6 +44,29 @@ _END_
 _END_
     $block->set_value('init', 'select undef, undef, undef, 0.5') if !defined $block->init;
 });
+
+# What is answered to a look-up that is on its way when nginx reloads, or quits,
+# once nothing of that worker is left.
+sub look_over {
+    my ($signal) = @_;
+    my $socket = RateLimit::connection();
+    my $pid_file = "$ENV{TEST_NGINX_SERVROOT}/logs/nginx.pid";
+    my $master = do { local (@ARGV, $/) = $pid_file; <> + 0 };
+    my $worker = `pgrep -P $master` + 0;
+
+    sleep 0.5;  # a link to Redis
+    $redis->pause;
+    syswrite $socket, "GET /ratelimit/keys?policy=shared&key=e HTTP/1.0\r\n\r\n";
+    sleep 0.1;
+    kill $signal, $signal eq 'HUP' ? $master : $worker;
+    sleep 0.2;
+    my $waits = kill 0, $worker;
+    $redis->continue;
+    my $answer = do { local $/; <$socket> } // '';
+    Redis::wait_for('the end of a worker', sub { !kill 0, $worker });
+    RateLimit::connection();
+    RateLimit::publish('out', "$waits\n$answer");
+}
 
 run_tests();
 
@@ -163,3 +188,22 @@ Accept: application/json
 Accept: application/json
 --- response_body_like eval
 [qr/"shared": \{\s*"unknown": "Redis went away"\s*\}/, qr/"shared": \{\s*"unknown": "Redis is away"\s*\}/]
+
+
+
+=== TEST 11: a worker that a reload ends waits for the answer to a look-up
+--- init
+    $main::redis->continue;
+    sleep 1;
+    main::look_over('HUP');
+--- request
+GET /out
+--- response_body_like: ^1\nHTTP/1.1 200 (?s:.*)"shared": \{\s*"used": 2,
+
+
+
+=== TEST 12: and so does one that is to quit
+--- init: main::look_over('QUIT')
+--- request
+GET /out
+--- response_body_like: ^1\nHTTP/1.1 200 (?s:.*)"shared": \{\s*"used": 2,
