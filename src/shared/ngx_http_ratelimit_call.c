@@ -35,10 +35,6 @@ static void ngx_http_ratelimit_lease_reply(ngx_http_ratelimit_link_t *link,
 static ngx_uint_t ngx_http_ratelimit_lease_error(
     ngx_http_ratelimit_link_t *link, ngx_http_ratelimit_command_t *command,
     redisReply *reply);
-static ngx_uint_t ngx_http_ratelimit_send_asking(
-    ngx_http_ratelimit_link_t *node, ngx_http_ratelimit_command_t *command);
-static void ngx_http_ratelimit_asking_reply(ngx_http_ratelimit_link_t *link,
-    ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_lease_told(ngx_http_ratelimit_link_t *link,
     rl_lease_t *lease, u_char *bytes, uint64_t now_us);
 static void ngx_http_ratelimit_measure(ngx_http_ratelimit_redis_t *redis,
@@ -227,6 +223,7 @@ static ngx_uint_t
 ngx_http_ratelimit_lease_error(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply)
 {
+    ngx_uint_t                  i;
     ngx_http_ratelimit_link_t  *node;
 
     if (reply->type != REDIS_REPLY_ERROR) {
@@ -240,20 +237,22 @@ ngx_http_ratelimit_lease_error(ngx_http_ratelimit_link_t *link,
         return 1;
     }
 
-    if (ngx_strncmp(reply->str, "MOVED ", 6) == 0) {
-        node = ngx_http_ratelimit_redirect(link, reply->str);
-
-        if (node) {
-            ngx_http_ratelimit_set_shard(link->redis, command->shard, node);
-        }
-
-        return node != NULL;
+    if (ngx_http_ratelimit_moved(link, reply->str, command->shard)) {
+        return 1;
     }
 
-    if (ngx_strncmp(reply->str, "ASK ", 4) == 0) {
-        node = ngx_http_ratelimit_redirect(link, reply->str);
+    node = ngx_http_ratelimit_asking(link, reply->str);
 
-        return node && ngx_http_ratelimit_send_asking(node, command);
+    if (node) {
+        for (i = 0; i < command->nleases; i++) {
+            rl_lease_lost(command->leases[i]);
+        }
+
+        ngx_http_ratelimit_call(node, command->leases, command->nleases,
+                                ngx_http_ratelimit_now_us());
+        command->nleases = 0;
+
+        return 1;
     }
 
     ngx_http_ratelimit_complain(link->redis, reply->str);
@@ -265,44 +264,6 @@ ngx_http_ratelimit_lease_error(ngx_http_ratelimit_link_t *link,
     }
 
     return 0;
-}
-
-
-/* a slot is on its way: once, the node that it goes to is to answer */
-
-static ngx_uint_t
-ngx_http_ratelimit_send_asking(ngx_http_ratelimit_link_t *node,
-    ngx_http_ratelimit_command_t *command)
-{
-    ngx_str_t   arg;
-    ngx_uint_t  i;
-
-    ngx_str_set(&arg, "ASKING");
-
-    if (node->state != NGX_HTTP_RATELIMIT_LINK_READY
-        || ngx_http_ratelimit_command(node, ngx_http_ratelimit_asking_reply,
-                                      &arg, 1)
-           == NULL)
-    {
-        return 0;
-    }
-
-    for (i = 0; i < command->nleases; i++) {
-        rl_lease_lost(command->leases[i]);
-    }
-
-    ngx_http_ratelimit_call(node, command->leases, command->nleases,
-                            ngx_http_ratelimit_now_us());
-    command->nleases = 0;
-
-    return 1;
-}
-
-
-static void
-ngx_http_ratelimit_asking_reply(ngx_http_ratelimit_link_t *link,
-    ngx_http_ratelimit_command_t *command, redisReply *reply)
-{
 }
 
 

@@ -21,6 +21,8 @@ static void ngx_http_ratelimit_slots_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_take_slots(ngx_http_ratelimit_link_t *link,
     redisReply *range);
+static void ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard, ngx_http_ratelimit_link_t *link);
 static ngx_uint_t ngx_http_ratelimit_shard_slot(
     ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard);
 static ngx_http_ratelimit_link_t *ngx_http_ratelimit_node(
@@ -29,6 +31,10 @@ static ngx_http_ratelimit_link_t *ngx_http_ratelimit_node(
 static ngx_http_ratelimit_link_t *ngx_http_ratelimit_add_node(
     ngx_http_ratelimit_redis_t *redis, struct sockaddr *sockaddr,
     socklen_t socklen, ngx_str_t *host);
+static ngx_http_ratelimit_link_t *ngx_http_ratelimit_redirect(
+    ngx_http_ratelimit_link_t *link, char *text);
+static void ngx_http_ratelimit_asking_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply);
 
 
 void
@@ -141,7 +147,7 @@ ngx_http_ratelimit_take_slots(ngx_http_ratelimit_link_t *link,
  * one that is gone wrote last may be lost with it.
  */
 
-void
+static void
 ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
     ngx_uint_t shard, ngx_http_ratelimit_link_t *link)
 {
@@ -286,9 +292,59 @@ ngx_http_ratelimit_add_node(ngx_http_ratelimit_redis_t *redis,
 }
 
 
-/* "MOVED 3999 127.0.0.1:6381" */
+ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_moved(ngx_http_ratelimit_link_t *link, char *text,
+    ngx_uint_t shard)
+{
+    ngx_http_ratelimit_link_t  *node;
+
+    if (ngx_strncmp(text, "MOVED ", 6) != 0) {
+        return NULL;
+    }
+
+    node = ngx_http_ratelimit_redirect(link, text);
+
+    if (node) {
+        ngx_http_ratelimit_set_shard(link->redis, shard, node);
+    }
+
+    return node;
+}
+
+
+/* a slot is on its way: once, the node that it goes to is to answer */
 
 ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_asking(ngx_http_ratelimit_link_t *link, char *text)
+{
+    ngx_str_t                   arg;
+    ngx_http_ratelimit_link_t  *node;
+
+    if (ngx_strncmp(text, "ASK ", 4) != 0) {
+        return NULL;
+    }
+
+    node = ngx_http_ratelimit_redirect(link, text);
+
+    ngx_str_set(&arg, "ASKING");
+
+    return (node
+            && node->state == NGX_HTTP_RATELIMIT_LINK_READY
+            && ngx_http_ratelimit_command(node,
+                                          ngx_http_ratelimit_asking_reply,
+                                          &arg, 1))
+           ? node : NULL;
+}
+
+
+static void
+ngx_http_ratelimit_asking_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply)
+{
+}
+
+
+static ngx_http_ratelimit_link_t *
 ngx_http_ratelimit_redirect(ngx_http_ratelimit_link_t *link, char *text)
 {
     u_char     *host, *colon, *last;

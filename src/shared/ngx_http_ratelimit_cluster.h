@@ -19,9 +19,15 @@
 void ngx_http_ratelimit_look_for_slots(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_look_event(ngx_event_t *ev);
 
-/* the node that "MOVED 3999 127.0.0.1:6381" names, or "ASK ..."; NULL: none */
+/*
+ * What a node answers of a slot that is not its own, "MOVED 3999 host:port",
+ * or not any more, "ASK ...": the node that has it.  NULL: text says nothing
+ * such, or not whom.  That of ASK is to be asked at once.
+ */
 
-ngx_http_ratelimit_link_t *ngx_http_ratelimit_redirect(
+ngx_http_ratelimit_link_t *ngx_http_ratelimit_moved(
+    ngx_http_ratelimit_link_t *link, char *text, ngx_uint_t shard);
+ngx_http_ratelimit_link_t *ngx_http_ratelimit_asking(
     ngx_http_ratelimit_link_t *link, char *text);
 
 /* the node of that address, made if need be; its certificate is for host */
@@ -29,9 +35,6 @@ ngx_http_ratelimit_link_t *ngx_http_ratelimit_redirect(
 ngx_http_ratelimit_link_t *ngx_http_ratelimit_node_at(
     ngx_http_ratelimit_redis_t *redis, struct sockaddr *sockaddr,
     socklen_t socklen, ngx_str_t *host);
-
-void ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
-    ngx_uint_t shard, ngx_http_ratelimit_link_t *link);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_CLUSTER_H_INCLUDED_ */

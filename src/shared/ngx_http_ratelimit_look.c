@@ -8,9 +8,17 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_look.h"
 
 
+/* a slot that moves, and moved before */
+
+#define NGX_HTTP_RATELIMIT_MAX_REDIRECTS  3
+
+
+static ngx_int_t ngx_http_ratelimit_send_look(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_look_t *look);
 static void ngx_http_ratelimit_look_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static char *ngx_http_ratelimit_seen(ngx_http_ratelimit_link_t *link,
@@ -22,19 +30,30 @@ ngx_int_t
 ngx_http_ratelimit_look_in_redis(ngx_http_ratelimit_redis_t *redis,
     ngx_http_ratelimit_look_t *look)
 {
-    u_char                     *p, key[NGX_HTTP_RATELIMIT_MAX_PREFIX
-                                       + RL_SHARED_KEY_LEN];
-    ngx_str_t                   args[2];
-    ngx_http_ratelimit_link_t  *link;
+    look->redirects = 0;
+
+    return ngx_http_ratelimit_send_look(
+                           redis->shards[rl_item_shard(&look->item)], look);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_send_look(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_look_t *look)
+{
+    u_char                      *p, key[NGX_HTTP_RATELIMIT_MAX_PREFIX
+                                        + RL_SHARED_KEY_LEN];
+    ngx_str_t                    args[2];
+    ngx_http_ratelimit_redis_t  *redis;
 
     look->command = NULL;
-
-    link = redis->shards[rl_item_shard(&look->item)];
 
     if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY) {
         look->why = "Redis is away";
         return NGX_DECLINED;
     }
+
+    redis = link->redis;
 
     p = ngx_cpymem(key, redis->prefix.data, redis->prefix.len);
     rl_item_key(&look->item, p);
@@ -71,6 +90,7 @@ static void
 ngx_http_ratelimit_look_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply)
 {
+    ngx_http_ratelimit_link_t  *node;
     ngx_http_ratelimit_look_t  *look;
 
     look = command->data;
@@ -80,7 +100,26 @@ ngx_http_ratelimit_look_reply(ngx_http_ratelimit_link_t *link,
     }
 
     look->command = NULL;
-    look->why = ngx_http_ratelimit_seen(link, reply, look);
+
+    node = NULL;
+
+    if (reply && reply->type == REDIS_REPLY_ERROR
+        && look->redirects++ < NGX_HTTP_RATELIMIT_MAX_REDIRECTS)
+    {
+        node = ngx_http_ratelimit_moved(link, reply->str,
+                                        rl_item_shard(&look->item));
+        if (node == NULL) {
+            node = ngx_http_ratelimit_asking(link, reply->str);
+        }
+    }
+
+    if (node == NULL) {
+        look->why = ngx_http_ratelimit_seen(link, reply, look);
+
+    } else if (ngx_http_ratelimit_send_look(node, look) == NGX_AGAIN) {
+        return;
+    }
+
     look->done(look);
 }
 

@@ -22,6 +22,7 @@ struct ngx_http_ratelimit_look_s {
     void                        *data;       /* the caller's own */
 
     ngx_http_ratelimit_command_t *command;   /* NULL: none is on the way */
+    ngx_uint_t                   redirects;
     char                        *why;        /* there is no answer, or NULL */
     rl_shared_bucket_t           bucket;
 };

@@ -41,12 +41,14 @@ _END_
     $block->set_value('config', <<'_END_');
     location /t   { ratelimit one; empty_gif; }
     location /two { ratelimit one two; empty_gif; }
+    location /ratelimit/ { ratelimit_api; allow all; }
 _END_
 });
 
-# Slot by slot, those of the shards: the keys are few.
+# Slot by slot, those of the shards: the keys are few.  Half: the keys are moved,
+# and the slot is said to be on its way.
 sub move_slots {
-    my ($from, $to) = @_;
+    my ($from, $to, $half) = @_;
 
     for my $shard (0 .. 255) {
         my $slot = $from->ask('CLUSTER', 'KEYSLOT', sprintf('{%02x}', $shard));
@@ -55,6 +57,7 @@ sub move_slots {
         $to->ask('CLUSTER', 'SETSLOT', $slot, 'IMPORTING', id($from));
         $from->ask('CLUSTER', 'SETSLOT', $slot, 'MIGRATING', id($to));
         $from->ask('MIGRATE', '127.0.0.1', $to->{port}, '', 0, 5000, 'KEYS', @$keys);
+        next if $half;
         $_->ask('CLUSTER', 'SETSLOT', $slot, 'NODE', id($to)) for $to, $from;
     }
 }
@@ -125,3 +128,40 @@ GET /t?a=k1
 is back at 127.0.0.1:
 --- no_error_log
 are new
+
+
+
+=== TEST 6: a look-up follows a slot that has moved
+--- init
+    sleep 1.5;
+    main::move_slots($main::nodes[2], $main::nodes[1]);
+--- request eval
+[map "GET /ratelimit/keys?policy=one&key=k$_", 1 .. 6]
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+[(qr/"shared": \{\s*"used": \d,\s*"held": \d,\s*"remaining": 0,/) x 6]
+
+
+
+=== TEST 7: and one that moves
+--- init
+    sleep 1.5;
+    main::move_slots($main::nodes[1], $main::nodes[2], 'half');
+--- request eval
+[map "GET /ratelimit/keys?policy=one&key=k$_", 1 .. 6]
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+[(qr/"shared": \{\s*"used": \d,\s*"held": \d,\s*"remaining": 0,/) x 6]
+
+
+
+=== TEST 8: so does what is decided
+--- init: sleep 1.5
+--- request eval
+[map "GET /t?a=k$_", 1 .. 6]
+--- error_code eval
+[(429) x 6]
+--- no_error_log
+did not decide
