@@ -270,6 +270,7 @@ ngx_http_ratelimit_add_node(ngx_http_ratelimit_redis_t *redis,
 
     server->sockaddr = (struct sockaddr *) (server + 1);
     server->socklen = socklen;
+    server->naddrs = 1;
 
     p = ngx_cpymem(server->sockaddr, sockaddr, socklen);
 

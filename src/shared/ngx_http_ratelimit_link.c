@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * A connection to a Redis server, from its beginning to its end.
+ * A connection to a Redis server, from its beginning to its use.
  *
  * A command whose reply does not come in time breaks the link, for a server
  * that was stopped answers as if nothing had been, though another may be the
@@ -11,11 +11,7 @@
 
 
 #include "ngx_http_ratelimit.h"
-#include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_link.h"
-
-
-#define NGX_HTTP_RATELIMIT_MAX_BACKOFF  2000
 
 
 static void ngx_http_ratelimit_connected(ngx_http_ratelimit_link_t *link);
@@ -249,113 +245,6 @@ ngx_http_ratelimit_timer(ngx_event_t *ev)
     }
 
     ngx_http_ratelimit_break_link(link, NGX_ETIMEDOUT, "it does not answer");
-}
-
-
-void
-ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link, ngx_err_t err,
-    char *why)
-{
-    ngx_msec_t                   wait;
-    ngx_http_ratelimit_redis_t  *redis;
-
-    redis = link->redis;
-
-    ngx_http_ratelimit_close_link(link);
-
-    if (redis->closed) {
-        return;
-    }
-
-    /* of several servers each is tried at once, then there is a pause */
-
-    if (!redis->cluster && redis->servers.nelts > 1) {
-        link->nserver = (link->nserver + 1) % redis->servers.nelts;
-        link->server = (ngx_http_ratelimit_server_t *) redis->servers.elts
-                       + link->nserver;
-    }
-
-    link->failures++;
-
-    if (redis->cluster || link->failures >= redis->servers.nelts) {
-        ngx_http_ratelimit_outage(link, err, why);
-    }
-
-    wait = 0;
-
-    if (redis->cluster || link->failures % redis->servers.nelts == 0) {
-        wait = 50 << ngx_min(link->failures, 6);
-        wait = ngx_min(wait, NGX_HTTP_RATELIMIT_MAX_BACKOFF);
-        wait = wait / 2 + ngx_random() % wait;
-    }
-
-    ngx_add_timer(&link->timer, wait + 1);
-
-    if (redis->cluster && !redis->look.timer_set) {
-        ngx_add_timer(&redis->look, wait + 1);
-    }
-}
-
-
-void
-ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link)
-{
-    ngx_queue_t                   *q;
-    ngx_connection_t              *c;
-    ngx_http_ratelimit_command_t  *command;
-
-    c = link->peer.connection;
-
-    link->state = NGX_HTTP_RATELIMIT_LINK_AWAY;
-    link->peer.connection = NULL;
-    link->out_len = 0;
-    link->ndue = 0;
-
-    if (link->timer.timer_set) {
-        ngx_del_timer(&link->timer);
-    }
-
-    if (link->flush.posted) {
-        ngx_delete_posted_event(&link->flush);
-    }
-
-    ngx_http_ratelimit_end_resolve(link);
-
-    if (link->reader) {
-        redisReaderFree(link->reader);
-        link->reader = NULL;
-    }
-
-    if (c) {
-
-#if (NGX_SSL)
-
-        if (c->ssl) {
-            c->ssl->no_wait_shutdown = 1;
-            c->ssl->no_send_shutdown = 1;
-            (void) ngx_ssl_shutdown(c);
-        }
-
-#endif
-
-        if (c->pool) {
-            ngx_destroy_pool(c->pool);
-        }
-
-        ngx_close_connection(c);
-    }
-
-    /* handlers may send anew, by another link */
-
-    while (!ngx_queue_empty(&link->commands)) {
-        q = ngx_queue_head(&link->commands);
-        ngx_queue_remove(q);
-        command = ngx_queue_data(q, ngx_http_ratelimit_command_t, queue);
-
-        command->handler(link, command, NULL);
-
-        ngx_queue_insert_head(&link->free, &command->queue);
-    }
 }
 
 

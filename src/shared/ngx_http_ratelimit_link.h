@@ -64,7 +64,7 @@ struct ngx_http_ratelimit_link_s {
     ngx_resolver_ctx_t          *resolving;  /* its server's name; or NULL */
     ngx_sockaddr_t               sockaddr;   /* of the server */
     socklen_t                    socklen;    /* 0: it is not known */
-    ngx_uint_t                   naddr;      /* of the name's, the next */
+    ngx_uint_t                   naddr;      /* of the name's, in order */
     ngx_peer_connection_t        peer;
     ngx_log_t                    log;        /* quiet: an outage is one line */
     redisReader                 *reader;
@@ -100,7 +100,6 @@ struct ngx_http_ratelimit_link_s {
 ngx_http_ratelimit_link_t *ngx_http_ratelimit_create_link(
     ngx_http_ratelimit_redis_t *redis, ngx_http_ratelimit_server_t *server);
 void ngx_http_ratelimit_connect(ngx_http_ratelimit_link_t *link);
-void ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link);
 
 /* one that can be used, or NULL */
 
@@ -111,15 +110,19 @@ ngx_http_ratelimit_link_t *ngx_http_ratelimit_ready_link(
 
 void ngx_http_ratelimit_open_link(ngx_http_ratelimit_link_t *link);
 
-/* closes it, until the next attempt; why: for the log */
-
-void ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link,
-    ngx_err_t err, char *why);
-
 /* the way is free: who we are, and what the server is */
 
 void ngx_http_ratelimit_logged_in(ngx_http_ratelimit_link_t *link);
 uint64_t ngx_http_ratelimit_now_us(void);
+
+/*
+ * ngx_http_ratelimit_break.c: break_link() closes it until the next attempt;
+ * why: for the log
+ */
+
+void ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link,
+    ngx_err_t err, char *why);
+void ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link);
 
 /* ngx_http_ratelimit_link_io.c */
 

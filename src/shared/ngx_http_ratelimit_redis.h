@@ -96,6 +96,9 @@ typedef struct {
     struct sockaddr             *sockaddr;   /* NULL: host is a name that is
                                                 resolved for each attempt */
     socklen_t                    socklen;
+
+    ngx_uint_t                   naddrs;     /* of a worker: its name's, as far
+                                                as it is known, or 1 */
 } ngx_http_ratelimit_server_t;
 
 

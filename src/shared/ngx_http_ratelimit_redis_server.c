@@ -45,6 +45,7 @@ ngx_http_ratelimit_redis_add_server(ngx_conf_t *cf,
     server->name = *value;
     server->host = u.host;
     server->port = u.port;
+    server->naddrs = 1;
 
     if (u.naddrs) {
         server->name = u.addrs[0].name;

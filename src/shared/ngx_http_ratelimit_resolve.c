@@ -3,7 +3,8 @@
  * Copyright (C) ngx_http_ratelimit_module authors
  *
  * The address of a link's server: what the configuration says, or what its
- * name stands for now.  Of several addresses each attempt takes the next one.
+ * name stands for now.  Of several addresses each attempt takes the next one,
+ * in an order of our own: the resolver begins with another one each time.
  *
  * A cluster's link is one node's as long as the worker, so it keeps its
  * address: it knows that node's run and counts.  There a name is a way to find
@@ -17,6 +18,8 @@
 
 
 static void ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx);
+static ngx_resolver_addr_t *ngx_http_ratelimit_nth_address(
+    ngx_resolver_ctx_t *ctx, ngx_uint_t nth);
 static void ngx_http_ratelimit_unresolved(ngx_http_ratelimit_link_t *link,
     char *why);
 
@@ -90,7 +93,8 @@ ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx)
         return;
     }
 
-    addr = &ctx->addrs[link->naddr++ % ctx->naddrs];
+    addr = ngx_http_ratelimit_nth_address(ctx, link->naddr % ctx->naddrs);
+    link->server->naddrs = ctx->naddrs;
 
     ngx_memcpy(&sockaddr, addr->sockaddr, addr->socklen);
     socklen = addr->socklen;
@@ -109,6 +113,39 @@ ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx)
     }
 
     ngx_http_ratelimit_open_link(link);
+}
+
+
+/* in their order; there are few */
+
+static ngx_resolver_addr_t *
+ngx_http_ratelimit_nth_address(ngx_resolver_ctx_t *ctx, ngx_uint_t nth)
+{
+    int                   rc;
+    ngx_uint_t            i, k, before;
+    ngx_resolver_addr_t  *a, *b;
+
+    for (i = 0; i < ctx->naddrs - 1; i++) {
+        a = &ctx->addrs[i];
+        before = 0;
+
+        for (k = 0; k < ctx->naddrs; k++) {
+            b = &ctx->addrs[k];
+
+            rc = ngx_memn2cmp((u_char *) b->sockaddr, (u_char *) a->sockaddr,
+                              b->socklen, a->socklen);
+
+            if (rc < 0 || (rc == 0 && k < i)) {
+                before++;
+            }
+        }
+
+        if (before == nth) {
+            break;
+        }
+    }
+
+    return &ctx->addrs[i];
 }
 
 

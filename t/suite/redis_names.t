@@ -9,7 +9,7 @@ our ($redis, $dns);
 
 BEGIN {
     plan(skip_all => 'no redis-server') if !Redis::program();
-    $redis = Redis->start;
+    $redis = Redis->start(address => '127.0.0.9');
     $redis->open_shards('ratelimit:');
     $dns = Dns->start;
 }
@@ -54,7 +54,7 @@ its name is not resolved (3: Host not found)
 
 === TEST 2: it is looked up again: there is a server now
 --- init
-    $main::dns->set('127.0.0.1');
+    $main::dns->set('127.0.0.9');
     select undef, undef, undef, 3;
 --- request eval
 ["GET /t?k=a", "GET /t?k=a", "GET /t?k=a"]
@@ -79,7 +79,7 @@ GET /t?k=b
 
 === TEST 4: and back
 --- init
-    $main::dns->set('127.0.0.1');
+    $main::dns->set('127.0.0.9');
     select undef, undef, undef, 3;
 --- request eval
 ["GET /t?k=b", "GET /t?k=b", "GET /t?k=b"]
@@ -94,3 +94,16 @@ GET /t?k=b
 --- error_log
 host not found in "server=redis.test:
 of "ratelimit_redis" "main", and http has no "resolver", in
+
+
+
+=== TEST 6: of several addresses all are tried at once, in order
+--- init
+    $main::dns->set(map "127.0.0.$_", 2 .. 9);
+    select undef, undef, undef, 2.1;
+    $main::redis->disconnect;
+    select undef, undef, undef, 0.7;
+--- request eval
+["GET /t?k=c", "GET /t?k=c", "GET /t?k=c"]
+--- error_code eval
+[200, 200, 429]
