@@ -75,7 +75,8 @@ ngx_http_ratelimit_next_address(ngx_http_ratelimit_link_t *link)
 
     link->naddr = 0;
 
-    if (!redis->cluster) {
+    if (!redis->cluster && redis->servers.nelts > 1) {
+        link->socklen = 0;
         link->nserver = (link->nserver + 1) % redis->servers.nelts;
         link->server = (ngx_http_ratelimit_server_t *) redis->servers.elts
                        + link->nserver;

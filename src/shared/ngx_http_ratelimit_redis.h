@@ -96,9 +96,14 @@ typedef struct {
     struct sockaddr             *sockaddr;   /* NULL: host is a name that is
                                                 resolved for each attempt */
     socklen_t                    socklen;
+    ngx_addr_t                  *local;      /* what the system said of it */
+    ngx_uint_t                   nlocal;
 
-    ngx_uint_t                   naddrs;     /* of a worker: its name's, as far
-                                                as it is known, or 1 */
+    /* of a worker */
+
+    ngx_uint_t                   naddrs;     /* its name's, as far as it is
+                                                known, or 1 */
+    unsigned                     resolved:1; /* once at least */
 } ngx_http_ratelimit_server_t;
 
 

@@ -2,9 +2,9 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * "server=" of ratelimit_redis: an address, or a name, which nginx's resolver
- * looks up at each attempt to connect where http has one, else the system when
- * nginx starts.
+ * "server=" of ratelimit_redis: an address, or a name, which the system looks up
+ * when nginx starts, and, where http has one, nginx's resolver at each attempt
+ * to connect.
  */
 
 
@@ -12,6 +12,8 @@
 #include "shared/ngx_http_ratelimit_redis.h"
 
 
+static void ngx_http_ratelimit_redis_local(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis);
 static ngx_int_t ngx_http_ratelimit_redis_lookup(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis, ngx_http_ratelimit_server_t *named);
 
@@ -72,6 +74,7 @@ ngx_http_ratelimit_redis_resolve(ngx_conf_t *cf,
 
     if (clcf->resolver && clcf->resolver->connections.nelts) {
         redis->resolver = clcf->resolver;
+        ngx_http_ratelimit_redis_local(cf, redis);
         return NGX_OK;
     }
 
@@ -106,6 +109,36 @@ ngx_http_ratelimit_redis_resolve(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+/* "localhost", and what else the resolver's servers have never heard of */
+
+static void
+ngx_http_ratelimit_redis_local(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis)
+{
+    ngx_url_t                     u;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_server_t  *servers;
+
+    servers = redis->servers.elts;
+
+    for (i = 0; i < redis->servers.nelts; i++) {
+
+        if (servers[i].sockaddr) {
+            continue;
+        }
+
+        ngx_memzero(&u, sizeof(ngx_url_t));
+        u.url = servers[i].name;
+        u.default_port = 6379;
+
+        if (ngx_parse_url(cf->pool, &u) == NGX_OK) {
+            servers[i].local = u.addrs;
+            servers[i].nlocal = u.naddrs;
+        }
+    }
 }
 
 

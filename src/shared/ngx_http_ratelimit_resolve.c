@@ -21,7 +21,7 @@ static void ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx);
 static ngx_resolver_addr_t *ngx_http_ratelimit_nth_address(
     ngx_resolver_ctx_t *ctx, ngx_uint_t nth);
 static void ngx_http_ratelimit_unresolved(ngx_http_ratelimit_link_t *link,
-    char *why);
+    ngx_int_t state, char *why);
 
 
 void
@@ -52,7 +52,8 @@ ngx_http_ratelimit_resolve(ngx_http_ratelimit_link_t *link)
     ctx = ngx_resolve_start(redis->resolver, NULL);
 
     if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
-        ngx_http_ratelimit_unresolved(link, "its name cannot be resolved");
+        ngx_http_ratelimit_unresolved(link, 0,
+                                      "its name cannot be resolved");
         return;
     }
 
@@ -68,7 +69,8 @@ ngx_http_ratelimit_resolve(ngx_http_ratelimit_link_t *link)
 
     if (ngx_resolve_name(ctx) != NGX_OK) {
         link->resolving = NULL;
-        ngx_http_ratelimit_unresolved(link, "its name cannot be resolved");
+        ngx_http_ratelimit_unresolved(link, 0,
+                                      "its name cannot be resolved");
     }
 }
 
@@ -77,6 +79,7 @@ static void
 ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx)
 {
     u_char                      why[NGX_MAX_ERROR_STR];
+    ngx_int_t                   state;
     socklen_t                   socklen;
     ngx_sockaddr_t              sockaddr;
     ngx_resolver_addr_t        *addr;
@@ -84,17 +87,20 @@ ngx_http_ratelimit_resolved(ngx_resolver_ctx_t *ctx)
 
     link = ctx->data;
 
-    if (ctx->state) {
-        ngx_sprintf(why, "its name is not resolved (%i: %s)%Z", ctx->state,
-                    ngx_resolver_strerror(ctx->state));
+    state = ctx->state;
+
+    if (state) {
+        ngx_sprintf(why, "its name is not resolved (%i: %s)%Z", state,
+                    ngx_resolver_strerror(state));
 
         ngx_http_ratelimit_end_resolve(link);
-        ngx_http_ratelimit_unresolved(link, (char *) why);
+        ngx_http_ratelimit_unresolved(link, state, (char *) why);
         return;
     }
 
     addr = ngx_http_ratelimit_nth_address(ctx, link->naddr % ctx->naddrs);
     link->server->naddrs = ctx->naddrs;
+    link->server->resolved = 1;
 
     ngx_memcpy(&sockaddr, addr->sockaddr, addr->socklen);
     socklen = addr->socklen;
@@ -149,15 +155,39 @@ ngx_http_ratelimit_nth_address(ngx_resolver_ctx_t *ctx, ngx_uint_t nth)
 }
 
 
+/*
+ * The address is what it was, unless there is no such name any more; or it is
+ * what the system said, if the resolver never knew it.
+ */
+
 static void
-ngx_http_ratelimit_unresolved(ngx_http_ratelimit_link_t *link, char *why)
+ngx_http_ratelimit_unresolved(ngx_http_ratelimit_link_t *link,
+    ngx_int_t state, char *why)
 {
-    if (link->redis->cluster && link->socklen) {
+    ngx_addr_t                   *addr;
+    ngx_http_ratelimit_server_t  *server;
+
+    server = link->server;
+
+    if (link->socklen
+        && (link->redis->cluster || state != NGX_RESOLVE_NXDOMAIN))
+    {
         ngx_http_ratelimit_open_link(link);
         return;
     }
 
-    ngx_http_ratelimit_break_link(link, 0, why);
+    if (server->nlocal == 0 || server->resolved) {
+        ngx_http_ratelimit_break_link(link, 0, why);
+        return;
+    }
+
+    addr = &server->local[link->naddr % server->nlocal];
+    server->naddrs = server->nlocal;
+
+    ngx_memcpy(&link->sockaddr, addr->sockaddr, addr->socklen);
+    link->socklen = addr->socklen;
+
+    ngx_http_ratelimit_open_link(link);
 }
 
 

@@ -40,6 +40,9 @@ sub set {
     close $out;
 }
 
+sub pause    { kill 'STOP', $_[0]{pid} }
+sub continue { kill 'CONT', $_[0]{pid} }
+
 sub answer {
     my ($self, $socket) = @_;
     $socket->recv(my $query, 512) // return;

@@ -10,7 +10,8 @@ our ($redis, $dns);
 BEGIN {
     plan(skip_all => 'no redis-server') if !Redis::program();
     $redis = Redis->start(address => '127.0.0.9');
-    $redis->open_shards('ratelimit:');
+    my $local = Redis->start(port => $redis->{port});
+    $_->open_shards('ratelimit:') for $redis, $local;
     $dns = Dns->start;
 }
 
@@ -21,10 +22,11 @@ no_long_string();
 
 add_block_preprocessor(sub {
     my $block = shift;
+    my $server = $block->server // 'redis.test';
     my $resolver = $block->resolver // 'resolver 127.0.0.1:$TEST_NGINX_DNS_PORT ipv6=off;';
 
     $block->set_value('http_config', <<"_END_");
-    ratelimit_redis  main server=redis.test:\$TEST_NGINX_REDIS_PORT timeout=500ms;
+    ratelimit_redis  main server=$server:\$TEST_NGINX_REDIS_PORT timeout=500ms;
     ratelimit_zone   zone=api:1m redis=main mode=strict on_error=refuse;
     ratelimit_policy shared key=\$arg_k quota=2/1h;
     $resolver
@@ -107,3 +109,32 @@ of "ratelimit_redis" "main", and http has no "resolver", in
 ["GET /t?k=c", "GET /t?k=c", "GET /t?k=c"]
 --- error_code eval
 [200, 200, 429]
+
+
+
+=== TEST 7: the name server is away: the address is the one that was told last
+--- init
+    $main::dns->pause;
+    select undef, undef, undef, 2.1;
+    $main::redis->disconnect;
+    select undef, undef, undef, 2.1;
+    $main::dns->set;  # for the next block, whose nginx starts before its init
+    $main::dns->continue;
+--- request eval
+["GET /t?k=d", "GET /t?k=d", "GET /t?k=d"]
+--- error_code eval
+[200, 200, 429]
+--- no_error_log
+not resolved
+
+
+
+=== TEST 8: a name that only the system knows
+--- server: localhost
+--- init: select undef, undef, undef, 1
+--- request eval
+["GET /t?k=d", "GET /t?k=d", "GET /t?k=d"]
+--- error_code eval
+[200, 200, 429]
+--- no_error_log
+not resolved
