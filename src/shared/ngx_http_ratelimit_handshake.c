@@ -20,7 +20,7 @@ ngx_http_ratelimit_handshake(ngx_http_ratelimit_link_t *link)
 {
     u_char                       host[NGX_MAXHOSTNAMELEN];
     ngx_int_t                    rc;
-    ngx_str_t                   *name;
+    ngx_str_t                    name;
     ngx_connection_t            *c;
     X509_VERIFY_PARAM           *param;
     ngx_http_ratelimit_redis_t  *redis;
@@ -28,17 +28,27 @@ ngx_http_ratelimit_handshake(ngx_http_ratelimit_link_t *link)
     c = link->peer.connection;
     redis = link->redis;
 
-    name = redis->certificate_name.len ? &redis->certificate_name
-                                       : &link->server->host;
+    name = redis->certificate_name.len ? redis->certificate_name
+                                       : link->server->host;
 
-    if (name->len >= sizeof(host)
+    /* certificates have neither a URL's brackets nor the dot of the root */
+
+    if (name.len > 2 && name.data[0] == '[') {
+        name.data++;
+        name.len -= 2;
+
+    } else if (name.len > 1 && name.data[name.len - 1] == '.') {
+        name.len--;
+    }
+
+    if (name.len >= sizeof(host)
         || ngx_ssl_create_connection(redis->ssl, c, NGX_SSL_CLIENT) != NGX_OK)
     {
         ngx_http_ratelimit_break_link(link, 0, "TLS cannot begin");
         return;
     }
 
-    (void) ngx_cpystrn(host, name->data, name->len + 1);
+    (void) ngx_cpystrn(host, name.data, name.len + 1);
 
     /* the certificate must be for the address, or for the name, that is told
        to the server as well */

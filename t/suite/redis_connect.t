@@ -1,4 +1,5 @@
 use lib 't/lib';
+use Dns;
 use Redis;
 use RateLimit;
 use Test::Nginx::Socket;
@@ -23,7 +24,7 @@ BEGIN {
     make("$new -x509 -days 2 -subj /CN=ca -keyout ca.key -out ca.pem");
     make("$new -x509 -days 2 -subj /CN=other -keyout other.key -out other.pem");
     make("$new -subj /CN=redis -keyout redis.key -out redis.csr");
-    make("printf 'subjectAltName=DNS:redis.example,DNS:localhost' > san && "
+    make("printf 'subjectAltName=DNS:redis.example,DNS:localhost,IP:::1' > san && "
          . 'openssl x509 -req -in redis.csr -CA ca.pem -CAkey ca.key -CAcreateserial '
          . '-days 2 -extfile san -out redis.pem');
 
@@ -50,7 +51,8 @@ BEGIN {
     $redis = Redis->start(user => 'operator', password => 'any', options => [
         '--aclfile', "$dir/acl", '--tls-port', $tls, '--tls-cert-file', "$dir/redis.pem",
         '--tls-key-file', "$dir/redis.key", '--tls-ca-cert-file', "$dir/ca.pem",
-        '--tls-auth-clients', 'no']);
+        '--tls-auth-clients', 'no', '--bind', '127.0.0.1', '-::1']);
+    Dns->start->set('127.0.0.1');
     $ENV{TEST_NGINX_REDIS_TLS_PORT} = $tls;
     $redis->open_shards('ratelimit:');
 
@@ -68,10 +70,12 @@ add_block_preprocessor(sub {
     my $how = $block->redis;
 
     $how =~ s/PASSWORD/user=nginx password_file=$dir\/password/;
+    my $resolver = $block->resolver // '';
     $block->set_value('http_config', <<"_END_");
+    $resolver
     ratelimit_redis  main $how timeout=1s;
     ratelimit_zone   zone=api:1m redis=main mode=strict on_error=refuse;
-    ratelimit_policy shared key=\$arg_k quota=3/1h;
+    ratelimit_policy shared key=\$arg_k quota=99/1h;
 _END_
     $block->set_value('config', 'location /t { ratelimit shared; empty_gif; }');
     $block->set_value('request', 'GET /t?k=a');
@@ -171,3 +175,17 @@ is away at 127.0.0.1:
 --- error_code: 503
 --- error_log
 : it refuses AUTH
+
+
+
+=== TEST 13: TLS, and the certificate is for the address of IPv6
+--- redis: server=[::1]:$TEST_NGINX_REDIS_TLS_PORT tls=on ca=$TEST_NGINX_REDIS_DIR/ca.pem PASSWORD
+--- skip_eval: 5: !-e '/proc/net/if_inet6'
+--- error_code: 200
+
+
+
+=== TEST 14: TLS, and a name that ends with the root's dot
+--- redis: server=redis.example.:$TEST_NGINX_REDIS_TLS_PORT tls=on ca=$TEST_NGINX_REDIS_DIR/ca.pem PASSWORD
+--- resolver: resolver 127.0.0.1:$TEST_NGINX_DNS_PORT ipv6=off;
+--- error_code: 200
