@@ -20,6 +20,7 @@
 #include "policy/ngx_http_ratelimit_idle.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_rule.h"
+#include "policy/ngx_http_ratelimit_history.h"
 #include "policy/ngx_http_ratelimit_statistics.h"
 #include "policy/ngx_http_ratelimit_step.h"
 #include "policy/ngx_http_ratelimit_together.h"
@@ -295,6 +296,7 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
 
     ngx_http_ratelimit_init_statistics(rmcf);
     ngx_http_ratelimit_init_usage_filter(rmcf);
+    ngx_http_ratelimit_init_history(cycle, rmcf);
 
     return NGX_OK;
 }

@@ -45,6 +45,9 @@ static ngx_http_ratelimit_api_route_t  ngx_http_ratelimit_api_routes[] = {
     { ngx_string("metrics"), NGX_HTTP_RATELIMIT_API_READ, 0,
       ngx_http_ratelimit_api_root_metrics },
 
+    { ngx_string("history"), NGX_HTTP_RATELIMIT_API_READ, 0,
+      ngx_http_ratelimit_api_history },
+
     { ngx_string("keys"), NGX_HTTP_RATELIMIT_API_READ, 0,
       ngx_http_ratelimit_api_get_keys },
 

@@ -161,6 +161,10 @@ json_t *ngx_http_ratelimit_api_key_label(ngx_http_ratelimit_policy_t *policy,
     uint64_t key_id);
 ngx_str_t ngx_http_ratelimit_api_override_policy(rl_override_t *override);
 
+/* ngx_http_ratelimit_api_history.c */
+
+ngx_int_t ngx_http_ratelimit_api_history(ngx_http_ratelimit_api_call_t *call);
+
 /* ngx_http_ratelimit_api_metrics.c */
 
 ngx_int_t ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call);

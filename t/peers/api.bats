@@ -151,6 +151,25 @@ for p in json.load(sys.stdin)["policies"]:
     valid overrides 'ratelimit/overrides?zone=api' -X DELETE
 }
 
+# The first sample was taken before there was any request.
+@test 'the last minutes' {
+    for _ in {1..26}; do
+        valid history ratelimit/history
+        [ "$(told)" != "$(decided)" ] || return 0
+        sleep 0.5
+    done
+    echo "told $(told) of $(decided)"
+    false
+}
+
+told() {
+    python3 -c '
+import json, sys
+for p in json.load(sys.stdin)["policies"]:
+    if p["name"] == "sliding":
+        print(sum(sum(sample[2:5]) for sample in p["samples"]))' < "$dir/body"
+}
+
 @test 'a problem' {
     valid problem 'ratelimit/keys?policy=nope&key=a'
 }

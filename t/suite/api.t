@@ -687,15 +687,17 @@ topsecret
 --- init
 RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
 --- request eval
-["GET /api", "GET /api/metrics", "GET /api/keys?top=50"]
+["GET /api", "GET /api/metrics", "GET /api/keys?top=50", "GET /api/history"]
 --- response_body_filters eval
 [Api::at("policies.n", "policies.0.name", "policies.32.name", "policies.299.name", "policies.299.requests.refused", "overrides"),
  [sub { my %n; $n{$_}++ for $_[0] =~ /^(nginx_ratelimit_\w+)\{.*policy="p\d+"/mg; return CORE::join '', map { "$_ $n{$_}\n" } sort keys %n }],
- Api::at("top_refused.n", "top_admitted.n")]
+ Api::at("top_refused.n", "top_admitted.n"),
+ Api::at("policies.n", "policies.4.name", "policies.4.samples", "policies.299.zone")]
 --- response_body eval
 ["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
  "nginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_waited_seconds_total 300\nnginx_ratelimit_waiting 300\n",
- "top_refused.n: 50\ntop_admitted.n: 0\n"]
+ "top_refused.n: 50\ntop_admitted.n: 0\n",
+ "policies.n: 300\npolicies.4.name: p5\npolicies.4.samples: []\npolicies.299.zone: api\n"]
 --- timeout: 10
 
 

@@ -88,6 +88,30 @@ void rl_counts(const rl_policy_t *policy, uint64_t out[RL_COUNTERS])
     RL_NOEXCEPT;
 
 /*
+ * The last hour of a policy.  rl_history_record takes a sample, if the step
+ * that now is in has none yet: every process is to call it once a step.
+ * rl_history copies what there is, the oldest first, and returns how many: what
+ * was counted in span_ms until at_ms, mostly one step.  Nothing is told of the
+ * time before the first sample.
+ */
+#define RL_HISTORY_STEP_MS 10000u
+#define RL_HISTORY_SAMPLES 360u
+
+typedef struct {
+  uint64_t at_ms;    /* of the clock of mono_ms, to a step */
+  uint32_t span_ms;
+  uint32_t admitted; /* requests, as RL_COUNT_ADMITTED, and so on */
+  uint32_t refused;
+  uint32_t dry_run;
+  uint32_t waiting;  /* at at_ms */
+} rl_history_sample_t;
+
+void rl_history_record(const rl_process_t *process, const rl_policy_t *policy,
+                       const rl_time_t *now) RL_NOEXCEPT;
+size_t rl_history(const rl_policy_t *policy, const rl_time_t *now,
+                  rl_history_sample_t out[RL_HISTORY_SAMPLES]) RL_NOEXCEPT;
+
+/*
  * The top keys of a policy: those that were refused most lately (or would have
  * been, in dry run), and those that were admitted most; see top_keys.h for
  * what is guaranteed.

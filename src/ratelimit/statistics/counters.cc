@@ -10,7 +10,7 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kCountersMagic = 0x6e6c746c65746172u;  // "rateltln"
-constexpr uint32_t kCountersVersion = 7;
+constexpr uint32_t kCountersVersion = 8;
 
 constexpr uint64_t kSampleEveryMs = 100;
 constexpr uint64_t kMaxGap = 127;  // 64 on average

@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/statistics/history.h"
 #include "ratelimit/statistics/key_labels.h"
 #include "ratelimit/statistics/top_keys.h"
 
@@ -53,6 +54,7 @@ struct CleanRow {
   std::atomic<uint64_t> waited_ms;
   TopKeys refused;
   TopKeys admitted;
+  History history;
 };
 
 // Beyond slots that were ever used, nothing of `waiting` is touched.

@@ -1,0 +1,22 @@
+
+/*
+ * Copyright (C) ngx_http_ratelimit_module authors
+ *
+ * The last hour of each policy.
+ */
+
+
+#ifndef _NGX_HTTP_RATELIMIT_HISTORY_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_HISTORY_H_INCLUDED_
+
+
+#include "ngx_http_ratelimit.h"
+
+
+/* of a worker that begins */
+
+void ngx_http_ratelimit_init_history(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_main_conf_t *rmcf);
+
+
+#endif /* _NGX_HTTP_RATELIMIT_HISTORY_H_INCLUDED_ */
