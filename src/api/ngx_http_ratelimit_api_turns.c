@@ -61,7 +61,7 @@ ngx_http_ratelimit_api_later(ngx_http_ratelimit_api_call_t *call,
     call->event.data = call;
     call->event.log = call->request->connection->log;
 
-    /* a worker that is to exit stays while there is a timer, if nothing else */
+    /* a worker that is to exit stays while there is a timer */
 
     call->hold.handler = ngx_http_ratelimit_api_hold;
     call->hold.data = call->request->connection;

@@ -90,7 +90,7 @@ void rl_counts(const rl_policy_t *policy, uint64_t out[RL_COUNTERS])
 /*
  * The last hour of a policy.  rl_history_record takes a sample, if the step
  * that now is in has none yet: every process is to call it once a step.
- * rl_history copies what there is, the oldest first, and returns how many: what
+ * rl_history copies what there is, oldest first, and returns how many: what
  * was counted in span_ms until at_ms, mostly one step.  Nothing is told of the
  * time before the first sample.
  */
