@@ -8,6 +8,7 @@
 
 #include "ngx_http_ratelimit.h"
 #include "shared/ngx_http_ratelimit_link.h"
+#include "shared/ngx_http_ratelimit_outage.h"
 
 
 #define NGX_HTTP_RATELIMIT_MAX_BACKOFF  2000

@@ -12,8 +12,8 @@
 #include "ngx_http_ratelimit.h"
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_lease.h"
-#include "shared/ngx_http_ratelimit_login.h"
 #include "shared/ngx_http_ratelimit_loss.h"
+#include "shared/ngx_http_ratelimit_outage.h"
 
 
 /* of a lease: its key and its shard's, its request and its time to live */

@@ -30,8 +30,14 @@ ngx_http_ratelimit_link_t *ngx_http_ratelimit_moved(
 ngx_http_ratelimit_link_t *ngx_http_ratelimit_asking(
     ngx_http_ratelimit_link_t *link, char *text);
 
-/* the node of that address, made if need be; its certificate is for host */
+/*
+ * ngx_http_ratelimit_node.c: the node of that address, as text or not, made if
+ * need be; its certificate is for host
+ */
 
+ngx_http_ratelimit_link_t *ngx_http_ratelimit_node(
+    ngx_http_ratelimit_redis_t *redis, u_char *host, size_t len,
+    ngx_int_t port);
 ngx_http_ratelimit_link_t *ngx_http_ratelimit_node_at(
     ngx_http_ratelimit_redis_t *redis, struct sockaddr *sockaddr,
     socklen_t socklen, ngx_str_t *host);

@@ -171,8 +171,6 @@ ngx_http_ratelimit_command_t *ngx_http_ratelimit_end_command(
 void ngx_http_ratelimit_login(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_load_script(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_ready(ngx_http_ratelimit_link_t *link);
-void ngx_http_ratelimit_outage(ngx_http_ratelimit_link_t *link, ngx_err_t err,
-    char *why);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_LINK_H_INCLUDED_ */

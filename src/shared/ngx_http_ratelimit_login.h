@@ -24,10 +24,5 @@
 ngx_uint_t ngx_http_ratelimit_is_error(ngx_http_ratelimit_link_t *link,
     redisReply *reply, int type);
 
-/* once a second at most */
-
-void ngx_http_ratelimit_complain(ngx_http_ratelimit_redis_t *redis,
-    char *text);
-
 
 #endif /* _NGX_HTTP_RATELIMIT_LOGIN_H_INCLUDED_ */

@@ -11,7 +11,6 @@
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_lease.h"
-#include "shared/ngx_http_ratelimit_login.h"
 #include "shared/ngx_http_ratelimit_loss.h"
 #include "shared/ngx_http_ratelimit_shared.h"
 

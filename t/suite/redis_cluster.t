@@ -31,9 +31,10 @@ no_long_string();
 add_block_preprocessor(sub {
     my $block = shift;
 
-    $block->set_value('http_config', <<'_END_');
+    my $seed = $block->seed // '';
+    $block->set_value('http_config', <<'_END_' =~ s/SEED/$seed/r);
     ratelimit_redis  main server=127.0.0.1:$TEST_NGINX_REDIS_NODE
-                          server=127.0.0.1:$TEST_NGINX_REDIS_FIRST cluster=on timeout=500ms;
+                          server=127.0.0.1:$TEST_NGINX_REDIS_FIRST SEED cluster=on timeout=500ms;
     ratelimit_zone   zone=api:1m redis=main mode=strict on_error=refuse;
     ratelimit_policy one key=$arg_a quota=3/1h;
     ratelimit_policy two key=$arg_b quota=3/1h;
@@ -165,3 +166,33 @@ Accept: application/json
 [(429) x 6]
 --- no_error_log
 did not decide
+
+
+
+=== TEST 9: a server without slots that is away: the cluster is not
+--- seed: server=127.0.0.1:1
+--- init: sleep 1.5
+--- request
+GET /ratelimit/
+--- more_headers
+Accept: application/json
+--- response_body_like: "connected_since": \d
+--- error_log
+is away at 127.0.0.1:1:
+
+
+
+=== TEST 10: a node with slots that is away: so is the cluster, until it is back
+--- init
+    sleep 1.5;
+    $main::nodes[3]->stop;
+    sleep 0.5;
+    RateLimit::publish('away', RateLimit::curl(q(-H 'Accept: application/json'), '/ratelimit/'));
+    $main::nodes[3]->run;
+    sleep 3;
+--- request eval
+["GET /away", "GET /ratelimit/"]
+--- more_headers
+Accept: application/json
+--- response_body_like eval
+[qr/"connected_since": null/, qr/"connected_since": \d/]
