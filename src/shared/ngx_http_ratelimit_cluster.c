@@ -162,6 +162,7 @@ ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
 
     if (link->state == NGX_HTTP_RATELIMIT_LINK_READY) {
         ngx_http_ratelimit_touch_shard(redis, shard, 0);
+        ngx_http_ratelimit_tell_rest(redis);
     }
 }
 

@@ -280,5 +280,6 @@ ngx_http_ratelimit_ready(ngx_http_ratelimit_link_t *link)
         ngx_http_ratelimit_lost_all(link);
     }
 
+    ngx_http_ratelimit_tell_rest(redis);
     ngx_http_ratelimit_send_waiting(link);
 }

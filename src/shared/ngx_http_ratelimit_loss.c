@@ -189,7 +189,19 @@ ngx_http_ratelimit_tell_redis(ngx_http_ratelimit_redis_t *redis,
 }
 
 
-/* a chunk of the tellings; the next one when those have been answered */
+void
+ngx_http_ratelimit_tell_rest(ngx_http_ratelimit_redis_t *redis)
+{
+    if (redis->untold && !redis->tell.timer_set) {
+        ngx_add_timer(&redis->tell, 1);
+    }
+}
+
+
+/*
+ * A chunk of the tellings; the next one when those have been answered.  Leases
+ * are many, so they are not gone through for servers that are away.
+ */
 
 void
 ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev)
@@ -198,12 +210,14 @@ ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev)
     rl_lease_t                  *lease;
     ngx_uint_t                   i, n, shard;
     rl_leases_t                **leases;
+    ngx_http_ratelimit_link_t   *link;
     ngx_http_ratelimit_redis_t  *redis;
 
     redis = ev->data;
     leases = redis->leases.elts;
     n = 0;
 
+    redis->untold = 0;
     ngx_memzero(tells, sizeof(tells));
 
     for (i = 0; i < redis->leases.nelts; i++) {
@@ -218,6 +232,13 @@ ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev)
             }
 
             if (!rl_lease_tells(lease)) {
+                continue;
+            }
+
+            link = redis->shards[shard];
+
+            if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+                redis->untold = 1;
                 continue;
             }
 

@@ -34,6 +34,10 @@ void ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis,
 
 void ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link);
 
+/* one that was away may be told what it missed */
+
+void ngx_http_ratelimit_tell_rest(ngx_http_ratelimit_redis_t *redis);
+
 /* of redis->tell: a chunk of what is to be told */
 
 void ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev);

@@ -161,6 +161,7 @@ struct ngx_http_ratelimit_redis_s {
     u_char                       lost[RL_SHARDS]; /* to be told */
     time_t                       complained;
     unsigned                     closed:1;
+    unsigned                     untold:1;   /* leases, to whom is away */
 };
 
 

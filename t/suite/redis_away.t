@@ -30,6 +30,7 @@ add_block_preprocessor(sub {
     ratelimit_policy own    key=\$arg_k quota=4/1h zone=here;
 _END_
     $block->set_value('config', <<'_END_');
+    keepalive_requests 10000;
     add_header X-Status "$ratelimit_status" always;
     ratelimit_headers x-ratelimit;
     location /t    { ratelimit shared; empty_gif; }
@@ -43,6 +44,25 @@ _END_
 sub away {
     sleep 0.3;
     $redis->pause;
+}
+
+# How often the worker woke within a second.
+sub wakes {
+    my $pid_file = "$ENV{TEST_NGINX_SERVROOT}/logs/nginx.pid";
+    my $pid = do { local (@ARGV, $/) = $pid_file; <> + 0 };
+    my $count = sub {
+        my $status = do { local (@ARGV, $/) = "/proc/$pid/status"; <> };
+        return $status =~ /^voluntary_ctxt_switches:\s*(\d+)/m ? $1 : die $status;
+    };
+    my $before = $count->();
+    sleep 1;
+    return $count->() - $before;
+}
+
+sub log_has {
+    my ($text) = @_;
+    open my $in, '<', "$ENV{TEST_NGINX_SERVROOT}/logs/error.log" or die $!;
+    return scalar grep { /$text/ } <$in>;
 }
 
 run_tests();
@@ -127,3 +147,26 @@ redis "main" is back
 [("GET /t?k=f") x 4]
 --- error_code eval
 [200, 200, 200, 429]
+
+
+
+=== TEST 7: a Redis that is away before it was told all: nobody tries until it is back
+--- on_error: refuse
+--- init
+    $main::redis->run;
+    sleep 3;
+    RateLimit::pipeline(8000, sub { "/t?k=many$_[0]" });
+    $main::redis->stop;
+    $main::redis->run;
+    Redis::wait_for('the loss', sub { main::log_has('counts of redis "main" are new') });
+    $main::redis->stop;
+    sleep 0.3;
+    RateLimit::publish('wakes', main::wakes() < 60 ? "few\n" : "many\n");
+    $main::redis->run;
+    sleep 4;
+--- request eval
+["GET /wakes", ("GET /t?k=many7999") x 4]
+--- error_code eval
+[200, 200, 200, 429, 429]
+--- response_body_like eval
+["few", ("GIF") x 2, ("429") x 2]
