@@ -37,6 +37,7 @@ ngx_http_ratelimit_api_send_shared(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, ngx_array_t *meant)
 {
     size_t                           len;
+    ngx_int_t                        rc;
     ngx_uint_t                       i;
     ngx_http_cleanup_t              *cln;
     ngx_http_ratelimit_api_looks_t  *looks;
@@ -61,14 +62,21 @@ ngx_http_ratelimit_api_send_shared(ngx_http_ratelimit_api_call_t *call,
 
     call->data = looks;
 
+    rc = ngx_http_ratelimit_api_later(call, ngx_http_ratelimit_api_send_looks);
+
+    if (rc != NGX_DONE) {
+        return rc;
+    }
+
     for (i = 0; i < meant->nelts; i++) {
         ngx_http_ratelimit_api_look(call, looks, i);
     }
 
-    return looks->pending
-           ? ngx_http_ratelimit_api_later(call,
-                                          ngx_http_ratelimit_api_send_looks)
-           : ngx_http_ratelimit_api_send_looks(call);
+    if (looks->pending == 0) {
+        ngx_post_event(&call->event, &ngx_posted_events);
+    }
+
+    return rc;
 }
 
 
