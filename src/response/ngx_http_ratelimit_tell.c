@@ -39,6 +39,8 @@ static ngx_inline u_char *ngx_http_ratelimit_room(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, size_t len);
 static ngx_inline uint64_t ngx_http_ratelimit_retry_after(
     ngx_http_ratelimit_record_t *record);
+static ngx_inline void ngx_http_ratelimit_tell_waited(
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_fields_t *fields);
 static ngx_int_t ngx_http_ratelimit_add_item(
     ngx_http_request_t *r, ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_fields_t *fields, ngx_table_elt_t *elts,
@@ -242,11 +244,28 @@ ngx_http_ratelimit_add_reported(ngx_http_request_t *r,
 {
     const rl_item_t  *item;
 
+    ngx_http_ratelimit_tell_waited(record, fields);
+
     item = ngx_http_ratelimit_reported(record, skip);
 
     return item ? ngx_http_ratelimit_add_item(r, record, fields, fields->elts,
                                               item)
                 : NGX_OK;
+}
+
+
+static ngx_inline void
+ngx_http_ratelimit_tell_waited(ngx_http_ratelimit_record_t *record,
+    ngx_http_ratelimit_fields_t *fields)
+{
+    ngx_uint_t  i;
+
+    if (fields->core.want_waited) {
+        for (i = 0; i < record->nitems; i++) {
+            record->items[i].waited_ms = ngx_min(record->waited_ms,
+                                                 NGX_MAX_UINT32_VALUE);
+        }
+    }
 }
 
 
@@ -281,6 +300,8 @@ ngx_http_ratelimit_add_each(ngx_http_request_t *r,
     ngx_uint_t                    i;
     ngx_http_ratelimit_policy_t  *policy;
 
+    ngx_http_ratelimit_tell_waited(record, fields);
+
     for (i = 0; i < record->nitems; i++) {
         item = &record->items[i];
 
@@ -312,6 +333,8 @@ ngx_http_ratelimit_add_lists(ngx_http_request_t *r,
     size_t     len;
     u_char    *buf;
     rl_str_t   values[RL_MAX_FIELDS];
+
+    ngx_http_ratelimit_tell_waited(record, fields);
 
     len = (record->nitems == 1)
           ? RL_ITEM_LEN(&fields->core, record->items)

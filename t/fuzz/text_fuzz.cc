@@ -69,11 +69,12 @@ void render(rl_str_t text) {
     items[i].remaining_units = static_cast<std::uint32_t>(next(4));
     items[i].reset_ms = next(8);
     items[i].next_ms = next(8);
+    items[i].waited_ms = static_cast<std::uint32_t>(next(4));
   }
   const rl_time_t now = {next(8), next(8)};
   const std::uint64_t retry_after_ms = next(8);
   static const char* const templates[] = {
-      "A: {limit}{remaining}{used}{window}{window:go}{retry_after:go}",
+      "A: {limit}{remaining}{used}{window}{window:go}{retry_after:go}{waited_ms}",
       "A: {reset}{reset:ms}{reset:decimal}{reset:go}{reset:unix}"
       "{reset:unix_ms}{reset:unix_decimal}{reset:rfc3339}{reset:http}",
       "A: {policy}{policy:quota}{policy:limit}{retry_after}",

@@ -250,7 +250,7 @@ invalid field "X:" in "ratelimit_headers", it must be "Name: template"
 --- directive
     ratelimit_headers fields "X: {Limit}";
 --- error_log
-invalid field "X: {Limit}" in "ratelimit_headers", it must have of {} only {limit}, {remaining}, {used}, {reset}, {retry_after}, {window} and {policy} in
+invalid field "X: {Limit}" in "ratelimit_headers", it must have of {} only {limit}, {remaining}, {used}, {reset}, {retry_after}, {window}, {waited_ms} and {policy} in
 
 
 === TEST 307: a placeholder that does not end

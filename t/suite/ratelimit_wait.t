@@ -304,3 +304,31 @@ GET /all
 --- response_body
 200 200 200 200 200
 PASSED DELAYED DELAYED DELAYED DELAYED
+
+
+
+=== TEST 15: fields of one's own tell for how long a request has waited
+--- http_config
+    ratelimit_policy much key=$arg_k quota=1000/1h;
+--- config
+    location /t {
+        ratelimit even much wait=2s;
+        ratelimit_headers fields "X-Told: {waited_ms} of {limit}" "X-List: {policy}={waited_ms}" "X-{policy}-Told: {waited_ms}";
+        empty_gif;
+    }
+--- init
+my @answers = main::at_once(map { "/t?k=told" } 1 .. 3);
+RateLimit::publish('all', CORE::join '', map {
+    my ($text, $waited) = @$_{qw(text waited)};
+    my @told = $text =~ /^X-(?:Told|even-Told|much-Told): (\d+)/mig;
+    $text =~ /^X-List: even=(\d+), much=(\d+)/mi and push @told, $1, $2;
+    scalar(@told) . (grep({ $_ != $waited } @told) ? " @told not $waited" : '')
+        . ($waited == 0 ? " none\n" : $waited > 60 ? " some\n" : " $waited\n");
+} @answers);
+--- request
+GET /all
+--- response_body
+5 none
+5 some
+5 some
+--- timed

@@ -48,15 +48,16 @@ TEST(Template, Refused) {
   }
   const std::string pieces =
       "must have of {} only {limit}, {remaining}, {used}, {reset}, "
-      "{retry_after}, {window} and {policy}";
+      "{retry_after}, {window}, {waited_ms} and {policy}";
   for (const char* const text :
        {"X: {", "X: {limit", "X: {}", "X: {Limit}", "X: {limit }", "X: a}b",
         "X: {{limit}}", "X: {quota:ms}"}) {
     EXPECT_EQ(refused(text), pieces) << text;
   }
   for (const char* const text :
-       {"X: {limit:ms}", "X: {reset:}", "X: {reset:seconds}",
-        "X: {window:unix}", "X: {policy:ms}", "X: {reset:quota}"}) {
+       {"X: {limit:ms}", "X: {waited_ms:ms}", "X: {reset:}",
+        "X: {reset:seconds}", "X: {window:unix}", "X: {policy:ms}",
+        "X: {reset:quota}"}) {
     EXPECT_EQ(refused(text),
               "must have only the formats ms, decimal, go of {window}, "
               "{reset} and {retry_after}, and unix, unix_ms, unix_decimal, "
@@ -139,6 +140,16 @@ TEST(Template, Times) {
   EXPECT_EQ(reset(":go", 361020), "6m1.02s");
   EXPECT_EQ(reset(":go", 3600000), "1h0m0s");
   EXPECT_EQ(reset(":go", 90061001), "25h1m1.001s");
+}
+
+TEST(Template, Waited) {
+  const Policy policy("p", RL_GCRA);
+  rl_item_t item = item_of(policy, 1, 1000, 0, 5000, 0);
+  EXPECT_EQ(one("{waited_ms}", item), "0");
+  item.waited_ms = UINT32_MAX;
+  EXPECT_EQ(one("{policy} {waited_ms}", item), "p 4294967295");
+  EXPECT_EQ(Fields(Texts{"X: {waited_ms}"}).want_waited, 1);
+  EXPECT_EQ(Fields(Texts{"X: {limit}", "Y: {window}"}).want_waited, 0);
 }
 
 TEST(Template, RetryAfter) {

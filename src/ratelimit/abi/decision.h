@@ -59,6 +59,7 @@ typedef struct {
   int leased;              /* 0; made true where a lease decides instead of
                               rl_decide, charge_id is then when, see
                               shared.h */
+  uint32_t waited_ms;      /* its request; only fields want it */
   void *data;              /* the caller's own, left alone */
 
   int admitted;            /* by this policy alone */

@@ -30,6 +30,7 @@ typedef enum {
   RL_PIECE_RESET,
   RL_PIECE_RETRY_AFTER, /* has no value where nothing is refused */
   RL_PIECE_WINDOW,
+  RL_PIECE_WAITED_MS,
   RL_PIECE_POLICY
 } rl_piece_e;
 
@@ -127,6 +128,7 @@ typedef struct {
   rl_shape_e shape;
   uint32_t n;
   int want_next;     /* of the items, their next_ms */
+  int want_waited;   /* and their waited_ms */
   uint32_t text_len; /* of an item's values, but for names of policies */
   uint32_t names;
   rl_template_t templates[RL_MAX_FIELDS];

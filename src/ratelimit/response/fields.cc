@@ -194,6 +194,9 @@ bool put_piece(const rl_piece_t& piece, const rl_item_t& item,
       put_time(piece.format, rl_window_ms(item.policy, &item.quota, &told.now),
                told.now, out);
       break;
+    case RL_PIECE_WAITED_MS:
+      out->put_number(item.waited_ms);
+      break;
     case RL_PIECE_POLICY:
       put_policy(piece.format, item, told, out);
       break;

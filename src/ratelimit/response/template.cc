@@ -34,6 +34,7 @@ constexpr PieceRow kPieces[] = {
     {RL_PIECE_RESET, "reset", Class::kMoment},
     {RL_PIECE_RETRY_AFTER, "retry_after", Class::kMoment},
     {RL_PIECE_WINDOW, "window", Class::kDuration},
+    {RL_PIECE_WAITED_MS, "waited_ms", Class::kNumber},
     {RL_PIECE_POLICY, "policy", Class::kName},
 };
 
@@ -89,7 +90,7 @@ constexpr const char* kReservedPhrase =
     "must not be a field that nginx sends itself";
 constexpr const char* kPiecePhrase =
     "must have of {} only {limit}, {remaining}, {used}, {reset}, "
-    "{retry_after}, {window} and {policy}";
+    "{retry_after}, {window}, {waited_ms} and {policy}";
 constexpr const char* kFormatPhrase =
     "must have only the formats ms, decimal, go of {window}, {reset} and "
     "{retry_after}, and unix, unix_ms, unix_decimal, rfc3339, http of the "
@@ -410,6 +411,7 @@ int rl_fields_add(rl_fields_t* fields, const rl_template_t* field) noexcept {
       continue;
     }
     fields->text_len += ratelimit::kPlaceholderLen;
+    if (piece.what == RL_PIECE_WAITED_MS) fields->want_waited = 1;
     if (piece.what != RL_PIECE_POLICY) continue;
     fields->names++;
     if (piece.format == RL_FORMAT_LIMIT) fields->want_next = 1;
