@@ -21,6 +21,8 @@ static void ngx_http_ratelimit_warn_zone(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_shm_zone_t *shm_zone);
 static void ngx_http_ratelimit_warn_policy(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_t *policy);
+static void ngx_http_ratelimit_warn_ban(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_t *policy);
 static ngx_uint_t ngx_http_ratelimit_is_source(ngx_str_t *text);
 static ngx_uint_t ngx_http_ratelimit_is_variable(ngx_conf_t *cf,
     ngx_str_t *name);
@@ -109,6 +111,8 @@ ngx_http_ratelimit_warn_policy(ngx_conf_t *cf,
                       &policy->name, policy->file, policy->line);
     }
 
+    ngx_http_ratelimit_warn_ban(cf, policy);
+
     part = policy->partition->parts.elts;
 
     for (i = 0; i < policy->partition->parts.nelts; i++) {
@@ -137,6 +141,53 @@ ngx_http_ratelimit_warn_policy(ngx_conf_t *cf,
                           policy->line);
         }
     }
+}
+
+
+/*
+ * A quota that is spent at once is refused for its window, or with gcra until
+ * the next unit is due.
+ */
+
+static void
+ngx_http_ratelimit_warn_ban(ngx_conf_t *cf,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    uint64_t     ban_ms, wait_ms;
+    rl_quota_t  *quota;
+
+    quota = &policy->constant_quota;
+
+    if (policy->core.ban == NULL || policy->quota || quota->unlimited
+        || quota->units == 0)
+    {
+        return;
+    }
+
+    wait_ms = quota->window_ms;
+
+    if (policy->core.algorithm == RL_GCRA) {
+
+        if (policy->scales.nelts) {
+            return;
+        }
+
+        wait_ms /= quota->units;
+    }
+
+    ban_ms = policy->core.ban->durations_ms[0];
+
+    if (ban_ms > wait_ms) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                  "\"ban=\" of the \"ratelimit_policy\" \"%V\" begins with "
+                  "%uL.%03uLs, its quota of %uD/%V keeps out for %uL.%03uLs "
+                  "anyway in %s:%ui",
+                  &policy->name, ban_ms / 1000, ban_ms % 1000, quota->units,
+                  &quota->window_text, wait_ms / 1000, wait_ms % 1000,
+                  policy->file, policy->line);
 }
 
 
