@@ -3,6 +3,7 @@ use RateLimit;
 use Test::Nginx::Socket $ENV{TEST_NGINX_USE_VALGRIND}
     ? (skip_all => 'not under valgrind') : 'no_plan';
 use IO::Select;
+use POSIX ();
 
 # Two workers, each with a listening socket of its own, so that both get some
 # of the connections.
@@ -37,7 +38,7 @@ sub answers {
 }
 
 sub waiting {
-    my $text = RateLimit::curl('', '/api/metrics');
+    my $text = RateLimit::curl($_[0] // '', '/api/metrics');
     return $text =~ /^nginx_ratelimit_waiting\{[^}]*policy="even"\} (\d+)/m ? $1 : '?';
 }
 
@@ -101,3 +102,33 @@ GET /t?k=z
 --- error_log
 exited on signal 9
 [alert]
+
+
+
+=== TEST 3: streams in line when their worker is told to go are let in
+--- http2
+--- init
+my $master = Test::Nginx::Util::get_pid_from_pidfile('TEST 3');
+my @before = sort split ' ', `ps -o pid= --ppid $master`;
+my $reload = fork // die "cannot fork: $!";
+if ($reload == 0) {
+    for (1 .. 50) { last if main::waiting('--http2-prior-knowledge') > 10; Time::HiRes::sleep(0.02); }
+    kill HUP => $master;
+    POSIX::_exit(0);
+}
+my $since = Time::HiRes::time();
+my @statuses = RateLimit::streams(map { "GET /t?k=h" } 1 .. 16);
+my $took = Time::HiRes::time() - $since;
+waitpid $reload, 0;
+Test::More::is("@statuses", CORE::join(' ', (200) x 16), 'all were let in');
+Test::More::cmp_ok($took, '>=', 1.45, 'none of them early');
+for (1 .. 100) {
+    last if !grep { kill 0 => $_ } @before;
+    Time::HiRes::sleep(0.05);
+}
+Test::More::is(scalar(grep { kill 0 => $_ } @before), 0, 'the workers from before are gone');
+Test::More::is(main::waiting('--http2-prior-knowledge'), 0, 'nobody waits any more');
+--- request
+GET /t?k=z
+--- error_code: 200
+--- timed
