@@ -172,6 +172,8 @@ ngx_int_t ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call);
 /* ngx_http_ratelimit_api_keys.c */
 
 ngx_int_t ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call);
+json_t *ngx_http_ratelimit_api_refused_keys(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
 ngx_int_t ngx_http_ratelimit_api_delete_key(
     ngx_http_ratelimit_api_call_t *call);
 

@@ -57,6 +57,8 @@ static ngx_int_t ngx_http_ratelimit_api_is_constant(
     ngx_http_ratelimit_policy_t *policy);
 static json_t *ngx_http_ratelimit_api_top_key(
     ngx_http_ratelimit_api_call_t *call, rl_top_key_t *key);
+static json_t *ngx_http_ratelimit_api_refused(
+    ngx_http_ratelimit_api_call_t *call, rl_top_key_t *key);
 static json_t *ngx_http_ratelimit_api_key_override(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     uint64_t key_id);
@@ -113,7 +115,7 @@ ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
     json_object_set_new(json, "last_seen",
                         ngx_http_ratelimit_api_last_seen(call, &known));
     json_object_set_new(json, "refused", known.was_refused
-                        ? ngx_http_ratelimit_api_top_key(call, &known.refused)
+                        ? ngx_http_ratelimit_api_refused(call, &known.refused)
                         : json_null());
     json_object_set_new(json, "admitted", known.was_admitted
                         ? ngx_http_ratelimit_api_top_key(call, &known.admitted)
@@ -380,6 +382,21 @@ ngx_http_ratelimit_api_top_key(ngx_http_ratelimit_api_call_t *call,
                                                          key->first_seen_ms),
                "last_seen", ngx_http_ratelimit_api_time(&call->now,
                                                         key->last_seen_ms));
+}
+
+
+/* "dry_run": the last one was let in all the same */
+
+static json_t *
+ngx_http_ratelimit_api_refused(ngx_http_ratelimit_api_call_t *call,
+    rl_top_key_t *key)
+{
+    json_t  *json;
+
+    json = ngx_http_ratelimit_api_top_key(call, key);
+    json_object_set_new(json, "dry_run", json_boolean(key->dry_run));
+
+    return json;
 }
 
 

@@ -276,6 +276,36 @@ ngx_http_ratelimit_api_search(ngx_http_ratelimit_api_call_t *call,
 }
 
 
+/* how many of a policy's are refused, not in dry run, and since when */
+
+json_t *
+ngx_http_ratelimit_api_refused_keys(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    size_t         nkeys, i, n;
+    uint64_t       since_ms;
+    rl_top_key_t   keys[RL_MAX_TOP_KEYS];
+
+    nkeys = rl_top_keys(&policy->core, RL_TOP_REFUSED, &call->now, keys,
+                        RL_MAX_TOP_KEYS);
+    n = 0;
+    since_ms = UINT64_MAX;
+
+    for (i = 0; i < nkeys; i++) {
+        if (keys[i].requests_last_minute && !keys[i].dry_run) {
+            n++;
+            since_ms = ngx_min(since_ms, keys[i].first_seen_ms);
+        }
+    }
+
+    return json_pack("{s:I, s:o}",
+                     "last_minute", (json_int_t) n,
+                     "since", n ? ngx_http_ratelimit_api_time(&call->now,
+                                                              since_ms)
+                                : json_null());
+}
+
+
 /* the keys that were found, of one list after the other */
 
 static ngx_int_t

@@ -91,7 +91,8 @@ main::stay_clear_of_halving();
     "requests_last_minute": [12],
     "requests": 2,
     "first_seen": \d{10},
-    "last_seen": \d{10}
+    "last_seen": \d{10},
+    "dry_run": false
   \}/s]
 
 
@@ -508,3 +509,45 @@ use Time::Local ();
 my @now = gmtime;
 my $of = sub { Time::Local::timegm(0, 0, 0, 1, $_[0] % 12, $now[5] + 1900 + int($_[0] / 12)) };
 ["", "window: 1M\nwindow_ms: " . 1000 * ($of->($now[4] + 1) - $of->($now[4])) . "\n"]
+
+
+
+=== TEST 21: who is only refused in dry run is told apart, by the latest request
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/60s;
+--- config
+    location /t   { ratelimit token; empty_gif; }
+    location /dry { ratelimit token; ratelimit_dry_run on; empty_gif; }
+    location /api { ratelimit_api; allow all; }
+--- init
+main::stay_clear_of_halving();
+--- request eval
+["GET /t?k=a", "GET /t?k=a", "GET /dry?k=b", "GET /dry?k=b", "GET /api/keys?policy=token&key=a", "GET /api/keys?policy=token&key=b", "GET /api",
+ "GET /t?k=b", "GET /api/keys?policy=token&key=b", "GET /api"]
+--- error_code eval
+[200, 429, (200) x 5, 429, 200, 200]
+--- response_body_filters eval
+[(Api::any()) x 4, (Api::at("refused.dry_run", "admitted.dry_run")) x 2, Api::at("policies.0.refused_keys.last_minute"),
+ Api::any(), Api::at("refused.dry_run"), Api::at("policies.0.refused_keys.last_minute")]
+--- response_body eval
+[("") x 4, "refused.dry_run: false\nadmitted.dry_run: null\n", "refused.dry_run: true\nadmitted.dry_run: null\n",
+ "policies.0.refused_keys.last_minute: 1\n", "", "refused.dry_run: false\n", "policies.0.refused_keys.last_minute: 2\n"]
+
+
+
+=== TEST 22: since when a policy refuses
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_policy token key=$arg_k quota=1/60s;
+--- config
+    location /t   { ratelimit token; empty_gif; }
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /api", "GET /t?k=a", "GET /t?k=a", "GET /api"]
+--- error_code eval
+[200, 200, 429, 200]
+--- response_body_filters eval
+[Api::at("policies.0.refused_keys.since"), Api::any(), Api::any(), [sub { $_[0] =~ /"since": (\d+)/ && abs($1 - time) < 5 ? "now\n" : $_[0] }]]
+--- response_body eval
+["policies.0.refused_keys.since: null\n", "", "", "now\n"]

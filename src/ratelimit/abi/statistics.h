@@ -130,6 +130,7 @@ typedef struct {
   uint64_t last_seen_ms;
   rl_quota_t quota;              /* units and window at the last request */
   uint32_t capacity_units;
+  int dry_run;                   /* nor was that one enforced */
 } rl_top_key_t;
 
 #define RL_MAX_TOP_KEYS 64

@@ -13,6 +13,7 @@ constexpr uint64_t kEpochMask = (uint64_t{1} << (64 - kWeightBits)) - 1;
 
 constexpr unsigned kWindowBits = 40;
 static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << kWindowBits, "months above");
+constexpr uint64_t kDryRun = uint64_t{1} << 63;
 
 // A lock is held for some hundred instructions.
 constexpr uint64_t kLockExpiresMs = 1000;
@@ -44,9 +45,10 @@ uint64_t weight_word(uint64_t weight, uint64_t epoch) {
   return epoch << kWeightBits | (weight < kMaxWeight ? weight : kMaxWeight);
 }
 
-void keep_quota(TopKey* place, const rl_item_t& item) {
+void keep_terms(TopKey* place, const rl_item_t& item) {
   store(&place->limit, uint64_t{item.capacity_units} << 32 | item.quota.units);
-  store(&place->window, uint64_t{item.quota.window_months} << kWindowBits |
+  store(&place->window, (item.dry_run ? kDryRun : 0) |
+                            uint64_t{item.quota.window_months} << kWindowBits |
                             item.quota.window_ms);
 }
 
@@ -65,7 +67,7 @@ void add(TopKey* place, const rl_item_t& item, uint64_t requests,
   }
   place->requests.fetch_add(requests, std::memory_order_relaxed);
   store(&place->last_seen_ms, now_ms);
-  keep_quota(place, item);
+  keep_terms(place, item);
 }
 
 // nullptr: not listed.
@@ -106,7 +108,7 @@ void replace(TopSet* set, const rl_item_t& item, uint64_t requests,
   store(&place->requests, requests);
   store(&place->first_seen_ms, now_ms);
   store(&place->last_seen_ms, now_ms);
-  keep_quota(place, item);
+  keep_terms(place, item);
   store(&place->key, item.bucket.lo);
 }
 
@@ -127,7 +129,9 @@ bool copy(const TopKey& place, uint64_t epoch, rl_top_key_t* out) {
   out->last_seen_ms = load(place.last_seen_ms);
   out->capacity_units = static_cast<uint32_t>(limit >> 32);
   out->quota.units = static_cast<uint32_t>(limit);
-  out->quota.window_months = static_cast<uint32_t>(window >> kWindowBits);
+  out->dry_run = (window & kDryRun) != 0;
+  out->quota.window_months =
+      static_cast<uint32_t>((window & ~kDryRun) >> kWindowBits);
   out->quota.window_ms = window & ((uint64_t{1} << kWindowBits) - 1);
   return key != 0 && load(place.key) == key;
 }

@@ -51,7 +51,7 @@ struct alignas(64) TopKey {
   std::atomic<uint64_t> first_seen_ms;  // monotonic
   std::atomic<uint64_t> last_seen_ms;
   std::atomic<uint64_t> limit;   // capacity_units, units
-  std::atomic<uint64_t> window;  // months, 40 bits of window_ms
+  std::atomic<uint64_t> window;  // dry run, months, 40 bits of window_ms
 };
 
 struct TopSet {
