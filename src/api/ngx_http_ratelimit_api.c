@@ -52,7 +52,7 @@ static ngx_http_ratelimit_api_route_t  ngx_http_ratelimit_api_routes[] = {
       ngx_http_ratelimit_api_get_keys },
 
     { ngx_string("keys"), NGX_HTTP_DELETE, 1,
-      ngx_http_ratelimit_api_delete_key },
+      ngx_http_ratelimit_api_delete_keys },
 
     { ngx_string("overrides"), NGX_HTTP_RATELIMIT_API_READ, 0,
       ngx_http_ratelimit_api_overrides },

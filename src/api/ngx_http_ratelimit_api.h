@@ -38,6 +38,7 @@ typedef struct {
     ngx_str_t                    scale;
     ngx_str_t                    quota;
     ngx_str_t                    duration;
+    ngx_str_t                    all;
     ngx_array_t                  keys;       /* rl_str_t */
 } ngx_http_ratelimit_api_args_t;
 
@@ -174,7 +175,13 @@ ngx_int_t ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call);
 ngx_int_t ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call);
 json_t *ngx_http_ratelimit_api_refused_keys(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
-ngx_int_t ngx_http_ratelimit_api_delete_key(
+ngx_int_t ngx_http_ratelimit_api_send_key(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    rl_hash_t *bucket);
+
+/* ngx_http_ratelimit_api_reset.c */
+
+ngx_int_t ngx_http_ratelimit_api_delete_keys(
     ngx_http_ratelimit_api_call_t *call);
 
 /* ngx_http_ratelimit_api_find.c */

@@ -35,6 +35,7 @@ static struct {
     ngx_http_ratelimit_api_parameter("scale", scale),
     ngx_http_ratelimit_api_parameter("quota", quota),
     ngx_http_ratelimit_api_parameter("for", duration),
+    ngx_http_ratelimit_api_parameter("all", all),
     ngx_http_ratelimit_api_parameter("key", keys),  /* repeats */
     { ngx_null_string, 0 }
 };

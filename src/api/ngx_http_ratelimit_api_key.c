@@ -218,6 +218,10 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
 
     if (known->exists) {
         item->bucket = known->stored.bucket;
+
+        /* from before the policy was reset */
+
+        rl_empty_older(process, item, &call->now);
     }
 
     ngx_http_ratelimit_api_learn_limit(call, known);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * Single keys: looking, listing, resetting.
+ * Single keys: looking, listing.
  */
 
 
@@ -52,9 +52,6 @@ static ngx_uint_t ngx_http_ratelimit_api_add_top(ngx_http_ratelimit_top_t *top,
 static ngx_int_t ngx_http_ratelimit_api_send_meant(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     ngx_array_t *meant);
-static ngx_int_t ngx_http_ratelimit_api_send_key(
-    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
-    rl_hash_t *bucket);
 
 
 ngx_int_t
@@ -94,63 +91,6 @@ ngx_http_ratelimit_api_get_keys(ngx_http_ratelimit_api_call_t *call)
 
 
 ngx_int_t
-ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call)
-{
-    int                           rc;
-    u_char                        id[16];
-    rl_hash_t                     bucket;
-    rl_process_t                 *process;
-    ngx_http_ratelimit_zone_t    *zone;
-    ngx_http_ratelimit_policy_t  *policy;
-
-    if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK
-        || ngx_http_ratelimit_api_find_bucket(call, policy, &bucket) != NGX_OK)
-    {
-        return call->rc;
-    }
-
-    zone = policy->shm_zone->data;
-
-    if (zone->redis) {
-        ngx_http_ratelimit_api_problem(call, NGX_HTTP_CONFLICT,
-                                       "the key is shared with other "
-                                       "machines, it cannot be reset here");
-        return call->rc;
-    }
-
-    process = ngx_http_ratelimit_process(call->conf);
-
-    if (process == NULL) {
-        return ngx_http_ratelimit_api_no_place(call);
-    }
-
-    rc = rl_reset(process, policy->core.zone, bucket.lo, &call->now);
-
-    if (rc == RL_ERROR) {
-        ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       "the key is locked, try again");
-        return call->rc;
-    }
-
-    if (rl_lift_ban(process, &policy->core, bucket.lo, &call->now)
-        == RL_ERROR)
-    {
-        ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       "the key is locked, try again");
-        return call->rc;
-    }
-
-    rl_render_key_id(rl_key_id(&policy->core, bucket.lo), id);
-
-    ngx_http_ratelimit_api_log(call, "key %*s of policy \"%V\" reset%s",
-                               sizeof(id), id, &policy->name,
-                               rc ? "" : " (it had no bucket)");
-
-    return ngx_http_ratelimit_api_send_key(call, policy, &bucket);
-}
-
-
-static ngx_int_t
 ngx_http_ratelimit_api_send_key(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket)
 {

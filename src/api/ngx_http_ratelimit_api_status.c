@@ -285,6 +285,10 @@ ngx_http_ratelimit_api_list_overrides(ngx_http_ratelimit_api_call_t *call)
         n = rl_overrides(&zone->zone, &call->now, overrides);
 
         for (j = 0; j < n; j++) {
+            if (overrides[j].kind == RL_OVERRIDE_RESET) {
+                continue;
+            }
+
             json_array_append_new(json,
                                 ngx_http_ratelimit_api_override(call,
                                                 &zone->name, &overrides[j]));

@@ -63,6 +63,7 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
 
     if (record && record->wait && record->wait->taken_up) {
         ngx_http_ratelimit_set_time(record);
+        ngx_http_ratelimit_renew_items(r, record);
 
     } else {
         rc = ngx_http_ratelimit_prepare(r, rlcf, plan, &record);

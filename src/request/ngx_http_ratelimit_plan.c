@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_process.h"
 #include "key/ngx_http_ratelimit_part.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "policy/ngx_http_ratelimit_step.h"
@@ -45,6 +46,52 @@ ngx_http_ratelimit_same_key(ngx_http_ratelimit_record_t *record,
     }
 
     return NULL;
+}
+
+
+/*
+ * A policy was reset: what its bucket has from before goes first.  Without a
+ * place in the process table nothing is decided.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_item_renewed(ngx_http_request_t *r, rl_item_t *item,
+    rl_time_t *now)
+{
+    rl_process_t                    *process;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    if (item->quota.unlimited) {
+        return NGX_DECLINED;
+    }
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+    process = ngx_http_ratelimit_process(rmcf);
+
+    if (process) {
+        rl_empty_older(process, item, now);
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_ratelimit_renew_items(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record)
+{
+    rl_item_t                       *items;
+    ngx_uint_t                       i;
+    rl_process_t                    *process;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+    process = ngx_http_ratelimit_process(rmcf);
+    items = &record->items[record->nitems];
+
+    for (i = 0; process && i < record->nasked; i++) {
+        rl_empty_older(process, &items[i], &record->time);
+    }
 }
 
 

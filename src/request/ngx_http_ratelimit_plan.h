@@ -34,6 +34,16 @@ ngx_int_t ngx_http_ratelimit_step_applies(ngx_http_request_t *r,
 rl_item_t *ngx_http_ratelimit_same_key(ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_policy_t *policy);
 
+/* an item that rl_check_name has not let pass; NGX_DECLINED: nor does this */
+
+ngx_int_t ngx_http_ratelimit_item_renewed(ngx_http_request_t *r,
+    rl_item_t *item, rl_time_t *now);
+
+/* items that were prepared a while ago: their policies may have been reset */
+
+void ngx_http_ratelimit_renew_items(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record);
+
 /* of a key of several parts; NGX_DECLINED: one of them is empty */
 
 ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
@@ -89,7 +99,8 @@ ngx_http_ratelimit_item(ngx_http_request_t *r, ngx_http_ratelimit_step_t *step,
         }
     }
 
-    return rl_check_name(item, key, same, now) ? NGX_OK : NGX_DECLINED;
+    return rl_check_name(item, key, same, now)
+           ? NGX_OK : ngx_http_ratelimit_item_renewed(r, item, now);
 }
 
 

@@ -147,6 +147,10 @@ for p in json.load(sys.stdin)["policies"]:
     valid key 'ratelimit/keys?policy=sliding&key=often' -X DELETE
 }
 
+@test 'a reset policy' {
+    valid reset 'ratelimit/keys?policy=calendar&all=yes' -X DELETE
+}
+
 @test 'one override less' {
     valid overrides 'ratelimit/overrides?zone=api' -X DELETE
 }

@@ -191,6 +191,20 @@ TEST(State, OverridesOutliveARestart) {
   EXPECT_EQ(100 * kHour + kHour - 60000, out[1].until_ms);
 }
 
+TEST(State, ResetsOutliveARestart) {
+  World before;
+  rl_time_t then = {kBase, kWall};
+  const rl_item_t item = before.item(RL_SLIDING, "client", 1, kHour);
+  before.admit(item, then);
+  then.mono_ms += 1000;
+  ASSERT_EQ(RL_OK, rl_policy_reset(nullptr, item.policy, &then));
+  World after;
+  const rl_time_t now = {100 * kHour, kWall + 60000};
+  ASSERT_EQ(nullptr, after.load(before.save(then), now, kOtherBoot));
+  const rl_item_t same = after.item(RL_SLIDING, "client", 1, kHour);
+  EXPECT_EQ(100 * kHour - 60000 + 1, rl_policy_reset_at(same.policy, &now));
+}
+
 // Every byte and every length matters, and none of them is read beyond.
 TEST(State, ADamagedFileIsKnownAsSuch) {
   World before;

@@ -98,7 +98,9 @@ typedef enum {
  * key, or, where `key` is NULL, of the key of `same`, a named item of a policy
  * of the same zone (or the item itself, where its bucket is that of a key of
  * several parts).  Then applies the overrides in force to its quota, and makes
- * capacity_units its units.  0: the policy does not apply.
+ * capacity_units its units.  0: the policy does not apply, its quota is
+ * unlimited; or, where it is not, the policy was reset, and rl_empty_older has
+ * to be called before the item is of use.
  */
 int rl_check_name(rl_item_t *item, const rl_part_t *key, const rl_item_t *same,
                   const rl_time_t *now) RL_NOEXCEPT;

@@ -6,23 +6,13 @@
 // refusal begins a ban comes before it or after it.
 
 #include "ratelimit/algorithm/ban.h"
+#include "ratelimit/decide/ban_name.h"
 #include "ratelimit/decide/locate.h"
 #include "ratelimit/statistics/counters.h"
 
 namespace ratelimit {
 
 namespace {
-
-// Of a ban's bucket, beside the policy's.
-constexpr uint64_t kBanLo = 0x62616e2062616e21u;
-constexpr uint64_t kBanHi = 0x2e;
-
-rl_item_t ban_of(const rl_item_t& item) {
-  rl_item_t ban = item;
-  ban.bucket.lo ^= kBanLo;
-  ban.bucket.hi ^= kBanHi;
-  return ban;
-}
 
 bool can_be_banned(const rl_item_t& item) {
   return item.policy->ban != nullptr && item.cost_units != 0;
@@ -210,6 +200,7 @@ uint64_t rl_banned_until(rl_process_t* process, const rl_policy_t* policy,
   return policy->ban != nullptr &&
                  rl_inspect(process, policy->zone, key_id ^ ratelimit::kBanLo,
                             now, &ban) == 1 &&
+                 ban.charged_ms >= rl_policy_reset_at(policy, now) &&
                  ban.banned_until_ms > now->mono_ms
              ? ban.banned_until_ms
              : 0;

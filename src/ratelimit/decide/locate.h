@@ -114,6 +114,15 @@ RATELIMIT_ALWAYS_INLINE bool lock_buckets(const rl_process_t* process,
   return true;
 }
 
+// For who comes back to a bucket after a while: a reset of its policy
+// meanwhile must not be undone by a charge that makes it look new.
+inline void heed_reset(rl_process_t* process, const rl_item_t& item,
+                       const rl_time_t& now) {
+  if (__builtin_expect(may_have_overrides(item.policy->zone), 0)) {
+    rl_empty_older(process, &item, &now);
+  }
+}
+
 // A copy of the item's bucket as it is stored, or a new one.
 inline void prepare_copy(const rl_item_t& item, const Shape& shape,
                          const rl_time_t& now, const BucketRef& ref,

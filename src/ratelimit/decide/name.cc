@@ -19,6 +19,8 @@ int rl_check_name(rl_item_t* item, const rl_part_t* key, const rl_item_t* same,
   item->bucket = {hash.lo ^ secret.lo, hash.hi ^ secret.hi};
   if (__builtin_expect(ratelimit::may_have_overrides(policy->zone), 0)) {
     rl_override_apply(policy, &item->bucket, now, &item->quota);
+    item->capacity_units = item->quota.units;
+    return !item->quota.unlimited && rl_policy_reset_at(policy, now) == 0;
   }
   item->capacity_units = item->quota.units;
   return !item->quota.unlimited;

@@ -38,6 +38,7 @@ void rl_use_reserved(rl_process_t* process, rl_item_t* item,
 
 int rl_return_reserved(rl_process_t* process, rl_item_t* item,
                        const rl_time_t* now) noexcept {
+  ratelimit::heed_reset(process, *item, *now);
   ratelimit::BucketRef ref;
   if (process->process_table == nullptr || !item->charged ||
       !ratelimit::lock_buckets(process, item, 1, now->mono_ms, &ref)) {

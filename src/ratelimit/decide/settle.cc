@@ -42,6 +42,7 @@ void note_more(uint32_t more, uint64_t charge_id, rl_item_t* item) {
 // gone has nothing to give back, but one can be made to be charged.
 bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
            uint32_t more, const rl_time_t& now) {
+  heed_reset(process, *item, now);
   BucketRef ref;
   if (process->process_table == nullptr ||
       !lock_buckets(process, item, 1, now.mono_ms, &ref)) {

@@ -135,6 +135,15 @@ Override* claim_override(ZoneHeader* header, const rl_time_t& now) {
   return nullptr;
 }
 
+// Of a policy's mark, which is no override of its quota.
+uint64_t reset_id_of(const rl_policy_t* policy) {
+  constexpr uint64_t kReset = 0x7265736574206174u;
+  return policy->secret.lo ^ kReset;
+}
+
+// After so long nothing is left of what was charged before.
+constexpr uint64_t kLongestResetMs = 2 * RL_MAX_WINDOW_MS;
+
 // Where the overrides are, and stay until `make` has changed them.
 template <class Make>
 int change(rl_process_t* process, const rl_zone_t* zone, const Make& make) {
@@ -240,6 +249,8 @@ int rl_override_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
       case RL_OVERRIDE_UNLIMITED:
         quota->unlimited = 1;
         break;
+      case RL_OVERRIDE_RESET:  // has an id that is nobody's
+        break;
     }
     if (is_key && override.kind != RL_OVERRIDE_SCALE) {
       return decides;
@@ -252,4 +263,44 @@ int rl_override_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
     quota->units = rl_scale_units(quota->units, scales, nscales);
   }
   return decides;
+}
+
+int rl_policy_reset(rl_process_t* process, const rl_policy_t* policy,
+                    const rl_time_t* now) noexcept {
+  rl_override_t mark{};
+  mark.id = ratelimit::reset_id_of(policy);
+  mark.kind = RL_OVERRIDE_RESET;
+  mark.key_id = now->mono_ms + 1;  // than which what was charged is older
+  mark.until_ms = now->mono_ms + ratelimit::kLongestResetMs;
+  return rl_override_set(process, policy->zone, &mark, now);
+}
+
+int rl_policy_reset_until(rl_process_t* process, const rl_policy_t* policy,
+                          uint64_t at_ms, uint64_t until_ms,
+                          const rl_time_t* now) noexcept {
+  const uint64_t id = ratelimit::reset_id_of(policy);
+  return ratelimit::change(process, policy->zone, [=](ZoneHeader* header) {
+    Override* place = ratelimit::find_override(header, id);
+    if (place == nullptr || ratelimit::load_word(place->key_id) != at_ms) {
+      return RL_ERROR;
+    }
+    ratelimit::store_word(&place->until_ms, until_ms == 0 ? 1 : until_ms);
+    ratelimit::forget_those_over(header, *now);
+    return RL_OK;
+  });
+}
+
+uint64_t rl_policy_reset_at(const rl_policy_t* policy,
+                            const rl_time_t* now) noexcept {
+  const ZoneHeader* header = ratelimit::overrides_of(policy->zone);
+  const uint32_t n = ratelimit::overrides_used(header);
+  const uint64_t id = ratelimit::reset_id_of(policy);
+  for (uint32_t i = 0; i < n; ++i) {
+    const Override& place = header->overrides[i];
+    if (ratelimit::load_word(place.id) == id) {
+      const uint64_t at_ms = ratelimit::load_word(place.key_id);
+      return ratelimit::is_set(ratelimit::read(place), *now) ? at_ms : 0;
+    }
+  }
+  return 0;
 }

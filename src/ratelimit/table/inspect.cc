@@ -2,8 +2,8 @@
 // one by its key id, clearing one: see ratelimit.h.
 
 #include "ratelimit/table/lock.h"
-#include "ratelimit/table/resize.h"
 #include "ratelimit/table/process_table.h"
+#include "ratelimit/table/resize.h"
 #include "ratelimit/table/zone.h"
 
 namespace ratelimit {
@@ -16,13 +16,27 @@ constexpr uint32_t kExactLimits = 64;
 // A statistic, read without the set's lock: a bucket that is being written may
 // be counted wrongly, which a reader of counters cannot tell from a scan a
 // microsecond later.  Taking 32,000 locks for it would hold requests up.
-__attribute__((no_sanitize("thread")))
-void count_buckets(const Set& set, uint64_t now_ms, rl_zone_stats_t* out) {
+__attribute__((no_sanitize("thread"))) void count_buckets(
+    const Set& set, uint64_t now_ms, rl_zone_stats_t* out) {
   for (uint32_t i = 0; i < kBucketsPerSet && set.occupied >> i & 1; ++i) {
     Bucket copy = set.buckets[i];
     ++out->entries;
     if (idle_at_ms(copy) > now_ms) {
       ++out->active;
+    }
+  }
+}
+
+// As count_buckets(), of those that may be the policy's: which are, their
+// names do not tell.
+__attribute__((no_sanitize("thread"))) void find_last_idle(
+    const Set& set, const rl_policy_t& policy, uint64_t* until_ms) {
+  for (uint32_t i = 0; i < kBucketsPerSet && set.occupied >> i & 1; ++i) {
+    Bucket copy = set.buckets[i];
+    if (copy.algorithm == policy.algorithm ||
+        (copy.algorithm == RL_BAN && policy.ban != nullptr)) {
+      const uint64_t idle_ms = idle_at_ms(copy);
+      if (idle_ms > *until_ms) *until_ms = idle_ms;
     }
   }
 }
@@ -92,9 +106,9 @@ void clear(const Bucket& bucket, const rl_time_t& now, Bucket* image) {
   describe(bucket, 0, now.mono_ms, &stored);
   const int32_t tz_ms =
       stored.algorithm == RL_CALENDAR ? bucket.window.tz_ms : 0;
-  const Shape shape = {stored.algorithm,           stored.quota.units,
-                       stored.capacity_units,      stored.quota.window_months,
-                       stored.quota.window_ms,     tz_ms};
+  const Shape shape = {stored.algorithm,       stored.quota.units,
+                       stored.capacity_units,  stored.quota.window_months,
+                       stored.quota.window_ms, tz_ms};
   image->key = bucket.key;
   open(image, shape, now);
 }
@@ -113,12 +127,27 @@ uint32_t rl_zone_scan(const rl_zone_t* zone, uint32_t first, uint32_t sets,
   return i < zone->sets ? i : 0;
 }
 
+uint32_t rl_scan_policy(const rl_policy_t* policy, uint32_t first,
+                        uint32_t sets, uint64_t* until_ms) noexcept {
+  const rl_zone_t* zone = policy->zone;
+  if (ratelimit::is_moving(zone)) {
+    *until_ms = UINT64_MAX;
+    return 0;
+  }
+  uint32_t i = ratelimit::next_used(zone, first);
+  for (; i < zone->sets && sets > 0; --sets) {
+    ratelimit::find_last_idle(*ratelimit::set_at(zone, i), *policy, until_ms);
+    i = ratelimit::next_used(zone, i + 1);
+  }
+  return i < zone->sets ? i : 0;
+}
+
 int rl_inspect(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,
                const rl_time_t* now, rl_bucket_t* out) noexcept {
   ratelimit::Locks locks(process);
   ratelimit::Found found;
-  const int result = ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks,
-                                            &found);
+  const int result =
+      ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks, &found);
   if (result == 1) {
     ratelimit::describe(found.set->buckets[found.index],
                         found.set->tags[found.index], now->mono_ms, out);
@@ -131,16 +160,15 @@ int rl_reset(rl_process_t* process, const rl_zone_t* zone, uint64_t key_id,
              const rl_time_t* now) noexcept {
   ratelimit::Locks locks(process);
   ratelimit::Found found;
-  const int result = ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks,
-                                            &found);
+  const int result =
+      ratelimit::take_bucket(zone, key_id, now->mono_ms, &locks, &found);
   if (result == 1) {
     // By way of the redo log, as everything that must not be half written.
     ratelimit::RedoLog* redo_log = ratelimit::redo_log_of(process);
     ratelimit::clear(found.set->buckets[found.index], *now,
                      &redo_log->images[0]);
-    redo_log->targets[0] =
-        ratelimit::target_of(zone, &found.set->buckets[found.index],
-                             found.set->tags[found.index]);
+    redo_log->targets[0] = ratelimit::target_of(
+        zone, &found.set->buckets[found.index], found.set->tags[found.index]);
     ratelimit::Slot* slot = ratelimit::slot_of(process);
     ratelimit::begin_commit(slot, 1);
     ratelimit::write(redo_log->images[0], redo_log->targets[0], found.set,

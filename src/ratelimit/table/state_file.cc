@@ -122,9 +122,14 @@ bool is_sound(const rl_override_t& override) {
   static_assert(sizeof(override.kind) == sizeof(uint32_t), "as stored");
   uint32_t kind = 0;
   std::memcpy(&kind, &override.kind, sizeof(kind));
-  return kind >= RL_OVERRIDE_SCALE && kind <= RL_OVERRIDE_UNLIMITED &&
+  return kind >= RL_OVERRIDE_SCALE && kind <= RL_OVERRIDE_RESET &&
          override.value <= RL_MAX_UNITS &&
          override.until_ms < uint64_t{1} << 41;
+}
+
+uint64_t on_this_clock(uint64_t time_ms, int64_t delta_ms) {
+  const int64_t moved = static_cast<int64_t>(time_ms) + delta_ms;
+  return moved > 0 ? static_cast<uint64_t>(moved) : 1;
 }
 
 void load_overrides(const rl_zone_t* zone, const StateHeader& header,
@@ -135,11 +140,13 @@ void load_overrides(const rl_zone_t* zone, const StateHeader& header,
       continue;
     }
     if (override.until_ms != 0) {
-      const int64_t until = static_cast<int64_t>(override.until_ms) + delta_ms;
-      override.until_ms = until > 0 ? static_cast<uint64_t>(until) : 1;
+      override.until_ms = on_this_clock(override.until_ms, delta_ms);
       if (override.until_ms <= now.mono_ms) {
         continue;
       }
+    }
+    if (override.kind == RL_OVERRIDE_RESET) {
+      override.key_id = on_this_clock(override.key_id, delta_ms);
     }
     rl_override_set(nullptr, zone, &override, &now);
   }
