@@ -187,13 +187,14 @@ get_npm() {
     npm_dir=$cache/npm no_npm=
     (command -v node && command -v npm) > /dev/null ||
         (install nodejs npm) || no_npm='no nodejs and npm can be installed'
-    if [ -z "$no_npm" ] && [ ! -e "$npm_dir/complete" ]; then
-        say 'getting playwright-core, linters, structured-headers from npm'
+    local wanted="playwright-core@1 axe-core@4.10.3 structured-headers@2 eslint@9 @eslint/js@9 \
+html-validate@9 stylelint@16 stylelint-config-standard@38"
+    if [ -z "$no_npm" ] && [ "$(cat "$npm_dir/complete" 2> /dev/null)" != "$wanted" ]; then
+        say 'getting playwright-core, axe-core, linters, structured-headers from npm'
         rm -rf "$npm_dir" && mkdir -p "$npm_dir"
-        (cd "$npm_dir" && npm install --no-audit --no-fund --no-save --fetch-retries=1 \
-            playwright-core@1 structured-headers@2 eslint@9 @eslint/js@9 \
-            html-validate@9 stylelint@16 stylelint-config-standard@38 &&
-            touch complete) < /dev/null > "$npm_dir/log" 2>&1 ||
+        # shellcheck disable=SC2086  # a word is a package
+        (cd "$npm_dir" && npm install --no-audit --no-fund --no-save --fetch-retries=1 $wanted &&
+            echo "$wanted" > complete) < /dev/null > "$npm_dir/log" 2>&1 ||
             { tail -n 5 "$npm_dir/log" >&2
               no_npm='npm install does not work here'; }
     fi
