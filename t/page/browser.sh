@@ -13,21 +13,27 @@ fi
 . t/tools/ports.sh
 
 dir=$BUILD/browser
-port=$(free_port)
 rm -rf "$dir" && mkdir -p "$dir"
 
-cat > "$dir/nginx.conf" <<END
+stop() {
+    local pid
+    for pid in "$dir"/*/nginx.pid; do
+        [ ! -e "$pid" ] || kill "$(cat "$pid")"
+    done
+}
+trap stop EXIT
+
+# start NAME WORKERS: an nginx of its own, with what stdin has in http { }.
+start() {
+    mkdir -p "$dir/$1"
+    {
+        cat <<END
 load_module $MODULE;
-worker_processes 2;
+worker_processes $2;
 pid nginx.pid;
 error_log error.log warn;
 events { }
 http {
-    ratelimit_zone   zone=api:1m;
-    ratelimit_zone   "zone=<b>zone</b>:64k";
-    ratelimit_policy token  key=\$http_x_key quota=100000/60s zone=api;
-    ratelimit_policy strict key=\$http_x_key quota=1/1h zone=api label=Who-\$http_x_key;
-    ratelimit_policy pair   key=\$http_x_key key=x quota=\$arg_q "zone=<b>zone</b>";
     ratelimit_log_level info;
     access_log off;
     client_body_temp_path tmp1;
@@ -35,19 +41,73 @@ http {
     fastcgi_temp_path tmp3;
     uwsgi_temp_path tmp4;
     scgi_temp_path tmp5;
+END
+        cat
+        echo '}'
+    } > "$dir/$1/nginx.conf"
+    "$NGINX_BINARY" -p "$dir/$1/" -c "$dir/$1/nginx.conf" -e "$dir/$1/error.log" || exit 1
+}
+
+# For what an operator does.
+port=$(free_port)
+start day 2 <<END
+    ratelimit_zone   zone=api:1m;
+    ratelimit_zone   "zone=<b>zone</b>:64k";
+    ratelimit_policy token  key=\$http_x_key quota=100000/60s zone=api;
+    ratelimit_policy strict key=\$http_x_key quota=1/1h zone=api label=Who-\$http_x_key;
+    ratelimit_policy pair   key=\$http_x_key key=x quota=\$arg_q "zone=<b>zone</b>";
     server {
         listen 127.0.0.1:$port;
         location /token  { ratelimit token; empty_gif; }
         location /strict { ratelimit strict; empty_gif; }
+        location /pair   { ratelimit pair; empty_gif; }
         location /elsewhere { default_type text/html; return 200 "<title>x</title>"; }
         location /ratelimit { ratelimit_api write=on; allow 127.0.0.1; deny all; }
         location /readonly  { ratelimit_api; allow 127.0.0.1; deny all; }
     }
-}
 END
 
-"$NGINX_BINARY" -p "$dir/" -c "$dir/nginx.conf" -e "$dir/error.log" || exit 1
-trap 'kill "$(cat "$dir/nginx.pid")"' EXIT
+# For what he sees: thirty policies, of which few matter, and an nginx that
+# stops, or has somebody before it who asks to sign in.
+many_port=$(free_port)
+long=policy_whose_name_has_sixty_characters_as_some_generators_do
+calm=$(seq -f calm_%g 10 36)
+{
+    for name in $calm; do
+        echo "    ratelimit_policy $name key=\$http_x_key quota=1000/60s zone=many;"
+    done
+    cat <<END
+    ratelimit_zone   zone=many:1m;
+    ratelimit_policy trial  key=\$http_x_key quota=1/1h zone=many;
+    ratelimit_policy near   key=\$http_x_key quota=100/1h zone=many;
+    ratelimit_policy plan   key=\$http_x_key quota=\$http_x_quota zone=many;
+    ratelimit_policy $long  key=\$http_x_key quota=10/1h zone=many;
+    server {
+        listen 127.0.0.1:$many_port;
+        location /calm  { ratelimit $(echo $calm); empty_gif; }
+        location /trial { ratelimit trial; ratelimit_dry_run on; empty_gif; }
+        location /near  { ratelimit near; empty_gif; }
+        location /plan  { ratelimit plan; empty_gif; }
+        location /long  { ratelimit $long; empty_gif; }
+        location /ratelimit {
+            if (\$cookie_session = redirected) { return 302 https://sso.example/; }
+            if (\$cookie_session = page) { rewrite ^ /sign-in last; }
+            if (\$cookie_session = unauthorized) { return 401; }
+            ratelimit_api write=on; allow 127.0.0.1; deny all;
+        }
+        location = /sign-in { default_type text/html; return 200 "<title>Sign in</title>"; }
+    }
+END
+} | start many 2
+
+empty_port=$(free_port)
+start empty 1 <<END
+    server {
+        listen 127.0.0.1:$empty_port;
+        location /ratelimit { ratelimit_api write=on; allow 127.0.0.1; deny all; }
+    }
+END
 
 export NODE_PATH=$NPM_DIR/node_modules NO_PROXY='*'
-timeout 240 node t/page/page.js "http://127.0.0.1:$port" "$dir"
+timeout 240 node t/page/page.js "$dir" "http://127.0.0.1:$port" \
+    "http://127.0.0.1:$many_port" "http://127.0.0.1:$empty_port"

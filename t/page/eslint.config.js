@@ -5,8 +5,8 @@ const js = require("@eslint/js");
 const names = (list) =>
   Object.fromEntries(list.split(" ").map((name) => [name, "readonly"]));
 
-const browser = names("clearTimeout document fetch location setTimeout " +
-  "URLSearchParams");
+const browser = names("AbortSignal clearTimeout document fetch location " +
+  "setInterval setTimeout URLSearchParams");
 const node = names("console process require setTimeout URL");
 
 const rules = {

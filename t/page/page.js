@@ -1,86 +1,32 @@
-// The page of ratelimit_api in a real browser, against a running nginx under
-// load.  Prints the Test Anything Protocol.
+// The page of ratelimit_api in a real browser, against running nginxes.  Prints
+// the Test Anything Protocol.
 //
-//   NODE_PATH=... node t/page/page.js URL DIR
+//   NODE_PATH=... node t/page/page.js DIR DAY MANY EMPTY
 //
-// URL is the server that browser.sh has started; DIR gets the screenshots.
+// The servers are those of browser.sh; DIR has a folder of each, and gets the
+// screenshots.  This file has what an operator does, sights.js what he sees.
 
 "use strict";
 
 const { chromium } = require("playwright-core");
-const http = require("node:http");
+const { testSights } = require("./sights.js");
+const { cardOf, check, end, figure, get, open, repeat, rowOf, same, sleep } =
+  require("./lib.js");
 
-const [server, dir] = process.argv.slice(2);
+const [dir, server, many, empty] = process.argv.slice(2);
 const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-
-let count = 0;
-
-function check(ok, name, detail) {
-  count += 1;
-  console.log(`${ok ? "ok" : "not ok"} ${count} - ${name}`);
-  if (!ok && detail !== undefined) {
-    console.error(`# ${JSON.stringify(detail)}`);
-  }
-}
-
-const same = (is, shouldBe, name) =>
-  check(JSON.stringify(is) === JSON.stringify(shouldBe), name, { is, shouldBe });
-
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-// The status of a request; with a key of its own.
-function get(path, key = "nobody") {
-  return new Promise((resolve, reject) => {
-    http.get(server + path, { headers: { "X-Key": key } }, (response) => {
-      response.resume();
-      response.on("end", () => resolve(response.statusCode));
-    }).on("error", reject);
-  });
-}
 
 // Requests until it is told to stop.
 function load() {
   let goes = true;
   (async () => {
     for (let i = 0; goes; ++i) {
-      await get("/token", `customer-${i % 5}`).catch(() => {});
+      await get(`${server}/token`, `customer-${i % 5}`).catch(() => {});
       await sleep(5);
     }
   })();
   return () => { goes = false; };
 }
-
-// A page that keeps what went wrong in it.
-async function open(browser, path, options = {}) {
-  const context = await browser.newContext(
-    { viewport: { width: 1200, height: 900 }, ...options });
-  const page = await context.newPage();
-  page.wrong = [];
-  page.writes = [];
-  page.on("console", (message) => page.wrong.push(message.text()));
-  page.on("pageerror", (error) => page.wrong.push(String(error)));
-  page.on("request", (request) => {
-    if (!request.url().startsWith(`${server}/`)) {
-      page.wrong.push(`asks ${request.url()}`);
-    }
-    if (request.method() !== "GET") {
-      page.writes.push(`${request.method()} ${new URL(request.url()).pathname}`);
-    }
-  });
-  await page.goto(server + path);
-  await page.locator("#policies article").first().waitFor();
-  return page;
-}
-
-const rowOf = (page, table, text) =>
-  page.locator(`#${table} tbody tr`).filter({ hasText: text });
-
-const figure = async (page, policy, name) => {
-  const card = page.locator("#policies article").filter(
-    { has: page.getByRole("heading", { name: policy, exact: true }) });
-  const text = await card.locator(`[data-count="${name}"]`).textContent();
-  return Number(text.replaceAll(",", ""));
-};
 
 async function testShowing(page) {
   check((await page.title()) === "Rate limits", "the title");
@@ -105,7 +51,7 @@ async function testShowing(page) {
 }
 
 async function testReset(page) {
-  same(await get("/strict", "victim"), 429, "a key is refused");
+  same(await get(`${server}/strict`, "victim"), 429, "a key is refused");
   const row = rowOf(page, "top-refused", "strict");
   const button = row.getByRole("button", { name: /^Reset/ });
 
@@ -130,8 +76,29 @@ async function testReset(page) {
   await page.keyboard.press("Enter");
   await page.locator("#message.done").waitFor();
   same(page.writes, ["DELETE /ratelimit/keys"], "confirmed, it resets the key");
-  same(await get("/strict", "victim"), 200, "which is admitted again");
-  same(await get("/strict", "victim"), 429, "once");
+  same(await get(`${server}/strict`, "victim"), 200, "which is admitted again");
+  same(await get(`${server}/strict`, "victim"), 429, "once");
+}
+
+async function testResetAll(page) {
+  await repeat(2, `${server}/strict`, "another");
+  page.writes.length = 0;
+  const button = cardOf(page, "strict").getByRole("button", { name: /^Reset all/ });
+  await button.click();
+  check((await page.textContent("#ask-title")).includes("strict"),
+    "resetting a policy asks first, and says which");
+  await page.locator("#ask-no").click();
+  same([page.writes, await get(`${server}/strict`, "another")], [[], 429],
+    "Cancel resets nobody");
+  await button.click();
+  await page.locator("#ask-yes").click();
+  await page.getByText("Reset all keys of strict.").waitFor();
+  same(page.writes, ["DELETE /ratelimit/keys"], "confirmed, it does by one request");
+  same([await get(`${server}/strict`, "another"), await get(`${server}/strict`, "victim")],
+    [200, 200], "all keys have their quota again");
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  check(!await page.locator("#message").isVisible(), "what was said can be put away");
+  page.writes.length = 0;
 }
 
 async function testLookUp(page) {
@@ -147,7 +114,7 @@ async function testLookUp(page) {
 
   const id = await card.locator("dd").first().textContent();
   await page.getByLabel("or key id").fill("0123456789abcdef");
-  await page.getByRole("button", { name: "Look up" }).click();
+  await page.getByRole("button", { name: "Find", exact: true }).click();
   await card.getByText("never, or long ago").waitFor();
   check(true, "an id that nobody has");
   await page.getByLabel("or key id").fill(id);
@@ -169,11 +136,11 @@ async function testLookUp(page) {
 
 async function testOverrides(page) {
   page.writes.length = 0;
-  const row = rowOf(page, "top-refused", "strict");
+  const row = rowOf(page, "top-refused", "Who-victim");
   await row.getByRole("button", { name: /^Let through/ }).click();
   await page.locator("#ask-yes").click();
   await page.locator("#overrides tbody tr").first().waitFor();
-  same([await get("/strict", "victim"), await get("/strict", "victim")],
+  same([await get(`${server}/strict`, "victim"), await get(`${server}/strict`, "victim")],
     [200, 200], "a customer is let through");
   await row.getByText("unlimited by an override").waitFor();
   check(true, "and its row says so");
@@ -181,15 +148,15 @@ async function testOverrides(page) {
   await rowOf(page, "overrides", "unlimited").getByRole("button").click();
   await page.locator("#ask-yes").click();
   await page.locator("#overrides-none").waitFor();
-  same(await get("/strict", "victim"), 429, "until the override is removed");
+  same(await get(`${server}/strict`, "victim"), 429, "until the override is removed");
 
   await page.selectOption("#override-of", "policy=strict");
   await page.fill("#override-scale", "300");
   await page.locator("#override").getByRole("button", { name: "Set" }).click();
   await page.locator("#ask-yes").click();
   await rowOf(page, "overrides", "policy strict").waitFor();
-  same([await get("/strict", "victim"), await get("/strict", "victim"),
-    await get("/strict", "victim")], [200, 200, 429], "a policy is scaled");
+  same([await get(`${server}/strict`, "victim"), await get(`${server}/strict`, "victim"),
+    await get(`${server}/strict`, "victim")], [200, 200, 429], "a policy is scaled");
   await rowOf(page, "overrides", "policy strict").getByRole("button").click();
   await page.locator("#ask-yes").click();
   await page.locator("#overrides-none").waitFor();
@@ -198,17 +165,17 @@ async function testOverrides(page) {
 }
 
 async function testKeyboard(page) {
-  await page.evaluate(() => document.activeElement.blur());
+  await page.evaluate(() => document.querySelector(".skip").focus());
   const seen = new Set();
-  for (let i = 0; i < 200; ++i) {
+  for (let i = 0; i < 200 && !seen.has("metrics"); ++i) {
     await page.keyboard.press("Tab");
     seen.add(await page.evaluate(() => {
       const e = document.activeElement;
       return e.id || e.textContent;
     }));
   }
-  const missing = ["pause", "Show", "Reset", "Let through", "look-policy",
-    "look-id", "Look up", "override-of", "override-scale", "Set", "metrics"]
+  const missing = ["filter", "sort", "pause", "Show", "Reset", "Let through", "look-policy",
+    "look-id", "Find", "override-of", "override-scale", "Set", "metrics"]
     .filter((name) => !seen.has(name));
   same(missing, [], "everything can be reached by the keyboard");
   same(await page.evaluate(() => [...document.querySelectorAll(
@@ -222,7 +189,7 @@ async function testPause(page) {
   const before = await figure(page, "token", "admitted");
   await sleep(3000);
   same(await figure(page, "token", "admitted"), before, "Pause stops the figures");
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Resume" }).click();
   await sleep(1500);
   check(await figure(page, "token", "admitted") > before, "and they go on");
 }
@@ -240,7 +207,7 @@ async function testSecurity(browser, page) {
   same(await page.evaluate(() => window.pwned), undefined,
     "a script that was slipped in does not run");
 
-  await get("/strict", "prey");
+  await get(`${server}/strict`, "prey");
   const context = await browser.newContext();
   const other = await context.newPage();
   await other.goto(`${server.replace("127.0.0.1", "localhost")}/elsewhere`);
@@ -253,16 +220,16 @@ async function testSecurity(browser, page) {
     return answers;
   }, `${server}/ratelimit/keys?policy=strict&key=prey`);
   same(tried, ["blocked", "blocked"], "another origin's page cannot write");
-  same(await get("/strict", "prey"), 429, "nothing was reset");
+  same(await get(`${server}/strict`, "prey"), 429, "nothing was reset");
   await context.close();
 }
 
 async function testReadOnly(browser) {
-  const page = await open(browser, "/readonly");
+  const page = await open(browser, `${server}/readonly`);
   await page.getByText("read only").waitFor();
   same(await page.getByRole("button", { name: /Reset|Let through|Set|Remove/ })
     .count(), 0, "without write=on there is no button that writes");
-  await rowOf(page, "top-refused", "strict").getByRole("button", { name: /Show/ })
+  await rowOf(page, "top-refused", "Who-victim").getByRole("button", { name: /Show/ })
     .click();
   await page.locator("#found .card").waitFor();
   same(await page.locator("#found button").count(), 0, "nor in a key's card");
@@ -270,36 +237,10 @@ async function testReadOnly(browser) {
   await page.context().close();
 }
 
-async function testLooks(browser) {
-  const backs = [];
-  for (const colorScheme of ["light", "dark"]) {
-    const page = await open(browser, "/ratelimit/", { colorScheme });
-    backs.push(await page.evaluate(() =>
-      getComputedStyle(document.body).backgroundColor));
-    await page.screenshot({ path: `${dir}/${colorScheme}.png`, fullPage: true });
-    await page.context().close();
-  }
-  check(backs[0] !== backs[1], "light and dark", backs);
-
-  const page = await open(browser, "/ratelimit/", { isMobile: true,
-    hasTouch: true, viewport: { width: 360, height: 740 } });
-  await sleep(2500);
-  same(await page.evaluate(() => document.documentElement.scrollWidth <= 360),
-    true, "a phone need not scroll sideways");
-  await page.screenshot({ path: `${dir}/phone.png`, fullPage: true });
-  same(page.wrong, [], "no complaint of the browser there");
-  await page.context().close();
-}
-
-async function main() {
-  for (let i = 0; i < 4; ++i) {
-    await get("/strict", "victim");
-  }
-  const stop = load();
-  const browser = await chromium.launch({ executablePath: browserPath,
-    args: ["--no-sandbox", "--no-proxy-server"] });
-  const page = await open(browser, "/ratelimit");
-  for (const test of [testShowing, testReset, testLookUp, testOverrides,
+// Everything that an operator does, with one page that stays open.
+async function testDeeds(browser) {
+  const page = await open(browser, `${server}/ratelimit`);
+  for (const test of [testShowing, testReset, testResetAll, testLookUp, testOverrides,
     testKeyboard, testPause]) {
     await test(page);
   }
@@ -307,15 +248,20 @@ async function main() {
   same(page.wrong.filter((text) => !text.includes("400 (Bad Request)")), [],
     "no error in the console, no request to elsewhere");
   await testReadOnly(browser);
-  await testLooks(browser);
   await testSecurity(browser, page);
-  stop();
-  await browser.close();
-  console.log(`1..${count}`);
 }
 
-main().catch((error) => {
-  console.error(`# ${error.stack}`);
-  console.log(`not ok ${count + 1} - the test itself\n1..${count + 1}`);
+async function main() {
+  await repeat(4, `${server}/strict`, "victim");
+  const stop = load();
+  const browser = await chromium.launch({ executablePath: browserPath,
+    args: ["--no-sandbox", "--no-proxy-server"] });
+  await Promise.all([testDeeds(browser), testSights(browser, dir, many, empty)]);
+  stop();
+  await browser.close();
+}
+
+main().then(() => end(), (error) => {
+  end(error);
   process.exit(1);
 });

@@ -2,8 +2,8 @@
 
 // Charts of what each policy admits and refuses a second.
 
-const EVERY_MS = 2000;
 const POINTS = 150; // five minutes
+const MINUTE_MS = 60000;
 
 // The next point of a policy: requests a second since the last answer.
 function remember(policy, now_ms) {
@@ -24,6 +24,7 @@ function remember(policy, now_ms) {
   const seconds = (now_ms - last.ms) / 1000;
   series.points.push({
     ms: now_ms,
+    seconds,
     admitted: (counts.admitted - last.admitted) / seconds,
     refused: (counts.refused - last.refused) / seconds,
     dry: (counts.refused_dry_run - last.refused_dry_run) / seconds,
@@ -32,6 +33,18 @@ function remember(policy, now_ms) {
     series.points.shift();
   }
   return series;
+}
+
+// What a policy decided in the last minute, as far as this page has seen it.
+function lastMinute(policy, now_ms) {
+  const { points } = known.rates.get(`${policy.zone}/${policy.name}`);
+  const sum = { admitted: 0, refused: 0, dry: 0 };
+  for (const point of points.filter((p) => now_ms - p.ms < MINUTE_MS)) {
+    for (const what of Object.keys(sum)) {
+      sum[what] += point[what] * point.seconds;
+    }
+  }
+  return sum;
 }
 
 function svg(tag, attributes) {

@@ -1,6 +1,6 @@
 "use strict";
 
-// Elements and figures: tables that are changed in place, bars, times.
+// Elements and figures: lists that are changed in place, bars, times.
 // Nothing that the server says is ever taken for HTML: all of it goes through
 // textContent.
 
@@ -60,35 +60,6 @@ function arrange(parent, items, keyOf, create, update) {
   }
 }
 
-// Fills a table: columns are functions that make a cell's text or element of
-// an item; an element is made once, and told of later items by its update().
-function fillTable(id, items, keyOf, columns) {
-  const table = byId(id);
-  const names = [...table.tHead.rows[0].cells].map((cell) =>
-    cell.querySelector(".hidden") ? "" : cell.textContent.trim());
-  const classes = [...table.tHead.rows[0].cells].map((cell) => cell.className);
-
-  arrange(table.tBodies[0], items, keyOf, () => {
-    const row = make("tr");
-    columns.forEach((column, i) => {
-      const cell = make("td", { "data-name": names[i] });
-      if (classes[i]) {
-        cell.className = classes[i];
-      }
-      row.append(cell);
-    });
-    return row;
-  }, (row, item) => {
-    row.item = item;
-    columns.forEach((column, i) => column(row.cells[i], item, row));
-  });
-  table.hidden = items.length === 0;
-  const none = byId(`${id}-none`);
-  if (none) {
-    none.hidden = items.length !== 0;
-  }
-}
-
 const textCell = (text) => (cell, item) => setText(cell, text(item));
 
 // Buttons for what their row holds when they are pressed.
@@ -117,7 +88,10 @@ function nameOf(item) {
     : item.policy ?? item.zone;
 }
 
-// A bar, and beside it how much of how much.
+// From this share of its quota on a key is said to be near it.
+const NEAR = 0.8;
+
+// A bar, and beside it how much of how much: amber before it is full.
 function fillCell(share) {
   return (cell, item) => {
     const [part, whole] = share(item);
@@ -127,9 +101,11 @@ function fillCell(share) {
         make("span", { class: "figure" })));
     }
     const fill = cell.firstElementChild;
-    const percent = whole > 0 ? Math.min(100, 100 * part / whole) : 0;
+    const width = whole > 0 ? Math.min(100, 100 * part / whole) : 0;
+    fill.classList.toggle("near", whole > 0 && part >= NEAR * whole
+      && part < whole);
     fill.classList.toggle("full", whole > 0 && part >= whole);
-    fill.querySelector(".bar").style.width = `${percent}%`;
+    fill.querySelector(".bar").style.width = `${width}%`;
     setText(fill.querySelector(".figure"), whole === null ? "unknown"
       : `${number(part)} of ${number(whole)}`);
   };
@@ -137,12 +113,25 @@ function fillCell(share) {
 
 // ----------------------------------------------------------------- figures
 
-const integers = new Intl.NumberFormat("en");
+// As the browser's user writes them.
+const integers = new Intl.NumberFormat();
+const tenths = new Intl.NumberFormat(undefined,
+  { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const hundredths = new Intl.NumberFormat(undefined,
+  { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const percents = new Intl.NumberFormat(undefined, { style: "percent" });
+const finePercents = new Intl.NumberFormat(undefined,
+  { style: "percent", maximumFractionDigits: 3 });
 
 const number = (value) => integers.format(value);
 
+const percent = (share) => percents.format(share);
+
+// "1 key", "14 keys"
+const count = (n, thing) => `${number(n)} ${thing}${n === 1 ? "" : "s"}`;
+
 function rate(value) {
-  return value === 0 ? "0" : value < 10 ? value.toFixed(1)
+  return value === 0 ? "0" : value < 10 ? tenths.format(value)
     : number(Math.round(value));
 }
 
@@ -162,6 +151,11 @@ function duration(ms) {
 const time = (unix) => new Date(unix * 1000).toLocaleString([], {
   month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
   second: "2-digit" });
+
+// Without the day, if it is today.
+const since = (unix) => new Date(unix * 1000).toDateString()
+  === new Date().toDateString() ? new Date(unix * 1000).toLocaleTimeString([],
+    { hour: "2-digit", minute: "2-digit" }) : time(unix);
 
 // How long ago, by the server's clock.
 function ago(unix) {

@@ -18,19 +18,20 @@ function describe(key) {
             bucket: ", about", override: ", by an override" }[key.limit_source] ?? "")],
     ["Remaining", "Units that are left now", key.remaining === null ? "unknown"
       : number(key.remaining)],
-    ["Admitted again", "When a request of one unit is",
-      key.retry_after_ms === null ? "now" : key.retry_after_ms === 0 ? "now"
-        : `in ${duration(key.retry_after_ms)}`],
-    ["All free again", "When the whole quota is there",
+    ["Retry in", "When a request of one unit is admitted again",
+      key.unlimited || key.retry_after_ms === 0 ? "now"
+        : key.retry_after_ms === null ? "unknown" : duration(key.retry_after_ms)],
+    ["Full again in", "When the whole quota is there",
       key.reset_ms === null || key.retry_after_ms > 0 ? ""
-        : key.reset_ms === 0 ? "now" : `in ${duration(key.reset_ms)}`],
+        : key.reset_ms === 0 ? "now" : duration(key.reset_ms)],
     ["Banned until", "It is refused until then, whatever units are back",
       key.banned_until ? `${time(key.banned_until)}, in `
         + duration(key.retry_after_ms) : ""],
     ["Last seen", "The latest that is still known",
       key.last_seen ? `${time(key.last_seen)}, ${ago(key.last_seen)}`
         : key.exists ? "unknown" : "never, or long ago"],
-    ["Refused", "As far as the list of refused keys tells", key.refused
+    [isDry(key) ? "Would be refused" : "Refused",
+      "As far as the list of refused keys tells", key.refused
       ? `${number(key.refused.requests)} times since ${time(key.refused.first_seen)}`
         + `, last ${ago(key.refused.last_seen)}` : "not lately"],
     ["Override", "What was changed here for this key",
@@ -144,6 +145,14 @@ function reset(key) {
   "DELETE", `keys?${target(key)}`, `Reset ${nameOf(key)}.`).then(() => again(key));
 }
 
+function resetAll(policy) {
+  return write([`Reset all keys of ${policy.name}?`, "All that its keys have in "
+    + "use is taken off them, and bans are lifted: every client may use its "
+    + "whole quota at once.", "Reset all"],
+  "DELETE", `keys?policy=${policy.name}&all=yes`,
+  `Reset all keys of ${policy.name}.`);
+}
+
 function letThrough(key) {
   return giveQuota(key, "unlimited", "1h");
 }
@@ -172,10 +181,10 @@ function setOverride(event) {
   const name = of.selectedOptions[0].textContent;
   const scale = byId("override-scale").value;
   const howLong = byId("override-for").value;
-  write(["Scale these quotas?", `Every quota of ${name} is ${scale} % of what `
+  write(["Scale these quotas?", `Every quota of ${name} is ${finePercents.format(scale / 100)} of what `
     + `is configured${howLong ? `, for ${howLong}` : ""}.`, "Scale"], "PUT",
   `overrides?${of.value}&scale=${encodeURIComponent(`${scale}%`)}`
-    + (howLong ? `&for=${howLong}` : ""), `Scaled ${name} to ${scale} %.`);
+    + (howLong ? `&for=${howLong}` : ""), `Scaled ${name} to ${finePercents.format(scale / 100)}.`);
 }
 
 // Shows the key anew, if it is the one that is shown.

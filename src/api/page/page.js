@@ -3,112 +3,78 @@
 // The page of ratelimit_api: asks the server for its state every two seconds
 // and shows it.  The last of the scripts, which share their names.
 
-const TOP = 10;
+// How many keys of each list are asked for: more once somebody wants more.
+const KEYS = 50;
+const MORE_KEYS = 100;
 
-// The location may have been asked for with or without a slash at its end.
-const base = location.pathname.replace(/\/?$/, "/");
-
-// What is known: the latest answers, and per policy the rates seen so far.
-const known = { state: null, keys: null, rates: new Map() };
-let paused = false;
-let answered = 0; // when the server last did
 let timer = 0;
 
-// ---------------------------------------------------------------- sections
-
-// What is counted of a policy, and what it means.
-const COUNTS = [
-  ["admitted", "Admitted", "Requests that it let pass, as did all others"],
-  ["refused", "Refused", "Requests that it refused"],
-  ["refused_dry_run", "Dry run", "Requests that it would have refused"],
-  ["bypassed", "Bypassed",
-    "Requests it did not count: no key, or an unlimited quota"],
-  ["refunded", "Refunded", "Admitted requests whose units were given back"],
-  ["errors", "Errors",
-    "Nonsense from a variable, and requests left undecided: see the error log"],
-];
-
-function makePolicy(policy) {
-  const list = make("dl");
-  for (const [name, label, meaning] of COUNTS) {
-    list.append(make("dt", { title: meaning }, label),
-      make("dd", { "data-rate": name }), make("dd", { "data-count": name }));
-  }
-  return make("article", { class: "policy" },
-    make("h3", {}, policy.name), make("p", { class: "terms" }),
-    make("span", { class: "top" }), makeChart(), list);
-}
-
-function showPolicy(card, policy) {
-  const { now_ms } = known.state;
-  const { points } = remember(policy, now_ms);
-  const last = points[points.length - 1] ?? { admitted: 0, refused: 0, dry: 0 };
-  const { reserved, settled, returned } = policy.units;
-  const used = reserved + settled - returned;
-  const chart = card.querySelector("svg");
-  const top = draw(chart, points, now_ms);
-
-  setText(card.querySelector(".top"), `${rate(top)}/s`);
-  setText(card.querySelector(".terms"), `${policy.quota}`
-    + policy.scale.map((scale) => ` × ${scale}`).join("")
-    + `, ${policy.algorithm}, by ${policy.key.join(" and ")}, zone ${policy.zone}`
-    + (policy.hidden ? ", hidden" : "")
-    + (used === policy.requests.admitted ? ""
-      : `, ${number(used)} units used so far`)
-    + (policy.bans ? `, ${number(policy.bans)} bans so far` : "")
-    + (policy.waiting ? `, ${number(policy.waiting)} waiting now` : ""));
-  chart.setAttribute("aria-label", `${policy.name}: admitted `
-    + `${rate(last.admitted)}, refused ${rate(last.refused)} requests a second`);
-
-  for (const [name] of COUNTS) {
-    const count = policy.requests[name];
-    const total = card.querySelector(`[data-count="${name}"]`);
-    const now = card.querySelector(`[data-rate="${name}"]`);
-    const value = { admitted: last.admitted, refused: last.refused,
-      refused_dry_run: last.dry }[name];
-    setText(total, number(count));
-    setText(now, value === undefined ? "" : `${rate(value)}/s`);
-    // What never happened is not worth a line, but for the two that matter.
-    const shown = count > 0 || name === "admitted" || name === "refused";
-    total.hidden = now.hidden = total.previousElementSibling
-      .previousElementSibling.hidden = !shown;
-  }
-}
-
-const used = (key) => key.limit === null ? [null, null]
-  : [key.limit - key.remaining, key.limit];
+// -------------------------------------------------------------------- keys
 
 const keyOf = (key) => `${key.policy}/${key.key_id}`;
+
+const textsOfKey = (key) => [key.policy, key.zone, key.key_id, key.label];
+
+// What a list of keys can be sorted by.
+const valuesOf = (list) => ({
+  policy: (key) => key.policy,
+  recent: (key) => key[list]?.requests_last_minute,
+  total: (key) => key[list]?.requests,
+  first: (key) => key[list]?.first_seen,
+  last: (key) => key[list]?.last_seen,
+  used: shareOf,
+  retry: (key) => key.retry_after_ms,
+});
+
+const nameCell = textCell((key) => key.policy);
+
+const figureCell = (list, name) =>
+  textCell((key) => number(key[list]?.[name] ?? 0));
+
+const timeCell = (list, name, text) =>
+  textCell((key) => key[list] ? text(key[list][name]) : "");
 
 function idCell(cell, key) {
   cell.classList.add("id");
   setText(cell, idOf(key));
 }
 
-function againCell(cell, key) {
+function retryCell(cell, key) {
   setText(cell, key.unlimited ? "unlimited by an override" : key.limit === null
-    ? "unknown" : key.retry_after_ms === 0 ? "now"
-      : `in ${duration(key.retry_after_ms)}`);
+    ? "unknown" : (key.retry_after_ms === 0 ? "now"
+      : duration(key.retry_after_ms)) + (key.override ? ", by an override" : ""));
 }
 
-function showKeys() {
-  fillTable("top-refused", known.keys.top_refused, keyOf, [
-    textCell((key) => key.policy), idCell,
-    textCell((key) => number(key.refused?.requests_last_minute ?? 0)),
-    textCell((key) => number(key.refused?.requests ?? 0)),
-    textCell((key) => key.refused ? time(key.refused.first_seen) : ""),
-    textCell((key) => key.refused ? ago(key.refused.last_seen) : ""),
-    fillCell(used), againCell,
+function showRefused() {
+  const enforced = known.keys.top_refused.filter((key) => !isDry(key));
+  const dry = known.keys.top_refused.filter(isDry);
+  const shown = filtered(enforced, textsOfKey);
+  const shownDry = filtered(dry, textsOfKey);
+  const facts = [nameCell, idCell, figureCell("refused", "requests_last_minute"),
+    figureCell("refused", "requests"), timeCell("refused", "first_seen", time),
+    timeCell("refused", "last_seen", ago), fillCell(used)];
+
+  fillTable("top-refused", shown, keyOf, [...facts, retryCell,
     actionsCell(["Show", show], ["Reset", reset, true],
-      ["Let through", letThrough, true]),
-  ]);
-  fillTable("top-admitted", known.keys.top_admitted, keyOf, [
-    textCell((key) => key.policy), idCell,
-    textCell((key) => number(key.admitted?.requests_last_minute ?? 0)),
-    textCell((key) => key.admitted ? ago(key.admitted.last_seen) : ""),
-    fillCell(used), actionsCell(["Show", show]),
-  ]);
+      ["Let through", letThrough, true])], valuesOf("refused"));
+  showNone("top-refused", enforced, shown);
+  fillTable("top-dry", shownDry, keyOf, [...facts,
+    actionsCell(["Show", show])], valuesOf("refused"));
+  byId("top-dry-section").hidden = shownDry.length === 0;
 }
+
+function showAdmitted() {
+  const all = known.keys.top_admitted;
+  const shown = filtered(all, textsOfKey);
+
+  fillTable("top-admitted", shown, keyOf, [nameCell, idCell,
+    figureCell("admitted", "requests_last_minute"),
+    timeCell("admitted", "last_seen", ago), fillCell(used),
+    actionsCell(["Show", show])], valuesOf("admitted"));
+  showNone("top-admitted", all, shown);
+}
+
+// ---------------------------------------------------------- zones and Redis
 
 function showZones() {
   fillTable("zones", known.state.zones, (zone) => zone.name, [
@@ -141,7 +107,8 @@ function showRedis() {
     textCell((redis) => number(redis.held_units)),
     textCell((redis) => number(redis.round_trips.count)),
     textCell((redis) => redis.round_trips.count === 0 ? ""
-      : (redis.round_trips.sum_us / redis.round_trips.count / 1000).toFixed(2)),
+      : hundredths.format(
+        redis.round_trips.sum_us / redis.round_trips.count / 1000)),
     textCell((redis) => number(redis.decisions.redis)),
     textCell((redis) => number(redis.decisions.local + redis.decisions.allow
       + redis.decisions.refuse)),
@@ -150,12 +117,17 @@ function showRedis() {
   ]);
 }
 
+// --------------------------------------------------------------- overrides
+
 const overrideIs = (override) => override.unlimited ? "unlimited"
   : override.quota_units !== undefined ? `quota of ${number(override.quota_units)}`
-    : `scaled to ${override.scale_percent} %`;
+    : `scaled to ${finePercents.format(override.scale_percent / 100)}`;
 
 function showOverrides() {
-  fillTable("overrides", known.state.overrides,
+  const all = known.state.overrides;
+  const shown = filtered(all, (override) =>
+    [override.policy, override.zone, override.key_id, override.label]);
+  fillTable("overrides", shown,
     (override) => `${override.zone}/${override.policy}/${override.key_id}`, [
       textCell((override) => override.key_id ? `key ${idOf(override)} of ${override.policy}`
         : override.policy ? `policy ${override.policy}` : `zone ${override.zone}`),
@@ -165,7 +137,8 @@ function showOverrides() {
         : "removed, or nginx restarts without a state file"),
       actionsCell(["Remove", removeOverride, true]),
     ]);
-  byId("override").hidden = !known.state.write;
+  showNone("overrides", all, shown);
+  byId("override").hidden = !known.state.write || known.state.zones.length === 0;
 }
 
 // A choice keeps what was chosen while its options change.
@@ -183,6 +156,8 @@ function showChoices() {
     ...policies.map((policy) =>
       ({ value: `policy=${policy.name}`, text: `policy ${policy.name}` })),
   ]);
+  byId("look").hidden = policies.length === 0;
+  byId("look-none").hidden = policies.length !== 0;
   showParts();
 }
 
@@ -196,90 +171,78 @@ function showParts() {
       spellcheck: "false", autocomplete: "off" })), () => {});
 }
 
-function showState() {
-  setText(document.querySelector("h1"), `Rate limits of ${location.host}`);
-  arrange(byId("policies"), known.state.policies,
-    (policy) => `${policy.zone}/${policy.name}`, makePolicy, showPolicy);
+// ------------------------------------------------------------ the whole page
+
+// Shows what is known, anew.
+function redraw() {
+  if (known.state === null) {
+    return;
+  }
+  showPolicies();
+  showRefused();
+  showAdmitted();
   showZones();
   showRedis();
   showOverrides();
   showChoices();
 }
 
-// ------------------------------------------------------------- the server
-
-async function ask(path, method = "GET") {
-  const response = await fetch(base + path, { method, cache: "no-store",
-    headers: { Accept: "application/json" } });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) {
-    throw new Error(answer.detail ?? `the server answered ${response.status}`);
-  }
-  return answer;
-}
-
-function tell(text, done = false) {
-  const message = byId("message");
-  message.hidden = text === "";
-  message.classList.toggle("done", done);
-  setText(message, text);
-}
-
-async function attempt(does) {
-  try {
-    return await does();
-  } catch (error) {
-    tell(`That did not work: ${error.message}.`);
-    return undefined;
-  }
-}
-
 async function refresh() {
-  const [state, keys] = await Promise.all([ask(""), ask(`keys?top=${TOP}`)]);
+  const wanted = [...views.values()].some((view) => view.rows > ROWS)
+    ? MORE_KEYS : KEYS;
+  const [state, keys] = await Promise.all([ask(""), ask(`keys?top=${wanted}`)]);
   known.state = state;
   known.keys = keys;
-  answered = Date.now();
-  showState();
-  showKeys();
-}
-
-function showAge(error) {
-  const state = byId("state");
-  const old = answered ? `, as of ${new Date(answered).toLocaleTimeString()}`
-    : "";
-  state.classList.toggle("lost", Boolean(error));
-  setText(state, error ? `No answer: ${error.message}${old}`
-    : paused ? `Paused${old}`
-      : `Live, nginx ${known.state.nginx}${known.state.write ? "" : ", read only"}`);
+  for (const policy of state.policies) {
+    remember(policy, state.now_ms);
+  }
+  classifyKeys();
+  setText(document.querySelector("h1"), `Rate limits of ${location.host}`);
+  redraw();
+  contact.answered = Date.now();
+  contact.silent = 0;
+  contact.error = null;
 }
 
 async function turn() {
   clearTimeout(timer);
-  if (!paused && !document.hidden) {
+  if (!contact.paused && !document.hidden) {
+    contact.silent ||= Date.now();
     try {
       await refresh();
-      showAge();
     } catch (error) {
-      showAge(error);
+      contact.error = error;
     }
+    showContact();
+  } else {
+    contact.silent = 0;
   }
   clearTimeout(timer);
   timer = setTimeout(turn, EVERY_MS);
 }
 
 byId("pause").addEventListener("click", () => {
-  paused = !paused;
-  byId("pause").setAttribute("aria-pressed", String(paused));
-  setText(byId("pause"), paused ? "Go on" : "Pause");
-  showAge();
+  contact.paused = !contact.paused;
+  setText(byId("pause"), contact.paused ? "Resume" : "Pause");
+  contact.silent = 0;
+  showContact();
   turn();
 });
+byId("reload").addEventListener("click", () => location.reload());
+byId("message-close").addEventListener("click", () => tell(""));
 byId("ask").addEventListener("cancel", () => settle(false));
 byId("ask-no").addEventListener("click", () => settle(false));
 byId("ask-yes").addEventListener("click", () => settle(true));
+byId("filter").addEventListener("input", redraw);
+byId("sort").addEventListener("change", redraw);
 byId("look").addEventListener("submit", lookUp);
 byId("look-policy").addEventListener("change", showParts);
 byId("override").addEventListener("submit", setOverride);
 byId("metrics").href = `${base}metrics`;
+for (const id of ["top-refused", "top-dry", "top-admitted"]) {
+  makeSortable(id, redraw);
+  makeMore(id, redraw);
+}
 document.addEventListener("visibilitychange", turn);
+setInterval(showContact, 1000);
 turn();
