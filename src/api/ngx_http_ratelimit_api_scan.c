@@ -11,16 +11,14 @@
 
 #include "ngx_http_ratelimit.h"
 #include "conf/ngx_http_ratelimit_clock.h"
+#include "conf/ngx_http_ratelimit_slice.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "api/ngx_http_ratelimit_api.h"
 
 
-/*
- * 256 sets of 2,048 bytes are read at the memory's speed, some 100
- * microseconds; a million buckets are 128 such slices.
- */
+/* at a step: 64 kilobytes, some ten microseconds at the memory's speed */
 
-#define NGX_HTTP_RATELIMIT_API_SLICE  256
+#define NGX_HTTP_RATELIMIT_API_SETS  32
 
 
 typedef struct {
@@ -158,6 +156,7 @@ ngx_http_ratelimit_api_scan_turn(ngx_event_t *ev)
     ngx_uint_t                        n;
     ngx_shm_zone_t                  **zones;
     ngx_http_ratelimit_zone_t        *zone;
+    ngx_http_ratelimit_slice_t        slice;
     ngx_http_ratelimit_main_conf_t   *rmcf;
     ngx_http_ratelimit_api_scanner_t *scanner;
 
@@ -171,23 +170,26 @@ ngx_http_ratelimit_api_scan_turn(ngx_event_t *ev)
         return;
     }
 
-    if (n < rmcf->zones.nelts) {
+    ngx_http_ratelimit_now(&now);
+    ngx_http_ratelimit_slice_begin(&slice);
+
+    while (n < rmcf->zones.nelts) {
         zone = zones[n]->data;
 
-        ngx_http_ratelimit_now(&now);
-
         scanner->set = rl_zone_scan(&zone->zone, scanner->set,
-                                    NGX_HTTP_RATELIMIT_API_SLICE, &now,
+                                    NGX_HTTP_RATELIMIT_API_SETS, &now,
                                     &scanner->zones[n]);
 
         if (scanner->set == 0) {
             scanner->zone = ++n;
         }
-    }
 
-    if (n < rmcf->zones.nelts) {
-        ngx_post_event(ev, &ngx_posted_next_events);
-        return;
+        if (n < rmcf->zones.nelts
+            && ngx_http_ratelimit_slice_is_over(&slice))
+        {
+            ngx_post_event(ev, &ngx_posted_next_events);
+            return;
+        }
     }
 
     ngx_http_ratelimit_api_scan_end();

@@ -9,6 +9,7 @@
 
 #include "ngx_http_ratelimit.h"
 #include "conf/ngx_http_ratelimit_clock.h"
+#include "conf/ngx_http_ratelimit_slice.h"
 #include "zone/ngx_http_ratelimit_process.h"
 #include "zone/ngx_http_ratelimit_resize.h"
 #include "zone/ngx_http_ratelimit_zone.h"
@@ -17,10 +18,6 @@
 /* how often the workers look whether those before have gone */
 
 #define NGX_HTTP_RATELIMIT_MOVE_INTERVAL  100
-
-/* at a turn of the event loop: some 2,000 buckets, below a millisecond */
-
-#define NGX_HTTP_RATELIMIT_MOVE_SETS      64
 
 
 static void ngx_http_ratelimit_move_turn(ngx_event_t *ev);
@@ -57,6 +54,7 @@ ngx_http_ratelimit_move_turn(ngx_event_t *ev)
     rl_process_t                    *process;
     ngx_shm_zone_t                  *shm_zone;
     ngx_http_ratelimit_zone_t       *zone;
+    ngx_http_ratelimit_slice_t       slice;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
     shm_zone = ev->data;
@@ -86,8 +84,12 @@ ngx_http_ratelimit_move_turn(ngx_event_t *ev)
                       &zone->name, shm_zone->shm.size);
     }
 
-    left = rl_zone_move(process, &zone->zone, NGX_HTTP_RATELIMIT_MOVE_SETS,
-                        &now);
+    ngx_http_ratelimit_slice_begin(&slice);
+
+    do {
+        left = rl_zone_move(process, &zone->zone, 1, &now);
+
+    } while (left == 1 && !ngx_http_ratelimit_slice_is_over(&slice));
 
     /* others are about it as well, or one that holds a part is stopped */
 

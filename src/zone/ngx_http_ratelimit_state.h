@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_slice.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 
 
@@ -41,7 +42,8 @@ typedef struct {
 void ngx_http_ratelimit_hold_replaced(ngx_http_ratelimit_replaced_t *replaced,
     ngx_str_t *path);
 ngx_uint_t ngx_http_ratelimit_cut_replaced(
-    ngx_http_ratelimit_replaced_t *replaced);
+    ngx_http_ratelimit_replaced_t *replaced,
+    ngx_http_ratelimit_slice_t *slice);
 void ngx_http_ratelimit_free_replaced(ngx_http_ratelimit_replaced_t *replaced);
 
 /* ngx_http_ratelimit_state_write.c */

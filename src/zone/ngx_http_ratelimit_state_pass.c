@@ -57,7 +57,7 @@ ngx_http_ratelimit_write_begin(ngx_http_ratelimit_writer_t *writer,
 
 ngx_int_t
 ngx_http_ratelimit_write_blocks(ngx_http_ratelimit_writer_t *writer,
-    rl_process_t *process, ngx_uint_t n, ngx_log_t *log)
+    rl_process_t *process, ngx_http_ratelimit_slice_t *slice, ngx_log_t *log)
 {
     off_t      begin;
     size_t     size;
@@ -68,7 +68,7 @@ ngx_http_ratelimit_write_blocks(ngx_http_ratelimit_writer_t *writer,
 
     ngx_http_ratelimit_now(&now);
 
-    while (n--) {
+    do {
         writer->set = rl_zone_next_used(&writer->zone, writer->set);
 
         if (writer->set == writer->zone.sets) {
@@ -84,7 +84,8 @@ ngx_http_ratelimit_write_blocks(ngx_http_ratelimit_writer_t *writer,
 
         writer->set = ngx_min(writer->set + RL_STATE_SETS,
                               writer->zone.sets);
-    }
+
+    } while (!ngx_http_ratelimit_slice_is_over(slice));
 
 #if (NGX_LINUX)
 

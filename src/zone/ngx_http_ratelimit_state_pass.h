@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_slice.h"
 #include "zone/ngx_http_ratelimit_state.h"
 
 
@@ -37,7 +38,7 @@ ngx_uint_t ngx_http_ratelimit_written_by_other(
 ngx_int_t ngx_http_ratelimit_write_begin(ngx_http_ratelimit_writer_t *writer,
     ngx_log_t *log);
 ngx_int_t ngx_http_ratelimit_write_blocks(ngx_http_ratelimit_writer_t *writer,
-    rl_process_t *process, ngx_uint_t n, ngx_log_t *log);
+    rl_process_t *process, ngx_http_ratelimit_slice_t *slice, ngx_log_t *log);
 ngx_int_t ngx_http_ratelimit_write_end(ngx_http_ratelimit_writer_t *writer,
     ngx_log_t *log);
 void ngx_http_ratelimit_write_abandon(ngx_http_ratelimit_writer_t *writer);

@@ -15,9 +15,9 @@
 #include <sys/file.h>
 
 
-/* about a millisecond's work for a file system with a journal */
+/* at a step */
 
-#define NGX_HTTP_RATELIMIT_STATE_CUT  (2 * 1024 * 1024)
+#define NGX_HTTP_RATELIMIT_STATE_CUT  (512 * 1024)
 
 
 /* before the name goes to the new one */
@@ -42,7 +42,8 @@ ngx_http_ratelimit_hold_replaced(ngx_http_ratelimit_replaced_t *replaced,
  */
 
 ngx_uint_t
-ngx_http_ratelimit_cut_replaced(ngx_http_ratelimit_replaced_t *replaced)
+ngx_http_ratelimit_cut_replaced(ngx_http_ratelimit_replaced_t *replaced,
+    ngx_http_ratelimit_slice_t *slice)
 {
     off_t            size;
     ngx_file_info_t  fi;
@@ -62,12 +63,18 @@ ngx_http_ratelimit_cut_replaced(ngx_http_ratelimit_replaced_t *replaced)
 
     size = ngx_file_size(&fi);
 
-    if (size <= NGX_HTTP_RATELIMIT_STATE_CUT
-        || ftruncate(replaced->fd, size - NGX_HTTP_RATELIMIT_STATE_CUT) == -1)
-    {
-        ngx_http_ratelimit_free_replaced(replaced);
-        return 0;
-    }
+    do {
+        if (size <= NGX_HTTP_RATELIMIT_STATE_CUT
+            || ftruncate(replaced->fd, size - NGX_HTTP_RATELIMIT_STATE_CUT)
+               == -1)
+        {
+            ngx_http_ratelimit_free_replaced(replaced);
+            return 0;
+        }
+
+        size -= NGX_HTTP_RATELIMIT_STATE_CUT;
+
+    } while (!ngx_http_ratelimit_slice_is_over(slice));
 
     return 1;
 }

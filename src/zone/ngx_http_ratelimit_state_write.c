@@ -27,10 +27,6 @@
 
 #define NGX_HTTP_RATELIMIT_STATE_RETRY     100
 
-/* of RL_STATE_SETS sets: some 250 kilobytes, below a millisecond */
-
-#define NGX_HTTP_RATELIMIT_STATE_BLOCKS    16
-
 
 static ngx_http_ratelimit_writer_t *ngx_http_ratelimit_make_writer(
     ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone);
@@ -155,6 +151,7 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
     rl_time_t                        now;
     rl_process_t                    *process;
     ngx_http_ratelimit_zone_t       *zone;
+    ngx_http_ratelimit_slice_t       slice;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
     zone = writer->shm_zone->data;
@@ -168,7 +165,9 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
         return writer->interval;
     }
 
-    if (ngx_http_ratelimit_cut_replaced(&writer->replaced)) {
+    ngx_http_ratelimit_slice_begin(&slice);
+
+    if (ngx_http_ratelimit_cut_replaced(&writer->replaced, &slice)) {
         return 1;
     }
 
@@ -191,8 +190,7 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
         }
     }
 
-    if (ngx_http_ratelimit_write_blocks(writer, process,
-                                        NGX_HTTP_RATELIMIT_STATE_BLOCKS, log)
+    if (ngx_http_ratelimit_write_blocks(writer, process, &slice, log)
         != NGX_OK)
     {
         return writer->interval;
@@ -224,6 +222,7 @@ ngx_http_ratelimit_write_state(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone,
 {
     rl_time_t                     now;
     ngx_http_ratelimit_zone_t    *zone;
+    ngx_http_ratelimit_slice_t    slice;
     ngx_http_ratelimit_writer_t  *writer;
 
     zone = shm_zone->data;
@@ -237,9 +236,10 @@ ngx_http_ratelimit_write_state(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone,
 
     (void) rl_zone_move(process, &zone->zone, NGX_MAX_UINT32_VALUE, &now);
 
+    ngx_http_ratelimit_slice_endless(&slice);
+
     if (ngx_http_ratelimit_write_begin(writer, cycle->log) != NGX_OK
-        || ngx_http_ratelimit_write_blocks(writer, process, writer->zone.sets,
-                                           cycle->log)
+        || ngx_http_ratelimit_write_blocks(writer, process, &slice, cycle->log)
            != NGX_OK)
     {
         return NGX_ERROR;
