@@ -133,6 +133,15 @@ void ngx_http_ratelimit_api_log(ngx_http_ratelimit_api_call_t *call,
 ngx_int_t ngx_http_ratelimit_api_scan(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_api_pt handler);
 
+/* ngx_http_ratelimit_api_state.c */
+
+void ngx_http_ratelimit_api_state_age(ngx_http_ratelimit_api_call_t *call,
+    ngx_shm_zone_t *shm_zone, json_t *entry);
+size_t ngx_http_ratelimit_api_state_metrics_len(
+    ngx_http_ratelimit_api_call_t *call);
+u_char *ngx_http_ratelimit_api_state_metrics(u_char *p,
+    ngx_http_ratelimit_api_call_t *call);
+
 /* ngx_http_ratelimit_api_turns.c */
 
 ngx_int_t ngx_http_ratelimit_api_turns(ngx_http_ratelimit_api_call_t *call,
@@ -169,6 +178,7 @@ ngx_int_t ngx_http_ratelimit_api_history(ngx_http_ratelimit_api_call_t *call);
 /* ngx_http_ratelimit_api_metrics.c */
 
 ngx_int_t ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call);
+u_char *ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value);
 
 /* ngx_http_ratelimit_api_keys.c */
 

@@ -76,7 +76,6 @@ static u_char *ngx_http_ratelimit_api_zone_metric(u_char *p,
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric);
 static void ngx_http_ratelimit_api_zone_figures(rl_zone_stats_t *stats,
     uint64_t *figures);
-static u_char *ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value);
 
 
 #define ngx_http_ratelimit_no_series  { ngx_null_string, 0 }
@@ -221,6 +220,7 @@ ngx_http_ratelimit_api_metrics_turn(ngx_http_ratelimit_api_call_t *call)
                                                         metric);
     }
 
+    text->last = ngx_http_ratelimit_api_state_metrics(text->last, call);
     text->last = ngx_http_ratelimit_api_redis_metrics(text->last, call);
 
     out.data = text->start;
@@ -267,7 +267,8 @@ ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
         len += n * (line + 2 * zones[i]->shm.name.len);
     }
 
-    return len + ngx_http_ratelimit_api_redis_metrics_len(call);
+    return len + ngx_http_ratelimit_api_state_metrics_len(call)
+           + ngx_http_ratelimit_api_redis_metrics_len(call);
 }
 
 
@@ -386,7 +387,7 @@ ngx_http_ratelimit_api_zone_figures(rl_zone_stats_t *stats, uint64_t *figures)
 
 /* the format is UTF-8; zones are the only names that could be anything */
 
-static u_char *
+u_char *
 ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value)
 {
     u_char      *s, *last, *from;

@@ -144,6 +144,8 @@ ngx_http_ratelimit_api_zones(ngx_http_ratelimit_api_call_t *call)
                     "evicted_active", (json_int_t) stats->evicted_active,
                     "lock_recoveries", (json_int_t) stats->lock_recoveries);
 
+        ngx_http_ratelimit_api_state_age(call, zones[i], entry);
+
         if (zone->redis) {
             json_object_set_new(entry, "redis",
                           ngx_http_ratelimit_api_string(&zone->redis->name));

@@ -104,6 +104,7 @@ ngx_http_ratelimit_write_end(ngx_http_ratelimit_writer_t *writer,
     ngx_log_t *log)
 {
     u_char                      buf[RL_STATE_END_LEN];
+    rl_time_t                   now;
     ngx_file_info_t             fi;
     ngx_http_ratelimit_zone_t  *zone;
 
@@ -125,7 +126,10 @@ ngx_http_ratelimit_write_end(ngx_http_ratelimit_writer_t *writer,
         return ngx_http_ratelimit_write_failed(writer, log, "rename");
     }
 
-    rl_state_written(&writer->zone, ngx_http_ratelimit_modified(&fi));
+    ngx_http_ratelimit_now(&now);
+
+    rl_state_written(&writer->zone, ngx_http_ratelimit_modified(&fi),
+                     writer->began_ms, &now);
 
     ngx_close_file(writer->fd);
     writer->open = 0;
@@ -202,7 +206,7 @@ ngx_http_ratelimit_written_by_other(ngx_http_ratelimit_writer_t *writer)
            && ngx_is_file(&fi)
            && ngx_http_ratelimit_modified(&fi) != last
            && ngx_time() - ngx_file_mtime(&fi)
-              < (time_t) (4 * writer->interval / 1000);
+              < (time_t) (4 * rl_state_interval_ms(&zone->zone) / 1000);
 }
 
 

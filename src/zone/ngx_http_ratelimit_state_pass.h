@@ -24,7 +24,6 @@ typedef struct {
     uint32_t                     set;        /* the next to write */
     uint64_t                     buckets;
     uint64_t                     began_ms;   /* of the monotonic clock */
-    ngx_msec_t                   interval;
     ngx_http_ratelimit_replaced_t
                                  replaced;
     ngx_err_t                    err;        /* that was logged last */

@@ -15,14 +15,6 @@
 #include "zone/ngx_http_ratelimit_zone.h"
 
 
-/*
- * What a crash of the machine may lose; of a zone that takes long to write, so
- * many times what that takes, so that it is written a twentieth of the time.
- */
-
-#define NGX_HTTP_RATELIMIT_STATE_INTERVAL  5000
-#define NGX_HTTP_RATELIMIT_STATE_REST      20
-
 /* while a zone moves */
 
 #define NGX_HTTP_RATELIMIT_STATE_RETRY     100
@@ -91,7 +83,6 @@ ngx_http_ratelimit_make_writer(ngx_cycle_t *cycle, ngx_shm_zone_t *shm_zone)
     }
 
     writer->shm_zone = shm_zone;
-    writer->interval = NGX_HTTP_RATELIMIT_STATE_INTERVAL;
     writer->event.handler = ngx_http_ratelimit_write_turn;
     writer->event.data = writer;
     writer->event.log = cycle->log;
@@ -162,7 +153,7 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
 
     if (process == NULL) {
         ngx_http_ratelimit_write_abandon(writer);
-        return writer->interval;
+        return RL_STATE_INTERVAL_MS;
     }
 
     ngx_http_ratelimit_slice_begin(&slice);
@@ -178,7 +169,7 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
             return NGX_HTTP_RATELIMIT_STATE_RETRY;
         }
 
-        left = rl_state_due(&zone->zone, writer->interval, &now);
+        left = rl_state_due(&zone->zone, &now);
         if (left) {
             return left;
         }
@@ -186,31 +177,25 @@ ngx_http_ratelimit_write_slice(ngx_http_ratelimit_writer_t *writer,
         if (ngx_http_ratelimit_written_by_other(writer)
             || ngx_http_ratelimit_write_begin(writer, log) != NGX_OK)
         {
-            return writer->interval;
+            return rl_state_interval_ms(&zone->zone);
         }
     }
 
     if (ngx_http_ratelimit_write_blocks(writer, process, &slice, log)
         != NGX_OK)
     {
-        return writer->interval;
+        return rl_state_interval_ms(&zone->zone);
     }
 
     if (writer->set < writer->zone.sets) {
         return 1;
     }
 
-    if (ngx_http_ratelimit_write_end(writer, log) == NGX_OK) {
-        ngx_http_ratelimit_now(&now);
-
-        writer->interval = ngx_max(NGX_HTTP_RATELIMIT_STATE_INTERVAL,
-                                   NGX_HTTP_RATELIMIT_STATE_REST
-                                   * (now.mono_ms - writer->began_ms));
-    }
+    (void) ngx_http_ratelimit_write_end(writer, log);
 
     /* what was replaced is to be given back */
 
-    return writer->replaced.open ? 1 : writer->interval;
+    return writer->replaced.open ? 1 : rl_state_interval_ms(&zone->zone);
 }
 
 

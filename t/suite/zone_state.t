@@ -2,6 +2,8 @@
 
 use lib 't/lib';
 use RateLimit;
+use Api;
+use JSON::PP ();
 use Test::Nginx::Socket 'no_plan';
 use File::Temp qw(tempdir);
 use POSIX ();
@@ -31,6 +33,29 @@ sub damage {
     open my $out, '>:raw', "$dir/$to" or die "cannot write: $!";
     print $out $how->($bytes);
     close $out;
+}
+
+# A filter for any answer: what the API, here at /api, says of the zones' files
+# once a first one is written; seconds as S, since they differ.
+sub ages {
+    return [sub {
+        for (1 .. 100) {
+            my $zones = JSON::PP->new->decode(Api::ask('GET', '/api'))->{zones};
+
+            if (grep { defined $_->{state_age_ms} } @$zones) {
+                my $metrics = Api::ask('GET', '/api/metrics');
+                my @metrics = $metrics =~ /^.*state_age_seconds.*$/mg;
+                return CORE::join "\n",
+                    (map { "$_->{name}: " . (!exists $_->{state_age_ms} ? 'none'
+                           : $_->{state_age_ms} // 'null') =~ s/^\d{1,4}$/S/r } @$zones),
+                    (map { s/ [0-9]\.\d{3}$/ S/r } @metrics), '';
+            }
+
+            select undef, undef, undef, 0.05;
+        }
+
+        return "no state file is written\n";
+    }];
 }
 
 no_shuffle();
@@ -265,3 +290,40 @@ invalid state "/nonexistent/dir/api.state" in "ratelimit_zone", it must be a fil
 in "ratelimit_zone", it must be a file of this zone's own
 --- no_error_log
 [alert]
+
+
+
+=== TEST 12: how old the last whole copy is, where there is to be one
+--- http_config
+    ratelimit_zone zone=kept:64k   state=STATEDIR/kept.state;
+    ratelimit_zone zone=failed:64k state=STATEDIR/dir.state;
+    ratelimit_zone zone=lost:64k;
+--- config
+    location /t   { empty_gif; }
+    location /api { ratelimit_api; allow 127.0.0.1; }
+--- request
+GET /t
+--- response_body_filters eval
+main::ages()
+--- response_body
+kept: S
+failed: null
+lost: none
+# HELP nginx_ratelimit_zone_state_age_seconds How old the last whole copy in a zone's state file is.
+# TYPE nginx_ratelimit_zone_state_age_seconds gauge
+nginx_ratelimit_zone_state_age_seconds{zone="kept"} S
+nginx_ratelimit_zone_state_age_seconds{zone="failed"} +Inf
+--- error_log
+cannot rename state file
+
+
+
+=== TEST 13: without such a zone there is no such figure
+--- http_config
+    ratelimit_zone zone=lost:64k;
+--- config
+    location /api { ratelimit_api; allow 127.0.0.1; }
+--- request
+GET /api/metrics
+--- response_body_like: nginx_ratelimit_zone_capacity_buckets
+--- response_body_unlike: state_age

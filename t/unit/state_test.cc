@@ -264,22 +264,68 @@ TEST(State, PartsOfTwoFilesMakeNone) {
 TEST(State, TheLastCopyIsKnownToTheZone) {
   World world;
   rl_time_t now = {kBase, kWall};
-  EXPECT_EQ(0u, rl_state_due(&world.zone, 5000, &now));
-  EXPECT_EQ(5000u, rl_state_due(&world.zone, 5000, &now));
+  EXPECT_EQ(0u, rl_state_due(&world.zone, &now));
+  EXPECT_EQ(5000u, rl_state_due(&world.zone, &now));
   now.mono_ms += 1999;
   rl_zone_t other;
   ASSERT_EQ(RL_OK, rl_zone_attach(&other, world.memory.get(), kZoneSize));
-  EXPECT_EQ(3001u, rl_state_due(&other, 5000, &now));
+  EXPECT_EQ(3001u, rl_state_due(&other, &now));
   // Another process's clock may be a little behind.
   now.mono_ms = kBase - 10;
-  EXPECT_EQ(5010u, rl_state_due(&other, 5000, &now));
+  EXPECT_EQ(5010u, rl_state_due(&other, &now));
   now.mono_ms = kBase + 5000;
-  EXPECT_EQ(0u, rl_state_due(&other, 5000, &now));
-  EXPECT_EQ(5000u, rl_state_due(&world.zone, 5000, &now));
+  EXPECT_EQ(0u, rl_state_due(&other, &now));
+  EXPECT_EQ(5000u, rl_state_due(&world.zone, &now));
 
   EXPECT_EQ(0u, rl_state_last(&world.zone));
-  rl_state_written(&world.zone, 77);
+  rl_state_written(&world.zone, 77, kBase, &now);
   EXPECT_EQ(77u, rl_state_last(&other));
+}
+
+// What takes long is done less often, also by workers who come later.
+TEST(State, ALongCopyIsGoodForLonger) {
+  World world;
+  rl_time_t now = {kBase, kWall};
+  EXPECT_EQ(5000u, rl_state_interval_ms(&world.zone));
+  EXPECT_EQ(0u, rl_state_due(&world.zone, &now));
+  now.mono_ms = kBase + 250;
+  rl_state_written(&world.zone, 1, kBase, &now);
+  EXPECT_EQ(5000u, rl_state_interval_ms(&world.zone));
+  now.mono_ms = kBase + 8000;
+  rl_state_written(&world.zone, 1, kBase, &now);
+
+  rl_zone_t other;
+  ASSERT_EQ(RL_OK, rl_zone_attach(&other, world.memory.get(), kZoneSize));
+  EXPECT_EQ(160000u, rl_state_interval_ms(&other));
+  EXPECT_EQ(152000u, rl_state_due(&other, &now));
+  now.mono_ms = kBase + 160000;
+  EXPECT_EQ(0u, rl_state_due(&other, &now));
+
+  // A day, and one that ended before it began.
+  now.mono_ms = kBase + kHour * 24;
+  rl_state_written(&world.zone, 1, kBase, &now);
+  EXPECT_EQ(20u * 0xffffff, rl_state_interval_ms(&world.zone));
+  EXPECT_EQ(kHour * 24, rl_state_age_ms(&world.zone, &now));
+  rl_state_written(&world.zone, 1, now.mono_ms + 1, &now);
+  EXPECT_EQ(5000u, rl_state_interval_ms(&world.zone));
+}
+
+TEST(State, TheAgeIsThatOfWhatTheFileHolds) {
+  World world;
+  rl_time_t now = {kBase, kWall};
+  EXPECT_EQ(UINT64_MAX, rl_state_age_ms(&world.zone, &now));
+  EXPECT_EQ(0u, rl_state_due(&world.zone, &now));
+  EXPECT_EQ(UINT64_MAX, rl_state_age_ms(&world.zone, &now));
+  now.mono_ms = kBase + 300;
+  rl_state_written(&world.zone, 77, kBase, &now);
+  EXPECT_EQ(300u, rl_state_age_ms(&world.zone, &now));
+  // One that is being written, or that fails, makes nothing younger.
+  now.mono_ms = kBase + 6000;
+  EXPECT_EQ(0u, rl_state_due(&world.zone, &now));
+  EXPECT_EQ(6000u, rl_state_age_ms(&world.zone, &now));
+  // Another process's clock may be a little behind.
+  now.mono_ms = kBase - 10;
+  EXPECT_EQ(0u, rl_state_age_ms(&world.zone, &now));
 }
 
 }  // namespace

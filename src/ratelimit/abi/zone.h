@@ -156,10 +156,14 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
  *
  * What its processes need to know of the last copy stands in the zone's
  * memory, as none of them need live as long as it takes until the next.
+ * rl_state_interval_ms: how long a copy is good for: RL_STATE_INTERVAL_MS, or
+ * RL_STATE_REST times as long as the last one took, if that is longer.
  * rl_state_due: 0: a copy is due, and by this call the caller's; else how many
  * milliseconds are left of the interval since the last was due.
- * rl_state_written, rl_state_last: what names the file that was written last;
- * 0: none was.
+ * rl_state_written: one that was begun at began_ms is whole now, in a file
+ * that is known by this number.
+ * rl_state_last: that number; 0: none was written.
+ * rl_state_age_ms: how old what is in it is; UINT64_MAX: none was written.
  * rl_zone_next_used: the first set from `set` on that was ever used, or
  * zone->sets: what lies between has nothing to copy.
  */
@@ -167,6 +171,8 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
 #define RL_STATE_END_LEN 32
 #define RL_STATE_SETS 8u
 #define RL_STATE_BLOCK_LEN (32 + RL_STATE_SETS * 31 * 72)
+#define RL_STATE_INTERVAL_MS 5000u
+#define RL_STATE_REST 20u
 
 uint32_t rl_zone_next_used(const rl_zone_t *zone, uint32_t set) RL_NOEXCEPT;
 void rl_state_header(const rl_zone_t *zone, const unsigned char boot_id[16],
@@ -184,10 +190,14 @@ const char *rl_state_load(const rl_zone_t *zone, rl_state_read_t read,
                           void *data, const unsigned char boot_id[16],
                           const rl_time_t *now, uint64_t *buckets) RL_NOEXCEPT;
 
-uint64_t rl_state_due(const rl_zone_t *zone, uint64_t interval_ms,
+uint64_t rl_state_interval_ms(const rl_zone_t *zone) RL_NOEXCEPT;
+uint64_t rl_state_due(const rl_zone_t *zone,
                       const rl_time_t *now) RL_NOEXCEPT;
-void rl_state_written(const rl_zone_t *zone, uint64_t file) RL_NOEXCEPT;
+void rl_state_written(const rl_zone_t *zone, uint64_t file, uint64_t began_ms,
+                      const rl_time_t *now) RL_NOEXCEPT;
 uint64_t rl_state_last(const rl_zone_t *zone) RL_NOEXCEPT;
+uint64_t rl_state_age_ms(const rl_zone_t *zone,
+                         const rl_time_t *now) RL_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

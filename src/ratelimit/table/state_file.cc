@@ -22,6 +22,10 @@ constexpr uint32_t kStateVersion = 3;
 constexpr uint32_t kBlockMagic = 0x6b6c626cu;  // "lblk"
 constexpr uint32_t kEndMagic = 0x646e656cu;    // "lend"
 
+// The zone's last copy as one number: when it began, above how long it took.
+constexpr unsigned kTookBits = 24;
+constexpr uint64_t kMaxTookMs = (uint64_t{1} << kTookBits) - 1;
+
 struct StateHeader {
   uint64_t magic;
   uint32_t version;
@@ -309,21 +313,47 @@ const char* rl_state_load(const rl_zone_t* zone, rl_state_read_t read,
   return wrong;
 }
 
-uint64_t rl_state_due(const rl_zone_t* zone, uint64_t interval_ms,
-                      const rl_time_t* now) noexcept {
-  std::atomic<uint64_t>* copied = &header_of(zone)->copied_at_ms;
-  uint64_t copied_at = copied->load(std::memory_order_relaxed);
-  if (copied_at != 0 && now->mono_ms < copied_at + interval_ms) {
-    return copied_at + interval_ms - now->mono_ms;
-  }
-  const uint64_t stamp = now->mono_ms == 0 ? 1 : now->mono_ms;
-  return copied->compare_exchange_strong(copied_at, stamp) ? 0 : interval_ms;
+uint64_t rl_state_interval_ms(const rl_zone_t* zone) noexcept {
+  const uint64_t took_ms =
+      header_of(zone)->last_copy.load(std::memory_order_relaxed) &
+      ratelimit::kMaxTookMs;
+  const uint64_t rest_ms = RL_STATE_REST * took_ms;
+  return rest_ms > RL_STATE_INTERVAL_MS ? rest_ms : RL_STATE_INTERVAL_MS;
 }
 
-void rl_state_written(const rl_zone_t* zone, uint64_t file) noexcept {
+uint64_t rl_state_due(const rl_zone_t* zone, const rl_time_t* now) noexcept {
+  const uint64_t interval_ms = rl_state_interval_ms(zone);
+  std::atomic<uint64_t>* begun = &header_of(zone)->copy_begun_ms;
+  uint64_t begun_ms = begun->load(std::memory_order_relaxed);
+  if (begun_ms != 0 && now->mono_ms < begun_ms + interval_ms) {
+    return begun_ms + interval_ms - now->mono_ms;
+  }
+  const uint64_t stamp = now->mono_ms == 0 ? 1 : now->mono_ms;
+  return begun->compare_exchange_strong(begun_ms, stamp) ? 0 : interval_ms;
+}
+
+void rl_state_written(const rl_zone_t* zone, uint64_t file, uint64_t began_ms,
+                      const rl_time_t* now) noexcept {
+  const uint64_t took_ms =
+      now->mono_ms > began_ms ? now->mono_ms - began_ms : 0;
+  header_of(zone)->last_copy.store(
+      began_ms << ratelimit::kTookBits |
+          (took_ms < ratelimit::kMaxTookMs ? took_ms : ratelimit::kMaxTookMs),
+      std::memory_order_relaxed);
   header_of(zone)->copied_to.store(file, std::memory_order_relaxed);
 }
 
 uint64_t rl_state_last(const rl_zone_t* zone) noexcept {
   return header_of(zone)->copied_to.load(std::memory_order_relaxed);
+}
+
+uint64_t rl_state_age_ms(const rl_zone_t* zone,
+                         const rl_time_t* now) noexcept {
+  const uint64_t last =
+      header_of(zone)->last_copy.load(std::memory_order_relaxed);
+  if (last == 0) {
+    return UINT64_MAX;
+  }
+  const uint64_t began_ms = last >> ratelimit::kTookBits;
+  return now->mono_ms > began_ms ? now->mono_ms - began_ms : 0;
 }

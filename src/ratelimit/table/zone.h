@@ -25,7 +25,7 @@
 namespace ratelimit {
 
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
-constexpr uint32_t kLayoutVersion = 8;
+constexpr uint32_t kLayoutVersion = 9;
 
 // Refusals are logged by sets of one cache line: see log_throttle.cc.
 constexpr uint32_t kThrottleSets = 14;
@@ -68,8 +68,9 @@ struct ZoneHeader {
   std::atomic<uint64_t> lock_recoveries;
   std::atomic<uint64_t> warned_at_ms;   // 0: never
   std::atomic<uint64_t> warned_active;  // evicted_active when last warned
-  std::atomic<uint64_t> copied_at_ms;   // to a state file; 0: never
+  std::atomic<uint64_t> copy_begun_ms;  // to a state file; 0: never
   std::atomic<uint64_t> copied_to;      // what names it
+  std::atomic<uint64_t> last_copy;      // 0: none; see state_file.cc
 
   alignas(64) std::atomic<uint64_t> throttles[kThrottleSets][kThrottleWays];
 
