@@ -31,7 +31,6 @@ static ngx_int_t ngx_http_ratelimit_api_root(
     ngx_http_ratelimit_api_call_t *call);
 static ngx_int_t ngx_http_ratelimit_api_root_metrics(
     ngx_http_ratelimit_api_call_t *call);
-static ngx_uint_t ngx_http_ratelimit_api_wants_page(ngx_http_request_t *r);
 
 
 #define NGX_HTTP_RATELIMIT_API_READ  (NGX_HTTP_GET|NGX_HTTP_HEAD)
@@ -294,14 +293,21 @@ ngx_http_ratelimit_api_not_allowed(ngx_http_ratelimit_api_call_t *call,
 }
 
 
+/* caches, if there are any, must keep the forms of an answer apart */
+
 static ngx_int_t
-ngx_http_ratelimit_api_root(ngx_http_ratelimit_api_call_t *call)
+ngx_http_ratelimit_api_vary(ngx_http_request_t *r)
 {
     static ngx_str_t  vary = ngx_string("Accept");
 
-    if (ngx_http_ratelimit_api_add_header(call->request, "Vary", &vary)
-        != NGX_OK)
-    {
+    return ngx_http_ratelimit_api_add_header(r, "Vary", &vary);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_root(ngx_http_ratelimit_api_call_t *call)
+{
+    if (ngx_http_ratelimit_api_vary(call->request) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -316,32 +322,12 @@ ngx_http_ratelimit_api_root(ngx_http_ratelimit_api_call_t *call)
 static ngx_int_t
 ngx_http_ratelimit_api_root_metrics(ngx_http_ratelimit_api_call_t *call)
 {
-    return ngx_http_ratelimit_api_scan(call, ngx_http_ratelimit_api_metrics);
-}
-
-
-/*
- * Browsers name text/html first and programs not at all, or behind what they
- * would rather have; the fine print of Accept decides nothing more here.
- */
-
-static ngx_uint_t
-ngx_http_ratelimit_api_wants_page(ngx_http_request_t *r)
-{
-    u_char     *html, *json, *last;
-    ngx_str_t  *accept;
-
-    accept = ngx_http_ratelimit_api_header(r, "Accept");
-    if (accept == NULL) {
-        return 0;
+    if (ngx_http_ratelimit_api_vary(call->request) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    last = accept->data + accept->len;
+    call->openmetrics = ngx_http_ratelimit_api_wants_openmetrics(
+                                                              call->request);
 
-    html = ngx_strlcasestrn(accept->data, last, (u_char *) "text/html",
-                            sizeof("text/html") - 2);
-    json = ngx_strlcasestrn(accept->data, last, (u_char *) "application/json",
-                            sizeof("application/json") - 2);
-
-    return html && (json == NULL || html < json);
+    return ngx_http_ratelimit_api_scan(call, ngx_http_ratelimit_api_metrics);
 }

@@ -62,6 +62,7 @@ struct ngx_http_ratelimit_api_call_s {
     ngx_http_ratelimit_api_args_t args;
     ngx_str_t                    path;       /* below the location */
     ngx_uint_t                   write;      /* unsigned  write:1; */
+    ngx_uint_t                   openmetrics; /* unsigned  openmetrics:1; */
 
     /* of an answer that is made in several turns */
 
@@ -98,6 +99,11 @@ char *ngx_http_ratelimit_api(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_ratelimit_merge_api(ngx_conf_t *cf,
     ngx_http_ratelimit_loc_conf_t *prev, ngx_http_ratelimit_loc_conf_t *conf);
 ngx_int_t ngx_http_ratelimit_check_apis(ngx_conf_t *cf);
+
+/* ngx_http_ratelimit_api_accept.c */
+
+ngx_uint_t ngx_http_ratelimit_api_wants_page(ngx_http_request_t *r);
+ngx_uint_t ngx_http_ratelimit_api_wants_openmetrics(ngx_http_request_t *r);
 
 /* ngx_http_ratelimit_api_args.c */
 
@@ -178,6 +184,8 @@ ngx_int_t ngx_http_ratelimit_api_history(ngx_http_ratelimit_api_call_t *call);
 /* ngx_http_ratelimit_api_metrics.c */
 
 ngx_int_t ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call);
+u_char *ngx_http_ratelimit_api_head(u_char *p,
+    ngx_http_ratelimit_api_call_t *call, char *name, char *type, char *help);
 u_char *ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value);
 
 /* ngx_http_ratelimit_api_keys.c */

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * The state as Prometheus' text.  A series is one of a zone or a policy, never
- * one of a key: there are as many as the configuration has of these.
+ * The state as Prometheus' text, or OpenMetrics, which differ in what counters
+ * are called, and in how they end.  A series is one of a zone or a policy,
+ * never one of a key: there are as many as the configuration has of these.
  */
 
 
@@ -67,8 +68,6 @@ static ngx_int_t ngx_http_ratelimit_api_metrics_turn(
 static size_t ngx_http_ratelimit_api_metrics_len(
     ngx_http_ratelimit_api_call_t *call);
 static ngx_uint_t ngx_http_ratelimit_api_count_series(
-    ngx_http_ratelimit_metric_t *metric);
-static u_char *ngx_http_ratelimit_api_head(u_char *p,
     ngx_http_ratelimit_metric_t *metric);
 static u_char *ngx_http_ratelimit_api_policy_metric(u_char *p,
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_metric_t *metric);
@@ -178,10 +177,12 @@ ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    text->last = ngx_sprintf(text->start,
-                             "# HELP nginx_ratelimit_build_info "
-                             "Versions of the module and of nginx.\n"
-                             "# TYPE nginx_ratelimit_build_info gauge\n"
+    text->last = ngx_http_ratelimit_api_head(text->start, call,
+                                             "nginx_ratelimit_build_info",
+                                             "gauge",
+                                             "Versions of the module and of "
+                                             "nginx.");
+    text->last = ngx_sprintf(text->last,
                              "nginx_ratelimit_build_info{version=\"%s\","
                              "nginx=\"%s\"} 1\n",
                              NGX_HTTP_RATELIMIT_VERSION, NGINX_VERSION);
@@ -223,12 +224,21 @@ ngx_http_ratelimit_api_metrics_turn(ngx_http_ratelimit_api_call_t *call)
     text->last = ngx_http_ratelimit_api_state_metrics(text->last, call);
     text->last = ngx_http_ratelimit_api_redis_metrics(text->last, call);
 
+    if (call->openmetrics) {
+        text->last = ngx_cpymem(text->last, "# EOF\n",
+                                sizeof("# EOF\n") - 1);
+    }
+
     out.data = text->start;
     out.len = text->last - text->start;
 
     return ngx_http_ratelimit_api_send_text(call,
-                                            "text/plain; version=0.0.4; "
-                                            "charset=utf-8", &out);
+                                            call->openmetrics
+                                            ? "application/openmetrics-text; "
+                                              "version=1.0.0; charset=utf-8"
+                                            : "text/plain; version=0.0.4; "
+                                              "charset=utf-8",
+                                            &out);
 }
 
 
@@ -287,11 +297,22 @@ ngx_http_ratelimit_api_count_series(ngx_http_ratelimit_metric_t *metric)
 }
 
 
-static u_char *
-ngx_http_ratelimit_api_head(u_char *p, ngx_http_ratelimit_metric_t *metric)
+/* what OpenMetrics calls a counter has no "_total", which its series have */
+
+u_char *
+ngx_http_ratelimit_api_head(u_char *p, ngx_http_ratelimit_api_call_t *call,
+    char *name, char *type, char *help)
 {
-    return ngx_sprintf(p, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
-                       metric->help, metric->name, metric->type);
+    size_t  len;
+
+    len = ngx_strlen(name);
+
+    if (call->openmetrics && ngx_strcmp(type, "counter") == 0) {
+        len -= sizeof("_total") - 1;
+    }
+
+    return ngx_sprintf(p, "# HELP %*s %s\n# TYPE %*s %s\n", len, name, help,
+                       len, name, type);
 }
 
 
@@ -312,7 +333,8 @@ ngx_http_ratelimit_api_policy_metric(u_char *p,
     i = call->next;
 
     if (i == 0) {
-        p = ngx_http_ratelimit_api_head(p, metric);
+        p = ngx_http_ratelimit_api_head(p, call, metric->name, metric->type,
+                                        metric->help);
     }
 
     end = ngx_http_ratelimit_api_slice(&call->next, call->conf->policies.nelts,
@@ -354,7 +376,8 @@ ngx_http_ratelimit_api_zone_metric(u_char *p,
 
     zones = call->conf->zones.elts;
 
-    p = ngx_http_ratelimit_api_head(p, metric);
+    p = ngx_http_ratelimit_api_head(p, call, metric->name, metric->type,
+                                    metric->help);
 
     for (i = 0; i < call->conf->zones.nelts; i++) {
         ngx_http_ratelimit_api_zone_figures(&call->zones[i], figures);

@@ -203,8 +203,8 @@ ngx_http_ratelimit_api_redis_metrics(u_char *p,
     for (metric = ngx_http_ratelimit_redis_metrics; metric->name; metric++) {
 
         if (metric->type) {
-            p = ngx_sprintf(p, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
-                            metric->help, metric->name, metric->type);
+            p = ngx_http_ratelimit_api_head(p, call, metric->name,
+                                            metric->type, metric->help);
         }
 
         for (i = 0; i < n; i++) {
@@ -218,10 +218,10 @@ ngx_http_ratelimit_api_redis_metrics(u_char *p,
 
     p = ngx_http_ratelimit_api_held(p, call);
 
-    p = ngx_sprintf(p, "# HELP nginx_ratelimit_redis_round_trip_seconds "
-                       "How long calls of Redis took.\n"
-                       "# TYPE nginx_ratelimit_redis_round_trip_seconds "
-                       "histogram\n");
+    p = ngx_http_ratelimit_api_head(p, call,
+                                    "nginx_ratelimit_redis_round_trip_seconds",
+                                    "histogram",
+                                    "How long calls of Redis took.");
 
     for (i = 0; i < n; i++) {
         p = ngx_http_ratelimit_api_histogram(p, redises[i]);
@@ -241,13 +241,12 @@ ngx_http_ratelimit_api_held(u_char *p, ngx_http_ratelimit_api_call_t *call)
     redises = call->conf->redises.elts;
 
     for (units = 0; units < 2; units++) {
-        p = units
-            ? ngx_sprintf(p, "# HELP nginx_ratelimit_redis_held_units "
-                             "Units that this machine has borrowed.\n"
-                             "# TYPE nginx_ratelimit_redis_held_units gauge\n")
-            : ngx_sprintf(p, "# HELP nginx_ratelimit_redis_rows "
-                             "Rows that this machine has in buckets.\n"
-                             "# TYPE nginx_ratelimit_redis_rows gauge\n");
+        p = ngx_http_ratelimit_api_head(p, call,
+                units ? "nginx_ratelimit_redis_held_units"
+                      : "nginx_ratelimit_redis_rows",
+                "gauge",
+                units ? "Units that this machine has borrowed."
+                      : "Rows that this machine has in buckets.");
 
         for (i = 0; i < call->conf->redises.nelts; i++) {
             ngx_http_ratelimit_sum_held(redises[i], &rows, &held_units);

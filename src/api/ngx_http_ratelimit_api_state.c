@@ -75,11 +75,9 @@ ngx_http_ratelimit_api_state_metrics(u_char *p,
         }
 
         if (n++ == 0) {
-            p = ngx_sprintf(p, "# HELP nginx_ratelimit_zone_state_age_seconds "
-                               "How old the last whole copy in a zone's state "
-                               "file is.\n"
-                               "# TYPE nginx_ratelimit_zone_state_age_seconds "
-                               "gauge\n");
+            p = ngx_http_ratelimit_api_head(p, call,
+                    "nginx_ratelimit_zone_state_age_seconds", "gauge",
+                    "How old the last whole copy in a zone's state file is.");
         }
 
         p = ngx_sprintf(p, "nginx_ratelimit_zone_state_age_seconds{zone=\"");

@@ -102,6 +102,24 @@ decided() {
     "$promtool" check metrics < "$dir/metrics"
 }
 
+# The same series, whichever form they are asked for in.
+@test 'metrics as OpenMetrics' {
+    get ratelimit/metrics -H 'Accept: application/openmetrics-text; version=1.0.0' > "$dir/open"
+    diff <(series prometheus_client.parser < "$dir/metrics") \
+        <(series prometheus_client.openmetrics.parser < "$dir/open")
+    [ "$(tail -n 1 "$dir/open")" = '# EOF' ]
+}
+
+# series PARSER: types and series of the metrics on standard input.
+series() {
+    python3 -c '
+import importlib, sys
+parser = importlib.import_module(sys.argv[1])
+for family in parser.text_string_to_metric_families(sys.stdin.read()):
+    for sample in family.samples:
+        print(family.type, sample.name, sorted(sample.labels.items()))' "$1" | sort
+}
+
 @test 'metrics and JSON say the same' {
     diff <(get ratelimit/ | python3 -c '
 import json, sys

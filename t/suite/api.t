@@ -713,3 +713,26 @@ GET /api/metrics
 [sub { my $lines = () = $_[0] =~ /policy="p{200}\d+"/g; "$lines\n" }]
 --- response_body
 780
+
+
+
+=== TEST 38: metrics as OpenMetrics for who would rather have that
+--- http_config
+    ratelimit_zone zone=api:64k;
+--- config
+    location /api { ratelimit_api; allow all; }
+--- request eval
+[("GET /api/metrics") x 12]
+--- more_headers eval
+["Accept: application/openmetrics-text;version=1.0.0;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+ "Accept: application/openmetrics-text; version=1.0.0; charset=utf-8", "Accept: Application/OpenMetrics-Text", "Accept: text/plain , application/openmetrics-text\t; Version=1.0.0 ;q=1.000,",
+ "Accept: application/openmetrics-text;version=1.0.0;q=0.5,text/plain", "Accept: application/openmetrics-text;version=0.0.1", "Accept: application/openmetrics-text;q=0",
+ "Accept: application/openmetrics-text;q=much", "Accept: application/openmetrics-texts,xapplication/openmetrics-text", "Accept: */*", "Accept: ;;,,=;q", "X-None: 1"]
+--- response_body_filters eval
+[([sub { CORE::join '', map { "$_\n" } $_[0] =~ /^(# TYPE nginx_ratelimit_zone_(?:evictions|buckets).*|# EOF)$/mg }]) x 12]
+--- response_body eval
+[("# TYPE nginx_ratelimit_zone_buckets gauge\n# TYPE nginx_ratelimit_zone_evictions counter\n# EOF\n") x 4,
+ ("# TYPE nginx_ratelimit_zone_buckets gauge\n# TYPE nginx_ratelimit_zone_evictions_total counter\n") x 8]
+--- response_headers eval
+[("Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\nVary: Accept") x 4,
+ ("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\nVary: Accept") x 8]
