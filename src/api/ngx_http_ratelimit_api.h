@@ -139,6 +139,16 @@ void ngx_http_ratelimit_api_log(ngx_http_ratelimit_api_call_t *call,
 ngx_int_t ngx_http_ratelimit_api_scan(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_api_pt handler);
 
+/* ngx_http_ratelimit_api_series.c */
+
+#define NGX_HTTP_RATELIMIT_API_USED_SERIES  (RL_USED_SHARES + 3)
+
+u_char *ngx_http_ratelimit_api_head(u_char *p,
+    ngx_http_ratelimit_api_call_t *call, char *name, char *type, char *help);
+u_char *ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value);
+u_char *ngx_http_ratelimit_api_used(u_char *p,
+    ngx_http_ratelimit_policy_t *policy);
+
 /* ngx_http_ratelimit_api_state.c */
 
 void ngx_http_ratelimit_api_state_age(ngx_http_ratelimit_api_call_t *call,
@@ -184,9 +194,6 @@ ngx_int_t ngx_http_ratelimit_api_history(ngx_http_ratelimit_api_call_t *call);
 /* ngx_http_ratelimit_api_metrics.c */
 
 ngx_int_t ngx_http_ratelimit_api_metrics(ngx_http_ratelimit_api_call_t *call);
-u_char *ngx_http_ratelimit_api_head(u_char *p,
-    ngx_http_ratelimit_api_call_t *call, char *name, char *type, char *help);
-u_char *ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value);
 
 /* ngx_http_ratelimit_api_keys.c */
 

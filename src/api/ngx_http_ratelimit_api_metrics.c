@@ -126,6 +126,12 @@ static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_policy_metrics[] = {
       { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_WAITING },
         ngx_http_ratelimit_no_series } },
 
+    /* its series are those of a histogram */
+
+    { "nginx_ratelimit_used_ratio", "histogram",
+      "Share of its quota that a key of admitted requests has used; sampled.",
+      { ngx_http_ratelimit_no_series } },
+
     { NULL, NULL, NULL, { ngx_http_ratelimit_no_series } }
 };
 
@@ -263,7 +269,8 @@ ngx_http_ratelimit_api_metrics_len(ngx_http_ratelimit_api_call_t *call)
     len = 20 * 300;
 
     policies = call->conf->policies.elts;
-    n = ngx_http_ratelimit_api_count_series(ngx_http_ratelimit_policy_metrics);
+    n = ngx_http_ratelimit_api_count_series(ngx_http_ratelimit_policy_metrics)
+        + NGX_HTTP_RATELIMIT_API_USED_SERIES;
 
     for (i = 0; i < call->conf->policies.nelts; i++) {
         len += n * (line + 2 * policies[i]->name.len
@@ -294,25 +301,6 @@ ngx_http_ratelimit_api_count_series(ngx_http_ratelimit_metric_t *metric)
     }
 
     return n;
-}
-
-
-/* what OpenMetrics calls a counter has no "_total", which its series have */
-
-u_char *
-ngx_http_ratelimit_api_head(u_char *p, ngx_http_ratelimit_api_call_t *call,
-    char *name, char *type, char *help)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    if (call->openmetrics && ngx_strcmp(type, "counter") == 0) {
-        len -= sizeof("_total") - 1;
-    }
-
-    return ngx_sprintf(p, "# HELP %*s %s\n# TYPE %*s %s\n", len, name, help,
-                       len, name, type);
 }
 
 
@@ -358,6 +346,10 @@ ngx_http_ratelimit_api_policy_metric(u_char *p,
                                              &policies[i]->shm_zone->shm.name);
             p = ngx_sprintf(p, "\",policy=\"%V\"%V} %uL\n", &policies[i]->name,
                             &series->labels, counts[series->index]);
+        }
+
+        if (metric->series[0].labels.data == NULL) {
+            p = ngx_http_ratelimit_api_used(p, policies[i]);
         }
     }
 
@@ -405,43 +397,4 @@ ngx_http_ratelimit_api_zone_figures(rl_zone_stats_t *stats, uint64_t *figures)
     figures[NGX_HTTP_RATELIMIT_ZONE_EVICTED_IDLE] = stats->evicted_idle;
     figures[NGX_HTTP_RATELIMIT_ZONE_EVICTED_ACTIVE] = stats->evicted_active;
     figures[NGX_HTTP_RATELIMIT_ZONE_LOCK_RECOVERIES] = stats->lock_recoveries;
-}
-
-
-/* the format is UTF-8; zones are the only names that could be anything */
-
-u_char *
-ngx_http_ratelimit_api_label(u_char *p, ngx_str_t *value)
-{
-    u_char      *s, *last, *from;
-    uint32_t     code;
-
-    s = value->data;
-    last = s + value->len;
-
-    while (s < last) {
-        from = s;
-
-        if (*s < 0x80) {
-            if (*s == '\\' || *s == '"' || *s == LF) {
-                *p++ = '\\';
-            }
-
-            *p++ = (*s == LF) ? 'n' : *s;
-            s++;
-            continue;
-        }
-
-        code = ngx_utf8_decode(&s, last - s);
-
-        if (code > 0x10ffff) {
-            s = from + 1;
-            *p++ = '?';
-            continue;
-        }
-
-        p = ngx_cpymem(p, from, s - from);
-    }
-
-    return p;
 }

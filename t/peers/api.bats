@@ -232,7 +232,7 @@ print("]}]")' > "$dir/dashboard.yml"
 @test 'metrics that are named exist' {
     local name unknown=0
     for name in $(grep -h -o 'nginx_ratelimit_[a-z_]*' conf-examples/* | sort -u); do
-        grep -q "^# TYPE $name " "$dir/metrics" || { echo "no $name"; unknown=1; }
+        grep -q -E "^(# TYPE $name |$name[{])" "$dir/metrics" || { echo "no $name"; unknown=1; }
     done
     [ $unknown = 0 ]
 }

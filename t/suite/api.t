@@ -215,6 +215,22 @@ nginx_ratelimit_waited_seconds_total{zone="api",policy="token"} 0
 nginx_ratelimit_waited_seconds_total{zone="api",policy="other"} 0
 nginx_ratelimit_waiting{zone="api",policy="token"} 0
 nginx_ratelimit_waiting{zone="api",policy="other"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="token",le="0.25"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="token",le="0.5"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="token",le="0.75"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="token",le="0.9"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="token",le="1.0"} 1
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="token",le="+Inf"} 1
+nginx_ratelimit_used_ratio_sum{zone="api",policy="token"} 1.000
+nginx_ratelimit_used_ratio_count{zone="api",policy="token"} 1
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="other",le="0.25"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="other",le="0.5"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="other",le="0.75"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="other",le="0.9"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="other",le="1.0"} 0
+nginx_ratelimit_used_ratio_bucket{zone="api",policy="other",le="+Inf"} 0
+nginx_ratelimit_used_ratio_sum{zone="api",policy="other"} 0.000
+nginx_ratelimit_used_ratio_count{zone="api",policy="other"} 0
 nginx_ratelimit_zone_buckets{zone="api",state="idle"} 0
 nginx_ratelimit_zone_buckets{zone="api",state="active"} 1
 nginx_ratelimit_zone_evictions_total{zone="api",state="idle"} 0
@@ -695,7 +711,7 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
  Api::at("policies.n", "policies.4.name", "policies.4.samples", "policies.299.zone")]
 --- response_body eval
 ["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
- "nginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_waited_seconds_total 300\nnginx_ratelimit_waiting 300\n",
+ "nginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_used_ratio_bucket 1800\nnginx_ratelimit_used_ratio_count 300\nnginx_ratelimit_used_ratio_sum 300\nnginx_ratelimit_waited_seconds_total 300\nnginx_ratelimit_waiting 300\n",
  "top_refused.n: 50\ntop_admitted.n: 0\n",
  "policies.n: 300\npolicies.4.name: p5\npolicies.4.samples: []\npolicies.299.zone: api\n"]
 --- timeout: 10
@@ -712,7 +728,7 @@ GET /api/metrics
 --- response_body_filters eval
 [sub { my $lines = () = $_[0] =~ /policy="p{200}\d+"/g; "$lines\n" }]
 --- response_body
-780
+1260
 
 
 

@@ -246,6 +246,56 @@ TEST_F(CountersTest, FewRequestsAreAllSampled) {
   EXPECT_EQ(all[0].requests, 5u);
 }
 
+// Shares as the operator reads them: at a bound is within it.
+TEST_F(CountersTest, SharesOfQuotasAreCountedWhereTheyBelong) {
+  Policy policy(arena_.zone(), "p", 20, 60000);
+  attach(&policy, "p");
+  uint64_t shares[RL_USED_SHARES];
+  uint64_t sum;
+  rl_used_shares(policy.get(), shares, &sum);
+  EXPECT_EQ(shares[RL_USED_SHARES - 1], 0u);
+  EXPECT_EQ(sum, 0u);
+  rl_item_t item = policy.item("k");
+  for (uint64_t i = 0; i < 21; ++i) {
+    EXPECT_EQ(decide(&item, 1000 + 125 * i),
+              i < 20 ? RL_ADMITTED : RL_REFUSED);
+  }
+  rl_used_shares(policy.get(), shares, &sum);
+  EXPECT_EQ(std::vector<uint64_t>(shares, shares + RL_USED_SHARES),
+            (std::vector<uint64_t>{5, 10, 15, 18, 20}));
+  EXPECT_EQ(sum, 50u * (20 * 21 / 2));
+}
+
+TEST_F(CountersTest, ASampleStandsForTheRequestsBetween) {
+  Policy policy(arena_.zone(), "p", 1000000, 60000);
+  attach(&policy, "p");
+  rl_item_t item = policy.item("k");
+  for (int i = 0; i < 100000; ++i) {
+    decide(&item, 1000);
+  }
+  uint64_t shares[RL_USED_SHARES];
+  uint64_t sum;
+  rl_used_shares(policy.get(), shares, &sum);
+  EXPECT_LE(shares[0], 100000u);
+  EXPECT_GT(shares[0], 100000u - 128);
+  EXPECT_EQ(shares[0], shares[RL_USED_SHARES - 1]);
+}
+
+// No key has used anything of a quota of none, or of one without a row.
+TEST_F(CountersTest, NothingHasNoShare) {
+  Policy policy(arena_.zone(), "p", 0, 60000);
+  attach(&policy, "p");
+  pretend(&policy, "k", true, 1000);
+  Policy other(arena_.zone(), "q", 5, 60000);
+  pretend(&other, "k", true, 1000);
+  uint64_t shares[RL_USED_SHARES];
+  uint64_t sum;
+  for (Policy* each : {&policy, &other}) {
+    rl_used_shares(each->get(), shares, &sum);
+    EXPECT_EQ(shares[RL_USED_SHARES - 1], 0u);
+  }
+}
+
 TEST_F(CountersTest, ASingleRequestIsSeenBehindAHalving) {
   Policy policy(arena_.zone(), "p", 7, 60000);
   attach(&policy, "p");

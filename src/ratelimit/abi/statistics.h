@@ -81,6 +81,17 @@ void rl_count_waiting(const rl_process_t *process, const rl_policy_t *policy,
 uint64_t rl_waiting(const rl_process_t *process,
                     const rl_policy_t *policy) RL_NOEXCEPT;
 
+/*
+ * Which share of its quota a key had used when a request of it was admitted,
+ * that request's units as well: out[i] is how many were at most at
+ * RL_USED_BOUNDS[i], in thousandths, the last one all of them; *sum is that of
+ * their shares.  A sample of the requests, each of which stands for several.
+ */
+#define RL_USED_BOUNDS {250, 500, 750, 900, 1000}
+#define RL_USED_SHARES 5
+void rl_used_shares(const rl_policy_t *policy, uint64_t out[RL_USED_SHARES],
+                    uint64_t *sum) RL_NOEXCEPT;
+
 /* Bans that have begun. */
 uint64_t rl_bans(const rl_policy_t *policy) RL_NOEXCEPT;
 

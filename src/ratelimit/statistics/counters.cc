@@ -55,6 +55,24 @@ void count_refusal(const rl_process_t* process, const rl_item_t& item,
   }
 }
 
+constexpr uint64_t kUsedBounds[RL_USED_SHARES] = RL_USED_BOUNDS;
+
+void count_used(CounterRow* row, const rl_item_t& item, uint64_t requests) {
+  const uint64_t limit = item.limit_units;
+  if (limit == 0) return;
+  const uint64_t left =
+      item.remaining_units < limit ? item.remaining_units : limit;
+  const uint64_t share = (limit - left) * 1000 / limit;
+  // A share between two thousandths is above the lower one.
+  const bool above = (limit - left) * 1000 % limit != 0;
+  size_t i = 0;
+  while (share + above > kUsedBounds[i]) {
+    ++i;
+  }
+  row->used[i].fetch_add(requests, std::memory_order_relaxed);
+  row->used_sum.fetch_add(requests * share, std::memory_order_relaxed);
+}
+
 // In dry run, where another one refused.
 void count_uncharged(const rl_process_t* process, const rl_item_t& item) {
   CounterRow* row = row_of(item.policy);
@@ -82,6 +100,7 @@ void sample(CounterRow* row, Shard* shard, const rl_item_t& item,
   shard->sample_after_ms.store(now_ms + kSampleEveryMs, kRelaxed);
   // Not a number that another process of this shard has just overtaken.
   const uint64_t requests = since > 0 && since <= kMaxGap ? since : 1;
+  count_used(row, item, requests);
   if (count_listed(&row->admitted, item, requests, now_ms) !=
       Listing::kCounted) {
     list_key(&row->admitted, item, requests, requests, now_ms);
@@ -207,6 +226,18 @@ uint64_t rl_delays(const rl_policy_t* policy, uint64_t* waited_ms) noexcept {
   *waited_ms =
       row == nullptr ? 0 : row->waited_ms.load(std::memory_order_relaxed);
   return row == nullptr ? 0 : row->delays.load(std::memory_order_relaxed);
+}
+
+void rl_used_shares(const rl_policy_t* policy, uint64_t out[RL_USED_SHARES],
+                    uint64_t* sum) noexcept {
+  const CounterRow* row = ratelimit::row_of(policy);
+  uint64_t requests = 0;
+  for (size_t i = 0; i < RL_USED_SHARES; ++i) {
+    requests +=
+        row == nullptr ? 0 : row->used[i].load(std::memory_order_relaxed);
+    out[i] = requests;
+  }
+  *sum = row == nullptr ? 0 : row->used_sum.load(std::memory_order_relaxed);
 }
 
 uint64_t rl_bans(const rl_policy_t* policy) noexcept {

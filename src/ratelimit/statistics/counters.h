@@ -52,6 +52,8 @@ struct CleanRow {
   std::atomic<uint64_t> bans;
   std::atomic<uint64_t> delays;
   std::atomic<uint64_t> waited_ms;
+  std::atomic<uint64_t> used[RL_USED_SHARES];  // sampled: see rl_used_shares
+  std::atomic<uint64_t> used_sum;
   TopKeys refused;
   TopKeys admitted;
   History history;
