@@ -35,6 +35,14 @@ ngx_uint_t ngx_http_ratelimit_is_shared(ngx_http_ratelimit_record_t *record);
 rl_verdict_e ngx_http_ratelimit_ask(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_process_t *process);
 
+/*
+ * ngx_http_ratelimit_ask_leased.c: true: all that is asked was in hand, and is
+ * used; else nothing was done, and the decision is ngx_http_ratelimit_ask()'s
+ */
+
+ngx_uint_t ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
+    rl_process_t *process);
+
 /* ngx_http_ratelimit_ask_decide.c: once no answer is to be waited for */
 
 rl_verdict_e ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,

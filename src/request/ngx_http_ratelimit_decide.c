@@ -264,6 +264,10 @@ ngx_http_ratelimit_attempt_more(ngx_http_request_t *r,
     rl_item_t  *items;
 
     if (ngx_http_ratelimit_is_shared(record)) {
+        if (ngx_http_ratelimit_use_leases(record, process)) {
+            return RL_ADMITTED;
+        }
+
         return ngx_http_ratelimit_ask(r, record, process);
     }
 

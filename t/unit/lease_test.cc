@@ -295,6 +295,53 @@ TEST_F(LeaseTest, TheOldestThatNobodyWaitsForGivesWay) {
   EXPECT_EQ(nullptr, find(5));
 }
 
+TEST_F(LeaseTest, IsReadyOnlyIfAllIsInHandAndNobodyIsBefore) {
+  rl_item_t it = item(1);
+  const auto ready = [&] { return rl_lease_ready(leases_, &it, now_); };
+  EXPECT_EQ(nullptr, ready());
+  EXPECT_EQ(nullptr, rl_lease_find(leases_, &it, 0));
+  rl_lease_t* lease = find(1);
+  EXPECT_EQ(nullptr, ready());
+  rl_waiter_t a = {};
+  rl_lease_wait(lease, &a, 3);
+  send(lease);
+  Reply r;
+  r.granted = 5;
+  reply(lease, r);
+  it.cost_units = 2;
+  EXPECT_EQ(lease, ready());
+  it.cost_units = 3;
+  EXPECT_EQ(nullptr, ready());  // three are for who waits
+  rl_lease_leave(&a);
+  EXPECT_EQ(lease, ready());
+  it.cost_units = 6;
+  EXPECT_EQ(nullptr, ready());
+  it.cost_units = 0;
+  EXPECT_EQ(nullptr, ready());
+  it.cost_units = 5;
+  it.quota.units = 12;
+  EXPECT_EQ(lease, ready());
+  EXPECT_EQ(12u, limit_of(*lease));
+  now_ = lease->left_until_us;
+  EXPECT_EQ(nullptr, ready());
+}
+
+TEST_F(LeaseTest, WhatIsReadyIsUsed) {
+  make(2);
+  rl_lease_t* first = find(1);
+  rl_waiter_t a = {};
+  rl_lease_wait(first, &a, 1);
+  send(first);
+  Reply r;
+  r.granted = 1;
+  reply(first, r);
+  rl_lease_leave(&a);
+  rl_lease_t* second = find(2);
+  rl_item_t it = item(1);
+  EXPECT_EQ(first, rl_lease_ready(leases_, &it, now_));
+  EXPECT_EQ(second, find(3));  // which now was not used for longest
+}
+
 TEST_F(LeaseTest, ManyAreFoundAgain) {
   make(1000);
   for (uint64_t i = 0; i < 3000; ++i)

@@ -51,6 +51,13 @@ rl_lease_t *rl_lease_find(rl_leases_t *leases, const rl_item_t *item,
 rl_lease_t *rl_lease_next(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
 rl_lease_t *rl_lease_older(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
 
+/*
+ * The lease of an item's bucket if the units that the item costs are in hand,
+ * it costs any, and nobody waits before it; else NULL.
+ */
+rl_lease_t *rl_lease_ready(rl_leases_t *leases, const rl_item_t *item,
+                           uint64_t now_us) RL_NOEXCEPT;
+
 /* Whether Redis has a lease's row; held_units gets what is in hand. */
 int rl_lease_has_row(const rl_lease_t *lease, uint64_t now_us,
                      uint32_t *held_units) RL_NOEXCEPT;

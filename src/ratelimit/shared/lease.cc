@@ -28,6 +28,16 @@ void advance_own(OwnUses* own, uint64_t slot) {
   if (slot > own->slot) own->slot = slot;
 }
 
+void note_use(rl_lease_t* lease, uint32_t units, uint64_t now_us) {
+  OwnUses* own = &lease->own;
+  if (now_us >= own->end_us) {
+    const uint64_t slot = now_us / slot_us(*lease);
+    advance_own(own, slot);
+    own->end_us = (slot + 1) * slot_us(*lease);
+  }
+  own->units[own->slot % kWireSlots] += units;
+}
+
 // What the clock shows at the latest: a clock that drifts away by 1/1024 may
 // be as much further ahead.
 uint64_t latest_ms(int64_t ahead_ms, uint64_t at_us, uint64_t now_us) {
@@ -235,9 +245,7 @@ void rl_lease_use(rl_lease_t* lease, uint32_t units,
   lease->borrowing.recent_units += units;
   lease->last_use_us = now_us;
   if (lease->algorithm == RL_SLIDING) {
-    const uint64_t slot = now_us / ratelimit::slot_us(*lease);
-    ratelimit::advance_own(&lease->own, slot);
-    lease->own.units[slot % ratelimit::kWireSlots] += units;
+    ratelimit::note_use(lease, units, now_us);
   }
 }
 

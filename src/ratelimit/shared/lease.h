@@ -26,7 +26,8 @@ namespace ratelimit {
 
 // Own uses by the sixteenth of the window that they fell in, for the telling.
 struct OwnUses {
-  uint64_t slot;  // the newest
+  uint64_t slot;    // the newest
+  uint64_t end_us;  // of it
   uint32_t units[kWireSlots];
 };
 

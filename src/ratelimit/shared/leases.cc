@@ -79,6 +79,21 @@ void put_first(rl_leases_t* leases, uint32_t index) {
   leases->newest = index;
 }
 
+void move_first(rl_leases_t* leases, uint32_t index) {
+  if (index == leases->newest) return;
+  take_out(leases, index);
+  put_first(leases, index);
+}
+
+uint32_t index_of(rl_leases_t* leases, const rl_hash_t& name) {
+  uint32_t index = *chain_of(leases, name);
+  while (index != kNoLease && (leases->leases[index].name.lo != name.lo ||
+                               leases->leases[index].name.hi != name.hi)) {
+    index = leases->leases[index].next;
+  }
+  return index;
+}
+
 auto link_of(rl_leases_t* leases) {
   return [leases](uint32_t index) -> WheelLink& {
     return leases->leases[index].borrowing.link;
@@ -101,13 +116,18 @@ uint32_t room(rl_leases_t* leases) {
   return kNoLease;
 }
 
+// What an override may change of a bucket that keeps its name.
+void set_quota(const rl_item_t& item, rl_lease_s* lease) {
+  lease->quota_units = item.quota.units;
+  lease->capacity_units = item.capacity_units;
+}
+
 void set_policy(const rl_item_t& item, rl_lease_s* lease) {
   lease->algorithm = item.policy->algorithm;
   lease->window_months = item.quota.window_months;
   lease->tz_ms = item.policy->tz_ms;
   lease->window_ms = item.quota.window_ms;
-  lease->quota_units = item.quota.units;
-  lease->capacity_units = item.capacity_units;
+  set_quota(item, lease);
 }
 
 }  // namespace
@@ -151,11 +171,7 @@ rl_leases_t* rl_leases_create(void* memory, uint32_t n, uint64_t first_row,
 rl_lease_t* rl_lease_find(rl_leases_t* leases, const rl_item_t* item,
                           int make) noexcept {
   const rl_hash_t name = ratelimit::name_of(*item);
-  uint32_t index = *ratelimit::chain_of(leases, name);
-  while (index != kNoLease && (leases->leases[index].name.lo != name.lo ||
-                               leases->leases[index].name.hi != name.hi)) {
-    index = leases->leases[index].next;
-  }
+  uint32_t index = ratelimit::index_of(leases, name);
   if (index == kNoLease) {
     if (!make) return nullptr;
     index = ratelimit::room(leases);
@@ -170,12 +186,26 @@ rl_lease_t* rl_lease_find(rl_leases_t* leases, const rl_item_t* item,
     lease->is_first = true;
     *chain = index;
     ratelimit::put_first(leases, index);
-  } else if (index != leases->newest) {
-    ratelimit::take_out(leases, index);
-    ratelimit::put_first(leases, index);
+  } else {
+    ratelimit::move_first(leases, index);
   }
   ratelimit::set_policy(*item, &leases->leases[index]);
   return &leases->leases[index];
+}
+
+rl_lease_t* rl_lease_ready(rl_leases_t* leases, const rl_item_t* item,
+                           uint64_t now_us) noexcept {
+  const uint32_t index =
+      ratelimit::index_of(leases, ratelimit::name_of(*item));
+  if (index == kNoLease) return nullptr;
+  rl_lease_s* lease = &leases->leases[index];
+  if (item->cost_units == 0 || lease->waits_units + item->cost_units >
+                                   ratelimit::in_hand(*lease, now_us)) {
+    return nullptr;
+  }
+  ratelimit::move_first(leases, index);
+  ratelimit::set_quota(*item, lease);
+  return lease;
 }
 
 rl_lease_t* rl_lease_next(rl_leases_t* leases, rl_lease_t* last) noexcept {
