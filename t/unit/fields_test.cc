@@ -127,8 +127,8 @@ TEST(Values, TheCommonShapeIsAsItsPieces) {
   for (int i = 0; i < rounds(20000); i++) {
     const rl_time_t now = {random(), random()};
     rl_item_t item = item_of(policy, random() % 2 ? 600 : random() % 20000,
-                             60000, random() % 20000 >> random() % 15,
-                             random() % 20000000 >> random() % 25, 0);
+                             60000, random() >> random() % 32,
+                             std::uint64_t{random()} * 2 >> random() % 33, 0);
     item.admitted = random() % 2;
     Texts expected = values_of(apart, item, now);
     expected.pop_back();

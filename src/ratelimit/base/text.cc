@@ -48,6 +48,10 @@ bool Reader::take_at_most(std::uint64_t max, std::uint64_t* out) {
 using ratelimit::Byte;
 
 std::size_t rl_render_u64(std::uint64_t value, unsigned char* buf) noexcept {
+  if (value < ratelimit::kMiddleEnd) {
+    return static_cast<std::size_t>(
+        ratelimit::put_middle(static_cast<unsigned>(value), buf) - buf);
+  }
   // Four digits at a time from the end; the first ones have no zeros.
   unsigned groups[5];
   int n = 0;

@@ -25,8 +25,9 @@ std::uint64_t delta_seconds(std::uint64_t ms, bool refused) {
   return seconds == 0 && refused ? 1 : seconds;
 }
 
-// Rounded up to seconds it is less than kShortEnd.
-constexpr std::uint64_t kShortResetMs = (kShortEnd - 1) * 1000;
+// Rounded up to seconds in 32 bits, which is less than kMiddleEnd: 49 days.
+constexpr std::uint64_t kMiddleResetMs = UINT32_MAX - 999;
+static_assert(UINT32_MAX / 1000 < kMiddleEnd, "as said");
 
 // ---- ietf: structured fields of RFC 9651 (draft -11, sections 3 and 4)
 
@@ -296,15 +297,15 @@ void rl_render_values(const rl_fields_t* fields, const rl_item_t* item,
                       unsigned char* buf, rl_str_t* values) noexcept {
   if (fields->shape != RL_SHAPE_COMMON ||
       (item->reset_ms == 0 && !item->admitted) ||
-      item->remaining_units >= ratelimit::kShortEnd ||
-      item->reset_ms > ratelimit::kShortResetMs ||
+      item->remaining_units >= ratelimit::kMiddleEnd ||
+      item->reset_ms > ratelimit::kMiddleResetMs ||
       !ratelimit::has_rendered_limit(*item)) {
     return ratelimit::render_any_values(*fields, *item, *now, retry_after_ms,
                                         buf, values);
   }
   unsigned char* const reset =
-      ratelimit::put_short(item->remaining_units, buf);
-  unsigned char* const end = ratelimit::put_short(
+      ratelimit::put_middle(item->remaining_units, buf);
+  unsigned char* const end = ratelimit::put_middle(
       (static_cast<unsigned>(item->reset_ms) + 999) / 1000, reset);
   values[0] = item->policy->rendered_limit_text;
   values[1] = ratelimit::slice(buf, reset);
