@@ -104,6 +104,18 @@ sliding_charge_at(const Bucket& from, uint32_t quota_units, uint64_t window_ms,
   return ChargeResult::kAdmitted;
 }
 
+// Whether a stored bucket is of this window, and as it was at its last charge,
+// which adapt() would leave as it is.
+RATELIMIT_ALWAYS_INLINE bool sliding_is_current(const Bucket& stored,
+                                                uint64_t window_ms,
+                                                uint64_t now_ms) noexcept {
+  const int64_t tick = tick_of(now_ms, window_ms);
+  return stored.with_hi(stored.sliding.window_lo) == window_ms &&
+         now_ms >= stored.stamp &&
+         (tick >> 4) == (tick_of(stored.stamp, window_ms) >> 4) &&
+         !oldest_expires(stored.sliding, tick);
+}
+
 // What try_charge() would make of a stored bucket, as its hot words alone;
 // kUndecided as well if more than that would change.
 template <bool kBlocks>
@@ -111,11 +123,7 @@ RATELIMIT_ALWAYS_INLINE ChargeResult sliding_hot_words(
     const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
     unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
     HotWords* hot_words, Charged* charged) noexcept {
-  const int64_t tick = tick_of(now_ms, window_ms);
-  if (stored.with_hi(stored.sliding.window_lo) != window_ms ||
-      now_ms < stored.stamp ||
-      (tick >> 4) != (tick_of(stored.stamp, window_ms) >> 4) ||
-      oldest_expires(stored.sliding, tick)) {
+  if (!sliding_is_current(stored, window_ms, now_ms)) {
     return ChargeResult::kUndecided;
   }
   return sliding_charge_at<kBlocks>(stored, quota_units, window_ms, limit_code,

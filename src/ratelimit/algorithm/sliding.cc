@@ -60,7 +60,10 @@ inline void expire(Bucket* bucket, int64_t now_tick) {
       last == 0 || static_cast<int64_t>(s.offsets >> (4 * (last - 1)) & 15) >=
                        (now_tick & 15);
   const unsigned first = live ? last + 1 : last;
-  if (first < kSlots) drop(&s, first);
+  // Most often nothing is there to go.
+  const bool is_empty = first == kOlder && s.counts[kOlder] == 0 &&
+                        s.offsets >> (4 * (kOlder - 1)) == 0;
+  if (first < kSlots && !is_empty) drop(&s, first);
 }
 
 // Makes now_ms, which is not before the stamp, the last charge's time.

@@ -6,13 +6,14 @@
 // because of a reservation that is.
 //
 // Most requests are admitted.  So each bucket is charged as it is asked, into
-// the redo log, which changes nothing yet; only where one refuses are all of
-// them asked how they stand, and those charged that are charged nevertheless,
-// as dry run has it.
+// the redo log, which changes nothing yet; only where one refuses are the rest
+// of them asked how they stand, and those that were charged are as they were,
+// but for those that are charged nevertheless, as dry run has it.
 
 #include "ratelimit/algorithm/charge_hot_words.h"
 #include "ratelimit/algorithm/charge_place.h"
 #include "ratelimit/algorithm/gcra.h"
+#include "ratelimit/algorithm/sliding.h"
 #include "ratelimit/base/bytes.h"
 #include "ratelimit/decide/locate.h"
 #include "ratelimit/key/hash.h"
@@ -26,7 +27,7 @@ namespace {
 enum class Change : uint8_t { kNone, kHotWords, kWhole };
 
 // What a decision works on.  Handed on by value, so that most of it can stay
-// in registers.
+// in registers, and by out_of_line() where it leaves the usual way.
 struct Decision {
   const rl_process_t* process;
   rl_item_t* items;
@@ -39,6 +40,20 @@ struct Decision {
 
   Bucket* image(size_t i) const { return &redo_log_of(process)->images[i]; }
 };
+
+// Calls what is rarely done.  Of one check it gets copies: so no address of
+// the check's own goes away, and these stay in registers on the usual way.
+template <typename Result, typename Call>
+RATELIMIT_ALWAYS_INLINE Result out_of_line(Decision d, const Call& call) {
+  if (d.n != 1) return call(d);
+  BucketRef ref = d.refs[0];
+  Change change = d.changes[0];
+  const Result result = call(
+      {d.process, d.items, 1, d.now, &ref, &change, d.tries, d.max_wait_ms});
+  d.refs[0] = ref;
+  d.changes[0] = change;
+  return result;
+}
 
 inline unsigned limit_code_of(const rl_item_t& item) {
   const rl_policy_t* policy = item.policy;
@@ -192,18 +207,20 @@ inline ChargeResult try_charge_copy(const rl_process_t* process,
 RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i,
                                         HotWords* hot_words) {
   rl_item_t* item = &d.items[i];
+  const auto open = [i](Decision rare) { return open_in_free_place(rare, i); };
+  const auto whole = [i](Decision rare) { return charge_whole(rare, i); };
   if (__builtin_expect(item->cost_units == 0, 0)) {
-    return charge_whole(d, i);
+    return out_of_line<bool>(d, whole);
   }
   if (__builtin_expect(d.refs[i].bucket == nullptr, 0) &&
-      !open_in_free_place(d, i)) {
-    return charge_whole(d, i);
+      !out_of_line<bool>(d, open)) {
+    return out_of_line<bool>(d, whole);
   }
   Charged charged;
   const ChargeResult result = charge_stored(
       d.process, *item, *d.refs[i].bucket, d.now, hot_words, &charged);
   if (__builtin_expect(result != ChargeResult::kAdmitted, 0)) {
-    return result == ChargeResult::kUndecided && charge_whole(d, i);
+    return result == ChargeResult::kUndecided && out_of_line<bool>(d, whole);
   }
   d.changes[i] = Change::kHotWords;
   fill_charged(charged, item);
@@ -243,16 +260,26 @@ RATELIMIT_ALWAYS_INLINE void commit_changes(Decision d) {
   commit(d.process, d.refs, d.n);
 }
 
-[[gnu::noinline]] void commit_whole(Decision d) {
+[[gnu::noinline]] bool commit_whole(Decision d) {
   commit_changes(d);
+  return true;
 }
 
-[[gnu::noinline]] void fill_next(Decision d, size_t i) {
-  rl_item_t* item = &d.items[i];
-  const BucketRef& ref = d.refs[i];
+// Of a bucket, or of what is in the redo log where there was no place.
+[[gnu::noinline]] void fill_next(const rl_process_t* process, rl_item_t* item,
+                                 const Bucket& bucket, const rl_time_t& now) {
   if (item->charged) {
-    item->next_ms = next_ms(ref.exists() ? *ref.bucket : *d.image(i),
-                            shape_of(d.process, *item), d.now);
+    item->next_ms = next_ms(bucket, shape_of(process, *item), now);
+  }
+}
+
+RATELIMIT_ALWAYS_INLINE void fill_all_next(Decision d) {
+  for (size_t i = 0; i < d.n; ++i) {
+    if (__builtin_expect(d.items[i].want_next, 0)) {
+      const BucketRef& ref = d.refs[i];
+      fill_next(d.process, &d.items[i],
+                ref.exists() ? *ref.bucket : *d.image(i), d.now);
+    }
   }
 }
 
@@ -264,12 +291,53 @@ inline void give_up_place(BucketRef* ref) {
   }
 }
 
+// Asks one policy that is not charged.  A copy of its bucket is made only
+// where that is not as it would be now.
+inline bool ask_uncharged(const Decision& d, size_t i) {
+  rl_item_t* item = &d.items[i];
+  BucketRef* ref = &d.refs[i];
+  const Shape shape = shape_of(d.process, *item);
+  give_up_place(ref);
+  d.changes[i] = Change::kNone;
+  if (shape.algorithm == RL_SLIDING && ref->exists() &&
+      ref->bucket->sliding.remainder == 1 &&
+      sliding_is_current(*ref->bucket, shape.window_ms, d.now.mono_ms)) {
+    ref->rewritten = false;
+    fill_result(sliding_evaluate(*ref->bucket, shape, item->cost_units,
+                                 item->want_next != 0, d.now),
+                item);
+    return item->admitted != 0;
+  }
+  const bool admits = ask(shape, d.now, item, ref, d.image(i));
+  if (ref->rewritten) d.changes[i] = Change::kWhole;
+  return admits;
+}
+
+// The item's charge, which is in the redo log only, is not to be: it stands as
+// it did.
+inline void give_up_charge(const Decision& d, size_t i) {
+  rl_item_t* item = &d.items[i];
+  const BucketRef& ref = d.refs[i];
+  if (d.changes[i] != Change::kHotWords || ref.is_new || item->want_next ||
+      item->policy->algorithm != RL_SLIDING) {
+    ask_uncharged(d, i);
+    return;
+  }
+  d.changes[i] = Change::kNone;
+  item->charged = 0;
+  item->charge_id = 0;
+  item->remaining_units += item->cost_units;
+  fill_reset(sliding_reset_ms(*ref.bucket, d.now), item);
+}
+
 // Charges an item of a request that goes on though another one, in dry run,
 // refuses it.
 void charge_enforced(const Decision& d, size_t i) {
   rl_item_t* item = &d.items[i];
   if (!item->dry_run && item->cost_units > 0) {
-    charge_copy(shape_of(d.process, *item), d.now, item, d.image(i));
+    const Shape shape = shape_of(d.process, *item);
+    prepare(*item, shape, d.now, &d.refs[i], d.image(i));
+    charge_copy(shape, d.now, item, d.image(i));
     d.changes[i] = Change::kWhole;
   }
 }
@@ -291,31 +359,32 @@ void reserve(const Decision& d) {
   d.changes[0] = Change::kWhole;
 }
 
-// Where one refuses: all are asked anew, since nobody is charged for a refused
-// request.
-[[gnu::noinline]] rl_verdict_e conclude_refused(const Decision d) {
+// Where the one at `refusing` refuses, those before it being charged: nobody
+// is charged for a refused request.
+[[gnu::noinline]] rl_verdict_e conclude_refused(const Decision d,
+                                                size_t refusing) {
   bool admitted = true;
+  for (size_t i = refusing; i < d.n; ++i) {
+    if (!ask_uncharged(d, i)) {
+      note_refused(d.refs[i], &d.items[i], d.image(i));
+      admitted = admitted && d.items[i].dry_run;
+    }
+  }
   bool writes = false;
   for (size_t i = 0; i < d.n; ++i) {
-    rl_item_t* item = &d.items[i];
-    BucketRef* ref = &d.refs[i];
-    give_up_place(ref);
-    if (!ask(shape_of(d.process, *item), d.now, item, ref, d.image(i))) {
-      note_refused(*ref, item, d.image(i));
-      admitted = admitted && item->dry_run;
+    // A new one's place may lie behind another that is given up.
+    const bool stays =
+        admitted && i < refusing && !d.items[i].dry_run && !d.refs[i].is_new;
+    if (!stays) {
+      if (i < refusing) give_up_charge(d, i);
+      if (admitted) charge_enforced(d, i);
     }
-    d.changes[i] = ref->rewritten ? Change::kWhole : Change::kNone;
-    writes = writes || ref->rewritten;
-  }
-  for (size_t i = 0; admitted && i < d.n; ++i) {
-    charge_enforced(d, i);
+    writes = writes || d.changes[i] != Change::kNone;
   }
   const bool reserves = !admitted && may_reserve(d);
   if (reserves) reserve(d);
-  if (admitted || writes || reserves) commit_whole(d);
-  for (size_t i = 0; admitted && i < d.n; ++i) {
-    if (d.items[i].want_next) fill_next(d, i);
-  }
+  if (writes || reserves) commit_whole(d);
+  if (admitted) fill_all_next(d);
   release_all(d.process, d.refs, d.n);
   if (reserves) return RL_PENDING;
   const rl_verdict_e verdict = admitted ? RL_ADMITTED : RL_REFUSED;
@@ -342,7 +411,8 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
   HotWords hot_words = {};
   for (size_t i = 0; i < d.n; ++i) {
     if (__builtin_expect(!try_charge(d, i, &hot_words), 0)) {
-      return conclude_refused(d);
+      return out_of_line<rl_verdict_e>(
+          d, [i](Decision rare) { return conclude_refused(rare, i); });
     }
     if (d.changes[i] == Change::kHotWords &&
         (d.n != 1 || !kHotWordsAreOneStore)) {
@@ -354,11 +424,9 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
   } else if (kHotWordsAreOneStore && d.changes[0] == Change::kHotWords) {
     commit_hot_words(hot_words, d);
   } else if (d.changes[0] != Change::kNone) {
-    commit_whole(d);
+    out_of_line<bool>(d, commit_whole);
   }
-  for (size_t i = 0; i < d.n; ++i) {
-    if (__builtin_expect(d.items[i].want_next, 0)) fill_next(d, i);
-  }
+  fill_all_next(d);
   release_all(d.process, d.refs, d.n);
   for (size_t i = 0; i < d.n; ++i) {
     count_admitted(d.process, d.items[i], d.now.mono_ms);
@@ -373,6 +441,7 @@ lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
                 const rl_time_t& now, bool tries, uint64_t max_wait_ms) {
   BucketRef refs[kMax];
   Change changes[kMax];
+  changes[0] = Change::kNone;
   if (!lock_buckets(process, items, n, now.mono_ms, refs)) {
     return RL_TIMEOUT;
   }

@@ -61,10 +61,15 @@ inline void release(const rl_process_t* process, Set* set) {
   }
 }
 
+// What lock_buckets has locked.
 RATELIMIT_ALWAYS_INLINE void release_all(const rl_process_t* process,
                                          const BucketRef* refs, size_t n) {
   for (size_t i = 0; i < n; ++i) {
-    release(process, refs[i].set);
+    if (n == 1) {
+      unlock(refs[i].set);
+    } else {
+      release(process, refs[i].set);
+    }
     if (__builtin_expect(refs[i].other != nullptr, 0)) {
       release(process, refs[i].other);
     }
@@ -76,6 +81,18 @@ RATELIMIT_ALWAYS_INLINE void release_all(const rl_process_t* process,
 // False: a living owner did not move, and nothing is held.
 bool lock_in_order(const rl_process_t* process, const rl_item_t* items,
                    size_t n, uint64_t now_ms, BucketRef* refs);
+
+// Of one check the address of its reference does not go away, so that it can
+// stay in registers.
+RATELIMIT_ALWAYS_INLINE bool lock_again(const rl_process_t* process,
+                                        const rl_item_t* items, size_t n,
+                                        uint64_t now_ms, BucketRef* refs) {
+  if (n != 1) return lock_in_order(process, items, n, now_ms, refs);
+  BucketRef ref;
+  const bool locked = lock_in_order(process, items, 1, now_ms, &ref);
+  if (locked) refs[0] = ref;
+  return locked;
+}
 
 // Locks the check's primary set, if nobody else has it and that is enough.
 RATELIMIT_ALWAYS_INLINE bool try_lock_bucket(const rl_process_t* process,
@@ -107,8 +124,10 @@ RATELIMIT_ALWAYS_INLINE bool lock_buckets(const rl_process_t* process,
                                           uint64_t now_ms, BucketRef* refs) {
   for (size_t i = 0; i < n; ++i) {
     if (__builtin_expect(!try_lock_bucket(process, items[i], &refs[i]), 0)) {
-      release_all(process, refs, i + 1);
-      return lock_in_order(process, items, n, now_ms, refs);
+      for (size_t k = 0; k <= i; ++k) {
+        release(process, refs[k].set);
+      }
+      return lock_again(process, items, n, now_ms, refs);
     }
   }
   return true;
