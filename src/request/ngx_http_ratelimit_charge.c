@@ -163,7 +163,9 @@ ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
         item = &record->items[i];
         policy = ngx_http_ratelimit_item_policy(item);
 
-        if (record->refused && !item->charged) {
+        if ((policy->condition == NULL && item->data == NULL)
+            || (record->refused && !item->charged))
+        {
             continue;
         }
 
@@ -178,7 +180,8 @@ ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
         if (!counts) {
             ngx_http_ratelimit_return_charge(r, record, item, process);
 
-        } else if (!record->refused
+        } else if (item->data
+                   && !record->refused
                    && ngx_http_ratelimit_settle(r, record, item, process,
                                                 NGX_HTTP_RATELIMIT_RESPONSE)
                       != NGX_OK)
