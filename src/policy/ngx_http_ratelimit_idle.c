@@ -240,12 +240,12 @@ ngx_http_ratelimit_warn_plan(ngx_conf_t *cf, ngx_array_t *plan)
 
         if ((steps[i].varies & (NGX_HTTP_RATELIMIT_VARIES_QUOTA
                                 |NGX_HTTP_RATELIMIT_VARIES_COST))
-            || (policy->capacity && policy->constant_capacity == 0))
+            || (policy->capacity && policy->core.capacity_units == 0))
         {
             continue;
         }
 
-        limit = policy->capacity ? policy->constant_capacity
+        limit = policy->capacity ? policy->core.capacity_units
                                  : steps[i].item.quota.units;
 
         if (limit == 0 || steps[i].item.cost_units <= limit

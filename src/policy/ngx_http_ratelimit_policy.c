@@ -254,14 +254,21 @@ ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     }
 
     rl_policy_render_quota(&policy->core, &policy->step.item.quota,
-                          !(policy->step.varies
-                            & (NGX_HTTP_RATELIMIT_VARIES_QUOTA
-                               |NGX_HTTP_RATELIMIT_VARIES_CAPACITY)),
-                          p);
+                           !(policy->step.varies
+                             & NGX_HTTP_RATELIMIT_VARIES_QUOTA)
+                           && policy->capacity == NULL,
+                           p);
 
     policy->partition = ngx_http_ratelimit_share_partition(cf, rmcf, policy);
+    if (policy->partition == NULL) {
+        return NGX_ERROR;
+    }
 
-    return policy->partition ? NGX_OK : NGX_ERROR;
+    if (policy->partition->parts.nelts == 1) {
+        policy->step.part = policy->partition->parts.elts;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -41,9 +41,7 @@ struct ngx_http_ratelimit_policy_s {
     ngx_http_complex_value_t    *quota;      /* NULL: constant_quota holds */
     rl_quota_t                   constant_quota;
     ngx_array_t                  scales;     /* ngx_http_complex_value_t */
-    ngx_http_complex_value_t    *capacity;
-    uint32_t                     constant_capacity; /* 0: it varies, or there
-                                                       is none */
+    ngx_http_complex_value_t    *capacity;   /* constant ones are the core's */
     ngx_http_complex_value_t    *label;      /* NULL: none */
     ngx_uint_t                   status;     /* 0: the location's */
     ngx_http_ratelimit_condition_t *condition; /* NULL: none matters */

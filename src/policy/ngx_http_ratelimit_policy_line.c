@@ -282,7 +282,7 @@ ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
 
     if (policy->capacity->lengths == NULL) {
         allowed = ngx_http_ratelimit_parse_capacity(&line->capacity,
-                                                  &policy->constant_capacity);
+                                                &policy->core.capacity_units);
         if (allowed) {
             return ngx_http_ratelimit_invalid(cf, "capacity", &line->capacity,
                                               allowed);

@@ -48,9 +48,12 @@ ngx_http_ratelimit_init_step(ngx_http_ratelimit_policy_t *policy)
         ngx_http_ratelimit_scale_step(policy, step);
     }
 
-    if (policy->capacity) {
+    if (policy->capacity && policy->capacity->lengths) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_CAPACITY;
     }
+
+    step->item.capacity_units = rl_capacity_units(&policy->core,
+                                                  &step->item.quota);
 
     if (policy->label) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_LABEL;
@@ -225,7 +228,7 @@ ngx_http_ratelimit_step_before(ngx_http_ratelimit_step_t *steps, ngx_uint_t n)
         }
 
         if (steps[i].policy->partition == steps[n].policy->partition) {
-            steps[n].same_key = 1;
+            steps[n].varies |= NGX_HTTP_RATELIMIT_VARIES_SAME_KEY;
         }
     }
 }

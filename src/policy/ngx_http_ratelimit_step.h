@@ -11,13 +11,14 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "key/ngx_http_ratelimit_part.h"
 
 
 /* what of a step is to be found out at each request */
 
 #define NGX_HTTP_RATELIMIT_VARIES_LINE      0x01  /* whether it applies */
 #define NGX_HTTP_RATELIMIT_VARIES_QUOTA     0x02
-#define NGX_HTTP_RATELIMIT_VARIES_CAPACITY  0x04  /* or is not the quota's */
+#define NGX_HTTP_RATELIMIT_VARIES_CAPACITY  0x04
 #define NGX_HTTP_RATELIMIT_VARIES_COST      0x08
 #define NGX_HTTP_RATELIMIT_VARIES_DRY_RUN   0x10
 #define NGX_HTTP_RATELIMIT_VARIES_CHARGE    0x20  /* with the response */
@@ -28,6 +29,8 @@
 #define NGX_HTTP_RATELIMIT_VARIES_BAN       0x100
 #define NGX_HTTP_RATELIMIT_VARIES_LABEL     0x200 /* that operators see */
 #define NGX_HTTP_RATELIMIT_VARIES_WAIT      0x400
+#define NGX_HTTP_RATELIMIT_VARIES_SAME_KEY  0x800 /* an earlier step may have
+                                                     hashed it */
 
 /* the longest that a request waits for its decision, in ms */
 
@@ -39,9 +42,8 @@
     (NGX_HTTP_RATELIMIT_VARIES_LINE|NGX_HTTP_RATELIMIT_VARIES_POLICY)
 #define NGX_HTTP_RATELIMIT_VARIES_ITEM                                        \
     (NGX_HTTP_RATELIMIT_VARIES_CAPACITY|NGX_HTTP_RATELIMIT_VARIES_COST        \
-     |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN|NGX_HTTP_RATELIMIT_VARIES_CHARGE      \
-     |NGX_HTTP_RATELIMIT_VARIES_BAN|NGX_HTTP_RATELIMIT_VARIES_LABEL           \
-     |NGX_HTTP_RATELIMIT_VARIES_WAIT)
+     |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN|NGX_HTTP_RATELIMIT_VARIES_BAN         \
+     |NGX_HTTP_RATELIMIT_VARIES_LABEL|NGX_HTTP_RATELIMIT_VARIES_WAIT)
 
 
 typedef struct ngx_http_ratelimit_rule_s  ngx_http_ratelimit_rule_t;
@@ -54,8 +56,8 @@ typedef struct {
     ngx_http_ratelimit_rule_t   *rule;       /* NULL: of the policy itself */
     ngx_uint_t                   methods;    /* those it applies to */
     ngx_uint_t                   varies;
-    ngx_uint_t                   same_key;   /* unsigned  same_key:1;  as an
-                                                earlier step's */
+    ngx_http_ratelimit_part_t   *part;       /* the key; NULL: it has several
+                                                parts */
     rl_item_t                    item;       /* what does not vary */
 } ngx_http_ratelimit_step_t;
 

@@ -179,27 +179,37 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
         }
 
         rc = NGX_OK;
+        same = NULL;
 
-        if (earlier || (step->varies & NGX_HTTP_RATELIMIT_VARIES_ASKED)) {
-            rc = ngx_http_ratelimit_step_is_asked(r, record, step);
+        /* one test where nothing varies */
 
-            if (rc == NGX_DECLINED) {
-                continue;
+        if (earlier || step->varies) {
+
+            if (earlier || (step->varies & NGX_HTTP_RATELIMIT_VARIES_ASKED)) {
+                rc = ngx_http_ratelimit_step_is_asked(r, record, step);
+
+                if (rc == NGX_DECLINED) {
+                    continue;
+                }
+            }
+
+            if (step->varies & NGX_HTTP_RATELIMIT_VARIES_SAME_KEY) {
+                same = ngx_http_ratelimit_same_key(record, step->policy);
             }
         }
 
         if (rc == NGX_OK) {
-            same = step->same_key
-                   ? ngx_http_ratelimit_same_key(record, step->policy) : NULL;
-
             rc = ngx_http_ratelimit_item(r, step, item, same, &record->time);
         }
 
-        if (step->varies
-            & (NGX_HTTP_RATELIMIT_VARIES_ITEM|NGX_HTTP_RATELIMIT_VARIES_PLACE))
-        {
+        if (step->varies) {
+
             if (step->varies & NGX_HTTP_RATELIMIT_VARIES_PLACE) {
                 record->holds = 1;
+            }
+
+            if (step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) {
+                record->responds = 1;
             }
 
             if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_ITEM)

@@ -60,18 +60,14 @@ static ngx_inline ngx_int_t
 ngx_http_ratelimit_item(ngx_http_request_t *r, ngx_http_ratelimit_step_t *step,
     rl_item_t *item, rl_item_t *same, rl_time_t *now)
 {
-    u_char                        scratch[NGX_HTTP_RATELIMIT_SCRATCH];
-    ngx_int_t                     rc;
-    rl_part_t                     part, *key;
-    ngx_array_t                  *parts;
-    ngx_http_ratelimit_policy_t  *policy;
-
-    policy = step->policy;
+    u_char     scratch[NGX_HTTP_RATELIMIT_SCRATCH];
+    ngx_int_t  rc;
+    rl_part_t  part, *key;
 
     ngx_memcpy(item, &step->item, offsetof(rl_item_t, admitted));
 
     if (step->varies & NGX_HTTP_RATELIMIT_VARIES_QUOTA) {
-        rc = ngx_http_ratelimit_item_quota(r, policy, item);
+        rc = ngx_http_ratelimit_item_quota(r, step->policy, item);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -80,17 +76,16 @@ ngx_http_ratelimit_item(ngx_http_request_t *r, ngx_http_ratelimit_step_t *step,
     key = NULL;
 
     if (same == NULL) {
-        parts = &policy->partition->parts;
 
-        if (parts->nelts == 1) {
+        if (step->part) {
 
             /* hashed without being put together */
 
-            rc = ngx_http_ratelimit_get_part(r, parts->elts, scratch, &part);
+            rc = ngx_http_ratelimit_get_part(r, step->part, scratch, &part);
             key = &part;
 
         } else {
-            rc = ngx_http_ratelimit_item_bucket(r, policy, item);
+            rc = ngx_http_ratelimit_item_bucket(r, step->policy, item);
             same = item;
         }
 

@@ -103,10 +103,6 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    if (policy->scales.nelts == 0) {
-        return NGX_OK;
-    }
-
     cv = policy->scales.elts;
 
     for (i = 0; i < policy->scales.nelts; i++) {
@@ -122,7 +118,11 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
         }
     }
 
-    item->quota.units = rl_scale_units(item->quota.units, scales, i);
+    if (i) {
+        item->quota.units = rl_scale_units(item->quota.units, scales, i);
+    }
+
+    item->capacity_units = rl_capacity_units(&policy->core, &item->quota);
 
     return NGX_OK;
 }
@@ -136,11 +136,6 @@ ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
     const char  *allowed;
 
     if (item->quota.units == 0) {
-        return NGX_OK;
-    }
-
-    if (policy->constant_capacity) {
-        item->capacity_units = policy->constant_capacity;
         return NGX_OK;
     }
 
@@ -199,10 +194,6 @@ ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
         && ngx_http_ratelimit_item_dry_run(r, step, item) != NGX_OK)
     {
         return NGX_ERROR;
-    }
-
-    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) && rc == NGX_OK) {
-        record->responds = 1;
     }
 
     if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_WAIT) && rc == NGX_OK

@@ -199,6 +199,14 @@ TEST(CheckName, IsTheBucketAndTheQuotaInForce) {
   ASSERT_EQ(1, name());
   EXPECT_EQ(3u, items[0].quota.units);
   EXPECT_EQ(3u, items[0].capacity_units);
+
+  // A capacity that the policy says stays, but where nothing is allowed.
+  p.get()->capacity_units = 7;
+  ASSERT_EQ(1, name());
+  EXPECT_EQ(7u, items[0].capacity_units);
+  set(items[0].bucket.lo, RL_OVERRIDE_UNITS, 0);
+  ASSERT_EQ(1, name());
+  EXPECT_EQ(0u, items[0].capacity_units);
 }
 
 }  // namespace

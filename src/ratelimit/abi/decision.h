@@ -24,6 +24,8 @@ typedef struct {
   rl_hash_t secret;
   rl_algorithm_e algorithm;
   int32_t tz_ms; /* calendar */
+  uint32_t capacity_units; /* gcra: the bucket's size; 0: its quota's, or it
+                              varies */
   int hidden;    /* not shown in fields and bodies */
   uint32_t rendered_limit_units; /* rl_policy_render_quota's */
   uint32_t rendered_limit_code;
@@ -32,6 +34,14 @@ typedef struct {
   void *counters; /* what rl_counters_find returned */
   const rl_ban_t *ban; /* NULL: it does not ban */
 } rl_policy_t;
+
+/* An item's capacity_units, unless that varies. */
+static inline uint32_t rl_capacity_units(const rl_policy_t *policy,
+                                         const rl_quota_t *quota) {
+  return policy->capacity_units != 0 && quota->units != 0
+             ? policy->capacity_units
+             : quota->units;
+}
 
 /*
  * The quota that most requests have, so that what is told of it is rendered
@@ -94,13 +104,13 @@ typedef enum {
 } rl_verdict_e;
 
 /*
- * Names the bucket of an item, whose policy and quota are filled: that of the
- * key, or, where `key` is NULL, of the key of `same`, a named item of a policy
- * of the same zone (or the item itself, where its bucket is that of a key of
- * several parts).  Then applies the overrides in force to its quota, and makes
- * capacity_units its units.  0: the policy does not apply, its quota is
- * unlimited; or, where it is not, the policy was reset, and rl_empty_older has
- * to be called before the item is of use.
+ * Names the bucket of an item, whose policy, quota and capacity are filled:
+ * that of the key, or, where `key` is NULL, of the key of `same`, a named item
+ * of a policy of the same zone (or the item itself, where its bucket is that
+ * of a key of several parts).  Then applies the overrides in force to its
+ * quota, and makes capacity_units anew where there are any.  0: the policy
+ * does not apply, its quota is unlimited; or, where it is not, the policy was
+ * reset, and rl_empty_older has to be called before the item is of use.
  */
 int rl_check_name(rl_item_t *item, const rl_part_t *key, const rl_item_t *same,
                   const rl_time_t *now) RL_NOEXCEPT;

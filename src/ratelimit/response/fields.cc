@@ -264,9 +264,10 @@ using ratelimit::Writer;
 void rl_policy_render_quota(rl_policy_t* policy, const rl_quota_t* quota,
                            int constant, unsigned char* buf) noexcept {
   Writer out{buf};
-  policy->rendered_limit_units = quota->units;
-  policy->rendered_limit_code = ratelimit::encode_limit(quota->units);
-  out.put_number(quota->units);
+  const std::uint32_t limit_units = rl_capacity_units(policy, quota);
+  policy->rendered_limit_units = limit_units;
+  policy->rendered_limit_code = ratelimit::encode_limit(limit_units);
+  out.put_number(limit_units);
   // Without it no reset is rendered where there is none.
   policy->rendered_limit_text = policy->algorithm == RL_CONCURRENT
                                     ? rl_str_t{0, nullptr}
@@ -276,8 +277,8 @@ void rl_policy_render_quota(rl_policy_t* policy, const rl_quota_t* quota,
   rl_item_t item{};
   item.policy = policy;
   item.quota = *quota;
-  item.capacity_units = quota->units;
-  item.limit_units = quota->units;
+  item.capacity_units = limit_units;
+  item.limit_units = limit_units;
   unsigned char* const start = out.at;
   ratelimit::put_quota(item, &out);
   policy->rendered_item_text = ratelimit::slice(start, out.at);
