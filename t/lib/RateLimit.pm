@@ -231,29 +231,32 @@ sub pipeline {
     return \%answers;
 }
 
+# A frame of HTTP/2.
+sub http2_frame {
+    my ($type, $flags, $stream, $payload) = @_;
+
+    return substr(pack('N', length $payload), 1)
+           . pack('CCN', $type, $flags, $stream) . $payload;
+}
+
 # Sends each request ("GET /t", or "POST /t" with a body that never comes) as a
 # stream of one HTTP/2 connection, all at once, and returns their statuses.
 sub streams {
     my @requests = @_;
     my ($headers, $settings) = (1, 4);
     my ($end_stream, $end_headers) = (1, 4);
-    my $frame = sub {
-        my ($type, $flags, $stream, $payload) = @_;
-        return substr(pack('N', length $payload), 1)
-               . pack('CCN', $type, $flags, $stream) . $payload;
-    };
 
     # HPACK: ":method: GET" or "POST" and ":scheme: http" by their indices, the
     # values of ":path" and ":authority" as they are.
-    my $text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . $frame->($settings, 0, 0, '');
+    my $text = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . http2_frame($settings, 0, 0, '');
     for my $i (0 .. $#requests) {
         my ($method, $uri) = split / /, $requests[$i];
         my $is_get = $method eq 'GET';
 
-        $text .= $frame->($headers, $end_headers | ($is_get ? $end_stream : 0),
-                          2 * $i + 1,
-                          ($is_get ? "\x82" : "\x83") . "\x86\x04"
-                          . pack('C/a', $uri) . "\x01" . pack('C/a', 'localhost'));
+        $text .= http2_frame($headers, $end_headers | ($is_get ? $end_stream : 0),
+                             2 * $i + 1,
+                             ($is_get ? "\x82" : "\x83") . "\x86\x04"
+                             . pack('C/a', $uri) . "\x01" . pack('C/a', 'localhost'));
     }
 
     my $socket = connection();

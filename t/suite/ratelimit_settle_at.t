@@ -1,5 +1,6 @@
 use lib 't/lib';
 use BothEnds;
+use Grpc;
 use RateLimit;
 use Test::More;
 use Test::Nginx::Socket 'no_plan';
@@ -347,3 +348,49 @@ kind="reserved"} 111
 kind="settled"} 37
 kind="returned"} 30
 _END_
+
+
+
+=== TEST 19: a trailer of gRPC
+--- config
+    location /t { ratelimit units cost=50 settle=$upstream_trailer_x_cost settle_at=end; grpc_pass unix:$TEST_NGINX_HTML_DIR/ends.sock; }
+--- init
+for my $case (['a', 120, 9880], ['b', 7, 9993], ['c', 0, 10000], ['d', 20000, 0]) {
+    my ($k, $cost, $left) = @$case;
+    my $call = Grpc::call("/t?k=$k");
+    Test::More::like($call->{head}, qr/^X-RateLimit-Remaining: 9950\r$/m, "$cost - told with the response");
+    $call->message('x' x 100) for 1 .. 3;
+    Test::More::is(BothEnds::remaining("/look?k=$k"), 9950, "$cost - reserved while it lasts");
+    $call->ends('grpc-status' => 0, 'x-cost' => $cost);
+    Test::More::is(BothEnds::remaining("/look?k=$k"), $left, "$cost - settled");
+}
+
+
+
+=== TEST 20: a call of gRPC that ends without its trailers, or without this one, pays what was reserved
+--- config
+    location /t { ratelimit units cost=50 settle=$upstream_trailer_x_cost settle_at=end; grpc_pass unix:$TEST_NGINX_HTML_DIR/ends.sock; }
+--- init
+for my $case (['none of its name', sub { $_[0]->ends('grpc-status' => 13) }],
+              ['reset by the back end', sub { $_[0]->is_reset }],
+              ['left by the client', sub { $_[0]->is_left }])
+{
+    my ($name, $end) = @$case;
+    my ($k) = $name =~ /(\w+)/;
+    my $call = Grpc::call("/t?k=$k");
+    $call->message('x' x 100);
+    $end->($call);
+    Test::More::is(BothEnds::remaining("/look?k=$k"), 9950, $name);
+}
+
+
+
+=== TEST 21: a trailer of gRPC that is no number is logged
+--- config
+    location /t { ratelimit units cost=50 settle=$upstream_trailer_x_cost settle_at=end; grpc_pass unix:$TEST_NGINX_HTML_DIR/ends.sock; }
+--- init
+my $call = Grpc::call('/t?k=a');
+$call->ends('grpc-status' => 0, 'x-cost' => 'much');
+Test::More::is(BothEnds::remaining('/look?k=a'), 9950, 'the reserved cost stays');
+--- error_log
+ratelimit: policy "units" has invalid settle "much", it must be
