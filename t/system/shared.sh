@@ -77,8 +77,6 @@ fi
 
 . t/tools/redis.sh
 
-check 'while much is free more of it is lent' \
-    python3 t/system/shared/spans.py src/ratelimit/shared/rows.lua
 for seed in $(seq "$(short_or_long 1 6)"); do
     check "the script's short way is its long one, seed $seed" \
         python3 t/system/shared/ways.py src/ratelimit/shared/rows.lua "$seed" \

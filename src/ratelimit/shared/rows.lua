@@ -67,8 +67,6 @@ local REPLY = '<bI4I4i4I4I6I6I6I6I6c8'
 local NO_NAME = string.rep('\0', 8)
 local REQ = '<c8I4BI5I4I4I4I4I3I4I4I5I4I2BI6I2I6I6I6I6'
 local GRACE = 500
--- Units for each row that borrows: while there are so many, a third of what is free may be held, and below an eighth.
-local PLENTY = 20
 local unpack_, pack_, sub, find, floor, min, max = struct.unpack, struct.pack, string.sub, string.find, math.floor, math.min, math.max
 local call = redis.call
 local SLOTS2 = '<I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2'
@@ -341,7 +339,7 @@ local function slow(key, gkey, req, ttl, v)
     sumw = sumw + mine
     act = act + 1
   end
-  local d = floor(life * max(free, 0) / ((free >= PLENTY * act and 3 or 8) * max(sumw, 1)))   -- near exhaustion leases are short
+  local d = floor(life * max(free, 0) / (8 * max(sumw, 1)))                 -- near exhaustion leases are short
   if d < least then d = least end
   if d > life then d = life end
   if nb == 0 and free >= need and (need > 0 or alg ~= 1 or z > 0) then     -- nobody waits: no window is opened
@@ -451,7 +449,7 @@ local function one(key, gkey, req, ttl)
   if free < need then return slow(key, gkey, req, ttl, v) end
   local mine = want + keep
   sumw = sumw - rw + mine
-  local d = floor(life * free / ((free >= PLENTY * act and 3 or 8) * (sumw > 0 and sumw or 1)))
+  local d = floor(life * free / (8 * (sumw > 0 and sumw or 1)))
   if d < least then d = least end
   if d > life then d = life end
   local share, byd = floor(free * mine / (1.5 * (sumw > 0 and sumw or 1))), floor(mine * d / life) - keep
