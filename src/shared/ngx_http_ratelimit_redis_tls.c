@@ -62,6 +62,10 @@ ngx_http_ratelimit_redis_tls(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
+    /* what is to be sent may have moved when it is tried again */
+
+    SSL_CTX_set_mode(redis->ssl->ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+
     /* nginx's own callback lets everything pass, to be asked later */
 
     SSL_CTX_set_verify(redis->ssl->ctx, SSL_VERIFY_PEER, NULL);
