@@ -2,9 +2,9 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * "server=" of ratelimit_redis: an address, or a name, that the system looks up
- * when nginx starts, and, where http has one, nginx's resolver at each attempt
- * to connect.
+ * "server=" of ratelimit_redis: an address, or a name, which the system looks
+ * up when nginx starts, and, where http has one, nginx's resolver at each
+ * attempt to connect.
  */
 
 
