@@ -11,12 +11,15 @@
 #include "shared/ngx_http_ratelimit_outage.h"
 
 
-#define NGX_HTTP_RATELIMIT_MAX_BACKOFF  2000
+/*
+ * Half of it up to one and a half, at random.  All machines must find a Redis
+ * that has lost its counts within the grace.
+ */
+
+#define NGX_HTTP_RATELIMIT_MAX_BACKOFF  200
 
 
 static void ngx_http_ratelimit_next_address(ngx_http_ratelimit_link_t *link);
-static ngx_uint_t ngx_http_ratelimit_addresses(
-    ngx_http_ratelimit_link_t *link);
 
 
 void
@@ -48,7 +51,7 @@ ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link, ngx_err_t err,
     wait = 0;
 
     if (link->failures % n == 0) {
-        wait = 50 << ngx_min(link->failures / n, 6);
+        wait = 50 << ngx_min(link->failures / n, 2);
         wait = ngx_min(wait, NGX_HTTP_RATELIMIT_MAX_BACKOFF);
         wait = wait / 2 + ngx_random() % wait;
     }
@@ -85,7 +88,7 @@ ngx_http_ratelimit_next_address(ngx_http_ratelimit_link_t *link)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_ratelimit_addresses(ngx_http_ratelimit_link_t *link)
 {
     ngx_uint_t                    i, n;

@@ -116,8 +116,9 @@ ngx_http_ratelimit_open_link(ngx_http_ratelimit_link_t *link)
     }
 
     ngx_add_timer(&link->timer,
-                  ngx_max(link->redis->timeout,
-                          NGX_HTTP_RATELIMIT_LOGIN_TIME));
+                  ngx_max(NGX_HTTP_RATELIMIT_CONNECT_TIME
+                          / ngx_http_ratelimit_addresses(link),
+                          NGX_HTTP_RATELIMIT_MIN_CONNECT_TIME));
 
     if (rc == NGX_OK) {
         ngx_http_ratelimit_connected(link);
@@ -161,6 +162,11 @@ ngx_http_ratelimit_connected(ngx_http_ratelimit_link_t *link)
     ngx_connection_t  *c;
 
     c = link->peer.connection;
+
+    ngx_del_timer(&link->timer);
+    ngx_add_timer(&link->timer,
+                  ngx_max(link->redis->timeout,
+                          NGX_HTTP_RATELIMIT_LOGIN_TIME));
 
     if (link->sockaddr.sockaddr.sa_family != AF_UNIX) {
         one = 1;

@@ -41,9 +41,14 @@ struct ngx_http_ratelimit_command_s {
 };
 
 
-/* how long connecting and logging in may take, if "timeout=" is not more */
+/*
+ * How long connecting may take, to all addresses together, and logging in, if
+ * "timeout=" is not more
+ */
 
-#define NGX_HTTP_RATELIMIT_LOGIN_TIME  1000
+#define NGX_HTTP_RATELIMIT_CONNECT_TIME      500
+#define NGX_HTTP_RATELIMIT_MIN_CONNECT_TIME  100
+#define NGX_HTTP_RATELIMIT_LOGIN_TIME        1000
 
 
 typedef enum {
@@ -117,12 +122,13 @@ uint64_t ngx_http_ratelimit_now_us(void);
 
 /*
  * ngx_http_ratelimit_break.c: break_link() closes it until the next attempt;
- * why: for the log
+ * why: for the log.  addresses(): how many are tried without a pause
  */
 
 void ngx_http_ratelimit_break_link(ngx_http_ratelimit_link_t *link,
     ngx_err_t err, char *why);
 void ngx_http_ratelimit_close_link(ngx_http_ratelimit_link_t *link);
+ngx_uint_t ngx_http_ratelimit_addresses(ngx_http_ratelimit_link_t *link);
 
 /* ngx_http_ratelimit_link_io.c */
 

@@ -15,7 +15,7 @@
 
 /* in which machines that share a Redis all notice that it is new */
 
-#define NGX_HTTP_RATELIMIT_GRACE       500
+#define NGX_HTTP_RATELIMIT_GRACE       1000
 
 #define NGX_HTTP_RATELIMIT_TELL_CHUNK  128
 

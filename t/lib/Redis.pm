@@ -174,7 +174,7 @@ sub read_reply {
     return substr $data, 0, $rest;
 }
 
-# A new Redis gives nothing in its first half second: this one is not new.
+# A new Redis gives nothing in its first second: this one is not new.
 sub open_shards {
     my ($self, $prefix) = @_;
 

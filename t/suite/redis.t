@@ -37,7 +37,7 @@ our $locations = <<'_END_';
     location /left     { return 200 "$ratelimit_remaining_sliding\n"; }
 _END_
 
-# The shards of a new Redis open after half a second.
+# The shards of a new Redis open after a second.
 sub http {
     my ($zone, $redis) = @_;
     $redis //= 'server=127.0.0.1:$TEST_NGINX_REDIS_PORT';
@@ -136,7 +136,9 @@ __DATA__
 
 
 
-=== TEST 8: half a second later the same gives units
+=== TEST 8: a second later the same gives units
+--- init
+    select undef, undef, undef, 1.2;
 --- http_config eval: main::http('on_error=refuse', 'server=unix:' . $main::redis->{unix} . ' db=3')
 --- request eval
 [("GET /sliding?k=a") x 4]

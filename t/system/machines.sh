@@ -28,12 +28,14 @@ check 'three that borrow, and connections that break' run 3 "$seconds" links ref
 check 'three that borrow, and workers that are killed' run 3 "$seconds" workers refuse lease
 check 'three that borrow, and a Redis that loses everything' run 3 "$seconds" lost refuse lease
 check 'three that ask each time, and a Redis that loses everything' run 3 "$seconds" lost refuse strict
+check 'three that ask each time, and a Redis that is empty after 5 s' run 3 11 away refuse strict
 if [ -n "${RATELIMIT_LONG:-}" ]; then
     for mode in lease strict; do
         check "$mode: two, and nothing breaks" run 2 "$seconds" none refuse $mode
         check "$mode: three, and machines that are killed" run 3 "$seconds" machines refuse $mode
         check "$mode: three, and a Redis that is stopped for 3 s" run 3 "$seconds" stop refuse $mode
         check "$mode: three, and one that is cut off for 3 s" run 3 "$seconds" partition refuse $mode
+        check "$mode: three, and a Redis that is empty after 5 s" run 3 11 away refuse $mode
         check "$mode: three, and reloads" run 3 "$seconds" reload refuse $mode
         check "$mode: three, and workers that stand still for 1.5 s" run 3 "$seconds" frozen refuse $mode
     done

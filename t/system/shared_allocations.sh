@@ -69,7 +69,7 @@ export FAULT_FILE=$dir/fault
 MODULE=$dir/faulty.so conf > "$dir/nginx.conf"
 start
 trap 'stop_nginx; kill "$redis"' EXIT
-sleep 1.5
+sleep 2
 
 get 't?k=a' > /dev/null
 get 't?k=a' > /dev/null

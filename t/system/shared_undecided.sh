@@ -58,7 +58,7 @@ export FAULT_FILE=$dir/fault
 MODULE=$dir/faulty.so conf > "$dir/nginx.conf"
 start
 trap 'stop_nginx; kill "$redis"' EXIT
-sleep 1.5
+sleep 2
 
 both='"own";q=9;w=3600, "shared";q=1;w=3600'
 check 'both admit' same "200 PASSED shared $both" "$(told 't?k=a')"

@@ -9,7 +9,7 @@
 --   EVALSHA sha 1  generation  name hold
 --
 -- tells of a shard alone: makes its generation, called `name`, if it has none,
--- and with hold=1 keeps it from opening for half a second more.  Answers
+-- and with hold=1 keeps it from opening for a second more.  Answers
 --   I6 ms until it opens, 0: it is open | I6 Redis's time | c8 its name
 --
 --   EVALSHA sha 1  machines  id
@@ -20,7 +20,7 @@
 -- these changes it is another bucket.  The quota may change at any time.
 --
 -- generation: I6 time from which units are given | c8 name.  Whoever finds
--- none makes it, to open half a second later, so that all can first tell what
+-- none makes it, to open a second later, so that all can first tell what
 -- they have used.  A telling moves the time on.
 --
 -- bucket: head, ring (sliding only), rows of 30 bytes.  All little-endian.
@@ -66,7 +66,7 @@
 local REPLY = '<bI4I4i4I4I6I6I6I6I6c8'
 local NO_NAME = string.rep('\0', 8)
 local REQ = '<c8I4BI5I4I4I4I4I3I4I4I5I4I2BI6I2I6I6I6I6'
-local GRACE = 500
+local GRACE = 1000
 local unpack_, pack_, sub, find, floor, min, max = struct.unpack, struct.pack, string.sub, string.find, math.floor, math.min, math.max
 local call = redis.call
 local SLOTS2 = '<I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2'

@@ -5,8 +5,8 @@ together ever admit more than the quota.
 
 FAULT: none, links (connections between a machine and Redis break at any byte),
 workers (killed), machines (killed), stop (Redis is stopped for 3 s), partition
-(one machine is cut off for 3 s), lost (Redis is killed and comes back empty),
-reload (every machine, several times a second), frozen (a worker is stopped for
+(one machine is cut off for 3 s), lost (Redis is killed and comes back empty), away
+(the same after 5 s, within a window that is longer), reload (every machine, several times a second), frozen (a worker is stopped for
 longer than a lease). With mode lease the quota is larger, and there is one key,
 so that units are borrowed. A fifth of the responses gives its units back. Exits
 with 0 if nothing was admitted beyond the
@@ -29,13 +29,13 @@ import time
 
 import redis
 
-WINDOW = 4.0
 # nginx's clock in a response is that of its turn's beginning.
 SLACK = 0.15
 ALGORITHMS = ("sliding", "fixed", "calendar", "gcra")
 PATHS = ALGORITHMS + ("two",)
 
 count, seconds, fault = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+WINDOW = 30.0 if fault == "away" else 4.0
 on_error = sys.argv[4] if len(sys.argv) > 4 else "refuse"
 mode = sys.argv[5] if len(sys.argv) > 5 else "strict"
 QUOTA, KEYS = (60, "ab") if mode == "strict" else (300, "a")
@@ -214,6 +214,11 @@ def do_harm(machines, server):
             time.sleep(0.3)
             server.start()
             time.sleep(4)
+        elif fault == "away":
+            server.stop()
+            time.sleep(5)
+            server.start()
+            stopping.wait(WINDOW)
         else:
             time.sleep(0.1)
 
