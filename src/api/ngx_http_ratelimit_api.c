@@ -53,6 +53,12 @@ static ngx_http_ratelimit_api_route_t  ngx_http_ratelimit_api_routes[] = {
     { ngx_string("keys"), NGX_HTTP_DELETE, 1,
       ngx_http_ratelimit_api_delete_keys },
 
+    { ngx_string("bans"), NGX_HTTP_RATELIMIT_API_READ, 0,
+      ngx_http_ratelimit_api_get_bans },
+
+    { ngx_string("bans"), NGX_HTTP_DELETE, 1,
+      ngx_http_ratelimit_api_delete_ban },
+
     { ngx_string("overrides"), NGX_HTTP_RATELIMIT_API_READ, 0,
       ngx_http_ratelimit_api_overrides },
 

@@ -58,6 +58,8 @@ struct ngx_http_ratelimit_api_call_s {
     ngx_http_ratelimit_main_conf_t *conf;
     ngx_http_ratelimit_api_t    *api;
     rl_zone_stats_t             *zones;      /* conf->zones.nelts */
+    rl_banned_t                 *banned;     /* of the policies that ban */
+    ngx_uint_t                   nbanned;
     rl_time_t                    now;
     ngx_http_ratelimit_api_args_t args;
     ngx_str_t                    path;       /* below the location */
@@ -208,6 +210,10 @@ ngx_int_t ngx_http_ratelimit_api_send_key(
 
 ngx_int_t ngx_http_ratelimit_api_delete_keys(
     ngx_http_ratelimit_api_call_t *call);
+int ngx_http_ratelimit_api_reset_key(rl_process_t *process,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket, rl_time_t *now);
+ngx_int_t ngx_http_ratelimit_api_parse_top(ngx_http_ratelimit_api_call_t *call,
+    ngx_uint_t *max);
 
 /* ngx_http_ratelimit_api_find.c */
 
@@ -248,6 +254,21 @@ ngx_int_t ngx_http_ratelimit_api_send_shared(
 ngx_int_t ngx_http_ratelimit_api_put_override(
     ngx_http_ratelimit_api_call_t *call);
 ngx_int_t ngx_http_ratelimit_api_delete_override(
+    ngx_http_ratelimit_api_call_t *call);
+
+/* ngx_http_ratelimit_api_bans.c */
+
+/*
+ * The policies that ban, all or one, to count their keys: room for one where
+ * that is given, else for conf->policies.nelts.  Returns how many.
+ */
+
+ngx_uint_t ngx_http_ratelimit_api_banning(ngx_http_ratelimit_main_conf_t *rmcf,
+    ngx_http_ratelimit_policy_t *policy, rl_time_t *now, rl_banned_t *banned);
+uint64_t ngx_http_ratelimit_api_banned(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy);
+ngx_int_t ngx_http_ratelimit_api_get_bans(ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_delete_ban(
     ngx_http_ratelimit_api_call_t *call);
 
 /* ngx_http_ratelimit_api_page.c */

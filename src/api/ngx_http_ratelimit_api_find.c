@@ -146,8 +146,9 @@ static ngx_int_t
 ngx_http_ratelimit_api_check_known(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, uint64_t key)
 {
-    int            rc;
+    int            rc, banned;
     size_t         i, n;
+    uint64_t       until_ms;
     rl_bucket_t    stored;
     rl_process_t  *process;
     rl_top_key_t   top;
@@ -162,7 +163,13 @@ ngx_http_ratelimit_api_check_known(ngx_http_ratelimit_api_call_t *call,
 
     rc = rl_inspect(process, policy->core.zone, key, &call->now, &stored);
 
+    /* a ban may outlast the bucket that it comes of */
+
+    banned = rl_banned_until(process, &policy->core, key, &call->now,
+                             &until_ms);
+
     if ((rc == 1 && stored.algorithm == policy->core.algorithm)
+        || banned == 1
         || rl_find_top_key(&policy->core, RL_TOP_REFUSED, key, &call->now,
                            &top)
         || rl_find_top_key(&policy->core, RL_TOP_ADMITTED, key, &call->now,
@@ -179,7 +186,7 @@ ngx_http_ratelimit_api_check_known(ngx_http_ratelimit_api_call_t *call,
         }
     }
 
-    if (rc == RL_ERROR) {
+    if (rc == RL_ERROR || banned == RL_ERROR) {
         return ngx_http_ratelimit_api_problem(call,
                                               NGX_HTTP_SERVICE_UNAVAILABLE,
                                               "the key is locked, try again");

@@ -229,12 +229,11 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     known->looked = process && item->quota.window_ms && !item->quota.unlimited
                     && ngx_http_ratelimit_look_at(process, item, &call->now);
 
-    known->banned_until_ms = process
-                             ? rl_banned_until(process, policy, bucket->lo,
-                                               &call->now)
-                             : 0;
-
-    if (known->banned_until_ms) {
+    if (process
+        && rl_banned_until(process, policy, bucket->lo, &call->now,
+                           &known->banned_until_ms)
+           == 1)
+    {
         item->admitted = 0;
         item->remaining_units = 0;
         item->retry_after_ms = known->banned_until_ms - call->now.mono_ms;

@@ -123,27 +123,48 @@ ngx_http_ratelimit_api_send_meant(ngx_http_ratelimit_api_call_t *call,
 }
 
 
+/* how many keys a list may have; as many as there may be where none is said */
+
+ngx_int_t
+ngx_http_ratelimit_api_parse_top(ngx_http_ratelimit_api_call_t *call,
+    ngx_uint_t *max)
+{
+    ngx_int_t  n;
+
+    *max = NGX_HTTP_RATELIMIT_API_MAX_TOP;
+
+    if (call->args.top.data == NULL) {
+        return NGX_OK;
+    }
+
+    n = ngx_atoi(call->args.top.data, call->args.top.len);
+
+    if (n < 1 || n > NGX_HTTP_RATELIMIT_API_MAX_TOP) {
+        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
+                                              "\"top=\" must be 1 to %d",
+                                              NGX_HTTP_RATELIMIT_API_MAX_TOP);
+    }
+
+    *max = n;
+
+    return NGX_OK;
+}
+
+
 /* of one policy, or of all */
 
 static ngx_int_t
 ngx_http_ratelimit_api_top(ngx_http_ratelimit_api_call_t *call)
 {
-    ngx_int_t                     max;
+    ngx_uint_t                    max;
     ngx_http_ratelimit_lists_t   *lists;
     ngx_http_ratelimit_policy_t  *policy;
 
     policy = NULL;
-    max = ngx_atoi(call->args.top.data, call->args.top.len);
 
-    if (max < 1 || max > NGX_HTTP_RATELIMIT_API_MAX_TOP) {
-        ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                       "\"top=\" must be 1 to %d",
-                                       NGX_HTTP_RATELIMIT_API_MAX_TOP);
-        return call->rc;
-    }
-
-    if (call->args.policy.data
-        && ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK)
+    if (ngx_http_ratelimit_api_parse_top(call, &max) != NGX_OK
+        || (call->args.policy.data
+            && ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK))
     {
         return call->rc;
     }

@@ -36,7 +36,8 @@ typedef struct {
 #define NGX_HTTP_RATELIMIT_POLICY_DELAYED  (RL_COUNTERS + 1)
 #define NGX_HTTP_RATELIMIT_POLICY_WAITED   (RL_COUNTERS + 2)
 #define NGX_HTTP_RATELIMIT_POLICY_WAITING  (RL_COUNTERS + 3)
-#define NGX_HTTP_RATELIMIT_POLICY_FIGURES  (RL_COUNTERS + 4)
+#define NGX_HTTP_RATELIMIT_POLICY_BANNED   (RL_COUNTERS + 4)
+#define NGX_HTTP_RATELIMIT_POLICY_FIGURES  (RL_COUNTERS + 5)
 
 typedef enum {
     NGX_HTTP_RATELIMIT_ZONE_CAPACITY = 0,
@@ -109,6 +110,11 @@ static ngx_http_ratelimit_metric_t  ngx_http_ratelimit_policy_metrics[] = {
     { "nginx_ratelimit_bans_total", "counter",
       "Bans of keys that a policy has begun.",
       { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_BANS },
+        ngx_http_ratelimit_no_series } },
+
+    { "nginx_ratelimit_banned_keys", "gauge",
+      "Keys that a policy bans now.",
+      { { ngx_string(""), NGX_HTTP_RATELIMIT_POLICY_BANNED },
         ngx_http_ratelimit_no_series } },
 
     { "nginx_ratelimit_delayed_total", "counter",
@@ -331,6 +337,8 @@ ngx_http_ratelimit_api_policy_metric(u_char *p,
     for ( /* void */ ; i < end; i++) {
         rl_counts(&policies[i]->core, counts);
         counts[NGX_HTTP_RATELIMIT_POLICY_BANS] = rl_bans(&policies[i]->core);
+        counts[NGX_HTTP_RATELIMIT_POLICY_BANNED] =
+                    ngx_http_ratelimit_api_banned(call, policies[i]);
         counts[NGX_HTTP_RATELIMIT_POLICY_DELAYED] =
                                rl_delays(&policies[i]->core, &waited_ms);
         counts[NGX_HTTP_RATELIMIT_POLICY_WAITED] = waited_ms / 1000;

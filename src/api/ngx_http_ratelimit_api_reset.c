@@ -85,17 +85,10 @@ ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call,
         return ngx_http_ratelimit_api_no_place(call);
     }
 
-    rc = rl_reset(process, policy->core.zone, bucket.lo, &call->now);
+    rc = ngx_http_ratelimit_api_reset_key(process, policy, &bucket,
+                                          &call->now);
 
     if (rc == RL_ERROR) {
-        ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       "the key is locked, try again");
-        return call->rc;
-    }
-
-    if (rl_lift_ban(process, &policy->core, bucket.lo, &call->now)
-        == RL_ERROR)
-    {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
                                        "the key is locked, try again");
         return call->rc;
@@ -108,6 +101,26 @@ ngx_http_ratelimit_api_delete_key(ngx_http_ratelimit_api_call_t *call,
                                rc ? "" : " (it had no bucket)");
 
     return ngx_http_ratelimit_api_send_key(call, policy, &bucket);
+}
+
+
+/* 1: there was something to take off it, or a ban; RL_ERROR: it is locked */
+
+int
+ngx_http_ratelimit_api_reset_key(rl_process_t *process,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket, rl_time_t *now)
+{
+    int  units, ban;
+
+    units = rl_reset(process, policy->core.zone, bucket->lo, now);
+
+    if (units == RL_ERROR) {
+        return RL_ERROR;
+    }
+
+    ban = rl_lift_ban(process, &policy->core, bucket->lo, now);
+
+    return ban ? ban : units;
 }
 
 

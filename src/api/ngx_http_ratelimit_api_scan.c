@@ -34,6 +34,8 @@ typedef struct {
     ngx_queue_t                  waiters;
     ngx_http_ratelimit_main_conf_t *conf;    /* NULL: none is running */
     rl_zone_stats_t             *zones;      /* conf->zones.nelts */
+    rl_banned_t                 *banned;     /* nbanned, behind the zones */
+    ngx_uint_t                   nbanned;
     ngx_uint_t                   zone;
     uint32_t                     set;
 } ngx_http_ratelimit_api_scanner_t;
@@ -66,9 +68,12 @@ ngx_http_ratelimit_api_scan(ngx_http_ratelimit_api_call_t *call,
 
     call->zones = ngx_palloc(r->pool, ngx_max(call->conf->zones.nelts, 1)
                                       * sizeof(rl_zone_stats_t));
+    call->banned = ngx_palloc(r->pool,
+                              ngx_max(call->conf->policies.nelts, 1)
+                              * sizeof(rl_banned_t));
     cln = ngx_http_cleanup_add(r, sizeof(ngx_http_ratelimit_api_waiter_t));
 
-    if (call->zones == NULL || cln == NULL) {
+    if (call->zones == NULL || call->banned == NULL || cln == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -123,12 +128,17 @@ ngx_http_ratelimit_api_scan_begin(ngx_log_t *log)
 
     size = ngx_max(rmcf->zones.nelts, 1) * sizeof(rl_zone_stats_t);
 
-    scanner->zones = ngx_alloc(size, log);
+    scanner->zones = ngx_alloc(size + rmcf->policies.nelts
+                                      * sizeof(rl_banned_t), log);
     if (scanner->zones == NULL) {
         return NGX_ERROR;
     }
 
     ngx_http_ratelimit_now(&now);
+
+    scanner->banned = (rl_banned_t *) ((u_char *) scanner->zones + size);
+    scanner->nbanned = ngx_http_ratelimit_api_banning(rmcf, NULL, &now,
+                                                      scanner->banned);
 
     zones = rmcf->zones.elts;
 
@@ -178,7 +188,8 @@ ngx_http_ratelimit_api_scan_turn(ngx_event_t *ev)
 
         scanner->set = rl_zone_scan(&zone->zone, scanner->set,
                                     NGX_HTTP_RATELIMIT_API_SETS, &now,
-                                    &scanner->zones[n]);
+                                    &scanner->zones[n], scanner->banned,
+                                    scanner->nbanned);
 
         if (scanner->set == 0) {
             scanner->zone = ++n;
@@ -224,6 +235,9 @@ ngx_http_ratelimit_api_scan_end(void)
         if (waiter->call->conf == rmcf) {
             ngx_memcpy(waiter->call->zones, scanner->zones,
                        rmcf->zones.nelts * sizeof(rl_zone_stats_t));
+            ngx_memcpy(waiter->call->banned, scanner->banned,
+                       scanner->nbanned * sizeof(rl_banned_t));
+            waiter->call->nbanned = scanner->nbanned;
 
             ngx_queue_remove(q);
             ngx_queue_insert_tail(&done, q);
@@ -271,3 +285,4 @@ ngx_http_ratelimit_api_scan_cleanup(void *data)
         waiter->queued = 0;
     }
 }
+

@@ -180,8 +180,8 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_api_call_t *call,
                       "settled", (json_int_t) counts[RL_COUNT_SETTLED],
                       "returned", (json_int_t) counts[RL_COUNT_RETURNED]);
 
-    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:I, s:I, s:o, s:o,"
-               " s:o}",
+    return json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:I, s:I, s:I, s:o, "
+                     "s:o, s:o}",
                "name", ngx_http_ratelimit_api_string(&policy->name),
                "zone", ngx_http_ratelimit_api_string(
                                              &policy->shm_zone->shm.name),
@@ -193,6 +193,8 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_api_call_t *call,
                                          sizeof(ngx_http_complex_value_t)),
                "hidden", policy->core.hidden,
                "bans", (json_int_t) rl_bans(&policy->core),
+               "banned", (json_int_t) ngx_http_ratelimit_api_banned(call,
+                                                                    policy),
                "waiting", (json_int_t) rl_waiting(
                                  ngx_http_ratelimit_process(call->conf),
                                  &policy->core),

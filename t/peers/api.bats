@@ -24,6 +24,7 @@ http {
     ratelimit_policy sliding  key=\$arg_k quota=5/60s zone=api;
     ratelimit_policy gcra     key=\$arg_k key=x quota=100/60s zone=big algorithm=gcra capacity=20;
     ratelimit_policy calendar key=\$arg_k quota=\$arg_q zone=big algorithm=calendar;
+    ratelimit_policy login    key=\$arg_k quota=1/60s zone=api ban=10m,1h after=1 label=\$arg_k;
     ratelimit_log_level info;
     keepalive_requests 1000000;
     access_log off;
@@ -36,6 +37,7 @@ http {
         listen 127.0.0.1:$port reuseport;
         location /t { ratelimit sliding gcra calendar; empty_gif; }
         location /one { ratelimit sliding; empty_gif; }
+        location /login { ratelimit login; empty_gif; }
         location /ratelimit/ { ratelimit_api write=on; allow 127.0.0.1; deny all; }
         location /standing { ratelimit sliding gcra calendar; ratelimit_standing; }
     }
@@ -148,6 +150,18 @@ for p in json.load(sys.stdin)["policies"]:
 
 @test 'lists of a policy' {
     valid top 'ratelimit/keys?top=5&policy=sliding'
+}
+
+@test 'bans' {
+    valid bans ratelimit/bans
+    for key in a a b b; do get "login?k=$key" > "$dir/answers"; done
+    valid bans 'ratelimit/bans?policy=login'
+    valid key 'ratelimit/keys?policy=login&key=a'
+    valid state ratelimit/
+}
+
+@test 'a ban less' {
+    valid key 'ratelimit/bans?policy=login&key=a' -X DELETE
 }
 
 @test 'an override of a zone' {

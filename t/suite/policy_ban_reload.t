@@ -29,11 +29,15 @@ __DATA__
     ratelimit_policy login key=$arg_k quota=100/1m ban=20m after=1;
 --- config
     location /t { ratelimit login; empty_gif; }
---- request
-GET /t?k=a
---- error_code: 429
---- response_headers_like
-Retry-After: (?:600|59\d)
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /t?k=a", "GET /api/bans"]
+--- error_code eval
+[429, 200]
+--- response_headers_like eval
+["Retry-After: (?:600|5[5-9]\\d)", ""]
+--- response_body_like eval
+["", qr/"banned": 1,.*"policy": "login"/s]
 
 
 
@@ -43,11 +47,15 @@ Retry-After: (?:600|59\d)
     ratelimit_policy login key=$arg_k quota=100/1m ban=20m after=1;
 --- config
     location /t { ratelimit login; empty_gif; }
---- request
-GET /t?k=a
---- error_code: 429
---- response_headers_like
-Retry-After: (?:600|59\d)
+    location /api { ratelimit_api; allow all; }
+--- request eval
+["GET /api/bans", "GET /t?k=a", "GET /api/bans"]
+--- error_code eval
+[200, 429, 200]
+--- response_headers_like eval
+["", "Retry-After: (?:600|5[5-9]\\d)", ""]
+--- response_body_like eval
+[qr/"banned": 1,.*"policy": "login"/s, "", qr/"banned": 1,.*"policy": "login"/s]
 
 
 
@@ -57,5 +65,10 @@ Retry-After: (?:600|59\d)
     ratelimit_policy login key=$arg_k quota=100/1m;
 --- config
     location /t { ratelimit login; empty_gif; }
---- request
-GET /t?k=a
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["GET /t?k=a", "GET /api/bans", "DELETE /api/bans?policy=login&key=a"]
+--- error_code eval
+[200, 200, 404]
+--- response_body_like eval
+["GIF", '"banned": 0,', "the key is not banned"]

@@ -327,3 +327,43 @@ cannot rename state file
 GET /api/metrics
 --- response_body_like: nginx_ratelimit_zone_capacity_buckets
 --- response_body_unlike: state_age
+
+
+
+=== TEST 14: two keys are banned
+--- http_config
+    ratelimit_zone   zone=api:64k state=STATEDIR/ban.state;
+    ratelimit_policy login key=$arg_k quota=1/1m ban=10m,1h after=1;
+    ratelimit_policy brief key=$arg_k quota=1/100ms ban=10m after=1;
+--- config
+    location /t { ratelimit login; empty_gif; }
+    location /b { ratelimit brief; empty_gif; }
+--- init
+1 while RateLimit::curl("-o /dev/null -w '%{http_code}'", '/b?k=b') == 200;
+--- request eval
+["GET /t?k=a", "GET /t?k=a"]
+--- error_code eval
+[200, 429]
+
+
+
+=== TEST 15: after a restart the API lists and lifts their bans, by the id although nothing else is known of the key
+--- http_config
+    ratelimit_zone   zone=api:64k state=STATEDIR/ban.state;
+    ratelimit_policy login key=$arg_k quota=1/1m ban=10m,1h after=1;
+    ratelimit_policy brief key=$arg_k quota=1/100ms ban=10m after=1;
+--- config
+    location /t   { ratelimit login; empty_gif; }
+    location /b   { ratelimit brief; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- request eval
+["GET /t?k=a", "GET /api/bans", "DELETE /api/bans?policy=login&key=a", "GET /t?k=a", "GET /api/bans", "GET /b?k=b", "GET /api/bans"]
+--- error_code eval
+[429, 200, 200, 200, 200, 200, 200]
+--- response_body_filters eval
+[Api::any(), Api::at("banned", "bans.0.level"), Api::at("banned_until"), Api::any(), [sub {
+    my ($id) = $_[0] =~ /"key_id": "(\w+)"/;
+    return Api::value_at(JSON::PP->new->decode(Api::ask('DELETE', "/api/bans?policy=brief&id=$id")), 'banned_until');
+}], Api::any(), Api::at("banned")]
+--- response_body eval
+["", "banned: 2\nbans.0.level: 1\n", "banned_until: null\n", "", "null", "", "banned: 0\n"]

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -11,6 +13,7 @@
 #include "arena.h"
 #include "bytes_reader.h"
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/table/lock.h"
 #include "ratelimit/table/zone.h"
 
 namespace {
@@ -49,6 +52,31 @@ class Ban : public testing::Test {
     rl_look(&process_, &item, 1, &now);
     rl_look_bans(&process_, &item, &now);
     return item;
+  }
+
+  uint64_t banned_until(Policy& policy, uint64_t key_id) {
+    const rl_time_t now = at(now_ms_);
+    uint64_t until_ms = 1;
+    const int banned =
+        rl_banned_until(&process_, policy.get(), key_id, &now, &until_ms);
+    EXPECT_EQ(until_ms != 0 ? 1 : 0, banned);
+    return until_ms;
+  }
+
+  // All that a walk tells, by policy and key.
+  std::map<std::pair<uint64_t, uint64_t>, rl_banned_key_t> walk() {
+    std::map<std::pair<uint64_t, uint64_t>, rl_banned_key_t> found;
+    const rl_time_t now = at(now_ms_);
+    rl_bans_walk_t walk = {};
+    rl_banned_key_t keys[RL_MAX_BANNED_OF_SET];
+    size_t n = 0;
+    while (rl_next_banned(&process_, arena_.zone(), &walk, &now, keys, &n) ==
+           1) {
+      for (size_t i = 0; i < n; ++i) {
+        found[{keys[i].policy_id, keys[i].key_id}] = keys[i];
+      }
+    }
+    return found;
   }
 
   uint64_t entries() {
@@ -134,17 +162,105 @@ TEST_F(Ban, IsLifted) {
   const rl_item_t item = refuse(3);
   const rl_time_t now = at(now_ms_);
   EXPECT_EQ(RL_BANNED, look().banned);
-  EXPECT_EQ(now_ms_ + 10 * kMinute,
-            rl_banned_until(&process_, policy_.get(), item.bucket.lo, &now));
+  EXPECT_EQ(now_ms_ + 10 * kMinute, banned_until(policy_, item.bucket.lo));
+  EXPECT_EQ(0u, banned_until(other_, item.bucket.lo));
   EXPECT_EQ(1, rl_lift_ban(&process_, policy_.get(), item.bucket.lo, &now));
-  EXPECT_EQ(0u,
-            rl_banned_until(&process_, policy_.get(), item.bucket.lo, &now));
+  EXPECT_EQ(0u, banned_until(policy_, item.bucket.lo));
   now_ms_ += 2 * kMinute;
   EXPECT_EQ(0, look().banned);
   EXPECT_TRUE(ask().admitted);
   EXPECT_EQ(10 * kMinute, refuse(3).retry_after_ms);  // a first time again
   EXPECT_EQ(0, rl_lift_ban(&process_, policy_.get(),
                            policy_.item("nobody").bucket.lo, &now));
+}
+
+// Each with whose it is, since when, until when and the how manieth.
+TEST_F(Ban, AreFoundByAWalk) {
+  EXPECT_TRUE(walk().empty());
+  const Policy third(arena_.zone(), "r", 1, kMinute, RL_GCRA);
+  const_cast<Policy&>(third).get()->ban = &ban_;
+  std::map<std::pair<uint64_t, uint64_t>, uint64_t> until_ms;
+  for (int i = 0; i < 400; ++i) {
+    now_ms_ += 100;
+    const Policy& policy = i % 3 == 0 ? third : policy_;
+    rl_item_t item = policy.item(std::to_string(i));
+    const rl_time_t now = at(now_ms_);
+    while (item.banned == 0) {
+      rl_decide_bans(&process_, &item, 1, &now);
+      if (i % 5 == 0 && !item.admitted) break;  // only counted
+    }
+    if (item.banned == 0) continue;
+    until_ms[{item.policy->secret.lo, item.bucket.lo}] =
+        now_ms_ + 10 * kMinute;
+  }
+  const auto found = walk();
+  EXPECT_EQ(320u, found.size());
+  ASSERT_EQ(until_ms.size(), found.size());
+  for (const auto& [name, key] : found) {
+    EXPECT_EQ(until_ms.at(name), key.until_ms);
+    EXPECT_EQ(key.until_ms - 10 * kMinute, key.since_ms);
+    EXPECT_EQ(0u, key.level);
+  }
+
+  // So many of each policy does a scan count.
+  const uint64_t ids[] = {policy_.item("").policy->secret.lo,
+                          third.item("").policy->secret.lo};
+  rl_banned_t banned[] = {{std::min(ids[0], ids[1]), 0, 0},
+                          {std::max(ids[0], ids[1]), 0, 0}};
+  rl_zone_stats_t stats = {};
+  rl_time_t now = at(now_ms_);
+  rl_zone_scan(arena_.zone(), 0, UINT32_MAX, &now, &stats, banned, 2);
+  EXPECT_EQ(213u, rl_find_banned(banned, 2, ids[0])->keys);
+  EXPECT_EQ(107u, rl_find_banned(banned, 2, ids[1])->keys);
+  EXPECT_EQ(nullptr, rl_find_banned(banned, 2, ids[0] + 1));
+  rl_banned_t last = {ids[1], now_ms_, 0};  // it was reset, but for one key
+  rl_zone_scan(arena_.zone(), 0, UINT32_MAX, &now, &stats, &last, 1);
+  EXPECT_EQ(1u, last.keys);
+  EXPECT_EQ(nullptr, rl_find_banned(nullptr, 0, ids[0]));
+
+  now_ms_ += 10 * kMinute - 100;  // the last one's is not over
+  EXPECT_EQ(1u, walk().size());
+  now_ms_ += 100;
+  EXPECT_TRUE(walk().empty());
+}
+
+TEST_F(Ban, AWalkTellsTheLevel) {
+  for (uint32_t level = 0; level < 3; ++level) {
+    const rl_item_t item = refuse(3);
+    const auto found = walk();
+    ASSERT_EQ(1u, found.size());
+    EXPECT_EQ(level, found.begin()->second.level);
+    EXPECT_EQ(now_ms_, found.begin()->second.since_ms);
+    now_ms_ += item.retry_after_ms + 2 * kMinute;
+  }
+}
+
+// A stopped process: the walk fails, and goes on with that set.
+TEST_F(Ban, AWalkWaitsForNoStoppedProcess) {
+  const rl_item_t item = refuse(3);
+  const rl_zone_t* zone = arena_.zone();
+  const uint64_t key = walk().begin()->second.key_id;
+  EXPECT_EQ(item.bucket.lo, key);
+  std::vector<ratelimit::Set*> locked;
+  const rl_process_t stopped = arena_.join();
+  for (uint32_t i = 0; i < zone->sets; ++i) {
+    ratelimit::Set* set = ratelimit::set_at(zone, i);
+    if (ratelimit::try_lock(&stopped, set)) locked.push_back(set);
+  }
+  const rl_time_t now = at(now_ms_);
+  rl_bans_walk_t walk = {};
+  rl_banned_key_t keys[RL_MAX_BANNED_OF_SET];
+  size_t n = 0;
+  int rc = 1;
+  while (rc == 1) {
+    rc = rl_next_banned(&process_, zone, &walk, &now, keys, &n);
+  }
+  EXPECT_EQ(RL_ERROR, rc);
+  for (ratelimit::Set* set : locked)
+    ratelimit::unlock(set);
+  ASSERT_EQ(1, rl_next_banned(&process_, zone, &walk, &now, keys, &n));
+  ASSERT_EQ(1u, n);
+  EXPECT_EQ(key, keys[0].key_id);
 }
 
 TEST_F(Ban, ChargesNobody) {
@@ -265,6 +381,18 @@ TEST_F(Ban, OutlivesARestart) {
     rl_decide_bans(&process, &item, 1, &later);
     EXPECT_EQ(RL_BANNED, item.banned);
     EXPECT_EQ(8 * kMinute, item.retry_after_ms);
+
+    rl_bans_walk_t walk = {};
+    rl_banned_key_t keys[RL_MAX_BANNED_OF_SET];
+    size_t n = 0;
+    while (n == 0) {
+      ASSERT_EQ(
+          1, rl_next_banned(&process, next.zone(), &walk, &later, keys, &n));
+    }
+    EXPECT_EQ(policy.get()->secret.lo, keys[0].policy_id);
+    // Of times before the boot the clock knows none.
+    EXPECT_EQ(boot == kBoot ? now.mono_ms : 0u, keys[0].since_ms);
+    EXPECT_EQ(later.mono_ms + 8 * kMinute, keys[0].until_ms);
   }
 }
 

@@ -27,13 +27,14 @@ TEST_F(InspectTest, AScanCanBeCutIntoTurns) {
   uint32_t next = 0;
   int turns = 0;
   do {
-    next = rl_zone_scan(arena_.zone(), next, 10, &now, &cut);
+    next = rl_zone_scan(arena_.zone(), next, 10, &now, &cut, nullptr, 0);
     ++turns;
   } while (next != 0);
   EXPECT_EQ(turns, (static_cast<int>(arena_.zone()->sets) + 9) / 10);
   EXPECT_EQ(cut.entries, whole.entries);
   EXPECT_EQ(cut.active, whole.active);
-  EXPECT_EQ(rl_zone_scan(arena_.zone(), UINT32_MAX, 10, &now, &cut), 0u);
+  EXPECT_EQ(
+      rl_zone_scan(arena_.zone(), UINT32_MAX, 10, &now, &cut, nullptr, 0), 0u);
   EXPECT_EQ(cut.entries, whole.entries);
 }
 

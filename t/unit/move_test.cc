@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -142,6 +143,47 @@ TEST(Move, InspectAndResetFindWhatIsStillInTheOldMemory) {
   EXPECT_TRUE(other.is_new());
   EXPECT_EQ(10u, view.remaining(item));
   EXPECT_EQ(9u, view.remaining(policy.item("0")));
+}
+
+// Which keys are banned, although some buckets move while the walk goes by.
+TEST(Move, AWalkThroughBansMeetsAllOfThem) {
+  const Arena arena = memories(kSmall, kMiB);
+  View view(arena);
+  View other(arena);
+  Policy policy(view.zone(), "p", 1, kHour);
+  const rl_ban_t ban = {{kHour}, 1, 1, 0};
+  policy.get()->ban = &ban;
+  const rl_time_t now = at(1000);
+  for (int i = 0; i < 300; ++i) {
+    rl_item_t item = policy.item(std::to_string(i));
+    rl_decide_bans(view.process(), &item, 1, &now);
+    rl_decide_bans(view.process(), &item, 1, &now);
+    ASSERT_EQ(RL_BAN_BEGINS, item.banned);
+  }
+  const auto walk = [&](View* walker, const std::function<void(int)>& move) {
+    std::set<uint64_t> found;
+    rl_bans_walk_t at_set = {};
+    rl_banned_key_t keys[RL_MAX_BANNED_OF_SET];
+    size_t n = 0;
+    for (int i = 0; rl_next_banned(walker->process(), walker->zone(), &at_set,
+                                   &now, keys, &n) == 1;
+         ++i) {
+      for (size_t k = 0; k < n; ++k)
+        found.insert(keys[k].key_id);
+      move(i);
+    }
+    return found.size();
+  };
+  EXPECT_EQ(300u, walk(&view, [&](int i) {
+              if (i == 5) other.begin();
+              if (i > 7 && i % 3 == 0) other.move(1);
+            }));
+  EXPECT_EQ(300u, walk(&view, [&](int i) {
+              while (i == 2 && other.move(100) == 1) {
+              }
+            }));
+  EXPECT_FALSE(is_moving(view.zone()));
+  EXPECT_EQ(300u, walk(&other, [](int) {}));
 }
 
 // The set of a process that is stopped stays; the others are not kept waiting

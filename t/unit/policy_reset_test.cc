@@ -132,12 +132,14 @@ TEST_F(PolicyReset, LiftsBans) {
   }
   rl_time_t now = at(1001);
   const uint64_t key = p.item("a").bucket.lo;
-  EXPECT_EQ(1000 + kHour, rl_banned_until(&process_, p.get(), key, &now));
+  uint64_t until_ms = 0;
+  EXPECT_EQ(1, rl_banned_until(&process_, p.get(), key, &now, &until_ms));
+  EXPECT_EQ(1000 + kHour, until_ms);
   reset(&p, 1001);
-  EXPECT_EQ(0u, rl_banned_until(&process_, p.get(), key, &now));
+  EXPECT_EQ(0, rl_banned_until(&process_, p.get(), key, &now, &until_ms));
   EXPECT_EQ(RL_ADMITTED, ask(p, "a", 1002));
   EXPECT_EQ(RL_REFUSED, ask(p, "a", 1003));
-  EXPECT_EQ(0u, rl_banned_until(&process_, p.get(), key, &now));
+  EXPECT_EQ(0, rl_banned_until(&process_, p.get(), key, &now, &until_ms));
 }
 
 TEST_F(PolicyReset, ShowsAmongOverridesAndIsNone) {

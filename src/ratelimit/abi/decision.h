@@ -157,10 +157,10 @@ int rl_return_reserved(rl_process_t *process, rl_item_t *item,
  * retry_after_ms.  What costs 0 is not refused, and not counted.
  * rl_look_bans makes of an item that rl_look has filled what it is under a
  * ban.
- * rl_banned_until: the monotonic time, or 0 where the key is not banned.
- * rl_lift_ban: 1, or 0 where nothing of a ban is known of the key; key_id is
- * its bucket's lo.  It is as if there never had been one.  RL_ERROR as of
- * rl_reset.
+ * rl_banned_until: 1 and the monotonic time, or 0 and 0 where the key is not
+ * banned; key_id is its bucket's lo.
+ * rl_lift_ban: 1, or 0 where nothing of a ban is known of the key.  It is as
+ * if there never had been one.  RL_ERROR as of rl_reset.
  */
 #define RL_BANNED 1
 #define RL_BAN_BEGINS 2
@@ -168,8 +168,9 @@ rl_verdict_e rl_decide_bans(rl_process_t *process, rl_item_t *items, size_t n,
                             const rl_time_t *now) RL_NOEXCEPT;
 rl_verdict_e rl_look_bans(rl_process_t *process, rl_item_t *item,
                           const rl_time_t *now) RL_NOEXCEPT;
-uint64_t rl_banned_until(rl_process_t *process, const rl_policy_t *policy,
-                         uint64_t key_id, const rl_time_t *now) RL_NOEXCEPT;
+int rl_banned_until(rl_process_t *process, const rl_policy_t *policy,
+                    uint64_t key_id, const rl_time_t *now,
+                    uint64_t *until_ms) RL_NOEXCEPT;
 int rl_lift_ban(rl_process_t *process, const rl_policy_t *policy,
                 uint64_t key_id, const rl_time_t *now) RL_NOEXCEPT;
 

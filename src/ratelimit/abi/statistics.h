@@ -168,15 +168,56 @@ void rl_label_key(const rl_policy_t *policy, uint64_t key_id, rl_str_t label,
 size_t rl_key_label(const rl_policy_t *policy, uint64_t key_id,
                     unsigned char *buf) RL_NOEXCEPT;
 
+/* How many keys a policy bans now. */
+typedef struct {
+  uint64_t policy_id;      /* rl_policy_t's secret.lo */
+  uint64_t reset_at_ms;    /* bans from before are lifted */
+  uint64_t keys;
+} rl_banned_t;
+
 /*
  * Adds the buckets of up to `sets` sets from set `first` on, those that were
- * never used apart, to out->entries and out->active.  Returns the set to go on
- * with, 0 when all are counted.
+ * never used apart, to out->entries and out->active, and banned keys to the
+ * keys of those of the n policies whose they are; banned is sorted by
+ * policy_id.  Returns the set to go on with, 0 when all are counted.
  * So a scan can be cut into turns of an event loop: 256 sets take some 100
  * microseconds.
  */
 uint32_t rl_zone_scan(const rl_zone_t *zone, uint32_t first, uint32_t sets,
-                      const rl_time_t *now, rl_zone_stats_t *out) RL_NOEXCEPT;
+                      const rl_time_t *now, rl_zone_stats_t *out,
+                      rl_banned_t *banned, size_t n) RL_NOEXCEPT;
+
+/* That of the policy, or NULL. */
+rl_banned_t *rl_find_banned(rl_banned_t *banned, size_t n,
+                            uint64_t policy_id) RL_NOEXCEPT;
+
+/* A key that is banned. */
+typedef struct {
+  uint64_t policy_id;
+  uint64_t key_id;         /* of the policy's bucket, its lo */
+  uint64_t since_ms;       /* the refusal that began it */
+  uint64_t until_ms;
+  uint32_t level;          /* 0: the first of the ban's durations, ... */
+} rl_banned_key_t;
+
+/* Where a walk through a zone is; zeros at its beginning. */
+typedef struct {
+  uint32_t memory;         /* the id of a zone's memory, which may change */
+  uint32_t set;
+} rl_bans_walk_t;
+
+/*
+ * The next set that was ever used: the keys banned in it are the first *n of
+ * out.  1; or 0: there is no further set.  RL_ERROR: a lock's living owner did
+ * not move; the walk may go on with the same set.
+ * Over a whole walk every key that is banned all the while is told, and one
+ * whose bucket moves meanwhile may be told twice.
+ */
+#define RL_MAX_BANNED_OF_SET 31
+int rl_next_banned(rl_process_t *process, const rl_zone_t *zone,
+                   rl_bans_walk_t *walk, const rl_time_t *now,
+                   rl_banned_key_t out[RL_MAX_BANNED_OF_SET],
+                   size_t *n) RL_NOEXCEPT;
 
 /* A bucket as it is stored. */
 typedef struct {

@@ -15,19 +15,21 @@ uint64_t tick_of(uint64_t now_ms, uint64_t window_ms) {
   return kSubWindows * now_ms / window_ms;
 }
 
-// Newest first; what is older than a window falls off.
-void renew_counts(BanState* state, uint64_t tick) {
-  const uint64_t newer = tick - state->tick;  // wrapped: the clock went back
-  if (newer == 0) return;
+// Newest first, of which the stamp is; what is older than a window falls off.
+void renew_counts(Bucket* bucket, uint64_t window_ms, uint64_t now_ms) {
+  uint8_t* counts = bucket->ban.counts;
+  const uint64_t newest = tick_of(bucket->stamp, window_ms);
+  const uint64_t tick = tick_of(now_ms, window_ms);
+  const uint64_t newer = tick - newest;  // wrapped: the clock went back
   if (newer >= kCounts) {
     // A step back of a clock that is a little behind is none.
-    if (state->tick - tick == 1) return;
-    std::memset(state->counts, 0, kCounts);
+    if (newest - tick == 1) return;
+    std::memset(counts, 0, kCounts);
   } else {
-    std::memmove(state->counts + newer, state->counts, kCounts - newer);
-    std::memset(state->counts, 0, newer);
+    std::memmove(counts + newer, counts, kCounts - newer);
+    std::memset(counts, 0, newer);
   }
-  state->tick = tick;
+  bucket->set_stamp(now_ms);
 }
 
 uint32_t refusals(const BanState& state) {
@@ -49,16 +51,16 @@ uint64_t ban_left_ms(const Bucket& bucket, uint64_t now_ms) noexcept {
   return until_ms > now_ms ? until_ms - now_ms : 0;
 }
 
-bool ban_note_refusal(Bucket* bucket, const rl_ban_t& ban, uint64_t window_ms,
-                      uint64_t now_ms) noexcept {
+bool ban_note_refusal(Bucket* bucket, const rl_policy_t& policy,
+                      uint64_t window_ms, uint64_t now_ms) noexcept {
+  const rl_ban_t& ban = *policy.ban;
   BanState& state = bucket->ban;
   if (bucket->with_hi(state.window_lo) != window_ms) {
     bucket->set_window_ms(window_ms);
     std::memset(state.counts, 0, kCounts);
-    state.tick = 0;
   }
-  renew_counts(&state, tick_of(now_ms, window_ms));
-  bucket->set_stamp(now_ms);
+  renew_counts(bucket, window_ms, now_ms);
+  state.policy_id = policy.secret.lo;
   if (state.counts[0] < UINT8_MAX) ++state.counts[0];
   if (refusals(state) < ban.after) return false;
   const bool again = now_ms < state.forget_ms;
@@ -100,7 +102,6 @@ void ban_rebase_clock(Bucket* bucket, int64_t delta_ms) noexcept {
   state.forget_ms = moved(state.forget_ms);
   // Counts belong to sub-windows of the other clock.
   std::memset(state.counts, 0, kCounts);
-  state.tick = 0;
   bucket->set_stamp(moved(bucket->stamp));
 }
 

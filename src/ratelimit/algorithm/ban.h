@@ -4,6 +4,9 @@
 //
 // A refusal counts for a window, and at most a 16th of it longer: in
 // sub-windows as those of `sliding`.
+//
+// Its name follows from that of the policy's bucket, so that a key is found by
+// it, and it says whose it is, so that a policy's bans are.
 
 #ifndef RATELIMIT_ALGORITHM_BAN_H_
 #define RATELIMIT_ALGORITHM_BAN_H_
@@ -12,14 +15,18 @@
 
 namespace ratelimit {
 
+// A ban's name is the policy's, changed by these.
+constexpr uint64_t kBanLo = 0x62616e2062616e21u;
+constexpr uint64_t kBanHi = 0x2e;
+
 void ban_open(Bucket* bucket, uint64_t key, uint64_t window_ms) noexcept;
 
 // 0: the key is not banned.
 uint64_t ban_left_ms(const Bucket& bucket, uint64_t now_ms) noexcept;
 
 // Counts a refusal.  True: it begins a ban.
-bool ban_note_refusal(Bucket* bucket, const rl_ban_t& ban, uint64_t window_ms,
-                      uint64_t now_ms) noexcept;
+bool ban_note_refusal(Bucket* bucket, const rl_policy_t& policy,
+                      uint64_t window_ms, uint64_t now_ms) noexcept;
 
 // As long as from its beginning.
 void ban_restart(Bucket* bucket, const rl_ban_t& ban,

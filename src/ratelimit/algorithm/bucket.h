@@ -84,7 +84,7 @@ struct BanState {  // see ban.h
   uint8_t level;       // of the last ban's durations
   uint8_t counts[17];  // of refusals, newest sub-window first
   uint16_t spare;
-  uint64_t tick;  // the newest sub-window
+  uint64_t policy_id;  // rl_policy_t::secret.lo
   uint64_t until_ms;
   uint64_t forget_ms;  // until then the next ban is a longer one
 };
@@ -93,7 +93,8 @@ struct BanState {  // see ban.h
 struct Meta {
   uint64_t stamp : 47;  // sliding: when the last charge was; fixed, calendar:
                         // when the window was opened; gcra: when the debt was
-                        // what it says; concurrent: when it was made
+                        // what it says; concurrent: when it was made; a
+                        // ban's: the newest refusal that counts
   uint64_t algorithm : 3;
   uint64_t window_hi : 3;    // window_ms >> 32; concurrent: how the holders
                              // are stored

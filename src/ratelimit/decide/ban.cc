@@ -76,8 +76,7 @@ void note_refusal_of(rl_process_t* process, rl_item_t* item,
   uint64_t left_ms = ban_left_ms(*image, now.mono_ms);
   bool begins = false;
   if (left_ms == 0) {
-    begins =
-        ban_note_refusal(image, *item->policy->ban, window_ms, now.mono_ms);
+    begins = ban_note_refusal(image, *item->policy, window_ms, now.mono_ms);
     left_ms = ban_left_ms(*image, now.mono_ms);
     write(process, ban, &ref, now.mono_ms);
   }
@@ -194,16 +193,21 @@ rl_verdict_e rl_look_bans(rl_process_t* process, rl_item_t* item,
   return item->banned ? RL_REFUSED : RL_ADMITTED;
 }
 
-uint64_t rl_banned_until(rl_process_t* process, const rl_policy_t* policy,
-                         uint64_t key_id, const rl_time_t* now) noexcept {
+int rl_banned_until(rl_process_t* process, const rl_policy_t* policy,
+                    uint64_t key_id, const rl_time_t* now,
+                    uint64_t* until_ms) noexcept {
+  *until_ms = 0;
+  if (policy->ban == nullptr) return 0;
   rl_bucket_t ban;
-  return policy->ban != nullptr &&
-                 rl_inspect(process, policy->zone, key_id ^ ratelimit::kBanLo,
-                            now, &ban) == 1 &&
-                 ban.charged_ms >= rl_policy_reset_at(policy, now) &&
-                 ban.banned_until_ms > now->mono_ms
-             ? ban.banned_until_ms
-             : 0;
+  const int found =
+      rl_inspect(process, policy->zone, key_id ^ ratelimit::kBanLo, now, &ban);
+  if (found != 1) return found;
+  if (ban.banned_until_ms <= now->mono_ms ||
+      ban.charged_ms < rl_policy_reset_at(policy, now)) {
+    return 0;
+  }
+  *until_ms = ban.banned_until_ms;
+  return 1;
 }
 
 int rl_lift_ban(rl_process_t* process, const rl_policy_t* policy,

@@ -6,12 +6,10 @@
 
 #include <cstdint>
 
+#include "ratelimit/algorithm/ban.h"
 #include "ratelimit/ratelimit.h"
 
 namespace ratelimit {
-
-constexpr uint64_t kBanLo = 0x62616e2062616e21u;
-constexpr uint64_t kBanHi = 0x2e;
 
 inline rl_item_t ban_of(const rl_item_t& item) {
   rl_item_t ban = item;

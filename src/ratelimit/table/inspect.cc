@@ -1,6 +1,7 @@
 // Looking at a zone from outside of any request: counting its buckets, finding
 // one by its key id, clearing one: see ratelimit.h.
 
+#include "ratelimit/algorithm/ban.h"
 #include "ratelimit/table/lock.h"
 #include "ratelimit/table/process_table.h"
 #include "ratelimit/table/resize.h"
@@ -17,12 +18,17 @@ constexpr uint32_t kExactLimits = 64;
 // be counted wrongly, which a reader of counters cannot tell from a scan a
 // microsecond later.  Taking 32,000 locks for it would hold requests up.
 __attribute__((no_sanitize("thread"))) void count_buckets(
-    const Set& set, uint64_t now_ms, rl_zone_stats_t* out) {
+    const Set& set, uint64_t now_ms, rl_zone_stats_t* out, rl_banned_t* banned,
+    size_t n) {
   for (uint32_t i = 0; i < kBucketsPerSet && set.occupied >> i & 1; ++i) {
     Bucket copy = set.buckets[i];
     ++out->entries;
     if (idle_at_ms(copy) > now_ms) {
       ++out->active;
+    }
+    if (copy.algorithm == RL_BAN && ban_left_ms(copy, now_ms) != 0) {
+      rl_banned_t* of = rl_find_banned(banned, n, copy.ban.policy_id);
+      if (of != nullptr && copy.stamp >= of->reset_at_ms) ++of->keys;
     }
   }
 }
@@ -118,10 +124,12 @@ void clear(const Bucket& bucket, const rl_time_t& now, Bucket* image) {
 }  // namespace ratelimit
 
 uint32_t rl_zone_scan(const rl_zone_t* zone, uint32_t first, uint32_t sets,
-                      const rl_time_t* now, rl_zone_stats_t* out) noexcept {
+                      const rl_time_t* now, rl_zone_stats_t* out,
+                      rl_banned_t* banned, size_t n) noexcept {
   uint32_t i = ratelimit::next_used(zone, first);
   for (; i < zone->sets && sets > 0; --sets) {
-    ratelimit::count_buckets(*ratelimit::set_at(zone, i), now->mono_ms, out);
+    ratelimit::count_buckets(*ratelimit::set_at(zone, i), now->mono_ms, out,
+                             banned, n);
     i = ratelimit::next_used(zone, i + 1);
   }
   return i < zone->sets ? i : 0;

@@ -147,7 +147,7 @@ void rl_zone_stats(const rl_zone_t* zone, int scan, const rl_time_t* now,
   out->lock_recoveries =
       header->lock_recoveries.load(std::memory_order_relaxed);
   if (scan) {
-    rl_zone_scan(zone, 0, zone->sets, now, out);
+    rl_zone_scan(zone, 0, zone->sets, now, out, nullptr, 0);
   }
 }
 

@@ -25,7 +25,7 @@
 namespace ratelimit {
 
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
-constexpr uint32_t kLayoutVersion = 9;
+constexpr uint32_t kLayoutVersion = 10;
 
 // Refusals are logged by sets of one cache line: see log_throttle.cc.
 constexpr uint32_t kThrottleSets = 14;
