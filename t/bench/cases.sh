@@ -76,6 +76,17 @@ rows_of_haproxy() {
         $fields"
 }
 
+# Of one key, asked for by ten connections all the time; RATE stands for a rate.
+rows_of_lines() {
+    local ours="$zone ratelimit_policy p key=\$arg_k"
+    line_row 'limit_req burst=20, all wait' 'limit_req_zone $arg_k zone=a:10m rate=RATEr/s;' \
+        "limit_req zone=a burst=20; $gif"
+    line_row '`gcra` with `wait=`, all wait' \
+        "$ours quota=RATE/1s algorithm=gcra capacity=1;" "ratelimit p wait=2s queue=20; $gif"
+    line_row 'limit_conn' 'limit_conn_zone $arg_k zone=c:10m;' "limit_conn c 20; $gif"
+    line_row '`concurrent=`' "$ours concurrent=20;" "ratelimit p; $gif"
+}
+
 rows_of_ours() {
     local x='ratelimit_headers x-ratelimit;'
     for algorithm in sliding fixed calendar gcra; do

@@ -64,6 +64,7 @@ make_loads() {
                 args => sub { "http://127.0.0.1:PORT/?k=$_[0]" },
                 two => sub { "http://127.0.0.1:PORT/?k=$_[0]&a="
                              . substr $_[0], 0, 8 },
+                line => sub { "http://127.0.0.1:PORT/?k=one" },
                 tokens => sub { "$_[0]$_[0]" });
             for my $load (keys %form) {
                 open my $out, ">", "$dir/$load.$kind" or die $!;
@@ -106,10 +107,14 @@ send() { # PORT N LOAD.KIND FILE
         tokens.*) perl t/bench/client "$1" "$2" "$dir/$3" ;;
         *)
             sed "s/PORT/$1/" "$dir/$3" > "$4.uris"
-            h2load --h1 -c 1 -n "$2" -i "$4.uris" > "$4.h2load" 2>&1 &&
+            h2load --h1 -c "$(connections "$3")" -n "$2" -i "$4.uris" > "$4.h2load" 2>&1 &&
                 grep -q "$2 done" "$4.h2load"
         ;;
     esac
+}
+
+connections() { # LOAD.KIND
+    case $1 in line.*) echo 10 ;; *) echo 1 ;; esac
 }
 
 # run_counted N LOAD.KIND FILE SIGNAL COMMAND...: the instructions of COMMAND,
@@ -188,6 +193,31 @@ print_instructions() {
     echo
     echo "Bare nginx: ${bare[args]:-–} instructions a request" \
         "($(nginx -v 2>&1), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1))."
+}
+
+print_line() {
+    make_loads
+    echo '| ten connections ask for one key | instructions | to the line above | ms apart at 20r/s, median of 21 at once |'
+    echo '|---|---|---|---|'
+    rows_of_lines
+}
+
+# Ratios are to the row before.  Where nobody waits, nothing is apart.
+line_row() { # NAME HTTP SERVER
+    local count apart=–
+    wanted "$1" || return 0
+    [ -n "${bare[line]:-}" ] ||
+        bare[line]=$(preamble=; per_request line.known '' "$gif") || exit 1
+    count=$(per_request line.known "${2/RATE/200}" "$3") || exit 1
+    count=$((count - bare[line]))
+    if [ -z "${2##*RATE*}" ]; then
+        serve line "${2/RATE/20}" "$3"
+        apart=$(python3 t/bench/apart.py "$port" 21)
+        stop_all
+    fi
+    printf '| %s | %+d | %s | %s |\n' "$1" "$count" \
+        "$(ratio "$count" "${count_before:-0}")" "$apart"
+    count_before=$count
 }
 
 # Over HAProxy's own frontend that only answers.
