@@ -26,6 +26,8 @@
 #include <memory_resource>
 #include <new>
 #include <random>
+#include <string>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
@@ -165,6 +167,23 @@ Decide table_decider(const Arena& arena, const Policy& policy) {
   };
 }
 
+// A request over several policies, each with a bucket of its own.
+Decide several_decider(const Arena& arena,
+                       const std::vector<const Policy*>& policies) {
+  rl_process_t process = arena.join();
+  return [=, zone = arena.zone()](const Key& key, uint64_t now_ms) mutable {
+    const rl_str_t part = {kKeyLength, key.bytes};
+    rl_hash_t hash;
+    rl_key_hash(zone, &part, 1, &hash);
+    rl_item_t items[8];
+    for (size_t i = 0; i < policies.size(); ++i) {
+      items[i] = policies[i]->item_of(hash);
+    }
+    const rl_time_t now = at(now_ms);
+    return rl_decide(&process, items, policies.size(), &now) == RL_ADMITTED;
+  };
+}
+
 // Keys in random order, the clock a millisecond further every 16 decisions.
 class Load {
  public:
@@ -212,15 +231,23 @@ void measure(benchmark::State& state, const std::function<Decide()>& join) {
     kill(sibling, SIGKILL);
     waitpid(sibling, nullptr, 0);
   }
-  state.counters["decisions"] = benchmark::Counter(
-      static_cast<double>(load.done() + by_sibling),
-      benchmark::Counter::kIsRate);
+  state.counters["decisions"] =
+      benchmark::Counter(static_cast<double>(load.done() + by_sibling),
+                         benchmark::Counter::kIsRate);
 }
 
 void table(benchmark::State& state, rl_algorithm_e algorithm) {
   Arena arena(state.range(0) > 200000 ? size_t{96} << 20 : size_t{16} << 20);
   const Policy policy(arena.zone(), "p", kQuota, kWindowMs, algorithm);
   measure(state, [&] { return table_decider(arena, policy); });
+}
+
+void three_policies(benchmark::State& state) {
+  Arena arena(state.range(0) > 200000 ? size_t{288} << 20 : size_t{48} << 20);
+  const Policy a(arena.zone(), "a", kQuota, kWindowMs, RL_SLIDING);
+  const Policy b(arena.zone(), "b", kQuota, kWindowMs, RL_SLIDING);
+  const Policy c(arena.zone(), "c", kQuota, kWindowMs, RL_SLIDING);
+  measure(state, [&] { return several_decider(arena, {&a, &b, &c}); });
 }
 
 void limit_req(benchmark::State& state) {
@@ -245,6 +272,7 @@ BENCHMARK_CAPTURE(table, sliding, RL_SLIDING)->Apply(loads);
 BENCHMARK_CAPTURE(table, fixed, RL_FIXED)->Apply(loads);
 BENCHMARK_CAPTURE(table, gcra, RL_GCRA)->Apply(loads);
 BENCHMARK(limit_req)->Apply(loads);
+BENCHMARK(three_policies)->Apply(loads);
 
 void key_hash(benchmark::State& state) {
   Arena arena(64 * 1024);
