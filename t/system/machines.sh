@@ -29,6 +29,7 @@ check 'three that borrow, and workers that are killed' run 3 "$seconds" workers 
 check 'three that borrow, and a Redis that loses everything' run 3 "$seconds" lost refuse lease
 check 'three that ask each time, and a Redis that loses everything' run 3 "$seconds" lost refuse strict
 check 'three that ask each time, and a Redis that is empty after 5 s' run 3 11 away refuse strict
+check 'three that borrow, and a replica that lacks writes takes over' run 3 9 failover refuse lease
 if [ -n "${RATELIMIT_LONG:-}" ]; then
     for mode in lease strict; do
         check "$mode: two, and nothing breaks" run 2 "$seconds" none refuse $mode
@@ -36,6 +37,7 @@ if [ -n "${RATELIMIT_LONG:-}" ]; then
         check "$mode: three, and a Redis that is stopped for 3 s" run 3 "$seconds" stop refuse $mode
         check "$mode: three, and one that is cut off for 3 s" run 3 "$seconds" partition refuse $mode
         check "$mode: three, and a Redis that is empty after 5 s" run 3 11 away refuse $mode
+        check "$mode: three, and a replica that lacks writes takes over" run 3 10 failover refuse $mode
         check "$mode: three, and reloads" run 3 "$seconds" reload refuse $mode
         check "$mode: three, and workers that stand still for 1.5 s" run 3 "$seconds" frozen refuse $mode
     done

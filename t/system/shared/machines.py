@@ -6,7 +6,8 @@ together ever admit more than the quota.
 FAULT: none, links (connections between a machine and Redis break at any byte),
 workers (killed), machines (killed), stop (Redis is stopped for 3 s), partition
 (one machine is cut off for 3 s), lost (Redis is killed and comes back empty), away
-(the same after 5 s, within a window that is longer), reload (every machine, several times a second), frozen (a worker is stopped for
+(the same after 5 s, within a window that is longer), failover (the master is
+killed, and its replica, which lacks what was written last, takes over), reload (every machine, several times a second), frozen (a worker is stopped for
 longer than a lease). With mode lease the quota is larger, and there is one key,
 so that units are borrowed. A fifth of the responses gives its units back. Exits
 with 0 if nothing was admitted beyond the
@@ -35,10 +36,12 @@ ALGORITHMS = ("sliding", "fixed", "calendar", "gcra")
 PATHS = ALGORITHMS + ("two",)
 
 count, seconds, fault = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-WINDOW = 30.0 if fault == "away" else 4.0
+WINDOW = 30.0 if fault in ("away", "failover") else 4.0
 on_error = sys.argv[4] if len(sys.argv) > 4 else "refuse"
 mode = sys.argv[5] if len(sys.argv) > 5 else "strict"
 QUOTA, KEYS = (60, "ab") if mode == "strict" else (300, "a")
+if fault == "failover":
+    QUOTA, KEYS = 1000, "a"  # not used up yet when it happens
 root = tempfile.mkdtemp(prefix="ratelimit-machines-")
 stopping = threading.Event()
 uses = []  # (path, key, time of use, end of the window in ms, machine)
@@ -90,9 +93,12 @@ class Link:
 
 
 class Machine:
-    def __init__(self, number, server):
+    def __init__(self, number, server, replica):
         self.number = number
         self.link = Link(server.port)
+        self.servers = f"server=127.0.0.1:{self.link.port}"
+        if replica:
+            self.servers += f" server=127.0.0.1:{replica.port}"
         self.port = redis.free_port()
         self.dir = f"{root}/{number}"
         os.mkdir(self.dir)
@@ -109,7 +115,7 @@ daemon off; pid nginx.pid; error_log error.log notice;
 worker_processes 2; events {{ worker_connections 512; }}
 http {{
     access_log off; proxy_temp_path tmp; client_body_temp_path body;
-    ratelimit_redis main server=127.0.0.1:{self.link.port} timeout=500ms;
+    ratelimit_redis main {self.servers} timeout=500ms;
     ratelimit_zone zone=api:1m redis=main mode={mode} on_error={on_error};
     {policies}
     ratelimit_headers x-ratelimit reset=unix_ms;
@@ -177,7 +183,18 @@ def client(machine, seed):
             time.sleep(0.005)
 
 
-def do_harm(machines, server):
+def replicate(link, replica):
+    """The replica has all of the master, then nothing more."""
+    client = redis.Client(replica.port)
+    client("REPLICAOF", "127.0.0.1", link.port)
+    while b"master_link_status:up" not in client("INFO", "replication"):
+        time.sleep(0.05)
+    link.held = True
+
+
+def do_harm(machines, server, replica):
+    if fault == "failover":
+        replicate(Link(server.port), replica)
     time.sleep(2)
     while not stopping.is_set():
         one = random.choice(machines)
@@ -214,6 +231,10 @@ def do_harm(machines, server):
             time.sleep(0.3)
             server.start()
             time.sleep(4)
+        elif fault == "failover":
+            server.stop()
+            redis.Client(replica.port)("REPLICAOF", "NO", "ONE")
+            stopping.wait(WINDOW)
         elif fault == "away":
             server.stop()
             time.sleep(5)
@@ -283,11 +304,12 @@ def check(machines, began):
 def main():
     random.seed(int(os.environ.get("SEED", "1")))
     server = redis.Server()
-    machines = [Machine(i, server) for i in range(count)]
+    replica = redis.Server() if fault == "failover" else None
+    machines = [Machine(i, server, replica) for i in range(count)]
     time.sleep(1)
     threads = [threading.Thread(target=client, args=(m, i * count + j), daemon=True)
                for j, m in enumerate(machines) for i in range(3)]
-    threads.append(threading.Thread(target=do_harm, args=(machines, server), daemon=True))
+    threads.append(threading.Thread(target=do_harm, args=(machines, server, replica), daemon=True))
     for thread in threads:
         thread.start()
     began = time.time()
@@ -298,7 +320,8 @@ def main():
     bad = check(machines, began)
     for machine in machines:
         machine.kill()
-    server.remove()
+    for one in filter(None, (server, replica)):
+        one.remove()
     if os.environ.get("KEEP"):
         print(root)
     else:
