@@ -53,7 +53,7 @@ add_block_preprocessor(sub {
     $block->set_value('init', 'select undef, undef, undef, 0.7') if !defined $block->init;
 });
 
-$redis->open_shards('ratelimit:');
+$redis->open_shards($_) for 'ratelimit:', 'other:';
 run_tests();
 
 __DATA__
