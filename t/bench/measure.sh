@@ -3,6 +3,8 @@
 running=()
 preamble=
 declare -A bare
+before=true # what is done to a server before its requests
+above=() # rows that are above their bounds
 
 stop_all() {
     local pid
@@ -50,27 +52,42 @@ free_port() {
         LocalAddr => "127.0.0.1", Listen => 1)->sockport'
 }
 
-# The requests of a load: "args", "two" as URIs, "tokens" as credentials; of
-# known keys or new ones.  PORT stands for the port.
+# The requests of a load, of known keys or new ones: URIs, in which PORT stands
+# for the port, or fields.
 make_loads() {
-    perl -e '
+    perl -It/lib -MJwt -e '
         my ($dir) = @ARGV;
         srand 1;
+        my @browser = ("Accept: */*", "Accept-Encoding: gzip, br",
+            "Accept-Language: en", "Cache-Control: no-cache",
+            "Content-Type: application/json", "Origin: https://example.com",
+            "Referer: https://example.com/", "X-Request-Id: 1234567890",
+            "X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https",
+            "X-Trace: abcdef");
         my @keys = map { sprintf "%08x%08x", rand 2**32, rand 2**32 } 1 .. 1e5;
         my %lists = (known => [@keys[0 .. 999]],
-                     new => [map { $keys[rand @keys] } 1 .. 12000]);
+                     new => [map { $keys[rand @keys] } 1 .. 5000]);
         for my $kind (keys %lists) {
             my %form = (
                 args => sub { "http://127.0.0.1:PORT/?k=$_[0]" },
                 two => sub { "http://127.0.0.1:PORT/?k=$_[0]&a="
                              . substr $_[0], 0, 8 },
                 line => sub { "http://127.0.0.1:PORT/?k=one" },
-                tokens => sub { "$_[0]$_[0]" });
+                cost => sub { "http://127.0.0.1:PORT/?k=$_[0]&n=3" },
+                tokens => sub { "Authorization: Bearer $_[0]$_[0]" },
+                cookies => sub { "Cookie: theme=dark; sid=$_[0]$_[0]" },
+                fields => sub { join "\t", @browser, "X-API-Key: $_[0]" },
+                jwt => sub { "Authorization: Bearer " . token("HS256", secret(),
+                    {sub => $_[0], org => substr($_[0], 0, 8),
+                     pad => "x" x 430, exp => time + 86400}) });
             for my $load (keys %form) {
+                next if $load eq "jwt" && $kind eq "new";
                 open my $out, ">", "$dir/$load.$kind" or die $!;
                 print $out $form{$load}->($_), "\n" for @{$lists{$kind}};
             }
-        }' "$dir"
+        }
+        open my $key, ">", "$dir/secret.txt" or die $!;
+        print $key secret(), "\n"' "$dir"
 }
 
 write_nginx_conf() { # FILE PORT HTTP SERVER PROCESSES
@@ -104,7 +121,7 @@ wait_for() { # PORT PID
 
 send() { # PORT N LOAD.KIND FILE
     case $3 in
-        tokens.*) perl t/bench/client "$1" "$2" "$dir/$3" ;;
+        tokens.* | cookies.* | fields.* | jwt.*) perl t/bench/client "$1" "$2" "$dir/$3" ;;
         *)
             sed "s/PORT/$1/" "$dir/$3" > "$4.uris"
             h2load --h1 -c "$(connections "$3")" -n "$2" -i "$4.uris" > "$4.h2load" 2>&1 &&
@@ -117,73 +134,110 @@ connections() { # LOAD.KIND
     case $1 in line.*) echo 10 ;; *) echo 1 ;; esac
 }
 
-# run_counted N LOAD.KIND FILE SIGNAL COMMAND...: the instructions of COMMAND,
-# which listens on $port, for N requests.
+# run_counted LOAD.KIND FILE SIGNAL COMMAND...: the instructions of a request to
+# COMMAND, which listens on $port.
 run_counted() {
-    local n=$1 load=$2 file=$3 signal=$4 pid
-    shift 4
+    local load=$1 file=$2 signal=$3 pid
+    shift 3
     LD_PRELOAD=$jemalloc valgrind --tool=callgrind \
         --callgrind-out-file="$file.callgrind" "$@" > "$file.log" 2>&1 &
     pid=$!
-    wait_for "$port" "$pid" && send "$port" "$n" "$load" "$file" ||
-        echo "$file: no answer" >&2
+    { wait_for "$port" "$pid" && $before &&
+        send "$port" 1000 "${load%.*}.known" "$file" &&
+        callgrind_control -z "$pid" && send "$port" 5000 "$load" "$file" &&
+        callgrind_control -d "$pid"; } > "$file.control" 2>&1
     stop_one "$pid" "$signal"
-    sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$file.log" > "$file.count"
+    awk '$1 == "totals:" { printf "%d\n", $2 / 5000 }' "$file.callgrind.1" |
+        grep . || stop "no count, see $file.log"
 }
 
-# Two processes at a time: the machine is known to have two cores.
 per_request() { # LOAD.KIND HTTP SERVER
-    local n file pids=()
-    for n in 2000 12000; do
-        file=$dir/count.$n
-        rm -f "$file".*
-        port=$(free_port)
-        write_nginx_conf "$file.conf" "$port" "$2" "$3" 'master_process off;'
-        run_counted "$n" "$1" "$file" QUIT nginx -p "$dir" -c "$file.conf" &
-        pids+=($!)
-    done
-    wait "${pids[@]}"
-    difference
+    local file=$dir/count
+    rm -f "$file".*
+    port=$(free_port)
+    write_nginx_conf "$file.conf" "$port" "$2" "$3" 'master_process off;'
+    run_counted "$1" "$file" QUIT nginx -p "$dir" -c "$file.conf"
 }
 
-difference() {
-    local few many
-    few=$(cat "$dir/count.2000.count") many=$(cat "$dir/count.12000.count")
-    [ -n "$few" ] && [ -n "$many" ] || stop 'no count'
-    echo $(((many - few) / 10000))
+row() { # NAME LOAD HTTP SERVER
+    rows_of_kinds 'known new' "$@"
 }
 
-row() { # NAME GOAL LOAD HTTP SERVER
-    local known new
-    wanted "$1" || return 0
+row_known() {
+    rows_of_kinds known "$@"
+}
+
+row_new() {
+    rows_of_kinds new "$@"
+}
+
+rows_of_kinds() { # KINDS NAME LOAD HTTP SERVER
+    local kind count known= new=
+    wanted "$2" || return 0
     [ -n "${bare[$3]:-}" ] ||
         bare[$3]=$(preamble=; per_request "$3.known" '' "$gif") || exit 1
-    known=$(per_request "$3.known" "$4" "$5") &&
-        new=$(per_request "$3.new" "$4" "$5") || exit 1
-    print_row "$1" $((known - bare[$3])) $((new - bare[$3])) "$2"
+    for kind in $1; do
+        count=$(per_request "$3.$kind" "$4" "$5") || exit 1
+        printf -v "$kind" %d $((count - bare[$3]))
+    done
+    print_row "$2" "$known" "$new"
 }
 
 # Ratios are to limit_req's, of known keys and of new ones.
-print_row() { # NAME KNOWN NEW GOAL
+print_row() { # NAME KNOWN NEW
     if [ "$1" = limit_req ]; then
         reference_known=$2 reference_new=$3
     fi
-    printf '| %s | %s | %s | %+d | %+d | %s |\n' "$1" \
-        "$(ratio "$2" "${reference_known:-0}")" \
-        "$(ratio "$3" "${reference_new:-0}")" "$2" "$3" "${4:+≤ $4}"
+    printf '| %s | %s | %s | %s | %s | %s |\n' "$1" \
+        "$(ratio "$2" "${reference_known:-}")" \
+        "$(ratio "$3" "${reference_new:-}")" \
+        "${2:+$(printf %+d "$2")}" "${3:+$(printf %+d "$3")}" \
+        "$(bounds_of "$1")"
+    check_row known "$1" "$2"
+    check_row new "$1" "$3"
 }
 
 ratio() {
-    [ "$2" != 0 ] || { echo '–'; return; }
+    [ -n "$1" ] && [ -n "$2" ] || return 0
     printf '%d.%02d' $(($1 / $2)) $(($1 * 100 / $2 % 100))
+}
+
+# bound_of KIND NAME: the most that a row may cost, or nothing.
+bound_of() {
+    local column=1
+    [ "$1" = known ] || column=2
+    awk -F '\t' -v name="$2" -v column=$column \
+        '$3 == name && $column != "-" { print $column }' t/bench/bounds
+}
+
+bounds_of() { # NAME
+    local known new
+    known=$(bound_of known "$1") new=$(bound_of new "$1")
+    echo "${known:+≤ $known}${known:+${new:+, }}${new:+≤ $new new}"
+}
+
+# With --check: notes a row that is more than 3 % above its bound.
+check_row() { # KIND NAME COUNT
+    local bound
+    bound=$(bound_of "$1" "$2")
+    if [ -n "$3" ] && [ -n "$bound" ] && (($3 * 100 > bound * 103)); then
+        above+=("$2, $1: +$3, and at most $bound are allowed")
+    fi
+}
+
+report_check() {
+    [ ${#above[@]} -gt 0 ] || { echo 'No row is above its bound.'; return; }
+    printf '%s\n' "${above[@]}" >&2
+    exit 1
 }
 
 print_instructions() {
     make_loads
-    echo '| case | known / limit_req | new / limit_req | known | new | goal |'
+    echo '| case | known / limit_req | new / limit_req | known | new | bound |'
     echo '|---|---|---|---|---|---|'
     rows_of_peers
     rows_of_ours
+    rows_of_edges
     if (install libnginx-mod-http-lua) 2> /dev/null; then
         rows_of_lua
     fi
@@ -228,16 +282,14 @@ haproxy_row() { # NAME FRONTEND-LINES
         bare[haproxy]=$(haproxy_per_request args.known '') || exit 1
     known=$(haproxy_per_request args.known "$2") &&
         new=$(haproxy_per_request args.new "$2") || exit 1
-    print_row "$1" $((known - bare[haproxy])) $((new - bare[haproxy])) ''
+    print_row "$1" $((known - bare[haproxy])) $((new - bare[haproxy]))
 }
 
 haproxy_per_request() { # LOAD.KIND FRONTEND-LINES
-    local n file pids=()
-    for n in 2000 12000; do
-        file=$dir/count.$n
-        rm -f "$file".*
-        port=$(free_port)
-        cat > "$file.conf" <<END
+    local file=$dir/count
+    rm -f "$file".*
+    port=$(free_port)
+    cat > "$file.conf" <<END
 global
         nbthread 1
 defaults
@@ -250,11 +302,7 @@ frontend f
         $2
         http-request return status 200 content-type image/gif lf-string 0123456789012345678901234567890123456789012
 END
-        run_counted "$n" "$1" "$file" USR1 haproxy -db -f "$file.conf" &
-        pids+=($!)
-    done
-    wait "${pids[@]}"
-    difference
+    run_counted "$1" "$file" USR1 haproxy -db -f "$file.conf"
 }
 
 # ---- the other parts
