@@ -209,6 +209,8 @@ nginx_ratelimit_errors_total{zone="api",policy="token"} 0
 nginx_ratelimit_errors_total{zone="api",policy="other"} 0
 nginx_ratelimit_bans_total{zone="api",policy="token"} 0
 nginx_ratelimit_bans_total{zone="api",policy="other"} 0
+nginx_ratelimit_banned_keys{zone="api",policy="token"} 0
+nginx_ratelimit_banned_keys{zone="api",policy="other"} 0
 nginx_ratelimit_delayed_total{zone="api",policy="token"} 0
 nginx_ratelimit_delayed_total{zone="api",policy="other"} 0
 nginx_ratelimit_waited_seconds_total{zone="api",policy="token"} 0
@@ -711,7 +713,7 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
  Api::at("policies.n", "policies.4.name", "policies.4.samples", "policies.299.zone")]
 --- response_body eval
 ["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
- "nginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_used_ratio_bucket 1800\nnginx_ratelimit_used_ratio_count 300\nnginx_ratelimit_used_ratio_sum 300\nnginx_ratelimit_waited_seconds_total 300\nnginx_ratelimit_waiting 300\n",
+ "nginx_ratelimit_banned_keys 300\nnginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_used_ratio_bucket 1800\nnginx_ratelimit_used_ratio_count 300\nnginx_ratelimit_used_ratio_sum 300\nnginx_ratelimit_waited_seconds_total 300\nnginx_ratelimit_waiting 300\n",
  "top_refused.n: 50\ntop_admitted.n: 0\n",
  "policies.n: 300\npolicies.4.name: p5\npolicies.4.samples: []\npolicies.299.zone: api\n"]
 --- timeout: 10
@@ -728,7 +730,7 @@ GET /api/metrics
 --- response_body_filters eval
 [sub { my $lines = () = $_[0] =~ /policy="p{200}\d+"/g; "$lines\n" }]
 --- response_body
-1260
+1320
 
 
 
