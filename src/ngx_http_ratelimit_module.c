@@ -296,7 +296,6 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
 
     ngx_http_ratelimit_init_statistics(rmcf);
     ngx_http_ratelimit_init_usage_filter(rmcf);
-    ngx_http_ratelimit_init_history(cycle, rmcf);
 
     return NGX_OK;
 }
@@ -320,6 +319,7 @@ ngx_http_ratelimit_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_ratelimit_init_usage_filter(rmcf);
+    ngx_http_ratelimit_init_history(cycle);
 
     zones = rmcf->zones.elts;
 

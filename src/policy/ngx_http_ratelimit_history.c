@@ -29,17 +29,11 @@ static ngx_uint_t        ngx_http_ratelimit_history_next;  /* policy */
 
 
 void
-ngx_http_ratelimit_init_history(ngx_cycle_t *cycle,
-    ngx_http_ratelimit_main_conf_t *rmcf)
+ngx_http_ratelimit_init_history(ngx_cycle_t *cycle)
 {
     ngx_event_t  *ev;
 
-    if (rmcf->policies.nelts == 0) {
-        return;
-    }
-
     ngx_http_ratelimit_history_dummy.fd = (ngx_socket_t) -1;
-    ngx_http_ratelimit_history_dummy.data = rmcf;
 
     ev = &ngx_http_ratelimit_history_event;
 
@@ -57,12 +51,11 @@ ngx_http_ratelimit_record_history(ngx_event_t *ev)
 {
     rl_time_t                        now;
     ngx_uint_t                       i, end;
-    ngx_connection_t                *c;
     ngx_http_ratelimit_policy_t    **policies;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
-    c = ev->data;
-    rmcf = c->data;
+    rmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_ratelimit_module);
 
     policies = rmcf->policies.elts;
     i = ngx_http_ratelimit_history_next;

@@ -15,8 +15,7 @@
 
 /* of a worker that begins */
 
-void ngx_http_ratelimit_init_history(ngx_cycle_t *cycle,
-    ngx_http_ratelimit_main_conf_t *rmcf);
+void ngx_http_ratelimit_init_history(ngx_cycle_t *cycle);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_HISTORY_H_INCLUDED_ */
