@@ -46,8 +46,9 @@ async function repeat(n, ...request) {
   return statuses;
 }
 
-// A page that keeps what went wrong in it.
-async function open(browser, url, options = {}) {
+// A page that keeps what went wrong in it.  What went on before it was opened
+// is as `past` has it, policies of the API's history.
+async function open(browser, url, { past = [], ...options } = {}) {
   const context = await browser.newContext(
     { viewport: { width: 1200, height: 900 }, locale: "en-US", ...options });
   const page = await context.newPage();
@@ -63,6 +64,8 @@ async function open(browser, url, options = {}) {
       page.writes.push(`${request.method()} ${new URL(request.url()).pathname}`);
     }
   });
+  await page.route("**/history", (route) =>
+    route.fulfill({ json: { now_ms: Date.now(), policies: past } }));
   await page.goto(url);
   await page.locator("#state").getByText(/^Live/).waitFor();
   return page;

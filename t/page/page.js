@@ -50,6 +50,30 @@ async function testShowing(page) {
   same(await page.locator("main b").count(), 0, "and not taken for HTML");
 }
 
+// An hour that ended just now, of which one minute in ten was bad.
+async function testPast(browser) {
+  const now_s = Math.floor(Date.now() / 1000);
+  const samples = [...Array(360).keys()].map((i) =>
+    [now_s - 3600 + 10 * i, 10, 100, i % 60 < 6 ? 50 : 0, 0, 0]);
+  const page = await open(browser, `${server}/ratelimit/`,
+    { past: [{ name: "pair", zone: "<b>zone</b>", samples }] });
+  const chart = (kind) => cardOf(page, "pair").locator(`path.${kind}`)
+    .getAttribute("d");
+  const admitted = await chart("admitted");
+  check(admitted.split("L").length > 700 && admitted.startsWith("M"),
+    "a page opens with the last hour", admitted.slice(0, 80));
+  check((await chart("refused")).startsWith("M"), "refusals included");
+  same(await cardOf(page, "pair").locator(".top").textContent(), "15/s",
+    "and the most that there was");
+  await page.context().close();
+
+  const other = await browser.newContext();
+  const asked = await (await other.request.get(`${server}/ratelimit/history`)).json();
+  same(asked.policies.map((policy) => policy.name), ["token", "strict", "pair"],
+    "which the server tells of each policy");
+  await other.close();
+}
+
 async function testReset(page) {
   same(await get(`${server}/strict`, "victim"), 429, "a key is refused");
   const row = rowOf(page, "top-refused", "strict");
@@ -247,6 +271,7 @@ async function testDeeds(browser) {
   // The 400 that was provoked; what the browser says of a failed request.
   same(page.wrong.filter((text) => !text.includes("400 (Bad Request)")), [],
     "no error in the console, no request to elsewhere");
+  await testPast(browser);
   await testReadOnly(browser);
   await testSecurity(browser, page);
 }

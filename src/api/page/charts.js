@@ -1,15 +1,46 @@
 "use strict";
 
-// Charts of what each policy admits and refuses a second.
+// Charts of what each policy admits and refuses a second, in the last hour.
 
-const POINTS = 150; // five minutes
 const MINUTE_MS = 60000;
+const HOUR_MS = 60 * MINUTE_MS;
+const STEP_S = 10; // as the server's own samples
+
+const seriesName = (policy) => `${policy.zone}/${policy.name}`;
+
+// What the server has kept of the last hour, before this page asked.
+function rememberPast(history) {
+  for (const policy of history.policies) {
+    const points = policy.samples.map(([at, seconds, admitted, refused, dry]) =>
+      ({ ms: at * 1000, seconds, admitted: admitted / seconds,
+        refused: refused / seconds, dry: dry / seconds }));
+    known.rates.set(seriesName(policy), { last: null, now: NOTHING, points });
+  }
+}
+
+const NOTHING = { admitted: 0, refused: 0, dry: 0 };
+
+// Adds a point, to the last one as long as that is shorter than a step.
+function addPoint(points, point) {
+  const before = points[points.length - 1];
+  const seconds = before ? before.seconds + point.seconds : Infinity;
+  if (seconds > STEP_S) {
+    points.push({ ...point });
+    return;
+  }
+  for (const what of Object.keys(NOTHING)) {
+    before[what] = (before[what] * before.seconds + point[what] * point.seconds)
+      / seconds;
+  }
+  before.ms = point.ms;
+  before.seconds = seconds;
+}
 
 // The next point of a policy: requests a second since the last answer.
 function remember(policy, now_ms) {
-  const name = `${policy.zone}/${policy.name}`;
-  const series = known.rates.get(name) ?? { last: null, points: [] };
-  known.rates.set(name, series);
+  const series = known.rates.get(seriesName(policy))
+    ?? { last: null, now: NOTHING, points: [] };
+  known.rates.set(seriesName(policy), series);
   const counts = policy.requests;
   const last = series.last;
   series.last = { ms: now_ms, ...counts };
@@ -22,23 +53,24 @@ function remember(policy, now_ms) {
     return series;
   }
   const seconds = (now_ms - last.ms) / 1000;
-  series.points.push({
+  series.now = {
     ms: now_ms,
     seconds,
     admitted: (counts.admitted - last.admitted) / seconds,
     refused: (counts.refused - last.refused) / seconds,
     dry: (counts.refused_dry_run - last.refused_dry_run) / seconds,
-  });
-  if (series.points.length > POINTS) {
+  };
+  addPoint(series.points, series.now);
+  if (now_ms - series.points[0].ms > HOUR_MS) {
     series.points.shift();
   }
   return series;
 }
 
-// What a policy decided in the last minute, as far as this page has seen it.
+// What a policy decided in about the last minute.
 function lastMinute(policy, now_ms) {
-  const { points } = known.rates.get(`${policy.zone}/${policy.name}`);
-  const sum = { admitted: 0, refused: 0, dry: 0 };
+  const { points } = known.rates.get(seriesName(policy));
+  const sum = { ...NOTHING };
   for (const point of points.filter((p) => now_ms - p.ms < MINUTE_MS)) {
     for (const what of Object.keys(sum)) {
       sum[what] += point[what] * point.seconds;
@@ -65,9 +97,12 @@ function makeChart() {
 }
 
 // Returns the top of the chart's scale: admitted, and refused on top of it.
-function draw(chart, points, now_ms) {
+function draw(chart, ends, now_ms) {
+  // A point is where its span ends; the first one begins somewhere as well.
+  const points = ends.slice(0, 1).map((p) =>
+    ({ ...p, ms: p.ms - 1000 * p.seconds })).concat(ends);
   const top = Math.max(1, ...points.map((p) => p.admitted + p.refused + p.dry));
-  const x = (p) => 300 - (now_ms - p.ms) / (POINTS * EVERY_MS) * 300;
+  const x = (p) => 300 - (now_ms - p.ms) / HOUR_MS * 300;
   const y = (value) => 99 - value / top * 95;
   const line = (value) => points.map((p) =>
     `${x(p).toFixed(1)},${y(value(p)).toFixed(1)}`);

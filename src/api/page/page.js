@@ -190,7 +190,12 @@ function redraw() {
 async function refresh() {
   const wanted = [...views.values()].some((view) => view.rows > ROWS)
     ? MORE_KEYS : KEYS;
-  const [state, keys] = await Promise.all([ask(""), ask(`keys?top=${wanted}`)]);
+  const isFirst = known.state === null;
+  const [state, keys, history] = await Promise.all([ask(""),
+    ask(`keys?top=${wanted}`), isFirst ? ask("history") : null]);
+  if (isFirst) {
+    rememberPast(history);
+  }
   known.state = state;
   known.keys = keys;
   for (const policy of state.policies) {

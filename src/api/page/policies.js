@@ -158,8 +158,7 @@ function termsOf(policy) {
 
 function showPolicy(card, { policy, condition }) {
   const { now_ms } = known.state;
-  const { points } = known.rates.get(`${policy.zone}/${policy.name}`);
-  const last = points[points.length - 1] ?? { admitted: 0, refused: 0, dry: 0 };
+  const { now: last, points } = known.rates.get(seriesName(policy));
   const chart = card.querySelector("svg");
   const top = draw(chart, points, now_ms);
 
