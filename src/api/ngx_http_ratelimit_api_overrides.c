@@ -343,7 +343,9 @@ ngx_http_ratelimit_api_parse_override(ngx_http_ratelimit_api_call_t *call,
 {
     rl_str_t     text;
     const char  *allowed, *name;
+    uint32_t     scale;
 
+    scale = 0;
     ngx_memzero(override, sizeof(rl_override_t));
 
     if ((call->args.scale.data == NULL) == (call->args.quota.data == NULL)) {
@@ -364,7 +366,8 @@ ngx_http_ratelimit_api_parse_override(ngx_http_ratelimit_api_call_t *call,
             text = ngx_http_ratelimit_str(&call->args.scale);
         }
 
-        allowed = rl_parse_scale(text, &override->value);
+        allowed = rl_parse_scale(text, &scale);
+        override->value = scale;
 
     } else {
         name = "quota";

@@ -210,7 +210,7 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_api_call_t *call,
 static json_t *
 ngx_http_ratelimit_api_quota(ngx_http_ratelimit_policy_t *policy)
 {
-    u_char       text[NGX_INT32_LEN + 1 + NGX_INT64_LEN + 2];
+    u_char       text[2 * NGX_INT64_LEN + 3];
     ngx_str_t    quota;
     rl_quota_t  *constant;
 
@@ -231,7 +231,7 @@ ngx_http_ratelimit_api_quota(ngx_http_ratelimit_policy_t *policy)
         return ngx_http_ratelimit_api_string(&quota);
     }
 
-    quota.len = ngx_snprintf(text, sizeof(text), "%uD/%*s", constant->units,
+    quota.len = ngx_snprintf(text, sizeof(text), "%uL/%*s", constant->units,
                              constant->window_text.len,
                              constant->window_text.data)
                 - text;

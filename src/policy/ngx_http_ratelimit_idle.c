@@ -183,7 +183,7 @@ ngx_http_ratelimit_warn_ban(ngx_conf_t *cf,
 
     ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                   "\"ban=\" of the \"ratelimit_policy\" \"%V\" begins with "
-                  "%uL.%03uLs, its quota of %uD/%V keeps out for %uL.%03uLs "
+                  "%uL.%03uLs, its quota of %uL/%V keeps out for %uL.%03uLs "
                   "anyway in %s:%ui",
                   &policy->name, ban_ms / 1000, ban_ms % 1000, quota->units,
                   &quota->window_text, wait_ms / 1000, wait_ms % 1000,
@@ -228,7 +228,7 @@ ngx_http_ratelimit_is_variable(ngx_conf_t *cf, ngx_str_t *name)
 static void
 ngx_http_ratelimit_warn_plan(ngx_conf_t *cf, ngx_array_t *plan)
 {
-    uint32_t                      limit;
+    uint64_t                      limit;
     ngx_uint_t                    i;
     ngx_http_ratelimit_step_t    *steps;
     ngx_http_ratelimit_policy_t  *policy;
@@ -257,7 +257,7 @@ ngx_http_ratelimit_warn_plan(ngx_conf_t *cf, ngx_array_t *plan)
         steps[i].rule->warned = 1;
 
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"cost=%uD\" is above the %uD units that the "
+                      "\"cost=%uL\" is above the %uL units that the "
                       "\"ratelimit_policy\" \"%V\" ever has, so that each "
                       "request is refused in %s:%ui",
                       steps[i].item.cost_units, limit, &policy->name,

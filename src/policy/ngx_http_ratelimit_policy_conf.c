@@ -341,7 +341,7 @@ ngx_http_ratelimit_policy_after(ngx_conf_t *cf, void *conf,
 {
     ngx_http_ratelimit_policy_line_t *line = conf;
 
-    uint32_t  after;
+    uint64_t  after;
 
     line->after = *value;
 
@@ -352,7 +352,7 @@ ngx_http_ratelimit_policy_after(ngx_conf_t *cf, void *conf,
                                           "must be an integer of 1 to 255");
     }
 
-    line->policy->ban.after = after;
+    line->policy->ban.after = (uint32_t) after;
 
     return NGX_CONF_OK;
 }

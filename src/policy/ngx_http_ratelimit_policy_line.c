@@ -294,7 +294,7 @@ ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
 
 
 const char *
-ngx_http_ratelimit_parse_capacity(ngx_str_t *text, uint32_t *units)
+ngx_http_ratelimit_parse_capacity(ngx_str_t *text, uint64_t *units)
 {
     if (rl_parse_units(ngx_http_ratelimit_str(text), units) != NULL
         || *units == 0)

@@ -312,7 +312,7 @@ ngx_http_ratelimit_rule_cost(ngx_conf_t *cf, void *conf,
     ngx_http_ratelimit_rule_t *rule = conf;
 
     char        *rv;
-    uint32_t     units;
+    uint64_t     units;
     const char  *allowed;
 
     rv = ngx_http_ratelimit_compile_slot(cf, value, &rule->cost);
@@ -373,7 +373,7 @@ ngx_http_ratelimit_rule_queue(ngx_conf_t *cf, void *conf,
 {
     ngx_http_ratelimit_rule_t *rule = conf;
 
-    uint32_t  n;
+    uint64_t  n;
 
     if (rl_parse_units(ngx_http_ratelimit_str(value), &n) != NULL
         || n == 0 || n > 100000)

@@ -95,7 +95,7 @@ char *
 ngx_http_ratelimit_check_settle(ngx_conf_t *cf,
     ngx_http_ratelimit_settle_t *settle, ngx_http_complex_value_t *cost)
 {
-    uint32_t     units;
+    uint64_t     units;
     ngx_str_t   *text;
     const char  *allowed;
 
@@ -155,7 +155,7 @@ ngx_http_ratelimit_check_settle(ngx_conf_t *cf,
 
 const char *
 ngx_http_ratelimit_read_settle(ngx_http_ratelimit_settle_t *settle,
-    ngx_str_t *value, uint32_t *units)
+    ngx_str_t *value, uint64_t *units)
 {
     if (value->len == 0) {
         return NULL;

@@ -43,7 +43,7 @@ char *ngx_http_ratelimit_check_settle(ngx_conf_t *cf,
 /* what is allowed, or NULL; empty: *units is not known (yet) */
 
 const char *ngx_http_ratelimit_read_settle(
-    ngx_http_ratelimit_settle_t *settle, ngx_str_t *value, uint32_t *units);
+    ngx_http_ratelimit_settle_t *settle, ngx_str_t *value, uint64_t *units);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_SETTLE_H_INCLUDED_ */

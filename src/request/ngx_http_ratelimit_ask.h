@@ -69,7 +69,7 @@ ngx_uint_t ngx_http_ratelimit_give_up_asking(
 rl_verdict_e ngx_http_ratelimit_refund_item(rl_process_t *process,
     rl_item_t *item, rl_time_t *now);
 rl_verdict_e ngx_http_ratelimit_settle_item(rl_process_t *process,
-    rl_item_t *item, uint32_t units, rl_time_t *now);
+    rl_item_t *item, uint64_t units, rl_time_t *now);
 
 /*
  * Looks at an item's bucket; one that is shared is what this worker was told

@@ -49,10 +49,10 @@ ngx_http_ratelimit_refund_item(rl_process_t *process, rl_item_t *item,
 
 rl_verdict_e
 ngx_http_ratelimit_settle_item(rl_process_t *process, rl_item_t *item,
-    uint32_t units, rl_time_t *now)
+    uint64_t units, rl_time_t *now)
 {
     uint64_t                    now_us;
-    uint32_t                    reserved;
+    uint64_t                    reserved;
     rl_lease_t                 *lease;
     ngx_http_ratelimit_zone_t  *zone;
 

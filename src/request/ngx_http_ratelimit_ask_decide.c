@@ -232,10 +232,9 @@ static void
 ngx_http_ratelimit_divide(rl_item_t *item, ngx_uint_t machines)
 {
     if (machines > 1) {
-        item->quota.units = (uint32_t) ((item->quota.units + machines - 1)
-                                        / machines);
-        item->capacity_units = (uint32_t) ((item->capacity_units + machines
-                                            - 1) / machines);
+        item->quota.units = (item->quota.units + machines - 1) / machines;
+        item->capacity_units = (item->capacity_units + machines - 1)
+                               / machines;
     }
 }
 

@@ -259,7 +259,7 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_item_t *item,
     rl_process_t *process, ngx_uint_t when)
 {
-    uint32_t                      units;
+    uint64_t                      units;
     ngx_str_t                     value;
     const char                   *allowed;
     ngx_http_ratelimit_settle_t  *settle;

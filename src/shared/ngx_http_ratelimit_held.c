@@ -26,7 +26,7 @@
 void
 ngx_http_ratelimit_count_held(ngx_http_ratelimit_redis_t *redis)
 {
-    uint32_t                     held_units;
+    uint64_t                     held_units;
     uint64_t                     now_us;
     ngx_uint_t                   n;
     rl_leases_t                **leases;

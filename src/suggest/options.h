@@ -17,7 +17,7 @@ struct Limit {
   std::string window_text;  // "1m"
   rl_quota_t quota = {};    // no units yet for a window
   rl_algorithm_e algorithm = RL_SLIDING;
-  std::uint32_t capacity = 0;  // 0: the quota's units
+  std::uint64_t capacity = 0;  // 0: the quota's units
 
   std::string text() const;  // "quota=30/10s algorithm=gcra capacity=5"
 };

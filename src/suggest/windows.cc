@@ -39,18 +39,15 @@ std::uint32_t percentile(const std::vector<std::uint32_t>& sorted,
   return sorted[rank == 0 ? 0 : rank - 1];
 }
 
-std::uint32_t round_up(std::uint64_t units) {
+std::uint64_t round_up(std::uint64_t units) {
   static const std::uint64_t kSteps[] = {10, 12, 15, 20, 25, 30,
                                          40, 50, 60, 80, 100};
-  if (units < 10) return static_cast<std::uint32_t>(units);
+  if (units < 10) return units;
   std::uint64_t scale = 1;
   while (scale * 100 < units)
     scale *= 10;
   for (const std::uint64_t step : kSteps) {
-    if (step * scale >= units) {
-      return static_cast<std::uint32_t>(
-          std::min<std::uint64_t>(step * scale, RL_MAX_UNITS));
-    }
+    if (step * scale >= units) return std::min(step * scale, RL_MAX_UNITS);
   }
   return RL_MAX_UNITS;
 }

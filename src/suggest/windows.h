@@ -30,7 +30,7 @@ std::uint32_t percentile(const std::vector<std::uint32_t>& sorted,
                          unsigned thousandths);
 
 // The next number up that people would choose.
-std::uint32_t round_up(std::uint64_t units);
+std::uint64_t round_up(std::uint64_t units);
 
 }  // namespace suggest
 

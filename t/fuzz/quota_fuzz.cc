@@ -37,15 +37,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data,
   quota(text, 0);
   quota(text, 1);
 
+  std::uint64_t units = 7;
+  if (rl_parse_units(text, &units) == nullptr) {
+    require(units <= RL_MAX_UNITS);
+  }
+  units = 7;
+  if (rl_read_units(text, &units) == nullptr) {
+    require(units <= RL_MAX_UNITS);
+  }
   std::uint32_t number = 7;
-  if (rl_parse_units(text, &number) == nullptr) {
-    require(number <= RL_MAX_UNITS);
-  }
-  number = 7;
-  if (rl_read_units(text, &number) == nullptr) {
-    require(number <= RL_MAX_UNITS);
-  }
-  number = 7;
   if (rl_read_scale(text, &number) == nullptr) {
     require(number <= 10000000);
   }

@@ -20,7 +20,7 @@
 namespace {
 
 constexpr uint32_t kPolicies = 3;
-constexpr uint32_t kUnits[kPolicies] = {1, 5, RL_MAX_UNITS};
+constexpr uint64_t kUnits[kPolicies] = {1, 5, RL_MAX_UNITS};
 constexpr uint64_t kWindows[kPolicies] = {1000, 60000, 3600000};
 constexpr size_t kSizes[] = {16384, 32768, 65536};
 constexpr unsigned char kBoot[16] = {1};
@@ -72,7 +72,7 @@ class World {
   void pass(uint64_t ms) { now_.mono_ms += ms, now_.wall_ms += ms; }
 
   // All or none, of the policies whose bits are set.
-  void decide(uint32_t which, uint8_t key, uint32_t cost, bool refund) {
+  void decide(uint32_t which, uint8_t key, uint64_t cost, bool refund) {
     std::vector<rl_item_t> items;
     std::vector<Window*> windows;
     bool admits = true;
@@ -108,7 +108,7 @@ class World {
     require(one.admitted == (w->used < kUnits[p]));
   }
 
-  void settle(uint32_t p, uint8_t key, uint32_t final_units) {
+  void settle(uint32_t p, uint8_t key, uint64_t final_units) {
     rl_item_t one = item(p, key, 1);
     Window* w = window(p, key);
     const bool admits = w->used + 1 <= kUnits[p];
@@ -189,7 +189,7 @@ class World {
   }
 
   // Keys without end, in a table of few.
-  void crowd(uint8_t policy, uint64_t key, uint32_t cost) {
+  void crowd(uint8_t policy, uint64_t key, uint64_t cost) {
     rl_item_t one = item(policy, 0, cost);
     rl_policy_t its = policies_[policy];
     its.zone = &crowded_.view;
@@ -215,7 +215,7 @@ class World {
     }
   }
 
-  rl_item_t item(uint32_t p, uint8_t key, uint32_t cost) const {
+  rl_item_t item(uint32_t p, uint8_t key, uint64_t cost) const {
     const rl_str_t part = {1, &key};
     rl_item_t one = {};
     one.policy = &policies_[p];
@@ -237,7 +237,7 @@ class World {
     return w;
   }
 
-  void charge(Window* w, uint32_t cost) const {
+  void charge(Window* w, uint64_t cost) const {
     if (cost != 0 && w->used == 0) w->begin_ms = now_.mono_ms;
     w->used += cost;
   }

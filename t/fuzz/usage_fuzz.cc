@@ -16,7 +16,7 @@ void require(bool condition) {
   if (!condition) std::abort();
 }
 
-rl_usage_pointer_t pointer(const char* text, uint32_t value) {
+rl_usage_pointer_t pointer(const char* text, uint64_t value) {
   size_t len = 0;
   while (text[len] != '\0')
     len++;

@@ -109,7 +109,7 @@ __DATA__
 [map { "detail: $_\n" } 'no "policy="', 'unknown zone "nope"', ('either "scale=" or "quota=" is needed') x 2,
  'a zone has no quota, only "scale="', '"zone=" excludes "policy=" and keys',
  ('invalid "scale=", it must be a percentage such as "50%" or "12.5%", of 0% to 10000% with at most three decimals') x 2,
- 'invalid "quota=", it must be an integer of 0 to 999999999, or "unlimited"',
+ 'invalid "quota=", it must be an integer of 0 to 999999999999999, or "unlimited"',
  'invalid "for=", it must be an integer with ms, s, m, h or d behind it, of 1ms to 366d', 'unknown parameter "fro"', 'unknown policy "nope"']
 
 

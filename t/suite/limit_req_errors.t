@@ -136,6 +136,6 @@ invalid quota "10000/month" in "ratelimit_policy", it must be 10000/1M with algo
 === TEST 17: what is nothing like that is told all that is allowed
 --- http_config
     ratelimit_zone   zone=api:64k;
-    ratelimit_policy token key=$arg_k quota=9999999999r/s;
+    ratelimit_policy token key=$arg_k quota=9999999999999999r/s;
 --- error_log
-invalid quota "9999999999r/s" in "ratelimit_policy", it must be UNITS/WINDOW such as
+invalid quota "9999999999999999r/s" in "ratelimit_policy", it must be UNITS/WINDOW such as

@@ -123,7 +123,7 @@ invalid name "" in "ratelimit_policy", it must be lower-case letters, digits and
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600;
 --- error_log
-invalid quota "600" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 66: a quota with an empty window
@@ -131,7 +131,7 @@ invalid quota "600" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/;
 --- error_log
-invalid quota "600/" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 67: a quota without units
@@ -139,7 +139,7 @@ invalid quota "600/" in "ratelimit_policy", it must be UNITS/WINDOW such as "600
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=/60s;
 --- error_log
-invalid quota "/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 68: a quota of a window without a unit
@@ -147,7 +147,7 @@ invalid quota "/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/60;
 --- error_log
-invalid quota "600/60" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/60" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 69: a quota of a window with an unknown unit
@@ -155,7 +155,7 @@ invalid quota "600/60" in "ratelimit_policy", it must be UNITS/WINDOW such as "6
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/60x;
 --- error_log
-invalid quota "600/60x" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/60x" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 70: a quota with a blank
@@ -163,7 +163,7 @@ invalid quota "600/60x" in "ratelimit_policy", it must be UNITS/WINDOW such as "
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k "quota=600/60 s";
 --- error_log
-invalid quota "600/60 s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/60 s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 71: a quota of an empty window
@@ -171,7 +171,7 @@ invalid quota "600/60 s" in "ratelimit_policy", it must be UNITS/WINDOW such as 
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/0s;
 --- error_log
-invalid quota "600/0s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/0s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 72: a quota of a negative window
@@ -179,7 +179,7 @@ invalid quota "600/0s" in "ratelimit_policy", it must be UNITS/WINDOW such as "6
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/-1s;
 --- error_log
-invalid quota "600/-1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/-1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 73: a quota of negative units
@@ -187,7 +187,7 @@ invalid quota "600/-1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=-1/60s;
 --- error_log
-invalid quota "-1/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "-1/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 74: a quota of half a unit
@@ -195,15 +195,15 @@ invalid quota "-1/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "6
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1.5/60s;
 --- error_log
-invalid quota "1.5/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "1.5/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 75: a quota of too many units
 --- http_config
     ratelimit_zone   zone=api:64k;
-    ratelimit_policy token key=$arg_k quota=1000000000/60s;
+    ratelimit_policy token key=$arg_k quota=1000000000000000/60s;
 --- error_log
-invalid quota "1000000000/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "1000000000000000/60s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 76: a quota of too long a window
@@ -211,7 +211,7 @@ invalid quota "1000000000/60s" in "ratelimit_policy", it must be UNITS/WINDOW su
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/367d;
 --- error_log
-invalid quota "600/367d" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/367d" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 77: a quota of a window too long by a millisecond
@@ -219,7 +219,7 @@ invalid quota "600/367d" in "ratelimit_policy", it must be UNITS/WINDOW such as 
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/31622400001ms;
 --- error_log
-invalid quota "600/31622400001ms" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/31622400001ms" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 78: a quota in weeks
@@ -227,7 +227,7 @@ invalid quota "600/31622400001ms" in "ratelimit_policy", it must be UNITS/WINDOW
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/1w;
 --- error_log
-invalid quota "600/1w" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/1w" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 79: a quota in seconds in upper case
@@ -235,7 +235,7 @@ invalid quota "600/1w" in "ratelimit_policy", it must be UNITS/WINDOW such as "6
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/1S;
 --- error_log
-invalid quota "600/1S" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/1S" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 80: a quota with more behind the window
@@ -243,7 +243,7 @@ invalid quota "600/1S" in "ratelimit_policy", it must be UNITS/WINDOW such as "6
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/60s/x;
 --- error_log
-invalid quota "600/60s/x" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "600/60s/x" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 81: a quota that is none
@@ -251,7 +251,7 @@ invalid quota "600/60s/x" in "ratelimit_policy", it must be UNITS/WINDOW such as
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=x;
 --- error_log
-invalid quota "x" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "x" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 82: a quota unlimited in upper case
@@ -259,7 +259,7 @@ invalid quota "x" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=Unlimited;
 --- error_log
-invalid quota "Unlimited" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "Unlimited" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 83: a quota whose units overflow
@@ -267,7 +267,7 @@ invalid quota "Unlimited" in "ratelimit_policy", it must be UNITS/WINDOW such as
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=99999999999999999999/1s;
 --- error_log
-invalid quota "99999999999999999999/1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "99999999999999999999/1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 84: a quota whose window overflows
@@ -275,7 +275,7 @@ invalid quota "99999999999999999999/1s" in "ratelimit_policy", it must be UNITS/
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/99999999999999999999s;
 --- error_log
-invalid quota "1/99999999999999999999s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "1/99999999999999999999s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 85: a quota in hexadecimal
@@ -283,7 +283,7 @@ invalid quota "1/99999999999999999999s" in "ratelimit_policy", it must be UNITS/
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=0x10/1s;
 --- error_log
-invalid quota "0x10/1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "0x10/1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 86: a quota with a sign
@@ -291,7 +291,7 @@ invalid quota "0x10/1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=+1/1s;
 --- error_log
-invalid quota "+1/1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
+invalid quota "+1/1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d, or "unlimited" in
 
 
 === TEST 87: a quota in months is for calendar
@@ -307,7 +307,7 @@ invalid quota "600/1M" in "ratelimit_policy", it must not be in months ("M") but
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/13M algorithm=calendar;
 --- error_log
-invalid quota "1/13M" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999 units and a window of 1ms to 366d in ms, s, m, h or d or of 1M to 12M, or "unlimited" in
+invalid quota "1/13M" in "ratelimit_policy", it must be UNITS/WINDOW such as "600/60s", of 0 to 999999999999999 units and a window of 1ms to 366d in ms, s, m, h or d or of 1M to 12M, or "unlimited" in
 
 
 === TEST 89: a scale without a percent sign
@@ -427,7 +427,7 @@ invalid algorithm "gcra2" in "ratelimit_policy", it must be "sliding", "fixed", 
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h algorithm=gcra capacity=;
 --- error_log
-invalid capacity "" in "ratelimit_policy", it must be an integer of 1 to 999999999 in
+invalid capacity "" in "ratelimit_policy", it must be an integer of 1 to 999999999999999 in
 
 
 === TEST 104: a capacity of 0
@@ -435,7 +435,7 @@ invalid capacity "" in "ratelimit_policy", it must be an integer of 1 to 9999999
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h algorithm=gcra capacity=0;
 --- error_log
-invalid capacity "0" in "ratelimit_policy", it must be an integer of 1 to 999999999 in
+invalid capacity "0" in "ratelimit_policy", it must be an integer of 1 to 999999999999999 in
 
 
 === TEST 105: a capacity below zero
@@ -443,15 +443,15 @@ invalid capacity "0" in "ratelimit_policy", it must be an integer of 1 to 999999
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h algorithm=gcra capacity=-1;
 --- error_log
-invalid capacity "-1" in "ratelimit_policy", it must be an integer of 1 to 999999999 in
+invalid capacity "-1" in "ratelimit_policy", it must be an integer of 1 to 999999999999999 in
 
 
 === TEST 106: a capacity above the maximum
 --- http_config
     ratelimit_zone   zone=api:64k;
-    ratelimit_policy token key=$arg_k quota=1/1h algorithm=gcra capacity=1000000000;
+    ratelimit_policy token key=$arg_k quota=1/1h algorithm=gcra capacity=1000000000000000;
 --- error_log
-invalid capacity "1000000000" in "ratelimit_policy", it must be an integer of 1 to 999999999 in
+invalid capacity "1000000000000000" in "ratelimit_policy", it must be an integer of 1 to 999999999999999 in
 
 
 === TEST 107: a capacity that is none
@@ -459,7 +459,7 @@ invalid capacity "1000000000" in "ratelimit_policy", it must be an integer of 1 
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h algorithm=gcra capacity=x;
 --- error_log
-invalid capacity "x" in "ratelimit_policy", it must be an integer of 1 to 999999999 in
+invalid capacity "x" in "ratelimit_policy", it must be an integer of 1 to 999999999999999 in
 
 
 === TEST 108: a capacity of one and a half
@@ -467,7 +467,7 @@ invalid capacity "x" in "ratelimit_policy", it must be an integer of 1 to 999999
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=1/1h algorithm=gcra capacity=1.5;
 --- error_log
-invalid capacity "1.5" in "ratelimit_policy", it must be an integer of 1 to 999999999 in
+invalid capacity "1.5" in "ratelimit_policy", it must be an integer of 1 to 999999999999999 in
 
 
 === TEST 109: a capacity beside no algorithm

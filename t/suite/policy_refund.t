@@ -480,7 +480,7 @@ GET /t?k=a
 X-RateLimit-Remaining: 95
 --- error_log
 [error]
-ratelimit: policy "units" has invalid settle "lots", it must be an integer of 0 to 999999999; the reserved cost stays
+ratelimit: policy "units" has invalid settle "lots", it must be an integer of 0 to 999999999999999; the reserved cost stays
 
 
 

@@ -494,7 +494,7 @@ X-Status: []
         empty_gif;
     }
 --- request eval
-["GET /t?k=a&c=1000000000", "GET /t?k=a&c=5000000000", "GET /t?k=a&c=" . "9" x 300, "GET /t?k=a&c=0.123",
+["GET /t?k=a&c=1000000000000000", "GET /t?k=a&c=5000000000000000", "GET /t?k=a&c=" . "9" x 300, "GET /t?k=a&c=0.123",
  "GET /t?k=a&c=007.0", "GET /t?k=a&c=1.01"]
 --- response_headers eval
 [("X-RateLimit-Remaining: 10") x 3, "X-RateLimit-Remaining: 9", "X-RateLimit-Remaining: 2", "X-RateLimit-Remaining: 0"]
@@ -510,8 +510,8 @@ invalid cost
     ratelimit_zone   zone=api:64k;
     ratelimit_policy bytes key=$arg_k quota=10/1h;
 --- config
-    location /t { ratelimit bytes cost=5000000000; empty_gif; }
+    location /t { ratelimit bytes cost=5000000000000000; empty_gif; }
 --- must_die
 --- error_log
 [emerg]
-invalid cost "5000000000" in "ratelimit", it must be an integer of 0 to 999999999 in
+invalid cost "5000000000000000" in "ratelimit", it must be an integer of 0 to 999999999999999 in

@@ -101,35 +101,35 @@ invalid methods "GET POST" in "ratelimit", it must be methods in upper case, sep
 --- directive
     ratelimit token cost=;
 --- error_log
-invalid cost "" in "ratelimit", it must be an integer of 0 to 999999999 in
+invalid cost "" in "ratelimit", it must be an integer of 0 to 999999999999999 in
 
 
 === TEST 156: a constant cost below zero
 --- directive
     ratelimit token cost=-1;
 --- error_log
-invalid cost "-1" in "ratelimit", it must be an integer of 0 to 999999999 in
+invalid cost "-1" in "ratelimit", it must be an integer of 0 to 999999999999999 in
 
 
 === TEST 157: a constant cost that is none
 --- directive
     ratelimit token cost=x;
 --- error_log
-invalid cost "x" in "ratelimit", it must be an integer of 0 to 999999999 in
+invalid cost "x" in "ratelimit", it must be an integer of 0 to 999999999999999 in
 
 
 === TEST 158: a constant cost of one and a half
 --- directive
     ratelimit token cost=1.5;
 --- error_log
-invalid cost "1.5" in "ratelimit", it must be an integer of 0 to 999999999 in
+invalid cost "1.5" in "ratelimit", it must be an integer of 0 to 999999999999999 in
 
 
 === TEST 159: a constant cost above the maximum
 --- directive
-    ratelimit token cost=1000000000;
+    ratelimit token cost=1000000000000000;
 --- error_log
-invalid cost "1000000000" in "ratelimit", it must be an integer of 0 to 999999999 in
+invalid cost "1000000000000000" in "ratelimit", it must be an integer of 0 to 999999999999999 in
 
 
 === TEST 160: a line's dry_run of ""
@@ -348,4 +348,4 @@ invalid unit "s" in "ratelimit", it must be ms in
 --- directive
     ratelimit token settle=2.5;
 --- error_log
-invalid settle "2.5" in "ratelimit", it must be an integer of 0 to 999999999 in
+invalid settle "2.5" in "ratelimit", it must be an integer of 0 to 999999999999999 in

@@ -118,7 +118,7 @@ class Arena {
 // A policy with a constant quota.
 class Policy {
  public:
-  Policy(const rl_zone_t* zone, const std::string& name, uint32_t units,
+  Policy(const rl_zone_t* zone, const std::string& name, uint64_t units,
          uint64_t window_ms, rl_algorithm_e algorithm = RL_FIXED)
       : name_(name), units_(units), window_ms_(window_ms) {
     policy_.name = str(name_);
@@ -131,14 +131,14 @@ class Policy {
 
   rl_policy_t* get() { return &policy_; }
 
-  rl_item_t item(const std::string& key, uint32_t cost = 1) const {
+  rl_item_t item(const std::string& key, uint64_t cost = 1) const {
     const rl_str_t part = str(key);
     rl_hash_t hash;
     rl_key_hash(policy_.zone, &part, 1, &hash);
     return item_of(hash, cost);
   }
 
-  rl_item_t item_of(const rl_hash_t& key_hash, uint32_t cost = 1) const {
+  rl_item_t item_of(const rl_hash_t& key_hash, uint64_t cost = 1) const {
     rl_item_t item = {};
     item.policy = &policy_;
     item.bucket = {key_hash.lo ^ policy_.secret.lo,
@@ -152,7 +152,7 @@ class Policy {
 
  private:
   std::string name_;
-  uint32_t units_;
+  uint64_t units_;
   uint64_t window_ms_;
   rl_policy_t policy_ = {};
 };

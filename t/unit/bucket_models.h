@@ -60,13 +60,13 @@ struct Store {
   }
 
   // As rl_look.
-  Evaluation look(const rl_time_t& now, uint32_t cost_units,
+  Evaluation look(const rl_time_t& now, uint64_t cost_units,
                   bool want_next = false) const {
     return evaluate(at(now), shape, cost_units, want_next, now);
   }
 
   // As rl_decide; *charge_id only if it is admitted.
-  Evaluation decide(const rl_time_t& now, uint32_t cost_units,
+  Evaluation decide(const rl_time_t& now, uint64_t cost_units,
                     uint64_t* charge_id = nullptr) {
     Bucket copy = bucket;
     const bool rewritten = adapt(&copy, shape, now);
@@ -86,7 +86,7 @@ struct Store {
 
   // What is told with less asked is no different.
   void check_without_next(const Evaluation& full, const Bucket& copy,
-                          uint32_t cost_units, const rl_time_t& now) const {
+                          uint64_t cost_units, const rl_time_t& now) const {
     const Evaluation quick = evaluate(copy, shape, cost_units, false, now);
     if (quick.admitted != full.admitted ||
         quick.remaining_units != full.remaining_units ||
@@ -99,7 +99,7 @@ struct Store {
 
   // In one go no other bucket comes out, to the bit, and no other answer.
   void check_try_charge(const Evaluation& before, const Bucket& after,
-                        uint64_t charge_id, uint32_t cost_units,
+                        uint64_t charge_id, uint64_t cost_units,
                         const rl_time_t& now) const {
     Bucket copy = bucket;
     Charged charged;
@@ -122,7 +122,7 @@ struct Store {
 
   // Nor where only the hot words are made.
   void check_hot_words(const Evaluation& before, const Bucket& after,
-                       uint64_t charge_id, uint32_t cost_units,
+                       uint64_t charge_id, uint64_t cost_units,
                        const rl_time_t& now) const {
     HotWords hot_words;
     Charged charged;
@@ -142,7 +142,7 @@ struct Store {
 
   bool is_charged(const Bucket& copy, const Charged& charged,
                   const Evaluation& before, const Bucket& after,
-                  uint64_t charge_id, uint32_t cost_units,
+                  uint64_t charge_id, uint64_t cost_units,
                   const rl_time_t& now) const {
     return std::memcmp(&copy, &after, sizeof(copy)) == 0 &&
            charged.charge_id == charge_id &&
@@ -151,7 +151,7 @@ struct Store {
   }
 
   // And no other refusal.
-  void check_try_charge_refuses(const Evaluation& full, uint32_t cost_units,
+  void check_try_charge_refuses(const Evaluation& full, uint64_t cost_units,
                                 const rl_time_t& now) const {
     if (cost_units == 0) return;
     Bucket copy = bucket;
@@ -176,19 +176,19 @@ struct Store {
   }
 
   // As rl_settle with more units than were reserved.
-  uint64_t force(const rl_time_t& now, uint32_t cost_units) {
+  uint64_t force(const rl_time_t& now, uint64_t cost_units) {
     bucket = at(now);
     return charge(&bucket, shape, cost_units, now);
   }
 
   // As rl_refund, and as rl_settle with less units than were reserved.
-  void give_back(const rl_time_t& now, uint32_t charged_units, uint32_t units,
+  void give_back(const rl_time_t& now, uint64_t charged_units, uint64_t units,
                  uint64_t charge_id) {
     const Shape kept = kept_shape(bucket, shape);
     adapt(&bucket, kept, now);
     refund(&bucket, kept, charged_units, units, charge_id);
   }
-  void give_back(const rl_time_t& now, uint32_t units, uint64_t charge_id) {
+  void give_back(const rl_time_t& now, uint64_t units, uint64_t charge_id) {
     give_back(now, units, units, charge_id);
   }
 };
@@ -340,19 +340,19 @@ struct ExactWindow {
 struct ExactGcra {
   __extension__ typedef __int128 Wide;
 
-  uint32_t units;  // of the rate
+  uint64_t units;  // of the rate
   uint64_t window_ms;
-  uint32_t capacity_units;  // of this request
+  uint64_t capacity_units;  // of this request
   Wide tat = 0;             // in ms times units
 
   Wide ahead(uint64_t now_ms) const {
     return std::max<Wide>(tat - Wide{now_ms} * units, 0);
   }
-  bool admits(uint64_t now_ms, uint32_t cost) const {
+  bool admits(uint64_t now_ms, uint64_t cost) const {
     return cost == 0 || (units > 0 && ahead(now_ms) + Wide{cost} * window_ms <=
                                           Wide{capacity_units} * window_ms);
   }
-  void charge(uint64_t now_ms, uint32_t cost) {
+  void charge(uint64_t now_ms, uint64_t cost) {
     tat = Wide{now_ms} * units + ahead(now_ms) + Wide{cost} * window_ms;
   }
   // Debt in units stays, rounded up.

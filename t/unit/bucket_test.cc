@@ -17,7 +17,7 @@ constexpr rl_algorithm_e kAlgorithms[] = {RL_SLIDING, RL_FIXED, RL_CALENDAR,
 constexpr uint64_t kDayMs = 86400000;
 constexpr uint64_t kLastMs = (uint64_t{1} << 40) - 1;
 
-Shape shape_of(rl_algorithm_e algorithm, uint32_t units, uint64_t window_ms) {
+Shape shape_of(rl_algorithm_e algorithm, uint64_t units, uint64_t window_ms) {
   return {algorithm, units, units, 0, window_ms, 0};
 }
 
@@ -32,7 +32,7 @@ TEST(Bucket, IsPlainAndAligned) {
   EXPECT_LE(sizeof(WindowState), 48u);
   EXPECT_LE(sizeof(GcraState), 48u);
   const Bucket bucket = {};
-  EXPECT_EQ(static_cast<const void*>(&bucket.sliding.window_lo),
+  EXPECT_EQ(static_cast<const void*>(&bucket.gcra.window_lo),
             static_cast<const void*>(&bucket.window.window_lo));
 }
 
@@ -48,23 +48,23 @@ TEST(Bucket, WindowsFit) {
   }
 }
 
-TEST(Bucket, LimitsAreCodedToWithinA32nd) {
-  uint32_t last = 0;
-  for (uint64_t limit = 0; limit <= UINT32_MAX; limit += 1 + limit / 1000) {
-    const auto units = static_cast<uint32_t>(limit);
+TEST(Bucket, LimitsAreCodedToWithinA512th) {
+  uint64_t last = 0;
+  for (uint64_t units = 0; units <= UINT64_MAX / 2;
+       units += 1 + units / 10000) {
     const unsigned code = encode_limit(units);
-    ASSERT_LT(code, 1024u);
-    const uint32_t coded = decode_limit(code);
+    ASSERT_LT(code, 1u << 15);
+    const uint64_t coded = decode_limit(code);
     ASSERT_LE(coded, units);
     ASSERT_GE(coded, last);
-    ASSERT_LT(units - coded, units / 32 + 1);
-    if (units < 64) {
+    ASSERT_LT(units - coded, units / 512 + 1);
+    if (units < 1024) {
       ASSERT_EQ(coded, units);
     }
     last = coded;
   }
   EXPECT_EQ(encode_limit(0), 0u);
-  EXPECT_EQ(decode_limit(encode_limit(UINT32_MAX)), 63u << 26);
+  EXPECT_EQ(decode_limit(encode_limit(UINT64_MAX)), uint64_t{1023} << 54);
 }
 
 TEST(Bucket, OpensWithoutAUnitAndKeepsItsKey) {
@@ -132,7 +132,7 @@ TEST(Bucket, ADecisionIsStoredOnlyWhereItMustBe) {
 
 TEST(Bucket, ACostOf0IsAdmittedAndChargesNothing) {
   for (const rl_algorithm_e algorithm : kAlgorithms) {
-    for (const uint32_t units : {0u, 1u, 5u}) {
+    for (const uint64_t units : {0u, 1u, 5u}) {
       Store store(shape_of(algorithm, units, 60000), at(0));
       store.force(at(1000), 5);
       const Bucket before = store.bucket;
@@ -146,7 +146,7 @@ TEST(Bucket, ACostOf0IsAdmittedAndChargesNothing) {
 TEST(Bucket, AQuotaOf0RefusesAll) {
   for (const rl_algorithm_e algorithm : kAlgorithms) {
     Store store(shape_of(algorithm, 0, 60000), at(0));
-    for (const uint32_t cost : {1u, RL_MAX_UNITS, UINT32_MAX}) {
+    for (const uint64_t cost : {uint64_t{1}, RL_MAX_UNITS, kMaxHeldUnits}) {
       const Evaluation refused = store.decide(at(1000), cost);
       EXPECT_FALSE(refused.admitted);
       EXPECT_EQ(refused.remaining_units, 0u);
@@ -164,7 +164,7 @@ TEST(Bucket, ACostAboveTheQuotaIsToldTheWindow) {
   for (const rl_algorithm_e algorithm : kAlgorithms) {
     Store store(shape_of(algorithm, 10, 60000), at(0));
     EXPECT_EQ(store.decide(at(0), 11).retry_after_ms, 60000u);
-    EXPECT_EQ(store.decide(at(0), UINT32_MAX).retry_after_ms, 60000u);
+    EXPECT_EQ(store.decide(at(0), RL_MAX_UNITS).retry_after_ms, 60000u);
   }
 }
 
@@ -173,22 +173,21 @@ TEST(Bucket, WhoWaitsAsToldIsAdmitted) {
   for (const rl_algorithm_e algorithm : kAlgorithms) {
     for (uint64_t i = 0; i < 100000 * effort(); i++) {
       const uint64_t windows[] = {1, 17, 1000, 60000, kDayMs};
-      const uint32_t quotas[] = {1, 3, 100, 70000, RL_MAX_UNITS};
-      const uint32_t units = random.of(quotas);
+      const uint64_t quotas[] = {1, 3, 100, 70000, 5000000000, RL_MAX_UNITS};
+      const uint64_t units = random.of(quotas);
       const uint64_t window_ms = random.of(windows);
       uint64_t now = random.below(1000000);
       Store store(shape_of(algorithm, units, window_ms), at(now));
       for (uint64_t n = random.below(12); n > 0; n--) {
         now += random.below(window_ms / 4 + 2);
-        const auto cost =
-            static_cast<uint32_t>(1 + random.below(units / 3 + 1));
+        const uint64_t cost = 1 + random.below(units / 3 + 1);
         if (random.one_in(5)) {
           store.force(at(now), cost);
         } else {
           store.decide(at(now), cost);
         }
       }
-      const auto cost = static_cast<uint32_t>(1 + random.below(units));
+      const uint64_t cost = 1 + random.below(units);
       const Evaluation asked = store.decide(at(now), cost);
       if (asked.admitted) continue;
       ASSERT_GT(asked.retry_after_ms, 0u);
@@ -202,7 +201,8 @@ TEST(Bucket, WhoWaitsAsToldIsAdmitted) {
 TEST(Bucket, DebtSharesAreComparable) {
   for (const rl_algorithm_e algorithm : kAlgorithms) {
     // A stranger's first unit is none, whatever the quota.
-    for (const uint32_t units : {1u, 2u, 600u, 1000000u}) {
+    for (const uint64_t units : {uint64_t{1}, uint64_t{2}, uint64_t{600},
+                                 uint64_t{1000000}, RL_MAX_UNITS}) {
       Store store(shape_of(algorithm, units, 60000), at(1000));
       store.decide(at(1000), 1);
       EXPECT_EQ(debt_share(store.bucket, 1000), 0u);

@@ -35,7 +35,7 @@ class Client {
   explicit Client(rl_algorithm_e algorithm)
       : policy_(arena_.zone(), "p", 10, kHour, algorithm) {}
 
-  rl_item_t ask(const rl_time_t& now, uint32_t cost = 1) {
+  rl_item_t ask(const rl_time_t& now, uint64_t cost = 1) {
     rl_item_t item = policy_.item("client", cost);
     rl_decide(&process_, &item, 1, &now);
     return item;

@@ -36,9 +36,9 @@ TEST_F(CountersTest, UnitsAreCountedAsTheyAreCharged) {
   attach(&policy, "p");
   attach(&full, "full");
   const rl_time_t now = at(1000);
-  uint32_t used = 0;
-  for (const uint32_t cost : {0u, 1u, 10u, 1u}) {
-    for (const uint32_t final_units : {0u, 1u, 7u, 30u}) {
+  uint64_t used = 0;
+  for (const uint64_t cost : {0u, 1u, 10u, 1u}) {
+    for (const uint64_t final_units : {0u, 1u, 7u, 30u}) {
       rl_item_t item = policy.item("k");
       item.cost_units = cost;
       ASSERT_EQ(decide(&item, 1000), RL_ADMITTED);

@@ -58,7 +58,7 @@ class Crash : public testing::TestWithParam<Scene> {
   // How many decisions the item's bucket has counted.
   uint32_t counted(rl_process_t* process, rl_item_t item) {
     EXPECT_NE(RL_TIMEOUT, rl_look(process, &item, 1, &now_));
-    const uint32_t used = kQuota - item.remaining_units;
+    const uint64_t used = kQuota - item.remaining_units;
     EXPECT_EQ(0u, used % kCost);
     return used / kCost;
   }

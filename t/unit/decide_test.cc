@@ -303,7 +303,7 @@ TEST_F(Decide, AgreesWithAModel) {
               rl_decide(&process, items.data(), items.size(), &now));
     for (size_t i = 0; i < items.size(); ++i) {
       const rl_item_t& item = items[i];
-      const uint32_t quota = item.quota.units;
+      const uint64_t quota = item.quota.units;
       const bool admits = *model[i] + item.cost_units <= quota;
       const bool charges =
           (item.dry_run ? all : enforced) && item.cost_units > 0;

@@ -118,7 +118,7 @@ TEST(Values, TheCommonShapeIsAsItsPieces) {
   std::mt19937 random(1);
   unsigned char usual[RL_RENDERED_LEN(1)];
   Policy policy("p", RL_SLIDING);
-  const rl_quota_t quota = {600, 0, 60000, {0, nullptr}, 0};
+  const rl_quota_t quota = {600, 60000, {0, nullptr}, 0, 0};
   rl_policy_render_quota(&policy, &quota, 1, usual);
   const Fields common(RL_DIALECT_X);
   const Fields apart(
@@ -208,8 +208,8 @@ TEST(Ietf, WindowsOfWholeSecondsOnly) {
 
 TEST(Ietf, GcraTellsItsCapacity) {
   const Policy policy("p", RL_GCRA);
-  const auto gcra = [&](std::uint32_t units, std::uint64_t window_ms,
-                        std::uint32_t capacity) {
+  const auto gcra = [&](std::uint64_t units, std::uint64_t window_ms,
+                        std::uint64_t capacity) {
     rl_item_t item = item_of(policy, units, window_ms, 0, 0, 0);
     item.capacity_units = capacity;
     item.limit_units = capacity;
@@ -225,9 +225,9 @@ TEST(Ietf, GcraTellsItsCapacity) {
   EXPECT_EQ(gcra(0, 60000, 1), "\"p\";q=1 | \"p\";r=0");
   // 10^9 years are no integer of a structured field.
   EXPECT_EQ(gcra(1, RL_MAX_WINDOW_MS, RL_MAX_UNITS),
-            "\"p\";q=999999999 | \"p\";r=0");
+            "\"p\";q=999999999999999 | \"p\";r=0");
   EXPECT_EQ(gcra(RL_MAX_UNITS, RL_MAX_WINDOW_MS, RL_MAX_UNITS),
-            "\"p\";q=999999999;w=31622400 | \"p\";r=0");
+            "\"p\";q=999999999999999;w=31622400 | \"p\";r=0");
 }
 
 TEST(Ietf, TimeIsLeftOutWhereItExceedsRetryAfter) {

@@ -30,8 +30,8 @@ struct Policy : rl_policy_t {
   std::string text;
 };
 
-inline rl_item_t item_of(const rl_policy_t& policy, std::uint32_t units,
-                         std::uint64_t window_ms, std::uint32_t remaining,
+inline rl_item_t item_of(const rl_policy_t& policy, std::uint64_t units,
+                         std::uint64_t window_ms, std::uint64_t remaining,
                          std::uint64_t reset_ms, std::uint64_t next_ms) {
   rl_item_t item{};
   item.policy = &policy;

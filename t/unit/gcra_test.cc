@@ -16,10 +16,12 @@ constexpr uint64_t kDayMs = 86400000;
 constexpr uint64_t kLastMs = (uint64_t{1} << 40) - 1;
 constexpr uint64_t kWindowsMs[] = {
     1, 2, 3, 17, 1000, 3000, 60000, 3600000, kDayMs, RL_MAX_WINDOW_MS};
-constexpr uint32_t kQuotas[] = {1,    2,     3,       7,           100,
-                                1000, 65536, 1000000, RL_MAX_UNITS};
+constexpr uint64_t kQuotas[] = {
+    1,           2,           3,       7,         100,
+    1000,        65536,       1000000, 999999999, uint64_t{1} << 30,
+    50000000000, RL_MAX_UNITS};
 
-Shape shape_of(uint32_t units, uint64_t window_ms, uint32_t capacity_units) {
+Shape shape_of(uint64_t units, uint64_t window_ms, uint64_t capacity_units) {
   return {RL_GCRA, units, capacity_units, 0, window_ms, 0};
 }
 
@@ -32,8 +34,8 @@ TEST(Gcra, AgreesWithThePublishedTable) {
   // of the reset after it, and a retry of -1 where there is none to tell.
   struct Case {
     uint64_t now_ms;
-    uint32_t cost;
-    uint32_t remaining;
+    uint64_t cost;
+    uint64_t remaining;
     uint64_t reset_ms;
     int64_t retry_ms;
     bool limited;
@@ -67,7 +69,7 @@ TEST(Gcra, AgreesWithThePublishedTable) {
 }
 
 // Costs, debts, changed quotas and steps back, against the arrival time.
-void compare(uint32_t units, uint64_t window_ms, uint32_t capacity_units,
+void compare(uint64_t units, uint64_t window_ms, uint64_t capacity_units,
              uint64_t start_ms, uint64_t steps, uint64_t seed) {
   Random random(seed);
   uint64_t now = start_ms;
@@ -88,9 +90,9 @@ void compare(uint32_t units, uint64_t window_ms, uint32_t capacity_units,
     const uint64_t stamp = store.bucket.stamp;
     const uint64_t t = std::max(seen, stamp);  // clamped
 
-    const uint32_t cap = model.capacity_units;
-    const uint32_t costs[] = {0, 1, 1, 2, cap / 3 + 1, cap, cap + 1};
-    const uint32_t cost = random.of(costs);
+    const uint64_t cap = model.capacity_units;
+    const uint64_t costs[] = {0, 1, 1, 2, cap / 3 + 1, cap, cap + 1};
+    const uint64_t cost = random.of(costs);
     if (model.ahead(t) > 0 && model.is_faster(store.shape)) {
       model.adopt(t, store.shape);
     }
@@ -122,9 +124,9 @@ void compare(uint32_t units, uint64_t window_ms, uint32_t capacity_units,
       model.charge(t, cost);
     }
     if (random.one_in(100)) {
-      const auto debt = static_cast<uint32_t>(1 + random.below(2 * cap));
+      const uint64_t debt = 1 + random.below(2 * cap);
       const ExactGcra::Wide most =
-          ExactGcra::Wide{UINT32_MAX} * model.window_ms;
+          ExactGcra::Wide{kMaxHeldUnits} * model.window_ms;
       if (model.ahead(t) + ExactGcra::Wide{debt} * model.window_ms <= most) {
         store.force(at(seen), debt);
         model.adopt(t, store.shape);
@@ -142,10 +144,11 @@ void compare(uint32_t units, uint64_t window_ms, uint32_t capacity_units,
 
 TEST(Gcra, AgreesWithTheTheoreticalArrivalTime) {
   uint64_t seed = 1;
-  for (const uint32_t units : kQuotas) {
+  for (const uint64_t units : kQuotas) {
     for (const uint64_t window_ms : kWindowsMs) {
-      for (const uint32_t capacity :
-           {1u, 2u, units / 2 + 1, units, 500000000u, RL_MAX_UNITS}) {
+      for (const uint64_t capacity :
+           {uint64_t{1}, uint64_t{2}, units / 2 + 1, units,
+            uint64_t{500000000}, uint64_t{1} << 40, RL_MAX_UNITS}) {
         SCOPED_TRACE(testing::Message()
                      << units << "/" << window_ms << "ms, " << capacity);
         const uint64_t start = seed % 3 * 100000000;
@@ -159,7 +162,7 @@ TEST(Gcra, AgreesWithTheTheoreticalArrivalTime) {
 TEST(Gcra, RatesAreExact) {
   // A client that takes what it gets, at every millisecond: 7/3s is 7 in 3 s.
   struct Rate {
-    uint32_t units;
+    uint64_t units;
     uint64_t window_ms;
   };
   for (const Rate rate : {Rate{7, 3000}, Rate{1, 60000}, Rate{3, 7},
@@ -167,7 +170,7 @@ TEST(Gcra, RatesAreExact) {
     Store store(shape_of(rate.units, rate.window_ms, 3), at(0));
     uint64_t admitted = 0;
     for (uint64_t now = 0; now <= 600000; now++) {
-      const uint32_t left = store.look(at(now), 0).remaining_units;
+      const uint64_t left = store.look(at(now), 0).remaining_units;
       if (left > 0) {
         ASSERT_TRUE(store.decide(at(now), left).admitted);
       }
@@ -321,16 +324,16 @@ TEST(Gcra, ARefundTakesNoLaterUnitsOfABucketMadeAnew) {
 TEST(Gcra, ARefundNeverGivesMoreThanWasCharged) {
   Random random(9);
   for (int i = 0; i < 20000; i++) {
-    const uint32_t units = random.of(kQuotas);
+    const uint64_t units = random.of(kQuotas);
     const uint64_t window_ms = random.of(kWindowsMs);
-    const auto capacity = static_cast<uint32_t>(1 + random.below(1000));
+    const uint64_t capacity = 1 + random.below(1000);
     uint64_t now = random.below(100000);
     Store store(shape_of(units, window_ms, capacity), at(now));
-    const auto other = static_cast<uint32_t>(random.below(capacity + 1));
+    const uint64_t other = random.below(capacity + 1);
     store.decide(at(now), other);
     const Store without = store;
     uint64_t charge_id = 0;
-    const auto cost = static_cast<uint32_t>(1 + random.below(capacity));
+    const uint64_t cost = 1 + random.below(capacity);
     if (!store.decide(at(now), cost, &charge_id).admitted) continue;
     if (random.one_in(2)) {
       store.give_back(at(now), cost, charge_id);
@@ -342,7 +345,8 @@ TEST(Gcra, ARefundNeverGivesMoreThanWasCharged) {
     store.give_back(at(now), cost, charge_id);
     const auto debt = [&](const Store& of) {
       const Bucket bucket = of.at(at(now));
-      return ExactGcra::Wide{bucket.gcra.debt_hi} << 64 | bucket.gcra.debt_lo;
+      return ExactGcra::Wide{bucket.gcra.debt_hi & ~kWideQueue} << 64 |
+             bucket.gcra.debt_lo;
     };
     ASSERT_EQ(debt(store), debt(without));
   }
@@ -387,10 +391,10 @@ TEST(Gcra, SaturatesAtItsMaxima) {
   Store store(shape_of(1, RL_MAX_WINDOW_MS, RL_MAX_UNITS), at(kLastMs));
   EXPECT_TRUE(store.decide(at(kLastMs), RL_MAX_UNITS).admitted);
   const Evaluation full = store.decide(at(kLastMs), 1);
-  EXPECT_EQ(full.reset_ms, uint64_t{1} << 62);  // 10^9 years are never
+  EXPECT_EQ(full.reset_ms, uint64_t{1} << 62);  // 10^15 years are never
   EXPECT_EQ(full.retry_after_ms, RL_MAX_WINDOW_MS);
   for (int i = 0; i < 10; i++) {
-    store.force(at(kLastMs), UINT32_MAX);
+    store.force(at(kLastMs), kMaxHeldUnits);
     EXPECT_EQ(debt_share(store.bucket, kLastMs) >> 16, 4u);
   }
   EXPECT_FALSE(store.decide(at(kLastMs), 1).admitted);

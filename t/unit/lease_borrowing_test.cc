@@ -19,7 +19,7 @@ class BorrowingTest : public LeaseTest {
   }
 
   // One who waits is given what is asked for, and uses what it waited for.
-  void wait_and_use(uint32_t units, uint32_t lease_ms = 3750) {
+  void wait_and_use(uint64_t units, uint32_t lease_ms = 3750) {
     rl_waiter_t waiter = {};
     rl_lease_wait(lease_, &waiter, units);
     send(lease_);
@@ -32,7 +32,7 @@ class BorrowingTest : public LeaseTest {
   void answer(uint32_t lease_ms = 3750) {
     now_ += 1000;
     Reply r;
-    r.granted = static_cast<uint32_t>(sent(kWant, 3));
+    r.granted = sent(kWant, 3);
     r.lease_ms = lease_ms;
     r.free_units = free_;
     EXPECT_EQ(RL_LEASE_TOLD, reply(lease_, r));
@@ -52,7 +52,7 @@ class BorrowingTest : public LeaseTest {
 
   uint32_t left() const { return in_hand(*lease_, now_); }
 
-  static constexpr size_t kWant = 34, kLongest = 50, kShortest = 54;
+  static constexpr size_t kWant = 46, kLongest = 68, kShortest = 72;
   rl_lease_t* lease_;
   int32_t free_ = 900;
 };
@@ -79,7 +79,7 @@ TEST_F(BorrowingTest, GrowsNoFasterThanTwice) {
   lease_ = find(1, 100000);
   for (int i = 0; i < 12; ++i) {
     now_ += 1000;
-    const uint32_t units = left() + 1;
+    const uint64_t units = left() + 1;
     wait_and_use(units);
     EXPECT_LE(sent(kWant, 3), 2 * std::max(granted, used + units));
     granted = sent(kWant, 3);
@@ -98,8 +98,8 @@ TEST_F(BorrowingTest, IsRenewedBeforeAllIsUsed) {
   EXPECT_GT(left(), 0u);
   const uint32_t kept = left();
   send(lease_);
-  EXPECT_EQ(kept, sent(kKeep, 4));
-  EXPECT_EQ(0u, sent(kNeed, 4));
+  EXPECT_EQ(kept, sent(kKeep, 7));
+  EXPECT_EQ(0u, sent(kNeed, 7));
   EXPECT_GT(sent(kWant, 3), 10u);
   rl_lease_use(lease_, 1, now_);  // what is kept can be used meanwhile
   answer();
@@ -122,7 +122,7 @@ TEST_F(BorrowingTest, IsRenewedBeforeItsEndIfItIsUsed) {
   EXPECT_EQ(nullptr, rl_leases_ending(leases_, now_));
   EXPECT_TRUE(rl_lease_is_due(lease_, now_));
   send(lease_);
-  EXPECT_GT(sent(kKeep, 4), 0u);
+  EXPECT_GT(sent(kKeep, 7), 0u);
   answer();
   EXPECT_GT(rl_leases_next_us(leases_), end_us);
 }
@@ -139,7 +139,7 @@ TEST_F(BorrowingTest, GoesBackBeforeItsEndIfOthersMayNeedIt) {
   EXPECT_EQ(lease_, rl_leases_ending(leases_, now_));
   EXPECT_TRUE(rl_lease_is_due(lease_, now_));
   send(lease_);
-  EXPECT_EQ(0u, sent(kKeep, 4));
+  EXPECT_EQ(0u, sent(kKeep, 7));
   EXPECT_EQ(0u, sent(kWant, 3));
   EXPECT_EQ(0u, left());
   answer();
@@ -166,7 +166,7 @@ TEST_F(BorrowingTest, StopsWhereNothingMoreThanWhatWaitsIsGiven) {
   for (int i = 0; i < 100; ++i) {
     now_ += 10000;
     rl_waiter_t waiter = {};
-    const uint32_t units = left() + 1;
+    const uint64_t units = left() + 1;
     rl_lease_wait(lease_, &waiter, units);
     send(lease_);
     reply(lease_, r);
@@ -174,7 +174,7 @@ TEST_F(BorrowingTest, StopsWhereNothingMoreThanWhatWaitsIsGiven) {
     rl_lease_leave(&waiter);
   }
   EXPECT_EQ(10u, sent(kLongest, 4));
-  EXPECT_EQ(sent(kWaits, 4), sent(kWant, 3));
+  EXPECT_EQ(sent(kWaits, 7), sent(kWant, 3));
 }
 
 TEST_F(BorrowingTest, AWorkerThatExitsBorrowsNothing) {
@@ -198,9 +198,9 @@ TEST_F(BorrowingTest, AtTheEndAllGoesBackWithTheRow) {
   EXPECT_TRUE(rl_lease_is_due(lease_, now_));
   send(lease_);
   EXPECT_EQ(kLastRequest, sent(kFlags, 1));
-  EXPECT_EQ(0u, sent(kKeep, 4));
+  EXPECT_EQ(0u, sent(kKeep, 7));
   EXPECT_EQ(0u, sent(kWant, 3));
-  EXPECT_EQ(0u, sent(kNeed, 4));
+  EXPECT_EQ(0u, sent(kNeed, 7));
   EXPECT_FALSE(rl_lease_is_due(lease_, now_));
 }
 
@@ -213,7 +213,7 @@ TEST_F(BorrowingTest, WhatIsKeptIsToldWithItsSpan) {
   rl_lease_wait(lease_, &waiter, left() + 1);
   rl_lease_tell(lease_);
   send(lease_);
-  EXPECT_GT(sent(kKeep, 4), 0u);
+  EXPECT_GT(sent(kKeep, 7), 0u);
   EXPECT_GE(1000 * sent(kLongest, 4), rest_us);
   EXPECT_LE(sent(kLongest, 4), 3750u);
 }

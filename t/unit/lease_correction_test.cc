@@ -12,7 +12,7 @@ namespace {
 // An item whose cost was charged.
 class CorrectionTest : public LeaseTest {
  protected:
-  rl_item_t charged(rl_lease_t* lease, uint32_t cost, uint32_t granted) {
+  rl_item_t charged(rl_lease_t* lease, uint64_t cost, uint32_t granted) {
     rl_waiter_t waiter = {};
     rl_lease_wait(lease, &waiter, cost);
     send(lease);
@@ -35,8 +35,8 @@ class CorrectionTest : public LeaseTest {
   uint64_t back(rl_lease_t* lease, uint64_t* age_ms = nullptr) {
     send(lease);
     if ((sent(kFlags, 1) & kTakesBack) == 0) return 0;
-    if (age_ms != nullptr) *age_ms = sent(kRequestLen + 4, 5);
-    return sent(kRequestLen, 4);
+    if (age_ms != nullptr) *age_ms = sent(kRequestLen + 7, 5);
+    return sent(kRequestLen, 7);
   }
 
   uint64_t window_end_ = 0;
@@ -55,7 +55,7 @@ TEST_F(CorrectionTest, WhatRedisWasNotToldOfIsInHandAgain) {
   EXPECT_EQ(3u, in_hand(*lease, now_));
   EXPECT_TRUE(rl_lease_is_due(lease, now_));
   EXPECT_EQ(0u, back(lease));
-  EXPECT_EQ(0u, sent(kUsed, 4));
+  EXPECT_EQ(0u, sent(kUsed, 7));
 }
 
 TEST_F(CorrectionTest, AfterTheLeaseItIsAsIfItHadNotBeenUsed) {
@@ -67,22 +67,22 @@ TEST_F(CorrectionTest, AfterTheLeaseItIsAsIfItHadNotBeenUsed) {
   rl_waiter_t waiter = {};
   rl_lease_wait(lease, &waiter, 1);
   EXPECT_EQ(0u, back(lease));
-  EXPECT_EQ(0u, sent(kUsed, 4));
-  EXPECT_EQ(0u, sent(kKeep, 4));
+  EXPECT_EQ(0u, sent(kUsed, 7));
+  EXPECT_EQ(0u, sent(kKeep, 7));
 }
 
 TEST_F(CorrectionTest, WhatRedisWasToldOfIsTakenBackOnce) {
   rl_lease_t* lease = find(1, 100);
   rl_item_t it = charged(lease, 3, 3);
   send(lease);
-  EXPECT_EQ(3u, sent(kUsed, 4));
+  EXPECT_EQ(3u, sent(kUsed, 7));
   now_ += 1000;
   reply(lease, Reply());
   rl_lease_refund(lease, &it, now_);
   EXPECT_TRUE(rl_lease_is_due(lease, now_));
   uint64_t age_ms = 0;
   EXPECT_EQ(3u, back(lease, &age_ms));
-  EXPECT_EQ(3u, sent(kUsed, 4));
+  EXPECT_EQ(3u, sent(kUsed, 7));
   // A round trip, what it may be late, and what is cut off.
   EXPECT_EQ(1u + 1 + 50 + 2, age_ms);
   rl_lease_lost(lease);
@@ -115,7 +115,7 @@ TEST_F(CorrectionTest, NothingIsTakenBackFromAnotherWindow) {
   charged(lease, 1, 5);
   rl_lease_refund(lease, &pending, now_);
   EXPECT_EQ(0u, back(lease));
-  EXPECT_EQ(1u, sent(kUsed, 4));
+  EXPECT_EQ(1u, sent(kUsed, 7));
 }
 
 TEST_F(CorrectionTest, AfterALossNothingIsTakenBack) {
@@ -146,7 +146,7 @@ TEST_F(CorrectionTest, OfAnotherRowNothingIsKnown) {
   charged(lease, 5, 5);
   rl_lease_refund(lease, &it, now_);
   EXPECT_EQ(0u, back(lease));
-  EXPECT_EQ(5u, sent(kUsed, 4));
+  EXPECT_EQ(5u, sent(kUsed, 7));
 }
 
 TEST_F(CorrectionTest, AFinalCostTakesUnitsInHandOrIsADebt) {
@@ -161,7 +161,7 @@ TEST_F(CorrectionTest, AFinalCostTakesUnitsInHandOrIsADebt) {
   EXPECT_EQ(47u, it.remaining_units);
   EXPECT_TRUE(rl_lease_is_due(lease, now_));
   send(lease);
-  EXPECT_EQ(7u, sent(kUsed, 4));
+  EXPECT_EQ(7u, sent(kUsed, 7));
   EXPECT_FALSE(rl_lease_is_due(lease, now_));
   reply(lease, Reply());
   rl_lease_settle(lease, &it, 2, now_);
@@ -180,7 +180,7 @@ TEST_F(CorrectionTest, AnUnchargedItemMayBeSettled) {
   rl_lease_settle(lease, &it, 4, now_);
   EXPECT_EQ(1, it.charged);
   send(lease);
-  EXPECT_EQ(4u, sent(kUsed, 4));
+  EXPECT_EQ(4u, sent(kUsed, 7));
 }
 
 }  // namespace

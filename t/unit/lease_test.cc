@@ -24,8 +24,8 @@ TEST_F(LeaseTest, WhoeverWaitsIsServedInOrder) {
   EXPECT_EQ(kRequestLen, send(lease));
   EXPECT_FALSE(rl_lease_is_due(lease, now_));
   EXPECT_EQ(kFirstRequest, sent(kFlags, 1));
-  EXPECT_EQ(2u, sent(kNeed, 4));
-  EXPECT_EQ(5u, sent(kWaits, 4));
+  EXPECT_EQ(2u, sent(kNeed, 7));
+  EXPECT_EQ(5u, sent(kWaits, 7));
   now_ += 1000;
   Reply r;
   r.granted = 4;
@@ -38,9 +38,9 @@ TEST_F(LeaseTest, WhoeverWaitsIsServedInOrder) {
   EXPECT_EQ(RL_PENDING, ask(lease, &b, 3));
   EXPECT_TRUE(rl_lease_is_due(lease, now_));
   send(lease);
-  EXPECT_EQ(2u, sent(kKeep, 4));
-  EXPECT_EQ(2u, sent(kUsed, 4));
-  EXPECT_EQ(1u, sent(kNeed, 4));
+  EXPECT_EQ(2u, sent(kKeep, 7));
+  EXPECT_EQ(2u, sent(kUsed, 7));
+  EXPECT_EQ(1u, sent(kNeed, 7));
   EXPECT_EQ(0u, sent(kFlags, 1));
   rl_lease_leave(&b);
   EXPECT_EQ(nullptr, rl_lease_waiters(lease));
@@ -57,8 +57,8 @@ TEST_F(LeaseTest, UnitsThatNobodyWaitsForGoBackAndAreGone) {
   rl_lease_leave(&a);
   EXPECT_TRUE(rl_lease_is_due(lease, now_));
   send(lease);
-  EXPECT_EQ(0u, sent(kKeep, 4));
-  EXPECT_EQ(0u, sent(kNeed, 4));
+  EXPECT_EQ(0u, sent(kKeep, 7));
+  EXPECT_EQ(0u, sent(kNeed, 7));
   EXPECT_EQ(RL_PENDING, ask(lease, nullptr));
 }
 
@@ -163,8 +163,8 @@ TEST_F(LeaseTest, AnotherWindowForgetsWhatWasUsed) {
   rl_lease_leave(&a);
   rl_lease_wait(lease, &a, 1);
   send(lease);
-  EXPECT_EQ(2u, sent(kUsed, 4));
-  EXPECT_EQ(1795880060000u, sent(65, 6));
+  EXPECT_EQ(2u, sent(kUsed, 7));
+  EXPECT_EQ(1795880060000u, sent(83, 6));
   r.window_end_ms += 60000;
   r.granted = 1;
   reply(lease, r);
@@ -173,7 +173,7 @@ TEST_F(LeaseTest, AnotherWindowForgetsWhatWasUsed) {
   rl_lease_leave(&a);
   rl_lease_wait(lease, &a, 1);
   send(lease);
-  EXPECT_EQ(1u, sent(kUsed, 4));
+  EXPECT_EQ(1u, sent(kUsed, 7));
 }
 
 // A young answer to a first request makes no row: the next is a first one.
@@ -214,10 +214,10 @@ TEST_F(LeaseTest, TellsItsOwnUsesByAge) {
   EXPECT_EQ(RL_LEASE_AGAIN, reply(lease, r));
   EXPECT_EQ(kRequestLen + kSlidingTellingLen, send(lease));
   EXPECT_EQ(kTellsAll, sent(kFlags, 1));
-  EXPECT_EQ(7u, sent(kRequestLen, 4));
+  EXPECT_EQ(7u, sent(kRequestLen, 7));
   uint64_t sum = 0;
   for (size_t i = 1; i < kWireSlots; ++i) {
-    const uint64_t n = sent(kRequestLen + 4 * i, 4);
+    const uint64_t n = sent(kRequestLen + kUnitsLen * i, kUnitsLen);
     sum += n;
     if (n > 0) {
       EXPECT_EQ(6u, i);  // eight sixteenths, told as two younger
@@ -244,7 +244,7 @@ TEST_F(LeaseTest, TellsDebtAndWhatWasUsedSince) {
   double debt_ms;
   std::memcpy(&debt_ms, request_ + kRequestLen, 8);
   EXPECT_NEAR(3977, debt_ms, 1);
-  EXPECT_EQ(4u, sent(kRequestLen + 8, 4));
+  EXPECT_EQ(4u, sent(kRequestLen + 8, 7));
 }
 
 TEST_F(LeaseTest, NoticesThatRedissClockWasSet) {

@@ -29,10 +29,10 @@ inline uint64_t little(const unsigned char* at, size_t bytes) {
 // A reply as rows.lua packs it.
 struct Reply {
   int status = kDone;
-  uint32_t granted = 0;
+  uint64_t granted = 0;
   uint32_t lease_ms = 10;
-  int32_t free_units = 0;
-  uint32_t held = 0;
+  int64_t free_units = 0;
+  uint64_t held = 0;
   uint64_t clock_ms = 1795880000000;
   uint64_t wait_ms = 0;
   uint64_t other_end_ms = 0;
@@ -48,10 +48,10 @@ struct Reply {
       }
     };
     put(static_cast<uint64_t>(status), 1);
-    put(granted, 4);
+    put(granted, 7);
     put(lease_ms, 4);
-    put(static_cast<uint64_t>(free_units), 4);
-    put(held, 4);
+    put(static_cast<uint64_t>(free_units), 7);
+    put(held, 7);
     for (uint64_t ms :
          {clock_ms, wait_ms, other_end_ms, left_ms, window_end_ms}) {
       put(ms, 6);
@@ -71,7 +71,7 @@ class LeaseTest : public testing::Test {
     leases_ = rl_leases_create(memory_.data(), n, 1000, borrow);
   }
 
-  rl_item_t item(uint64_t key, uint32_t units = 10, uint64_t ms = 60000) {
+  rl_item_t item(uint64_t key, uint64_t units = 10, uint64_t ms = 60000) {
     rl_item_t item = {};
     policy_.algorithm = algorithm_;
     item.policy = &policy_;
@@ -82,7 +82,7 @@ class LeaseTest : public testing::Test {
     return item;
   }
 
-  rl_lease_t* find(uint64_t key, uint32_t units = 10) {
+  rl_lease_t* find(uint64_t key, uint64_t units = 10) {
     const rl_item_t it = item(key, units);
     return rl_lease_find(leases_, &it, 1);
   }
@@ -106,7 +106,7 @@ class LeaseTest : public testing::Test {
   }
 
   rl_verdict_e ask(const rl_lease_t* lease, const rl_waiter_t* waiter,
-                   uint32_t units = 1) {
+                   uint64_t units = 1) {
     return rl_lease_ask(lease, waiter, units, kStart, now_);
   }
 
@@ -121,8 +121,8 @@ class LeaseTest : public testing::Test {
   unsigned char request_[RL_LEASE_REQUEST_LEN] = {};
 };
 
-constexpr size_t kNumber = 8, kNeed = 26, kWaits = 30, kKeep = 37, kUsed = 41,
-                 kAge = 45, kFlags = 56, kLatest = 57;
+constexpr size_t kNumber = 8, kNeed = 32, kWaits = 39, kKeep = 49, kUsed = 56,
+                 kAge = 63, kFlags = 74, kLatest = 75;
 
 }  // namespace ratelimit
 

@@ -132,7 +132,7 @@ TEST_P(Exactness, NoneTooManyNoneFalselyRefusedNoneChargedInVain) {
   uint64_t admitted[3] = {};
   for (unsigned p = 0; p < 3; ++p) {
     const Policy* policies[] = {&small_, &middle_, &shared_};
-    const uint32_t quotas[] = {kSmall, kMiddle, kShared};
+    const uint64_t quotas[] = {kSmall, kMiddle, kShared};
     for (uint32_t k = 0; k < (p == 2 ? 1 : kKeys); ++k) {
       const uint64_t took = tally_->admitted[p][k];
       admitted[p] += took;

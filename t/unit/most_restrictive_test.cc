@@ -12,7 +12,7 @@ constexpr uint64_t kMinute = 60000;
 
 class MostRestrictive : public testing::Test {
  protected:
-  rl_item_t item(uint32_t remaining, uint32_t cost, uint64_t reset_ms) {
+  rl_item_t item(uint64_t remaining, uint64_t cost, uint64_t reset_ms) {
     rl_item_t out = policy_.item("k", cost);
     out.admitted = 1;
     out.remaining_units = remaining;

@@ -149,7 +149,7 @@ class Twins {
   static constexpr int kPolicies = 4;
 
   std::vector<rl_item_t> items(uint32_t which, const std::string& key,
-                               uint32_t cost, const View* view, size_t who) {
+                               uint64_t cost, const View* view, size_t who) {
     std::vector<rl_item_t> list;
     for (size_t i = 0; i < kPolicies; ++i) {
       if ((which >> i & 1) != 0) {

@@ -24,7 +24,7 @@ class Override : public ::testing::Test {
     policy_.secret.lo = kPolicyId;
   }
 
-  int set(uint64_t id, rl_override_kind_e kind, uint32_t value,
+  int set(uint64_t id, rl_override_kind_e kind, uint64_t value,
           uint64_t until_ms = 0) {
     const rl_override_t override = {id, until_ms, kind, value, 0, {}};
     return rl_override_set(nullptr, &zone_, &override, &now_);
@@ -36,7 +36,7 @@ class Override : public ::testing::Test {
     quota.units = 600;
     const rl_hash_t bucket = {key_id, 0};
     rl_override_apply(&policy_, &bucket, &now_, &quota);
-    return quota.unlimited ? -1 : int64_t{quota.units};
+    return quota.unlimited ? -1 : static_cast<int64_t>(quota.units);
   }
 
   SharedMemory memory_;
@@ -190,7 +190,7 @@ TEST(CheckName, IsTheBucketAndTheQuotaInForce) {
   ASSERT_EQ(1, rl_check_name(&items[1], nullptr, &items[1], &now));
   EXPECT_EQ(q.item(key).bucket.lo, items[1].bucket.lo);
 
-  const auto set = [&](uint64_t id, rl_override_kind_e kind, uint32_t value) {
+  const auto set = [&](uint64_t id, rl_override_kind_e kind, uint64_t value) {
     const rl_override_t override = {id, 0, kind, value, 0, {}};
     ASSERT_EQ(RL_OK, rl_override_set(nullptr, arena.zone(), &override, &now));
   };

@@ -38,7 +38,7 @@ std::string quota_error(const std::string& text, bool months = false) {
 TEST(Quota, Valid) {
   const struct {
     const char* text;
-    std::uint32_t units;
+    std::uint64_t units;
     std::uint64_t window_ms;
   } cases[] = {
       {"600/60s", 600, 60000},
@@ -48,6 +48,7 @@ TEST(Quota, Valid) {
       {"10/1m", 10, 60000},
       {"5000/1d", 5000, kDayMs},
       {"999999999/366d", 999999999, 366 * kDayMs},
+      {"999999999999999/366d", 999999999999999, 366 * kDayMs},
       {"1/31622400000ms", 1, RL_MAX_WINDOW_MS},
       {"1/8784h", 1, RL_MAX_WINDOW_MS},
       {"010/060s", 10, 60000},
@@ -81,8 +82,9 @@ TEST(Quota, Unlimited) {
 
 TEST(Quota, Invalid) {
   const char* const phrase =
-      "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999 units and "
-      "a window of 1ms to 366d in ms, s, m, h or d, or \"unlimited\"";
+      "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999999999 "
+      "units and a window of 1ms to 366d in ms, s, m, h or d, or "
+      "\"unlimited\"";
   const std::string nul("600/60s\0", 8);
   const std::vector<std::string> cases = {"600",
                                           "600/",
@@ -110,8 +112,8 @@ TEST(Quota, Invalid) {
                                           "600/60Ms",
                                           "600/60mss",
                                           "600/60sm",
-                                          "1000000000/1s",
-                                          "4294967296/1s",
+                                          "1000000000000000/1s",
+                                          "99999999999999999999/1s",
                                           "18446744073709551616/1s",
                                           "0x10/60s",
                                           "1e3/60s",
@@ -161,9 +163,9 @@ TEST(Quota, Months) {
   EXPECT_EQ(quota_error("5000/1M"),
             "must not be in months (\"M\") but with algorithm=calendar");
   EXPECT_EQ(quota_error("5000/13M", true),
-            "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999 "
-            "units and a window of 1ms to 366d in ms, s, m, h or d or of 1M "
-            "to 12M, or \"unlimited\"");
+            "must be UNITS/WINDOW such as \"600/60s\", of 0 to "
+            "999999999999999 units and a window of 1ms to 366d in ms, s, m, h "
+            "or d or of 1M to 12M, or \"unlimited\"");
   EXPECT_EQ(quota_error("5000/0M", true), quota_error("5000/13M", true));
 }
 
@@ -211,7 +213,7 @@ TEST(Quota, RandomTextNeverBreaksTheBounds) {
 TEST(Quota, AVariablesUnitsAreTheMaximumBeyondIt) {
   rl_quota_t quota{};
   for (const std::string& units :
-       {std::string("1000000000"), std::string(400, '9')}) {
+       {std::string("1000000000000000"), std::string(400, '9')}) {
     const std::string text = units + "/60s";
     EXPECT_NE(rl_parse_quota(str(text), 0, &quota), nullptr);
     EXPECT_EQ(rl_read_quota(str(text), 0, &quota), nullptr);
@@ -311,7 +313,7 @@ TEST(Text, DigitsAgreeWithSnprintf) {
 TEST(Seconds, AreReadAsMilliseconds) {
   const struct {
     const char* text;
-    uint32_t ms;
+    uint64_t ms;
   } kCases[] = {
       {"0", 0},
       {"0.000", 0},
@@ -328,13 +330,13 @@ TEST(Seconds, AreReadAsMilliseconds) {
       {"99999999999999999999", RL_MAX_UNITS},
   };
   for (const auto& c : kCases) {
-    uint32_t ms = 7;
+    uint64_t ms = 7;
     EXPECT_EQ(nullptr, rl_read_seconds(str(c.text), &ms)) << c.text;
     EXPECT_EQ(c.ms, ms) << c.text;
   }
   for (const char* text : {"", ".5", "1.", "1,2", "0.1,  0.2", "0.1 :", "1s",
                            "--", "-1", "0.1 0.2", " 1", "1 "}) {
-    uint32_t ms = 7;
+    uint64_t ms = 7;
     EXPECT_NE(nullptr, rl_read_seconds(str(text), &ms)) << text;
     EXPECT_EQ(7U, ms) << text;
   }

@@ -61,12 +61,12 @@ TEST_F(Reserve, ALimitThatNobodyFitsInIsNotWaitedFor) {
 
 // There is a greatest debt: what would pass it has no time of its own.
 TEST_F(Reserve, NoTwoHaveTheSameTimeHoweverGreatTheDebt) {
-  const Policy big(arena_.zone(), "big", 200000000, 1000, RL_GCRA);
+  const Policy big(arena_.zone(), "big", 200000000000000, 1000, RL_GCRA);
   const rl_time_t now = at(kStartMs);
   uint64_t last_ms = 0;
   int reserved = 0;
   for (; reserved < 100; ++reserved) {
-    rl_item_t item = big.item("k", 200000000);
+    rl_item_t item = big.item("k", 200000000000000);
     const rl_verdict_e verdict =
         rl_try_or_reserve(&process_, &item, 60000, &now);
     if (verdict == RL_REFUSED) break;
@@ -74,7 +74,7 @@ TEST_F(Reserve, NoTwoHaveTheSameTimeHoweverGreatTheDebt) {
     EXPECT_EQ(last_ms, item.retry_after_ms);
     last_ms += 1000;
   }
-  EXPECT_EQ(21, reserved);  // 2^32 / 200000000
+  EXPECT_EQ(22, reserved);  // 2^52 / 200000000000000
 }
 
 TEST_F(Reserve, WhoMayNotWaitIsDecidedAsEver) {

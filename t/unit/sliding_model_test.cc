@@ -1,6 +1,7 @@
 // `sliding` against an exact log of timestamps.
 
 #include "ratelimit/algorithm/sliding.h"
+#include "ratelimit/algorithm/sliding_slots.h"
 
 #include <gtest/gtest.h>
 
@@ -12,14 +13,17 @@
 namespace ratelimit {
 namespace {
 
-constexpr uint32_t kQuotas[] = {1,    2,     3,     7,     100,     600,
-                                1000, 65534, 65535, 65536, 1000000, 999999999};
+constexpr uint64_t kQuotas[] = {
+    1, 2, 3, 7, 100, 600, 1000, 65534, 65535, 65536, 1000000, 999999999,
+    // The last two narrow and wide ones.
+    uint64_t{65535} << 15, (uint64_t{65535} << 15) + 1, 50000000000,
+    RL_MAX_UNITS};
 constexpr uint64_t kHourMs = 3600000;
 constexpr uint64_t kWindowsMs[] = {
     1, 2, 15, 16, 17, 1000, 60000, kHourMs, 86400000, RL_MAX_WINDOW_MS};
 constexpr uint64_t kLastMs = (uint64_t{1} << 40) - 1;
 
-Shape shape_of(uint32_t units, uint64_t window_ms) {
+Shape shape_of(uint64_t units, uint64_t window_ms) {
   return {RL_SLIDING, units, units, 0, window_ms, 0};
 }
 
@@ -28,13 +32,13 @@ rl_time_t at(uint64_t mono_ms) {
 }
 
 unsigned exponent_of(const Bucket& bucket) {
-  return 31u - static_cast<unsigned>(__builtin_clz(bucket.sliding.remainder));
+  return exponent_of(bucket.sliding);
 }
 
 // One client of random and adversarial habits, and its exact log.
 class Client {
  public:
-  Client(uint32_t units, uint64_t window_ms, uint64_t start_ms, uint64_t seed)
+  Client(uint64_t units, uint64_t window_ms, uint64_t start_ms, uint64_t seed)
       : store_(shape_of(units, window_ms), at(start_ms)),
         log_(window_ms),
         now_ms_(start_ms),
@@ -70,7 +74,7 @@ class Client {
   struct Receipt {
     uint64_t value;
     uint64_t id;
-    uint32_t units;
+    uint64_t units;
   };
 
   uint64_t gap_ms() {
@@ -99,10 +103,10 @@ class Client {
   }
 
   uint32_t cost_units() {
-    const uint32_t quota = store_.shape.units;
+    const uint64_t quota = store_.shape.units;
     switch (random_.below(8)) {
       case 0:
-        return static_cast<uint32_t>(random_.below(quota + 2u));
+        return random_.below(quota + 2);
       case 1:
         return quota;
       case 2:
@@ -111,19 +115,20 @@ class Client {
       case 4:
         return quota / 16 + 1;
       case 5:
-        return static_cast<uint32_t>(1 + random_.below(quota / 100 + 1));
+        return 1 + random_.below(quota / 100 + 1);
       default:
         return 1;
     }
   }
 
   void change_quota() {
-    const uint32_t choices[] = {base_units_,
+    const uint64_t choices[] = {base_units_,
                                 base_units_ / 2 + 1,
                                 base_units_ / 10 + 1,
                                 1,
                                 65535,
                                 65536,
+                                5000000000,
                                 0,
                                 RL_MAX_UNITS};
     store_.shape.units = random_.of(choices);
@@ -148,8 +153,7 @@ class Client {
     const size_t index = random_.below(charges_.size());
     const Receipt charge_id = charges_[index];
     charges_.erase(charges_.begin() + static_cast<ptrdiff_t>(index));
-    const auto units =
-        static_cast<uint32_t>(1 + random_.below(charge_id.units));
+    const uint64_t units = 1 + random_.below(charge_id.units);
     note_exponent(seen_ms);
     const uint64_t before = used(seen_ms);
     store_.give_back(at(seen_ms), units, charge_id.value);
@@ -181,18 +185,17 @@ class Client {
   }
 
   void settle(uint64_t seen_ms) {
-    const auto units = static_cast<uint32_t>(
-        random_.one_in(4) ? 100000000
-                          : 1 + random_.below(2 * uint64_t{base_units_}));
+    const uint64_t units =
+        random_.one_in(4) ? 100000000 : 1 + random_.below(2 * base_units_);
     // More would saturate a slot.
-    if (log_.late(seen_ms) + units > uint64_t{1} << 31) return;
+    if (log_.late(seen_ms) + units > uint64_t{1} << 50) return;
     note_exponent(seen_ms);
     charged(units, store_.force(at(seen_ms), units));
     check(seen_ms);
   }
 
   // The charge id is when it counts as charged, which the clock may be behind.
-  void charged(uint32_t units, uint64_t charge_id) {
+  void charged(uint64_t units, uint64_t charge_id) {
     log_.charge(std::max(charge_id, log_.last_ms()), units, ++last_id_);
     if (charges_.size() > 50) charges_.erase(charges_.begin());
     charges_.push_back({charge_id, last_id_, units});
@@ -221,9 +224,9 @@ class Client {
     ASSERT_LE(have, most + moved_units_ + not_given_units_) << where(seen_ms);
   }
 
-  void decide(uint64_t seen_ms, uint32_t cost) {
+  void decide(uint64_t seen_ms, uint64_t cost) {
     check(seen_ms);
-    const uint32_t quota = store_.shape.units;
+    const uint64_t quota = store_.shape.units;
     const uint64_t have = used(seen_ms);
     const Store before = store_;
     uint64_t charge_id = 0;
@@ -246,7 +249,7 @@ class Client {
 
   // The times told are the first ones at which it is as told.
   void check_times(const Store& store, const Evaluation& evaluation,
-                   uint64_t seen_ms, uint32_t cost, uint64_t have) {
+                   uint64_t seen_ms, uint64_t cost, uint64_t have) {
     const auto later = [&](uint64_t ms) { return at(seen_ms + ms); };
     if (have == 0) {
       ASSERT_EQ(evaluation.reset_ms, 0u);
@@ -284,7 +287,7 @@ class Client {
   std::string where(uint64_t seen_ms) const {
     char text[200];
     snprintf(text, sizeof(text),
-             "at %" PRIu64 " of window %" PRIu64 ", quota %" PRIu32
+             "at %" PRIu64 " of window %" PRIu64 ", quota %" PRIu64
              ", exponent %u, habit %" PRIu64,
              seen_ms, window_ms(), store_.shape.units,
              exponent_of(store_.bucket), habit_);
@@ -295,7 +298,7 @@ class Client {
   ExactLog log_;
   uint64_t now_ms_;
   Random random_;
-  uint32_t base_units_;
+  uint64_t base_units_;
   uint64_t habit_ = 0;
   uint64_t last_id_ = 0;
   uint64_t admitted_ = 0;
@@ -310,7 +313,7 @@ template <typename Set>
 void run(uint64_t steps, const Set& set) {
   uint64_t seed = 1;
   uint64_t admitted = 0;
-  for (const uint32_t units : kQuotas) {
+  for (const uint64_t units : kQuotas) {
     for (const uint64_t window_ms : kWindowsMs) {
       SCOPED_TRACE(testing::Message() << units << "/" << window_ms << "ms");
       for (uint64_t done = 0; done < steps * effort();) {

@@ -31,7 +31,7 @@ struct World {
   ~World() { rl_process_leave(&process); }
 
   rl_item_t item(rl_algorithm_e algorithm, const std::string& key,
-                 uint32_t units, uint64_t window_ms) {
+                 uint64_t units, uint64_t window_ms) {
     const std::string name = "p";
     policy[algorithm] = {};
     policy[algorithm].name = str(name);
@@ -55,7 +55,7 @@ struct World {
   bool admit(rl_item_t item, rl_time_t now) {
     return rl_decide(&process, &item, 1, &now) == RL_ADMITTED;
   }
-  uint32_t remaining(rl_item_t item, rl_time_t now) {
+  uint64_t remaining(rl_item_t item, rl_time_t now) {
     rl_look(&process, &item, 1, &now);
     return item.remaining_units;
   }
@@ -113,6 +113,30 @@ TEST(State, CountsOutliveARestart) {
         0u, after.remaining(after.item(algorithm, "client", 10, kHour), now));
     EXPECT_EQ(10u,
               after.remaining(after.item(algorithm, "other", 10, kHour), now));
+  }
+}
+
+TEST(State, CountsOfLargeQuotasOutliveARestartToTheUnit) {
+  for (const rl_algorithm_e algorithm : kAll) {
+    for (const uint64_t new_base : {kBase + 5000, kBase - 400 * kHour}) {
+      World before;
+      const rl_time_t then = {kBase, kWall};
+      rl_item_t item = before.item(algorithm, "client", RL_MAX_UNITS, kHour);
+      for (const uint64_t cost : {uint64_t{7}, RL_MAX_UNITS / 2}) {
+        item.cost_units = cost;
+        ASSERT_TRUE(before.admit(item, then));
+      }
+      const uint64_t left = before.remaining(item, then);
+      ASSERT_EQ(RL_MAX_UNITS - RL_MAX_UNITS / 2 - 7, left);
+      World after;
+      const rl_time_t now = {new_base, kWall};
+      const unsigned char boot[16] = {3};
+      ASSERT_EQ(nullptr, after.load(before.save(then), now, boot));
+      EXPECT_EQ(1u, after.loaded);
+      EXPECT_EQ(left, after.remaining(
+                          after.item(algorithm, "client", RL_MAX_UNITS, kHour),
+                          now));
+    }
   }
 }
 

@@ -19,12 +19,12 @@ std::string bytes(uint64_t value, unsigned n) {
 // As rows.lua writes them: kind, last, used, held, next, wants, active,
 // closed.
 std::string head(unsigned kind, uint64_t last, uint64_t used, uint64_t held) {
-  return bytes(kind, 1) + bytes(last, 6) + bytes(used, 4) + bytes(held, 4) +
+  return bytes(kind, 1) + bytes(last, 6) + bytes(used, 7) + bytes(held, 7) +
          bytes(0, 6) + bytes(0, 4) + bytes(0, 1) + bytes(0, 6);
 }
 
 std::string row(uint64_t held, uint64_t end) {
-  return std::string(16, 'r') + bytes(held, 4) + bytes(end, 6) +
+  return std::string(19, 'r') + bytes(held, 7) + bytes(end, 6) +
          std::string(4, '\0');
 }
 
@@ -100,9 +100,9 @@ TEST(Stored, AWindowThatIsOverCountsNothing) {
 
 TEST(Stored, ADebtDrains) {
   Looked look(RL_GCRA, 1000);  // 100 a second
-  const double until = 1500;
+  const double lasts = 500;
   uint64_t bits;
-  std::memcpy(&bits, &until, sizeof(bits));
+  std::memcpy(&bits, &lasts, sizeof(bits));
   const std::string value =
       head(16 * RL_GCRA + 2, 1000, 0, 0) + bytes(bits, 8);
   ASSERT_EQ(RL_OK, look.at(1000, value));
@@ -121,8 +121,8 @@ TEST(Stored, RefusesOtherBytes) {
     EXPECT_EQ(RL_ERROR, look.at(1000, good.substr(0, n))) << n;
   }
   EXPECT_EQ(RL_ERROR, look.at(1000, good + "x"));
-  EXPECT_EQ(RL_ERROR, look.at(1000, head(3, 1000, 0, 0) + good.substr(32)));
-  EXPECT_EQ(RL_ERROR, look.at(1000, head(18, 1000, 0, 0) + good.substr(32)));
+  EXPECT_EQ(RL_ERROR, look.at(1000, head(3, 1000, 0, 0) + good.substr(38)));
+  EXPECT_EQ(RL_ERROR, look.at(1000, head(18, 1000, 0, 0) + good.substr(38)));
   look.item.quota.window_ms = 0;
   EXPECT_EQ(RL_ERROR, look.at(1000, good));
 }

@@ -184,7 +184,7 @@ TEST(Windows, RoundUp) {
   EXPECT_EQ(round_up(101), 120u);
   EXPECT_EQ(round_up(1000), 1000u);
   EXPECT_EQ(round_up(8001), 10000u);
-  EXPECT_EQ(round_up(std::uint64_t{1} << 40), RL_MAX_UNITS);
+  EXPECT_EQ(round_up(std::uint64_t{1} << 60), RL_MAX_UNITS);
   for (std::uint64_t n = 1; n < 100000; n += 7) {
     EXPECT_GE(round_up(n), n);
     EXPECT_LE(round_up(n), n * 4 / 3 + 1);
@@ -221,7 +221,7 @@ class Log {
   AccessLog log;
 };
 
-Limit limit(std::uint32_t units, std::uint64_t window_ms,
+Limit limit(std::uint64_t units, std::uint64_t window_ms,
             rl_algorithm_e algorithm) {
   Limit out;
   out.name = "limit";
@@ -236,7 +236,7 @@ TEST(Replay, AsAFixedWindowDoes) {
   std::mt19937 random(20);
   for (int round = 0; round < 20; round++) {
     auto requests = made_up(&random, 500, 5, 30000);
-    const std::uint32_t units = 1 + random() % 20;
+    const std::uint64_t units = 1 + random() % 20;
     const std::int64_t window = 100 + random() % 5000;
     std::map<std::uint32_t, std::pair<std::int64_t, std::uint32_t>> open;
     std::uint64_t refused = 0;
@@ -271,7 +271,7 @@ TEST(Replay, TheMostIsEnough) {
   for (int round = 0; round < 20; round++) {
     const auto requests = made_up(&random, 500, 5, 30000);
     const std::uint64_t window = 1600;
-    const std::uint32_t most = Timelines(requests, 5).busiest(window).back();
+    const std::uint64_t most = Timelines(requests, 5).busiest(window).back();
     const Log it(requests);
     Progress progress;
     Replay result;

@@ -133,7 +133,7 @@ TEST_F(Turn, OfSlidingWhenTheUnitsComeBackOneByOne) {
 TEST_F(Turn, AHerdComesBackOnce) {
   for (const rl_algorithm_e algorithm :
        {RL_FIXED, RL_SLIDING, RL_CALENDAR, RL_GCRA}) {
-    for (const uint32_t units : {1u, 5u, 600u}) {
+    for (const uint64_t units : {1u, 5u, 600u}) {
       const Policy policy{arena_.zone(), rl_algorithm_name(algorithm), units,
                           kWindow, algorithm};
       const std::string key = std::to_string(units);
@@ -233,7 +233,7 @@ TEST_F(Turn, NoneIsEarlyOverRandomHistories) {
   const auto below = [&](uint64_t n) { return random() % n; };
   for (uint64_t run = 0; run < times(300); ++run) {
     const auto algorithm = static_cast<rl_algorithm_e>(below(4));
-    const uint32_t units =
+    const uint64_t units =
         below(4) == 0 ? RL_MAX_UNITS : static_cast<uint32_t>(1 + below(50));
     const uint64_t window_ms =
         below(4) == 0 ? 1 + below(RL_MAX_WINDOW_MS) : 1 + below(60000);

@@ -16,18 +16,22 @@
 namespace {
 
 TEST(Units, ValidAndInvalid) {
-  std::uint32_t units = 7;
-  const char* const phrase = "must be an integer of 0 to 999999999";
+  std::uint64_t units = 7;
+  const char* const phrase = "must be an integer of 0 to 999999999999999";
   for (const std::string& text :
        {std::string(""), std::string("+1"), std::string("-1"),
         std::string("1 "), std::string(" 1"), std::string("1.0"),
-        std::string("1000000000"), std::string(40, '1'), std::string("x"),
-        std::string("1\0", 2), std::string("\xd9\xa1"), std::string("1e1")}) {
+        std::string("1000000000000000"), std::string(40, '1'),
+        std::string("x"), std::string("1\0", 2), std::string("\xd9\xa1"),
+        std::string("1e1")}) {
     const Exact in(text);
     EXPECT_STREQ(rl_parse_units(in, &units), phrase) << text;
     EXPECT_EQ(units, 7u);
   }
-  for (const std::uint32_t value : {0u, 1u, 9u, 10u, 12345u, RL_MAX_UNITS}) {
+  for (const std::uint64_t value :
+       {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{9},
+        std::uint64_t{10}, std::uint64_t{12345}, std::uint64_t{1} << 32,
+        RL_MAX_UNITS}) {
     ASSERT_EQ(rl_parse_units(str(std::to_string(value)), &units), nullptr);
     EXPECT_EQ(units, value);
   }
@@ -36,11 +40,12 @@ TEST(Units, ValidAndInvalid) {
 TEST(Units, AVariablesAreTheMaximumBeyondItAndRoundedUp) {
   const struct {
     std::string text;
-    std::uint32_t units;
+    std::uint64_t units;
   } cases[] = {{"0", 0},
                {"007", 7},
-               {"999999999", RL_MAX_UNITS},
-               {"1000000000", RL_MAX_UNITS},
+               {"4294967296", std::uint64_t{1} << 32},
+               {"999999999999999", RL_MAX_UNITS},
+               {"1000000000000000", RL_MAX_UNITS},
                {"18446744073709551617", RL_MAX_UNITS},
                {std::string(400, '9'), RL_MAX_UNITS},
                {std::string(400, '0') + "12", 12},
@@ -48,10 +53,10 @@ TEST(Units, AVariablesAreTheMaximumBeyondItAndRoundedUp) {
                {"12.5", 13},
                {"12.000", 12},
                {"0.0", 0},
-               {"999999999.1", RL_MAX_UNITS},
+               {"999999999999999.1", RL_MAX_UNITS},
                {"3." + std::string(400, '0') + "1", 4}};
   for (const auto& c : cases) {
-    std::uint32_t units = 77;
+    std::uint64_t units = 77;
     EXPECT_EQ(rl_read_units(Exact(c.text), &units), nullptr) << c.text;
     EXPECT_EQ(units, c.units) << c.text;
   }
@@ -61,7 +66,7 @@ TEST(Units, AVariablesAreTheMaximumBeyondItAndRoundedUp) {
         std::string("0x10"), std::string("1."), std::string(".5"),
         std::string("1.5.5"), std::string("1,5"), std::string("1\0", 2),
         std::string("9999999999x"), std::string("\xd9\xa1")}) {
-    std::uint32_t units = 77;
+    std::uint64_t units = 77;
     EXPECT_NE(rl_read_units(Exact(text), &units), nullptr) << text;
     EXPECT_EQ(units, 77u);
   }
@@ -144,7 +149,7 @@ TEST(Scale, Bounds) {
   const std::uint32_t one[] = {1};
   EXPECT_EQ(rl_scale_units(0, one, 1), 0u);
   EXPECT_EQ(rl_scale_units(1, one, 1), 1u);
-  EXPECT_EQ(rl_scale_units(RL_MAX_UNITS, one, 1), 9999u);
+  EXPECT_EQ(rl_scale_units(RL_MAX_UNITS, one, 1), 9999999999u);
 
   // Back and forth by as much as scales can, without overflow or loss.
   std::vector<std::uint32_t> scales(16, 10000000);
@@ -165,39 +170,44 @@ TEST(Scale, Bounds) {
 }
 
 TEST(Scale, AgreesWithWideArithmetic) {
-  std::mt19937 random(2);
+  std::mt19937_64 random(2);
   for (int i = 0; i < rounds(200000); i++) {
-    const std::uint32_t units = random() % (RL_MAX_UNITS + 1) >> random() % 30;
-    const std::size_t n = random() % 5;  // all that fits into 128 bits
-    std::uint32_t scales[4];
+    const std::uint64_t units = random() % (RL_MAX_UNITS + 1) >> random() % 50;
+    const std::size_t n = random() % 4;  // all that fits into 128 bits
+    std::uint32_t scales[3];
     __extension__ unsigned __int128 product = units;
     __extension__ unsigned __int128 divisor = 1;
     bool zero = units == 0;
     for (std::size_t j = 0; j < n; j++) {
-      scales[j] = random() % 10000001 >> random() % 24;
+      scales[j] =
+          static_cast<std::uint32_t>(random() % 10000001 >> random() % 24);
       product *= scales[j];
       divisor *= 100000;
       zero = zero || scales[j] == 0;
     }
     const auto exact = product / divisor;
-    const std::uint32_t expected = zero                   ? 0
+    const std::uint64_t expected = zero                   ? 0
                                    : exact > RL_MAX_UNITS ? RL_MAX_UNITS
                                    : exact == 0
                                        ? 1
-                                       : static_cast<std::uint32_t>(exact);
+                                       : static_cast<std::uint64_t>(exact);
     ASSERT_EQ(rl_scale_units(units, scales, n), expected) << units << " " << n;
   }
 }
 
 // Powers of ten, of units alone: in a window "M" is a month.
 TEST(Units, Suffixes) {
-  const std::pair<const char*, uint32_t> kCases[] = {
-      {"0k", 0},           {"1k", 1000},           {"10M", 10000000},
-      {"999M", 999000000}, {"999999k", 999999000}, {"0G", 0},
+  const std::pair<const char*, uint64_t> kCases[] = {
+      {"0k", 0},
+      {"1k", 1000},
+      {"10M", 10000000},
+      {"50G", 50000000000},
+      {"999T", 999000000000000},
+      {"999999999999k", 999999999999000},
       {"0T", 0},
   };
   for (const auto& [text, units] : kCases) {
-    uint32_t out = 7;
+    uint64_t out = 7;
     EXPECT_EQ(nullptr, rl_parse_units(str(text), &out)) << text;
     EXPECT_EQ(units, out) << text;
     EXPECT_EQ(nullptr, rl_read_units(str(text), &out)) << text;
@@ -208,8 +218,9 @@ TEST(Units, Suffixes) {
     EXPECT_EQ(units, quota.units) << text;
     EXPECT_EQ(1u, quota.window_months) << text;
   }
-  for (const char* text : {"1G", "1T", "1000M", "1000000k", "999999999k"}) {
-    uint32_t out = 7;
+  for (const char* text :
+       {"1000T", "1000000G", "1000000000M", "999999999999999k"}) {
+    uint64_t out = 7;
     EXPECT_NE(nullptr, rl_parse_units(str(text), &out)) << text;
     EXPECT_EQ(7u, out) << text;
     EXPECT_EQ(nullptr, rl_read_units(str(text), &out)) << text;
@@ -222,7 +233,7 @@ TEST(Units, Suffixes) {
   }
   for (const char* text :
        {"k", "1K", "1m", "1g", "1kk", "1 k", "1.5k", "1k.5x", "-1k"}) {
-    uint32_t out = 7;
+    uint64_t out = 7;
     EXPECT_NE(nullptr, rl_parse_units(str(text), &out)) << text;
   }
 }

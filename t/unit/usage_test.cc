@@ -21,7 +21,7 @@ class Reader {
   Reader(rl_usage_form_e form, const std::vector<std::string>& pointers,
          size_t max = 65536)
       : texts_(pointers), max_(max) {
-    uint32_t value = 0;
+    uint64_t value = 0;
     for (const std::string& text : texts_) {
       size_t at = 0;
       while (at <= text.size()) {

@@ -18,15 +18,15 @@ constexpr uint64_t kLastMs = (uint64_t{1} << 40) - 1;
 constexpr uint64_t kWindowsMs[] = {
     1, 2, 15, 16, 17, 1000, 60000, kHourMs, kDayMs, RL_MAX_WINDOW_MS};
 
-Shape fixed(uint32_t units, uint64_t window_ms) {
+Shape fixed(uint64_t units, uint64_t window_ms) {
   return {RL_FIXED, units, units, 0, window_ms, 0};
 }
 
-Shape calendar(uint32_t units, uint64_t window_ms, int32_t tz_ms = 0) {
+Shape calendar(uint64_t units, uint64_t window_ms, int32_t tz_ms = 0) {
   return {RL_CALENDAR, units, units, 0, window_ms, tz_ms};
 }
 
-Shape monthly(uint32_t units, uint32_t months, int32_t tz_ms = 0) {
+Shape monthly(uint64_t units, uint32_t months, int32_t tz_ms = 0) {
   return {RL_CALENDAR, units, units, months, months * 31 * kDayMs, tz_ms};
 }
 
@@ -132,7 +132,9 @@ TEST(Calendar, TimeEndsWithTheYear9999) {
 void compare(bool grid, uint64_t steps) {
   Random random(grid ? 5 : 6);
   uint64_t refused = 0;
-  for (const uint32_t units : {1u, 2u, 3u, 7u, 100u, 65536u, RL_MAX_UNITS}) {
+  for (const uint64_t units :
+       {uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{7}, uint64_t{100},
+        uint64_t{65536}, uint64_t{5000000000}, uint64_t{RL_MAX_UNITS}}) {
     for (const uint64_t window_ms : kWindowsMs) {
       const uint64_t wall_ahead = random.below(50 * 365 * kDayMs);
       uint64_t now = random.below(100000);
@@ -150,8 +152,8 @@ void compare(bool grid, uint64_t steps) {
         const uint64_t length =
             grid ? window_ms - t.wall_ms % window_ms : window_ms;
         model.advance(now);
-        const uint32_t costs[] = {0, 1, 1, units / 3 + 1, units, units + 1};
-        const uint32_t cost = random.of(costs);
+        const uint64_t costs[] = {0, 1, 1, units / 3 + 1, units, units + 1};
+        const uint64_t cost = random.of(costs);
         uint64_t charge_id = 0;
         const Evaluation s = store.decide(t, cost, &charge_id);
         const uint64_t left = model.used < units ? units - model.used : 0;
@@ -171,7 +173,7 @@ void compare(bool grid, uint64_t steps) {
                     model.end_ms - now);
         }
         if (random.one_in(30)) {
-          const auto debt = static_cast<uint32_t>(random.below(2 * units + 1));
+          const uint64_t debt = random.below(2 * units + 1);
           if (debt > 0) {
             store.force(t, debt);
             model.charge(now, length, debt);
@@ -180,7 +182,7 @@ void compare(bool grid, uint64_t steps) {
         if (!charge_ids.empty() && random.one_in(10)) {
           // Of this window, or of one that has ended: then it is too late.
           const size_t index = random.below(charge_ids.size());
-          const auto back = static_cast<uint32_t>(1 + random.below(units));
+          const uint64_t back = 1 + random.below(units);
           store.give_back(t, back, charge_ids[index].first);
           if (charge_ids[index].second == model.start_ms) {
             model.used -= std::min<uint64_t>(back, model.used);
@@ -250,7 +252,7 @@ TEST(Fixed, SaturatesAtItsMaxima) {
     store.force(at(kLastMs), RL_MAX_UNITS);
     ASSERT_EQ(store.decide(at(kLastMs), 1).retry_after_ms, RL_MAX_WINDOW_MS);
   }
-  EXPECT_EQ(store.bucket.window.used_units, UINT32_MAX);
+  EXPECT_EQ(store.bucket.window.used_units, kMaxHeldUnits);
   EXPECT_EQ(idle_at_ms(store.bucket), kLastMs + RL_MAX_WINDOW_MS);
 }
 

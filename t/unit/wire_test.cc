@@ -11,7 +11,7 @@ namespace ratelimit {
 namespace {
 
 // The fields of rows.lua's request in their order: bytes, and where they are.
-constexpr unsigned kWidths[] = {8, 4, 1, 5, 4, 4, 4, 4, 3, 4, 4,
+constexpr unsigned kWidths[] = {8, 4, 1, 5, 7, 7, 7, 7, 3, 7, 7,
                                 5, 4, 2, 1, 6, 2, 6, 6, 6, 6};
 
 TEST(Wire, WritesEveryFieldInItsPlace) {
@@ -27,13 +27,14 @@ TEST(Wire, WritesEveryFieldInItsPlace) {
     r.number = static_cast<uint32_t>(values[1]);
     r.algorithm = static_cast<uint8_t>(values[2]);
     r.window_ms = values[3];
-    r.quota_units = static_cast<uint32_t>(values[4]);
-    r.capacity_units = static_cast<uint32_t>(values[5]);
-    r.need_units = static_cast<uint32_t>(values[6]);
-    r.waits_units = static_cast<uint32_t>(values[7]);
+    r.quota_units = values[4];
+    r.capacity_units = values[5];
+    r.need_units = values[6];
+    r.waits_units = values[7];
     r.want_units = static_cast<uint32_t>(values[8]);
-    r.keep_units = static_cast<uint32_t>(values[9]);
-    r.used_units = static_cast<uint32_t>(values[10]);
+    r.keep_units = values[9];
+    r.used_units = values[10];
+    values[10] %= kUsedWraps;
     r.age_ms = values[11];
     r.longest_ms = static_cast<uint32_t>(values[12]);
     r.shortest_ms = static_cast<uint16_t>(values[13]);
@@ -60,9 +61,9 @@ TEST(Wire, WhatIsTakenBackStandsBehind) {
   r.back_units = 7;
   r.back_age_ms = 70000;
   unsigned char buf[RL_LEASE_REQUEST_LEN];
-  ASSERT_EQ(kRequestLen + 9, write_request(r, buf));
-  EXPECT_EQ(7u, little(buf + kRequestLen, 4));
-  EXPECT_EQ(70000u, little(buf + kRequestLen + 4, 5));
+  ASSERT_EQ(kRequestLen + 12, write_request(r, buf));
+  EXPECT_EQ(7u, little(buf + kRequestLen, 7));
+  EXPECT_EQ(70000u, little(buf + kRequestLen + 7, 5));
 }
 
 TEST(Wire, AValueTooLargeIsTheLargest) {
@@ -72,7 +73,7 @@ TEST(Wire, AValueTooLargeIsTheLargest) {
   unsigned char buf[RL_LEASE_REQUEST_LEN];
   write_request(r, buf);
   EXPECT_EQ(0xffffffffffu, little(buf + 13, 5));
-  EXPECT_EQ(0xffffffu, little(buf + 34, 3));
+  EXPECT_EQ(0xffffffu, little(buf + 46, 3));
 }
 
 rl_str_t str(const std::string& s) {

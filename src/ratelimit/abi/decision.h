@@ -24,10 +24,10 @@ typedef struct {
   rl_hash_t secret;
   rl_algorithm_e algorithm;
   int32_t tz_ms; /* calendar */
-  uint32_t capacity_units; /* gcra: the bucket's size; 0: its quota's, or it
+  uint64_t capacity_units; /* gcra: the bucket's size; 0: its quota's, or it
                               varies */
   int hidden;    /* not shown in fields and bodies */
-  uint32_t rendered_limit_units; /* rl_policy_render_quota's */
+  uint64_t rendered_limit_units; /* rl_policy_render_quota's */
   uint32_t rendered_limit_code;
   rl_str_t rendered_limit_text;
   rl_str_t rendered_item_text;
@@ -36,7 +36,7 @@ typedef struct {
 } rl_policy_t;
 
 /* An item's capacity_units, unless that varies. */
-static inline uint32_t rl_capacity_units(const rl_policy_t *policy,
+static inline uint64_t rl_capacity_units(const rl_policy_t *policy,
                                          const rl_quota_t *quota) {
   return policy->capacity_units != 0 && quota->units != 0
              ? policy->capacity_units
@@ -61,12 +61,12 @@ typedef struct {
   const rl_policy_t *policy;
   rl_hash_t bucket;        /* key hash XOR policy->secret */
   rl_quota_t quota;        /* scaled; never unlimited */
-  uint32_t capacity_units; /* gcra: the bucket's size, at least 1 unless the
+  uint64_t capacity_units; /* gcra: the bucket's size, at least 1 unless the
                               quota is 0; others: quota.units */
-  uint32_t cost_units;     /* 0: look only */
+  uint64_t cost_units;     /* 0: look only */
   int dry_run;             /* its refusal refuses nothing */
-  int want_next;           /* fill next_ms */
-  int leased;              /* 0; made true where a lease decides instead of
+  uint16_t want_next;      /* fill next_ms */
+  uint16_t leased;         /* 0; made true where a lease decides instead of
                               rl_decide, charge_id is then when, see
                               shared.h */
   uint32_t waited_ms;      /* its request; only fields want it */
@@ -76,8 +76,8 @@ typedef struct {
   int charged;             /* how many charges of it are in the bucket now, to
                               cost_units together: 0, 1, or 2 once rl_settle
                               has charged more */
-  uint32_t limit_units;    /* quota, or capacity for gcra */
-  uint32_t remaining_units;/* after this request; 0 if it refused in dry run */
+  uint64_t limit_units;    /* quota, or capacity for gcra */
+  uint64_t remaining_units; /* after this request; 0: it refused, in dry run */
   uint64_t reset_ms;       /* admitted: until the whole quota is there again,
                               at most the window (gcra: until the bucket is
                               full); refused: retry_after_ms */
@@ -88,7 +88,7 @@ typedef struct {
                               out) */
   uint64_t charge_id;      /* names the window that was charged */
   uint64_t more_charge_id; /* charged is 2: that of the second charge, */
-  uint32_t more_units;     /* and its part of cost_units */
+  uint64_t more_units;     /* and its part of cost_units */
   int banned;              /* of a policy that bans, by rl_decide_bans and
                               rl_look_bans: RL_BANNED, RL_BAN_BEGINS, or 0 */
 } rl_item_t;
@@ -210,7 +210,7 @@ void rl_take_turn(rl_process_t *process, rl_item_t *item,
 rl_verdict_e rl_refund(rl_process_t *process, rl_item_t *items, size_t n,
                        const rl_time_t *now) RL_NOEXCEPT;
 rl_verdict_e rl_settle(rl_process_t *process, rl_item_t *item,
-                       uint32_t final_units, const rl_time_t *now) RL_NOEXCEPT;
+                       uint64_t final_units, const rl_time_t *now) RL_NOEXCEPT;
 
 /*
  * Gives back what charged items of RL_CONCURRENT hold, when their request

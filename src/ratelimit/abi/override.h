@@ -36,7 +36,7 @@ typedef struct {
   uint64_t id;       /* RL_OVERRIDE_ZONE, a policy's secret.lo, a bucket.lo */
   uint64_t until_ms; /* monotonic; 0: until it is cleared */
   rl_override_kind_e kind;
-  uint32_t value;
+  uint64_t value;
   uint64_t key_id;   /* rl_key_id of a key, else 0; with policy it says whose
                         the override is, also when that policy is gone */
   char policy[RL_OVERRIDE_POLICY_LEN]; /* zeros fill it up, all of a zone's */

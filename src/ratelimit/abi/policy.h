@@ -36,10 +36,10 @@ typedef enum {
 #define RL_PLACE_MS 1000u
 
 typedef struct {
-  uint32_t units;         /* 0: refuse all */
-  uint32_t window_months; /* not 0: calendar months, window_ms is 31 d each */
+  uint64_t units;         /* 0: refuse all */
   uint64_t window_ms;     /* 1 to RL_MAX_WINDOW_MS */
   rl_str_t window_text;   /* as written, "1m"; points into the parsed text */
+  uint32_t window_months; /* not 0: calendar months, window_ms is 31 d each */
   int unlimited;          /* the policy does not apply */
 } rl_quota_t;
 
@@ -86,14 +86,14 @@ const char *rl_parse_window(rl_str_t text, int months,
                             rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_parse_bans(rl_str_t text, rl_ban_t *out) RL_NOEXCEPT;
 const char *rl_parse_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
-const char *rl_parse_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_parse_units(rl_str_t text, uint64_t *out) RL_NOEXCEPT;
 const char *rl_read_quota(rl_str_t text, int months,
                           rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_read_scale(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
-const char *rl_read_units(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_read_units(rl_str_t text, uint64_t *out) RL_NOEXCEPT;
 const char *rl_parse_places(rl_str_t text, rl_quota_t *out) RL_NOEXCEPT;
 const char *rl_read_places(rl_str_t text, rl_quota_t *out) RL_NOEXCEPT;
-const char *rl_read_seconds(rl_str_t text, uint32_t *out) RL_NOEXCEPT;
+const char *rl_read_seconds(rl_str_t text, uint64_t *out) RL_NOEXCEPT;
 const char *rl_parse_algorithm(rl_str_t text, rl_algorithm_e *out) RL_NOEXCEPT;
 const char *rl_parse_tz(rl_str_t text, int32_t *out_ms) RL_NOEXCEPT;
 const char *rl_algorithm_name(rl_algorithm_e algorithm) RL_NOEXCEPT;
@@ -102,7 +102,7 @@ const char *rl_algorithm_name(rl_algorithm_e algorithm) RL_NOEXCEPT;
  * units times every scale, rounded down once at the end, at least 1 unless
  * units or a scale is 0, at most RL_MAX_UNITS.
  */
-uint32_t rl_scale_units(uint32_t units, const uint32_t *scales,
+uint64_t rl_scale_units(uint64_t units, const uint32_t *scales,
                         size_t n) RL_NOEXCEPT;
 
 #ifdef __cplusplus

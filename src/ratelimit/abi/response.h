@@ -164,7 +164,7 @@ void rl_render_lists(const rl_fields_t *fields, const rl_item_t *items,
                      rl_str_t *values) RL_NOEXCEPT;
 
 /* Of the limit, those that do not remain. */
-uint32_t rl_used_units(const rl_item_t *item) RL_NOEXCEPT;
+uint64_t rl_used_units(const rl_item_t *item) RL_NOEXCEPT;
 
 /* A window's length; where it is months, that of the one which is now. */
 uint64_t rl_window_ms(const rl_policy_t *policy, const rl_quota_t *quota,

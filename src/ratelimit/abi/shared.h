@@ -60,7 +60,7 @@ rl_lease_t *rl_lease_ready(rl_leases_t *leases, const rl_item_t *item,
 
 /* Whether Redis has a lease's row; held_units gets what is in hand. */
 int rl_lease_has_row(const rl_lease_t *lease, uint64_t now_us,
-                     uint32_t *held_units) RL_NOEXCEPT;
+                     uint64_t *held_units) RL_NOEXCEPT;
 
 /*
  * A lease that ends soon, each of them once; NULL: none does.  next_us: when
@@ -75,14 +75,14 @@ struct rl_waiter_s {
   rl_waiter_t *next;
   rl_waiter_t *previous;
   rl_lease_t *lease; /* NULL: it does not wait */
-  uint32_t units;
+  uint64_t units;
   void *data;        /* the caller's own */
 };
 
 /* RL_ERROR: RL_MAX_WAITERS wait already. */
 #define RL_MAX_WAITERS 1000u
 int rl_lease_wait(rl_lease_t *lease, rl_waiter_t *waiter,
-                  uint32_t units) RL_NOEXCEPT;
+                  uint64_t units) RL_NOEXCEPT;
 void rl_lease_leave(rl_waiter_t *waiter) RL_NOEXCEPT;
 rl_waiter_t *rl_lease_waiters(const rl_lease_t *lease) RL_NOEXCEPT;
 
@@ -93,11 +93,11 @@ rl_waiter_t *rl_lease_waiters(const rl_lease_t *lease) RL_NOEXCEPT;
  * Where nothing has been told since asked_us, cost 0 is pending as well.
  */
 rl_verdict_e rl_lease_ask(const rl_lease_t *lease, const rl_waiter_t *waiter,
-                          uint32_t units, uint64_t asked_us,
+                          uint64_t units, uint64_t asked_us,
                           uint64_t now_us) RL_NOEXCEPT;
 
 /* Takes units, also such as are not in hand: these are a debt. */
-void rl_lease_use(rl_lease_t *lease, uint32_t units,
+void rl_lease_use(rl_lease_t *lease, uint64_t units,
                   uint64_t now_us) RL_NOEXCEPT;
 
 /* Takes an item's cost, and notes in the item that it was charged. */
@@ -115,7 +115,7 @@ void rl_lease_answer(const rl_lease_t *lease, rl_verdict_e verdict,
  */
 void rl_lease_refund(rl_lease_t *lease, rl_item_t *item,
                      uint64_t now_us) RL_NOEXCEPT;
-void rl_lease_settle(rl_lease_t *lease, rl_item_t *item, uint32_t final_units,
+void rl_lease_settle(rl_lease_t *lease, rl_item_t *item, uint64_t final_units,
                      uint64_t now_us) RL_NOEXCEPT;
 
 /*
@@ -152,7 +152,7 @@ int rl_lease_tells(const rl_lease_t *lease) RL_NOEXCEPT;
  * rl_lease_end: the next request is the row's last, and the process will use
  * nothing any more; true if Redis has the row and had better be told.
  */
-#define RL_LEASE_REQUEST_LEN 160
+#define RL_LEASE_REQUEST_LEN 232
 typedef struct {
   uint64_t now_us;
   uint64_t wall_ms;
@@ -169,7 +169,7 @@ void rl_lease_lost(rl_lease_t *lease) RL_NOEXCEPT;
 int rl_lease_end(rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;
 
 /* What a reply, of RL_LEASE_REPLY_LEN bytes, has changed. */
-#define RL_LEASE_REPLY_LEN 55
+#define RL_LEASE_REPLY_LEN 64
 typedef enum {
   RL_LEASE_TOLD = 0,    /* who waits may try again */
   RL_LEASE_AGAIN,       /* it has to be sent again */

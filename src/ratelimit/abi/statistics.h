@@ -140,7 +140,7 @@ typedef struct {
                                     10 min */
   uint64_t last_seen_ms;
   rl_quota_t quota;              /* units and window at the last request */
-  uint32_t capacity_units;
+  uint64_t capacity_units;
   int dry_run;                   /* nor was that one enforced */
 } rl_top_key_t;
 
@@ -224,8 +224,8 @@ typedef struct {
   rl_hash_t bucket;        /* as far as it is stored: enough to find it */
   rl_algorithm_e algorithm;
   rl_quota_t quota;        /* units and window of the last charge */
-  uint32_t capacity_units;
-  int exact;               /* the units are; else rounded down by < 1/32 */
+  uint64_t capacity_units;
+  int exact;               /* the units are; else rounded down by < 1/512 */
   int active;              /* units are in use */
   uint64_t banned_until_ms; /* RL_BAN; it may be over */
   uint64_t charged_ms;     /* sliding, gcra: the last charge; else when the

@@ -18,7 +18,7 @@
 #endif
 
 /* Bounds that the parsers enforce; proofs against overflow use them. */
-#define RL_MAX_UNITS 999999999u /* of a quota, a capacity, a cost */
+#define RL_MAX_UNITS UINT64_C(999999999999999) /* of a quota, a cost */
 #define RL_MAX_WINDOW_MS (366ull * 86400 * 1000) /* 366 days */
 #define RL_MAX_MONTHS 12u                        /* of a calendar window */
 #define RL_MAX_ZONE_LEN (256ull << 30)           /* of a zone's memory */

@@ -167,7 +167,7 @@ int rl_zone_move(rl_process_t *process, const rl_zone_t *zone, uint32_t sets,
  * rl_zone_next_used: the first set from `set` on that was ever used, or
  * zone->sets: what lies between has nothing to copy.
  */
-#define RL_STATE_HEADER_LEN 2656
+#define RL_STATE_HEADER_LEN 2976
 #define RL_STATE_END_LEN 32
 #define RL_STATE_SETS 8u
 #define RL_STATE_BLOCK_LEN (32 + RL_STATE_SETS * 31 * 72)

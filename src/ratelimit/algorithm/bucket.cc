@@ -1,5 +1,6 @@
 #include "ratelimit/algorithm/bucket.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "ratelimit/algorithm/ban.h"
@@ -76,7 +77,7 @@ bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept {
 }
 
 Evaluation evaluate(const Bucket& bucket, const Shape& shape,
-                    uint32_t cost_units, bool want_next,
+                    uint64_t cost_units, bool want_next,
                     const rl_time_t& now) noexcept {
   switch (shape.algorithm) {
     case RL_SLIDING:
@@ -104,7 +105,7 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
   }
 }
 
-uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+uint64_t charge(Bucket* bucket, const Shape& shape, uint64_t cost_units,
                 const rl_time_t& now) noexcept {
   if (cost_units == 0) return 0;  // nothing that a refund could take back
   bucket->note_charge(encode_limit(shape.capacity_units));
@@ -121,7 +122,7 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
 }
 
 ChargeResult charge_hot_words(const Bucket& stored, const Shape& shape,
-                              unsigned limit_code, uint32_t cost_units,
+                              unsigned limit_code, uint64_t cost_units,
                               const rl_time_t& now, HotWords* hot_words,
                               Charged* charged) noexcept {
   switch (shape.algorithm) {
@@ -142,7 +143,7 @@ ChargeResult charge_hot_words(const Bucket& stored, const Shape& shape,
 }
 
 ChargeResult try_charge(Bucket* bucket, const Shape& shape,
-                        unsigned limit_code, uint32_t cost_units,
+                        unsigned limit_code, uint64_t cost_units,
                         const rl_time_t& now, Charged* charged) noexcept {
   HotWords hot_words;
   const ChargeResult result = charge_hot_words(
@@ -178,8 +179,8 @@ uint64_t next_ms(const Bucket& bucket, const Shape& shape,
   }
 }
 
-void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
-            uint32_t units, uint64_t charge_id) noexcept {
+void refund(Bucket* bucket, const Shape& shape, uint64_t charged_units,
+            uint64_t units, uint64_t charge_id) noexcept {
   if (units == 0) return;
   switch (shape.algorithm) {
     case RL_SLIDING:
@@ -211,10 +212,17 @@ uint64_t idle_at_ms(const Bucket& bucket) noexcept {
 uint32_t debt_share(const Bucket& bucket, uint64_t now_ms) noexcept {
   constexpr uint64_t kWhole = 65536;
   if (bucket.algorithm == RL_BAN) return ban_debt_share(bucket, now_ms);
-  const uint64_t used = used_units(bucket, now_ms);
+  static_assert(kMaxHeldUnits <= UINT64_MAX / (kWhole / 16),
+                "used units times a 16th of the whole fit 64 bits");
+  const uint64_t used = std::min(used_units(bucket, now_ms), kMaxHeldUnits);
   if (used == 0) return 0;
   const uint64_t limit = decode_limit(bucket.limit_code);
-  uint64_t share = limit == 0 ? kWhole : (used - 1) * kWhole / limit;
+  uint64_t share = kWhole;
+  if (used >> 48 != 0) {
+    share = ((used - 1) / 16) * kWhole / std::max<uint64_t>(limit / 16, 1);
+  } else if (limit != 0) {
+    share = (used - 1) * kWhole / limit;
+  }
   if (share < kWhole && bucket.throttled) share = kWhole;
   return share < UINT32_MAX ? static_cast<uint32_t>(share) : UINT32_MAX;
 }

@@ -33,8 +33,8 @@ constexpr uint64_t kNewClockMs = 3600 * 1000;
 // What the configuration says of a bucket at this request.
 struct Shape {
   rl_algorithm_e algorithm;
-  uint32_t units;           // the quota; 0: refuse all
-  uint32_t capacity_units;  // gcra; equals units elsewhere
+  uint64_t units;           // the quota; 0: refuse all
+  uint64_t capacity_units;  // gcra; equals units elsewhere
   uint32_t window_months;   // calendar
   uint64_t window_ms;
   int32_t tz_ms;                          // calendar
@@ -46,32 +46,35 @@ struct Shape {
 struct SlidingState {
   uint32_t window_lo;
   uint16_t remainder;   // units below the block exponent, with a marker bit
-                        // above them: 1 << exponent | units
+                        // above them: 1 << exponent | units; 0: they have no
+                        // room here, and stand in the place of offsets
   uint16_t counts[17];  // units >> exponent, newest sub-window first
   uint64_t offsets;     // of the older 16: 4 bits each, when in the sub-window
                         // the last charge was; the newest one's follows from
                         // stamp
 };
 
-struct WindowState {  // fixed, calendar
+struct WindowState {    // fixed, calendar
+  uint64_t used_units;  // 0: no window is open
   uint32_t window_lo;
-  uint32_t used_units;     // 0: no window is open
-  uint64_t end_ms;         // from here on calendar's only
+  uint32_t months;  // from here on calendar's only
+  uint64_t end_ms;
   uint64_t wall_start_ms;  // the grid's window, local time
   uint64_t wall_end_ms;
   int32_t tz_ms;
-  uint32_t months;
 };
+
+// Of debt_hi: charge ids are in whole units, see gcra.cc.
+constexpr uint32_t kWideQueue = 1u << 31;
 
 struct GcraState {
   uint64_t debt_lo;  // debt in units times window_ms
   uint32_t window_lo;
-  uint32_t units;  // the quota that debt drains by
-  uint32_t capacity_units;
-  uint32_t debt_hi;
-  uint64_t origin;  // of charge ids, see gcra.cc
-  uint64_t gap;     // given back out of the middle of the debt,
-  uint64_t gap_at;  // from there on
+  uint32_t debt_hi;  // and kWideQueue
+  uint64_t units;    // the quota that debt drains by
+  uint64_t origin;   // of charge ids, see gcra.cc
+  uint64_t gap;      // given back out of the middle of the debt,
+  uint64_t gap_at;   // from there on
 };
 
 struct ConcurrentState {
@@ -89,9 +92,17 @@ struct BanState {  // see ban.h
   uint64_t forget_ms;  // until then the next ban is a longer one
 };
 
+// Of a time, which is below 2^40, and what a step of the clock adds.
+constexpr unsigned kStampBits = 42;
+constexpr unsigned kLimitCodeAt = kStampBits + 3 + 3 + 1;
+
+// More than any quota; what is held saturates here at the latest.
+constexpr uint64_t kMaxHeldUnits = (uint64_t{1} << 52) - 1;
+static_assert(RL_MAX_UNITS <= kMaxHeldUnits / 4, "also in debt");
+
 // What all algorithms have in common, in one word.
 struct Meta {
-  uint64_t stamp : 47;  // sliding: when the last charge was; fixed, calendar:
+  uint64_t stamp : 42;  // sliding: when the last charge was; fixed, calendar:
                         // when the window was opened; gcra: when the debt was
                         // what it says; concurrent: when it was made; a
                         // ban's: the newest refusal that counts
@@ -99,30 +110,30 @@ struct Meta {
   uint64_t window_hi : 3;    // window_ms >> 32; concurrent: how the holders
                              // are stored
   uint64_t throttled : 1;    // a request was refused since the last charge
-  uint64_t limit_code : 10;  // limit as a small float, see encode_limit: the
+  uint64_t limit_code : 15;  // limit as a small float, see encode_limit: the
                              // share of a quota in use is compared with it
                              // when a full zone must evict
 
   void set_stamp(uint64_t value) noexcept {
-    stamp = value & ((uint64_t{1} << 47) - 1);
+    stamp = value & ((uint64_t{1} << kStampBits) - 1);
   }
   // What every charge notes: the limit that it was held against, as a code.
   void note_charge(unsigned code) noexcept {
-    limit_code = code & 1023;
+    limit_code = code & 0x7fff;
     throttled = 0;
   }
 };
 static_assert(sizeof(Meta) == 8, "one word");
 
-// As set_stamp() and note_charge() of a copy, for a stamp below 2^47: put
+// As set_stamp() and note_charge() of a copy, for a stamp below 2^42: put
 // together in 5 instructions, not in 13.
 inline uint64_t charged_word(const Meta& meta, uint64_t stamp,
                              unsigned code) noexcept {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  constexpr uint64_t kKept = uint64_t{63} << 47;  // algorithm, window_hi
+  constexpr uint64_t kKept = uint64_t{63} << kStampBits;  // up to window_hi
   uint64_t word;
   std::memcpy(&word, &meta, sizeof(word));
-  return (word & kKept) | stamp | uint64_t{code} << 54;
+  return (word & kKept) | stamp | uint64_t{code} << kLimitCodeAt;
 #else
   Meta copy = meta;
   copy.set_stamp(stamp);
@@ -132,6 +143,18 @@ inline uint64_t charged_word(const Meta& meta, uint64_t stamp,
   return word;
 #endif
 }
+
+// Whether window_lo stands behind the eight bytes that charges change, and not
+// among them.
+constexpr bool window_follows(unsigned algorithm) noexcept {
+  return algorithm == RL_FIXED || algorithm == RL_CALENDAR ||
+         algorithm == RL_GCRA;
+}
+static_assert(offsetof(WindowState, window_lo) ==
+                      offsetof(GcraState, window_lo) &&
+                  offsetof(SlidingState, window_lo) ==
+                      offsetof(BanState, window_lo),
+              "in two places");
 
 // Stored.  Trivially copyable; no pointer.
 struct Bucket : Meta {
@@ -145,7 +168,8 @@ struct Bucket : Meta {
   uint64_t key;  // rl_hash_t::lo
 
   uint64_t window_ms() const noexcept {
-    return with_hi(algorithm == RL_GCRA ? gcra.window_lo : sliding.window_lo);
+    return with_hi(window_follows(algorithm) ? gcra.window_lo
+                                             : sliding.window_lo);
   }
   // Of an algorithm that is known.
   uint64_t with_hi(uint32_t window_lo) const noexcept {
@@ -153,24 +177,26 @@ struct Bucket : Meta {
   }
   void set_window_ms(uint64_t window_ms) noexcept {
     window_hi = (window_ms >> 32) & 7;
-    (algorithm == RL_GCRA ? gcra.window_lo : sliding.window_lo) =
+    (window_follows(algorithm) ? gcra.window_lo : sliding.window_lo) =
         static_cast<uint32_t>(window_ms);
   }
 };
 static_assert(sizeof(Bucket) == 64, "one cache line");
 static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "fits window_hi, _lo");
 
-// A bucket that holds nothing, for a stamp below 2^47; the first word is put
+// A bucket that holds nothing, for a stamp below 2^42; the first word is put
 // together as in charged_word().
 inline void start(Bucket* bucket, uint64_t key, unsigned algorithm,
                   uint64_t window_ms, uint64_t stamp, unsigned code) noexcept {
   std::memset(static_cast<void*>(bucket), 0, sizeof(*bucket));
   bucket->key = key;
-  (algorithm == RL_GCRA ? bucket->gcra.window_lo : bucket->sliding.window_lo) =
+  (window_follows(algorithm) ? bucket->gcra.window_lo
+                             : bucket->sliding.window_lo) =
       static_cast<uint32_t>(window_ms);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-  const uint64_t word = stamp | uint64_t{algorithm} << 47 |
-                        window_ms >> 32 << 50 | uint64_t{code} << 54;
+  const uint64_t word = stamp | uint64_t{algorithm} << kStampBits |
+                        window_ms >> 32 << (kStampBits + 3) |
+                        uint64_t{code} << kLimitCodeAt;
   std::memcpy(static_cast<void*>(bucket), &word, sizeof(word));
 #else
   bucket->set_stamp(stamp);
@@ -208,7 +234,7 @@ struct alignas(16) HotWords {
 static_assert(
     offsetof(SlidingState, counts) + sizeof(Meta) + sizeof(uint16_t) ==
             sizeof(HotWords) &&
-        offsetof(WindowState, end_ms) + sizeof(Meta) == sizeof(HotWords) &&
+        offsetof(WindowState, window_lo) + sizeof(Meta) == sizeof(HotWords) &&
         offsetof(GcraState, window_lo) + sizeof(Meta) == sizeof(HotWords) &&
         offsetof(ConcurrentState, holders) + sizeof(Meta) + sizeof(uint32_t) ==
             sizeof(HotWords),
@@ -248,7 +274,7 @@ inline void store_hot_words(const HotWords& hot_words, Bucket* to) noexcept {
 // What a bucket answers for a cost.
 struct Evaluation {
   bool admitted;
-  uint32_t remaining_units;  // before the cost is charged
+  uint64_t remaining_units;  // before the cost is charged
   uint64_t reset_ms;         // until the whole quota is there again, as it
                              // stands; not clamped to the window
   uint64_t retry_after_ms;   // refused: until the cost would be admitted; the
@@ -276,7 +302,7 @@ bool adapt(Bucket* bucket, const Shape& shape, const rl_time_t& now) noexcept;
 
 // The bucket must have been adapted to the same shape and time.
 Evaluation evaluate(const Bucket& bucket, const Shape& shape,
-                    uint32_t cost_units, bool want_next,
+                    uint64_t cost_units, bool want_next,
                     const rl_time_t& now) noexcept;
 
 // The reset_ms of evaluate() alone: what a caller needs anew after a charge,
@@ -287,7 +313,7 @@ uint64_t reset_ms(const Bucket& bucket, const Shape& shape,
 // Charges units whether admitted or not (into debt), saturating; returns the
 // charge id that names the window charged.  The bucket must have been adapted
 // to the same shape and time, as for refund().
-uint64_t charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+uint64_t charge(Bucket* bucket, const Shape& shape, uint64_t cost_units,
                 const rl_time_t& now) noexcept;
 
 // What try_charge() makes of a request.
@@ -298,7 +324,7 @@ enum class ChargeResult {
 };
 
 struct Charged {
-  uint32_t remaining_units;
+  uint64_t remaining_units;
   uint64_t reset_ms;  // as Evaluation::reset_ms
   uint64_t charge_id;
 };
@@ -308,7 +334,7 @@ struct Charged {
 // of the current shape and clock, and the cost is at least 1.  limit_code is
 // that of capacity_units.
 ChargeResult try_charge(Bucket* bucket, const Shape& shape,
-                        unsigned limit_code, uint32_t cost_units,
+                        unsigned limit_code, uint64_t cost_units,
                         const rl_time_t& now, Charged* charged) noexcept;
 
 // The next_ms of evaluate() alone, of a bucket that has just been charged and
@@ -319,8 +345,8 @@ uint64_t next_ms(const Bucket& bucket, const Shape& shape,
 // Takes units back of the charged_units that were charged under `charge_id`:
 // at most what is still there of them (sliding, fixed and calendar: of what
 // was charged in the same window or a 16th of it).
-void refund(Bucket* bucket, const Shape& shape, uint32_t charged_units,
-            uint32_t units, uint64_t charge_id) noexcept;
+void refund(Bucket* bucket, const Shape& shape, uint64_t charged_units,
+            uint64_t units, uint64_t charge_id) noexcept;
 
 // When the bucket is as good as none, from what is stored alone.
 uint64_t idle_at_ms(const Bucket& bucket) noexcept;
@@ -331,20 +357,24 @@ uint64_t idle_at_ms(const Bucket& bucket) noexcept;
 // of quota 1 would always look fully in debt next to others.
 uint32_t debt_share(const Bucket& bucket, uint64_t now_ms) noexcept;
 
-// limit_code: 5 bits of exponent over 5 of mantissa.  Limits below 64 are
-// exact, greater ones rounded down by less than 1/32; 0 stays 0.
-constexpr unsigned encode_limit(uint32_t limit_units) noexcept {
+// limit_code: 6 bits of exponent over 9 of mantissa.  Limits below
+// kExactLimits are exact, greater ones rounded down by less than 1/512; 0
+// stays 0.
+constexpr uint64_t kExactLimits = 1024;
+
+constexpr unsigned encode_limit(uint64_t limit_units) noexcept {
   const unsigned shift =
-      limit_units < 64
+      limit_units < kExactLimits
           ? 0
-          : 26u - static_cast<unsigned>(__builtin_clz(limit_units));
-  return (shift << 5) + (limit_units >> shift);  // 32 to 63 carry into shift
+          : 54u - static_cast<unsigned>(__builtin_clzll(limit_units));
+  // 512 to 1023 carry into shift.
+  return (shift << 9) + static_cast<unsigned>(limit_units >> shift);
 }
 
-constexpr uint32_t decode_limit(unsigned code) noexcept {
-  return code < 32 ? code : (32 + (code & 31)) << ((code >> 5) - 1);
+constexpr uint64_t decode_limit(unsigned code) noexcept {
+  return code < 512 ? code : uint64_t{512 + (code & 511)} << ((code >> 9) - 1);
 }
-static_assert(encode_limit(UINT32_MAX) < 1024, "fits limit_code");
+static_assert(encode_limit(UINT64_MAX) < 1u << 15, "fits limit_code");
 
 }  // namespace ratelimit
 

@@ -11,12 +11,11 @@
 namespace ratelimit {
 
 // open(), of that algorithm.
-inline void sliding_open(Bucket* bucket, uint64_t key, uint32_t quota_units,
+inline void sliding_open(Bucket* bucket, uint64_t key, uint64_t quota_units,
                          uint64_t window_ms, unsigned limit_code,
                          uint64_t now_ms) noexcept {
   start(bucket, key, RL_SLIDING, window_ms, now_ms, limit_code);
-  bucket->sliding.remainder =
-      static_cast<uint16_t>(1u << exponent_for(quota_units));
+  begin_rest(&bucket->sliding, exponent_for(quota_units));
 }
 
 // Whether the oldest slot holds anything whose tick is more than a window
@@ -27,11 +26,11 @@ inline bool oldest_expires(const SlidingState& s, int64_t now_tick) {
          (s.counts[kOlder] | offset) != 0;
 }
 
-// Makes the slots those of now_ms, which is not before the last charge; the
-// stamp is the caller's.
-inline void renew_slots(Bucket* bucket, uint32_t quota_units,
+// Makes the slots those of now_ms, which is not before the last charge, in a
+// bucket that is not wide; the stamp is the caller's.
+inline void renew_slots(Bucket* bucket, uint64_t quota_units,
                         uint64_t now_ms) noexcept {
-  const uint64_t window_ms = bucket->window_ms();
+  const uint64_t window_ms = sliding_window_ms(*bucket);
   if (now_ms - bucket->stamp >= window_ms) {
     return clear(bucket, quota_units, now_ms);
   }
@@ -58,16 +57,15 @@ static_assert(offsetof(SlidingState, counts) == offsetof(SlidingFront, newest),
               "as there");
 
 // As add() of sliding.cc; false: the newest slot's count would overflow.
-// kBlocks: units are counted in blocks.
+// kBlocks: units are counted in blocks, which are not wide.
 template <bool kBlocks>
 RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
-                                       uint32_t added_units) {
+                                       uint64_t added_units) {
   uint64_t blocks = added_units;
   if (kBlocks) {
-    const unsigned exponent =
-        31u - static_cast<unsigned>(__builtin_clz(front->remainder | 1u));
-    const uint32_t mask = mask_of(exponent);
-    const uint32_t rest = (front->remainder & mask) + added_units;
+    const unsigned exponent = narrow_exponent(front->remainder);
+    const uint64_t mask = mask_of(exponent);
+    const uint64_t rest = (front->remainder & mask) + added_units;
     front->remainder = static_cast<uint16_t>(mask + 1 + (rest & mask));
     blocks = rest >> exponent;
   }
@@ -82,11 +80,11 @@ RATELIMIT_ALWAYS_INLINE bool add_units(SlidingFront* front,
 // and read as a whole has to go through the cache first.
 template <bool kBlocks>
 RATELIMIT_ALWAYS_INLINE ChargeResult
-sliding_charge_at(const Bucket& from, uint32_t quota_units, uint64_t window_ms,
-                  unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
+sliding_charge_at(const Bucket& from, uint64_t quota_units, uint64_t window_ms,
+                  unsigned limit_code, uint64_t cost_units, uint64_t now_ms,
                   HotWords* hot_words, Charged* charged) noexcept {
   const uint64_t held =
-      kBlocks ? used_of(from.sliding) : blocks_of(from.sliding);
+      kBlocks ? narrow_used_of(from.sliding) : blocks_of(from.sliding);
   const uint64_t used = held + cost_units;
   if (__builtin_expect(used > quota_units, 0)) {
     return ChargeResult::kRefused;
@@ -98,7 +96,7 @@ sliding_charge_at(const Bucket& from, uint32_t quota_units, uint64_t window_ms,
   }
   hot_words->words[0] = charged_word(from, now_ms, limit_code);
   std::memcpy(&hot_words->words[1], &front, sizeof(front));
-  charged->remaining_units = quota_units - static_cast<uint32_t>(used);
+  charged->remaining_units = quota_units - used;
   charged->reset_ms = window_ms;
   charged->charge_id = now_ms;
   return ChargeResult::kAdmitted;
@@ -120,8 +118,8 @@ RATELIMIT_ALWAYS_INLINE bool sliding_is_current(const Bucket& stored,
 // kUndecided as well if more than that would change.
 template <bool kBlocks>
 RATELIMIT_ALWAYS_INLINE ChargeResult sliding_hot_words(
-    const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
-    unsigned limit_code, uint32_t cost_units, uint64_t now_ms,
+    const Bucket& stored, uint64_t quota_units, uint64_t window_ms,
+    unsigned limit_code, uint64_t cost_units, uint64_t now_ms,
     HotWords* hot_words, Charged* charged) noexcept {
   if (!sliding_is_current(stored, window_ms, now_ms)) {
     return ChargeResult::kUndecided;
@@ -133,8 +131,8 @@ RATELIMIT_ALWAYS_INLINE ChargeResult sliding_hot_words(
 // try_charge() of a stored bucket into *image, which it may be itself.
 template <bool kBlocks>
 RATELIMIT_ALWAYS_INLINE ChargeResult sliding_try_charge_into(
-    const Bucket& stored, uint32_t quota_units, uint64_t window_ms,
-    unsigned limit_code, uint32_t cost_units, uint64_t now_ms, Bucket* image,
+    const Bucket& stored, uint64_t quota_units, uint64_t window_ms,
+    unsigned limit_code, uint64_t cost_units, uint64_t now_ms, Bucket* image,
     Charged* charged) noexcept {
   if (stored.with_hi(stored.sliding.window_lo) != window_ms ||
       now_ms < stored.stamp) {
@@ -142,7 +140,8 @@ RATELIMIT_ALWAYS_INLINE ChargeResult sliding_try_charge_into(
   }
   copy(stored, image);
   renew_slots(image, quota_units, now_ms);
-  if ((image->sliding.remainder != 1) != kBlocks) {
+  const uint16_t remainder = image->sliding.remainder;
+  if (kBlocks ? remainder <= 1 : remainder != 1) {
     return ChargeResult::kUndecided;
   }
   HotWords hot_words;
@@ -155,7 +154,7 @@ RATELIMIT_ALWAYS_INLINE ChargeResult sliding_try_charge_into(
 
 // The same of any bucket.
 ChargeResult charge_hot_words(const Bucket& stored, const Shape& shape,
-                              unsigned limit_code, uint32_t cost_units,
+                              unsigned limit_code, uint64_t cost_units,
                               const rl_time_t& now, HotWords* hot_words,
                               Charged* charged) noexcept;
 

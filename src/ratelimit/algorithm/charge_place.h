@@ -26,8 +26,8 @@ constexpr uint32_t word_of(uint32_t slot, uint32_t units) {
 }
 
 // What a scale or an override allows may be more than a holder can have.
-constexpr uint32_t concurrent_limit(uint32_t units) {
-  return units < kMaxUnits ? units : kMaxUnits;
+constexpr uint32_t concurrent_limit(uint64_t units) {
+  return units < kMaxUnits ? static_cast<uint32_t>(units) : kMaxUnits;
 }
 
 // Two words at a time: the sums of 11 have room in 32 bits.
@@ -47,7 +47,7 @@ inline uint32_t units_of_words(const ConcurrentState& state) {
 // As charge_hot_words(); `changes` are process_changes().
 RATELIMIT_ALWAYS_INLINE ChargeResult concurrent_charge_hot_words(
     const Bucket& stored, const rl_process_t* process, uint32_t changes,
-    uint32_t limit_units, unsigned limit_code, uint32_t cost_units,
+    uint64_t limit_units, unsigned limit_code, uint64_t cost_units,
     HotWords* hot_words, Charged* charged) noexcept {
   const ConcurrentState& state = stored.concurrent;
   if (stored.window_hi != kHolderWords) return ChargeResult::kUndecided;
@@ -57,10 +57,11 @@ RATELIMIT_ALWAYS_INLINE ChargeResult concurrent_charge_hot_words(
       used == 0 ? word_of(process->slot, 0) : state.holders[0];
   if (first >> kUnitBits != process->slot ||
       (used != 0 && ((first & kMaxUnits) == 0 || state.checked != changes)) ||
-      uint64_t{used} + cost_units > limit) {
+      used + cost_units > limit) {
     return ChargeResult::kUndecided;
   }
-  const uint32_t words[2] = {changes, first + cost_units};
+  const uint32_t words[2] = {changes,
+                             first + static_cast<uint32_t>(cost_units)};
   hot_words->words[0] = charged_word(stored, stored.stamp, limit_code);
   std::memcpy(&hot_words->words[1], words, sizeof(words));
   charged->remaining_units = limit - used - cost_units;
@@ -73,7 +74,7 @@ RATELIMIT_ALWAYS_INLINE ChargeResult concurrent_charge_hot_words(
 RATELIMIT_ALWAYS_INLINE bool concurrent_release(Bucket* stored,
                                                 const rl_process_t* process,
                                                 uint32_t changes,
-                                                uint32_t units,
+                                                uint64_t units,
                                                 uint64_t charge_id) noexcept {
   const ConcurrentState& state = stored->concurrent;
   const uint32_t first = state.holders[0];
@@ -83,7 +84,7 @@ RATELIMIT_ALWAYS_INLINE bool concurrent_release(Bucket* stored,
     return false;
   }
   stored->concurrent.holders[0] =
-      (first & kMaxUnits) == units ? 0 : first - units;
+      (first & kMaxUnits) == units ? 0 : first - static_cast<uint32_t>(units);
   return true;
 }
 

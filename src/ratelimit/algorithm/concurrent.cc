@@ -134,21 +134,22 @@ void remove_dead(const rl_process_t* process, Holders* holders) {
 }
 
 // With `units` more of this process, which becomes the first one.
-void hold(const rl_process_t* process, uint32_t units, Holders* holders) {
+void hold(const rl_process_t* process, uint64_t units, Holders* holders) {
   Holder* own = holders->find(process->slot);
   if (own == nullptr) {
     holders->add(process->slot, 0);
     own = &holders->of[holders->n - 1];
   }
-  own->units = std::min(own->units + units, kMaxUnits);
+  own->units =
+      static_cast<uint32_t>(std::min<uint64_t>(own->units + units, kMaxUnits));
   std::swap(*own, holders->of[0]);
 }
 
 // The bucket with `cost_units` more.  False: the limit does not allow it, or
 // there is no room.
 bool try_hold(const Bucket& bucket, const Shape& shape, Holders holders,
-              uint32_t cost_units, Bucket* image) {
-  if (uint64_t{holders.units()} + cost_units > concurrent_limit(shape.units))
+              uint64_t cost_units, Bucket* image) {
+  if (holders.units() + cost_units > concurrent_limit(shape.units))
     return false;
   hold(shape.process, cost_units, &holders);
   *image = bucket;
@@ -181,7 +182,7 @@ void concurrent_adapt(Bucket* bucket, const Shape& shape) noexcept {
 }
 
 Evaluation concurrent_evaluate(const Bucket& bucket, const Shape& shape,
-                               uint32_t cost_units) noexcept {
+                               uint64_t cost_units) noexcept {
   Holders holders = load(bucket);
   remove_dead(shape.process, &holders);
   const uint32_t used = holders.units();
@@ -196,7 +197,7 @@ Evaluation concurrent_evaluate(const Bucket& bucket, const Shape& shape,
 }
 
 uint64_t concurrent_charge(Bucket* bucket, const Shape& shape,
-                           uint32_t cost_units) noexcept {
+                           uint64_t cost_units) noexcept {
   Holders holders = load(*bucket);
   Bucket image;
   if (!try_hold(*bucket, shape, holders, cost_units, &image)) {
@@ -210,7 +211,7 @@ uint64_t concurrent_charge(Bucket* bucket, const Shape& shape,
 }
 
 ChargeResult concurrent_try_charge(Bucket* bucket, const Shape& shape,
-                                   unsigned limit_code, uint32_t cost_units,
+                                   unsigned limit_code, uint64_t cost_units,
                                    Charged* charged) noexcept {
   concurrent_adapt(bucket, shape);
   const Holders holders = load(*bucket);
@@ -227,13 +228,13 @@ ChargeResult concurrent_try_charge(Bucket* bucket, const Shape& shape,
   return ChargeResult::kAdmitted;
 }
 
-void concurrent_refund(Bucket* bucket, const Shape& shape, uint32_t units,
+void concurrent_refund(Bucket* bucket, const Shape& shape, uint64_t units,
                        uint64_t charge_id) noexcept {
   if (charge_id != bucket->stamp) return;
   Holders holders = load(*bucket);
   Holder* own = holders.find(shape.process->slot);
   if (own == nullptr) return;
-  own->units -= std::min(own->units, units);
+  own->units -= static_cast<uint32_t>(std::min<uint64_t>(own->units, units));
   holders.remove_if([](const Holder& holder) { return holder.units == 0; });
   store(holders, bucket);
 }

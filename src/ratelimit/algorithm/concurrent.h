@@ -26,19 +26,19 @@ void concurrent_adapt(Bucket* bucket, const Shape& shape) noexcept;
 // the way.  Not admitted though units remain: the bucket has no room for one
 // more holder.
 Evaluation concurrent_evaluate(const Bucket& bucket, const Shape& shape,
-                               uint32_t cost_units) noexcept;
+                               uint64_t cost_units) noexcept;
 
 // The charge id is when the bucket was made: what is given back to one that
 // was lost since, or reset, is not there.
 uint64_t concurrent_charge(Bucket* bucket, const Shape& shape,
-                           uint32_t cost_units) noexcept;
+                           uint64_t cost_units) noexcept;
 
 // As try_charge(), where the process is not the first holder.
 ChargeResult concurrent_try_charge(Bucket* bucket, const Shape& shape,
-                                   unsigned limit_code, uint32_t cost_units,
+                                   unsigned limit_code, uint64_t cost_units,
                                    Charged* charged) noexcept;
 
-void concurrent_refund(Bucket* bucket, const Shape& shape, uint32_t units,
+void concurrent_refund(Bucket* bucket, const Shape& shape, uint64_t units,
                        uint64_t charge_id) noexcept;
 
 }  // namespace ratelimit

@@ -31,32 +31,32 @@ bool gcra_adapt(Bucket* bucket, const Shape& shape,
                 const rl_time_t& now) noexcept;
 
 Evaluation gcra_evaluate(const Bucket& bucket, const Shape& shape,
-                         uint32_t cost_units, bool want_next,
+                         uint64_t cost_units, bool want_next,
                          const rl_time_t& now) noexcept;
 
 uint64_t gcra_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 
 // The charge id is where the units stand among all that drain, oldest first.
 uint64_t gcra_charge(Bucket* bucket, const Shape& shape,
-                     uint32_t cost_units) noexcept;
+                     uint64_t cost_units) noexcept;
 
 // Whether so much can be charged: there is a greatest debt, at which it stays.
-bool gcra_has_room(const Bucket& bucket, uint32_t cost_units) noexcept;
+bool gcra_has_room(const Bucket& bucket, uint64_t cost_units) noexcept;
 
 // As charge_hot_words().
 ChargeResult gcra_charge_hot_words(const Bucket& stored, const Shape& shape,
-                                   unsigned limit_code, uint32_t cost_units,
+                                   unsigned limit_code, uint64_t cost_units,
                                    const rl_time_t& now, HotWords* hot_words,
                                    Charged* charged) noexcept;
 
 // Takes a charge back after which nothing was charged: as if it had not been,
 // while a refund keeps the place of what it gives back.  False: it is not the
 // last one.
-bool gcra_take_back_last(Bucket* bucket, uint32_t charged_units,
+bool gcra_take_back_last(Bucket* bucket, uint64_t charged_units,
                          uint64_t charge_id) noexcept;
 
 // Of charged_units those that have not drained.
-void gcra_refund(Bucket* bucket, uint32_t charged_units, uint32_t units,
+void gcra_refund(Bucket* bucket, uint64_t charged_units, uint64_t units,
                  uint64_t charge_id) noexcept;
 
 uint64_t gcra_idle_at_ms(const Bucket& bucket) noexcept;

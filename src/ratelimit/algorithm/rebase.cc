@@ -10,9 +10,9 @@ namespace {
 
 constexpr uint64_t kMaxTimeMs = uint64_t{1} << 40;  // as rl_time_t promises
 
-// Of UINT32_MAX units times the longest window.
-constexpr uint32_t kMaxDebtHi = 8;
-static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "67 bits");
+// Of kMaxHeldUnits times the longest window.
+constexpr uint32_t kMaxDebtHi = 1u << 23;
+static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35, "87 bits");
 
 uint64_t moved(uint64_t time_ms, int64_t delta_ms) {
   const int64_t time = static_cast<int64_t>(time_ms) + delta_ms;
@@ -30,17 +30,18 @@ bool is_sound(const Bucket& bucket) noexcept {
   if (window_ms == 0 || window_ms > RL_MAX_WINDOW_MS) return false;
   switch (bucket.algorithm) {
     case RL_SLIDING:
-      return bucket.stamp <= kMaxTimeMs && bucket.sliding.remainder != 0;
+      return bucket.stamp <= kMaxTimeMs && has_sound_rest(bucket.sliding);
     case RL_GCRA:
-      return bucket.stamp <= kMaxTimeMs && bucket.gcra.debt_hi < kMaxDebtHi &&
-             bucket.gcra.units <= RL_MAX_UNITS &&
-             bucket.gcra.capacity_units <= RL_MAX_UNITS;
+      return bucket.stamp <= kMaxTimeMs &&
+             (bucket.gcra.debt_hi & ~kWideQueue) < kMaxDebtHi &&
+             bucket.gcra.units <= RL_MAX_UNITS;
     case RL_BAN:
       return bucket.stamp <= kMaxTimeMs && bucket.ban.level < RL_MAX_BANS &&
              bucket.ban.until_ms <= bucket.ban.forget_ms &&
              bucket.ban.forget_ms <= 2 * kMaxTimeMs;
     default:
       return bucket.stamp <= kMaxTimeMs &&
+             bucket.window.used_units <= kMaxHeldUnits &&
              bucket.window.end_ms <= kMaxTimeMs &&
              bucket.window.months <= RL_MAX_MONTHS;
   }

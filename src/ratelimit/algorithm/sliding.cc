@@ -9,18 +9,17 @@ namespace ratelimit {
 namespace {
 
 [[gnu::noinline]] void add_blocks(SlidingState* s, uint64_t added_units,
-                                  uint32_t quota_units) {
+                                  uint64_t quota_units) {
   const unsigned exponent = exponent_of(*s);
-  const uint32_t mask = mask_of(exponent);
-  const uint64_t rest = (s->remainder & mask) + added_units;
+  const uint64_t rest = rest_of(*s) + added_units;
   const uint64_t blocks = s->counts[0] + (rest >> exponent);
   if (blocks > kMaxCount) return add_raising(s, added_units, quota_units);
   s->counts[0] = static_cast<uint16_t>(blocks);
-  s->remainder = static_cast<uint16_t>(mask + 1 + (rest & mask));
+  set_rest(s, exponent, rest & mask_of(exponent));
 }
 
 // Adds units to the newest slot.
-inline void add(SlidingState* s, uint64_t added_units, uint32_t quota_units) {
+inline void add(SlidingState* s, uint64_t added_units, uint64_t quota_units) {
   const uint64_t count = s->counts[0] + added_units;
   if (s->remainder != 1 || count > kMaxCount) {
     return add_blocks(s, added_units, quota_units);
@@ -44,7 +43,7 @@ inline void add(SlidingState* s, uint64_t added_units, uint32_t quota_units) {
   std::memcpy(s->counts + 1, words, sizeof(words));
   // No offset tells a slot that was emptied here from one whose units have
   // flowed on; see sliding_refund.
-  s->offsets &= (uint64_t{1} << (4 * (first - 1))) - 1;
+  drop_offsets(s, first);
 }
 
 // Empties the slots whose tick is more than a window before now_tick, which is
@@ -57,8 +56,7 @@ inline void expire(Bucket* bucket, int64_t now_tick) {
       static_cast<unsigned>((now_tick >> 4) - (last_tick(*bucket) >> 4));
   const unsigned last = kOlder - newer;
   const bool live =
-      last == 0 || static_cast<int64_t>(s.offsets >> (4 * (last - 1)) & 15) >=
-                       (now_tick & 15);
+      last == 0 || static_cast<int64_t>(offset_of(s, last)) >= (now_tick & 15);
   const unsigned first = live ? last + 1 : last;
   // Most often nothing is there to go.
   const bool is_empty = first == kOlder && s.counts[kOlder] == 0 &&
@@ -67,22 +65,27 @@ inline void expire(Bucket* bucket, int64_t now_tick) {
 }
 
 // Makes now_ms, which is not before the stamp, the last charge's time.
-inline void advance(Bucket* bucket, uint32_t quota_units, uint64_t now_ms) {
+inline void advance(Bucket* bucket, uint64_t quota_units, uint64_t now_ms) {
   const int64_t last = last_tick(*bucket);
   const int64_t newer =
-      (tick_of(now_ms, bucket->window_ms()) >> 4) - (last >> 4);
+      (tick_of(now_ms, sliding_window_ms(*bucket)) >> 4) - (last >> 4);
   bucket->set_stamp(now_ms);
   if (newer == 0) return;
   if (__builtin_expect(newer > kOlder, 0)) {
     return clear(bucket, quota_units, now_ms);
   }
+  if (is_wide(bucket->sliding)) {
+    return advance_wide_slots(&bucket->sliding, static_cast<unsigned>(newer));
+  }
   advance_slots(&bucket->sliding, static_cast<unsigned>(newer),
                 static_cast<uint64_t>(last & 15));
 }
 
-// Larger ones than the quota needs, as it does once it was cut.
-inline bool has_large_blocks(const SlidingState& s, uint32_t quota_units) {
-  return s.remainder != 1 && exponent_of(s) > exponent_for(quota_units);
+// Larger ones than the quota needs, as it does once it was cut, or than the
+// quick path can do with.
+inline bool has_large_blocks(const SlidingState& s, uint64_t quota_units) {
+  return is_wide(s) ||
+         narrow_exponent(s.remainder) > exponent_for(quota_units);
 }
 
 // When the oldest `units`, at least 1 and at most all, have left.
@@ -101,7 +104,8 @@ uint64_t left_ms(const Bucket& bucket, uint64_t units) {
 }
 
 bool newest_empty(const SlidingState& s) {
-  return s.counts[0] == 0 && (s.remainder & (s.remainder - 1)) == 0;
+  const uint64_t marked = marked_rest(s);
+  return s.counts[0] == 0 && (marked & (marked - 1)) == 0;
 }
 
 // When all units have left; 0: there is none.
@@ -121,7 +125,7 @@ uint64_t all_left_ms(const Bucket& bucket) {
 [[gnu::noinline, gnu::cold]] bool adapt_changed(Bucket* bucket,
                                                 const Shape& shape,
                                                 const rl_time_t& now) {
-  const uint64_t window_ms = bucket->window_ms();
+  const uint64_t window_ms = sliding_window_ms(*bucket);
   uint64_t now_ms = now.mono_ms;
   bool rewritten = false;
   if (now_ms < bucket->stamp) {
@@ -148,12 +152,11 @@ uint64_t all_left_ms(const Bucket& bucket) {
 
 // stand where not only the newest slot has to be looked at.
 [[gnu::noinline]] Evaluation evaluate_slots(
-    const Bucket& bucket, const Shape& shape, uint32_t cost_units,
+    const Bucket& bucket, const Shape& shape, uint64_t cost_units,
     bool want_next, const rl_time_t& now, uint64_t used) {
   const uint64_t quota = shape.units;
   Evaluation evaluation = {};
-  evaluation.remaining_units =
-      used < quota ? static_cast<uint32_t>(quota - used) : 0;
+  evaluation.remaining_units = used < quota ? quota - used : 0;
   evaluation.admitted = cost_units <= evaluation.remaining_units;
   evaluation.reset_ms = used == 0 ? 0 : all_left_ms(bucket) - now.mono_ms;
   if (!evaluation.admitted) {
@@ -176,9 +179,9 @@ uint64_t all_left_ms(const Bucket& bucket) {
 bool sliding_adapt(Bucket* bucket, const Shape& shape,
                    const rl_time_t& now) noexcept {
   const uint64_t now_ms = now.mono_ms;
-  if (__builtin_expect(
-          bucket->window_ms() != shape.window_ms || now_ms < bucket->stamp,
-          0)) {
+  if (__builtin_expect(sliding_window_ms(*bucket) != shape.window_ms ||
+                           now_ms < bucket->stamp,
+                       0)) {
     return adapt_changed(bucket, shape, now);
   }
   if (now_ms - bucket->stamp >= shape.window_ms) {
@@ -193,15 +196,15 @@ bool sliding_adapt(Bucket* bucket, const Shape& shape,
 }
 
 Evaluation sliding_evaluate(const Bucket& bucket, const Shape& shape,
-                            uint32_t cost_units, bool want_next,
+                            uint64_t cost_units, bool want_next,
                             const rl_time_t& now) noexcept {
   const uint64_t used = used_of(bucket.sliding);
   if (used + cost_units > shape.units || newest_empty(bucket.sliding) ||
       want_next) {
     return evaluate_slots(bucket, shape, cost_units, want_next, now, used);
   }
-  return {true, shape.units - static_cast<uint32_t>(used),
-          slot_leave_ms(bucket, 0) - now.mono_ms, 0, 0};
+  return {true, shape.units - used, slot_leave_ms(bucket, 0) - now.mono_ms, 0,
+          0};
 }
 
 uint64_t sliding_reset_ms(const Bucket& bucket,
@@ -218,7 +221,7 @@ uint64_t sliding_next_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
 }
 
 uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
-                        uint32_t cost_units, const rl_time_t& now) noexcept {
+                        uint64_t cost_units, const rl_time_t& now) noexcept {
   uint64_t charged_ms = now.mono_ms;
   if (__builtin_expect(charged_ms < bucket->stamp, 0)) {
     charged_ms = bucket->stamp;
@@ -230,7 +233,7 @@ uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
 }
 
 ChargeResult sliding_try_charge(Bucket* bucket, const Shape& shape,
-                                unsigned limit_code, uint32_t cost_units,
+                                unsigned limit_code, uint64_t cost_units,
                                 const rl_time_t& now,
                                 Charged* charged) noexcept {
   if (bucket->sliding.remainder == 1) {
@@ -246,7 +249,7 @@ ChargeResult sliding_try_charge(Bucket* bucket, const Shape& shape,
 }
 
 ChargeResult sliding_charge_hot_words(const Bucket& stored, const Shape& shape,
-                                      unsigned limit_code, uint32_t cost_units,
+                                      unsigned limit_code, uint64_t cost_units,
                                       const rl_time_t& now,
                                       HotWords* hot_words,
                                       Charged* charged) noexcept {
@@ -262,7 +265,7 @@ ChargeResult sliding_charge_hot_words(const Bucket& stored, const Shape& shape,
                                        hot_words, charged);
 }
 
-void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
+void sliding_refund(Bucket* bucket, const Shape& shape, uint64_t units,
                     uint64_t charge_id) noexcept {
   SlidingState& s = bucket->sliding;
   const int64_t age =
@@ -295,10 +298,10 @@ void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
     if (exponent == 0) return;
     want -= taken;
   }
-  uint64_t held = (uint64_t{s.counts[0]} << exponent) + (s.remainder & mask);
+  uint64_t held = (uint64_t{s.counts[0]} << exponent) + rest_of(s);
   held -= want < held ? want : held;
   s.counts[0] = static_cast<uint16_t>(held >> exponent);
-  s.remainder = static_cast<uint16_t>(mask + 1 + (held & mask));
+  set_rest(&s, exponent, held & mask);
 }
 
 uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept {
@@ -306,10 +309,10 @@ uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept {
 }
 
 uint64_t sliding_used_units(const Bucket& bucket, uint64_t now_ms) noexcept {
-  if (now_ms >= bucket.stamp + bucket.window_ms()) return 0;
+  if (now_ms >= bucket.stamp + sliding_window_ms(bucket)) return 0;
   Bucket copy = bucket;
   if (now_ms > bucket.stamp) {
-    expire(&copy, tick_of(now_ms, bucket.window_ms()));
+    expire(&copy, tick_of(now_ms, sliding_window_ms(bucket)));
   }
   return used_of(copy.sliding);
 }

@@ -28,6 +28,11 @@
 // lets it; each rise after a fall, and each refund of less than whole blocks,
 // may move less than one block more.
 //
+// Of a quota of more than 65,535 * 2^15 units the remainder takes more than 16
+// bits.  It has the place of the older sub-windows' ticks then, of which one
+// bit each is left, and each of them leaves as if its last charge was in its
+// last tick: within the bound of window/16 + 1 ms, as ever.
+//
 // What else was weighed, for the 48 bytes that a cache line has left:
 //
 //   scheme                         bytes  late by at most     units off, late
@@ -59,7 +64,7 @@ bool sliding_adapt(Bucket* bucket, const Shape& shape,
                    const rl_time_t& now) noexcept;
 
 Evaluation sliding_evaluate(const Bucket& bucket, const Shape& shape,
-                            uint32_t cost_units, bool want_next,
+                            uint64_t cost_units, bool want_next,
                             const rl_time_t& now) noexcept;
 
 uint64_t sliding_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
@@ -69,20 +74,20 @@ uint64_t sliding_next_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 
 // The charge id is the time that the units count as charged at.
 uint64_t sliding_charge(Bucket* bucket, const Shape& shape,
-                        uint32_t cost_units, const rl_time_t& now) noexcept;
+                        uint64_t cost_units, const rl_time_t& now) noexcept;
 
 // As try_charge() and charge_hot_words().
 ChargeResult sliding_try_charge(Bucket* bucket, const Shape& shape,
-                                unsigned limit_code, uint32_t cost_units,
+                                unsigned limit_code, uint64_t cost_units,
                                 const rl_time_t& now,
                                 Charged* charged) noexcept;
 ChargeResult sliding_charge_hot_words(const Bucket& stored, const Shape& shape,
-                                      unsigned limit_code, uint32_t cost_units,
+                                      unsigned limit_code, uint64_t cost_units,
                                       const rl_time_t& now,
                                       HotWords* hot_words,
                                       Charged* charged) noexcept;
 
-void sliding_refund(Bucket* bucket, const Shape& shape, uint32_t units,
+void sliding_refund(Bucket* bucket, const Shape& shape, uint64_t units,
                     uint64_t charge_id) noexcept;
 
 uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept;

@@ -7,11 +7,13 @@ namespace {
 // What does not fill a block moves to the next newer slot, at last to the
 // remainder.
 void pack(SlidingState* s, const uint64_t units[kSlots],
-          uint32_t quota_units) {
-  for (unsigned exponent = exponent_for(quota_units);; exponent++) {
+          uint64_t quota_units) {
+  unsigned exponent = exponent_for(quota_units);
+  uint64_t rest = 0;
+  for (;; exponent++) {
     const uint64_t mask = mask_of(exponent);
-    uint64_t rest = 0;
     bool fits = true;
+    rest = 0;
     for (unsigned i = kSlots; i-- > 0;) {
       rest += units[i];
       uint64_t blocks = rest >> exponent;
@@ -22,10 +24,10 @@ void pack(SlidingState* s, const uint64_t units[kSlots],
       }
       s->counts[i] = static_cast<uint16_t>(blocks);
     }
-    s->remainder = static_cast<uint16_t>(mask + 1 + rest);
     // In the last, counts stay saturated: twice the greatest quota.
-    if (fits || exponent == kMaxExponent) return;
+    if (fits || exponent == kMaxExponent) break;
   }
+  set_rest(s, exponent, rest);
 }
 
 void unpack(const SlidingState& s, uint64_t units[kSlots]) {
@@ -33,7 +35,32 @@ void unpack(const SlidingState& s, uint64_t units[kSlots]) {
   for (unsigned i = 0; i < kSlots; i++) {
     units[i] = uint64_t{s.counts[i]} << exponent;
   }
-  units[0] += s.remainder & mask_of(exponent);
+  units[0] += rest_of(s);
+}
+
+// Of a slot that had none.
+void note_offset(SlidingState* s, unsigned slot, uint64_t offset) {
+  s->offsets |= is_wide(*s) ? uint64_t{1} << (kUsedAt + slot - 1)
+                            : offset << (4 * (slot - 1));
+}
+
+// The offsets of a wide bucket as they are stored in others, and back.  A slot
+// that has units, or was charged at another tick than the first, was used.
+uint64_t narrow_offsets(const SlidingState& s) {
+  uint64_t offsets = 0;
+  for (unsigned slot = 1; slot < kSlots; slot++) {
+    offsets |= offset_of(s, slot) << (4 * (slot - 1));
+  }
+  return offsets;
+}
+
+uint64_t wide_offsets(const SlidingState& s) {
+  uint64_t used = 0;
+  for (unsigned slot = 1; slot < kSlots; slot++) {
+    const bool is_used = s.counts[slot] != 0 || offset_of(s, slot) != 0;
+    used |= static_cast<uint64_t>(is_used) << (kUsedAt + slot - 1);
+  }
+  return used;
 }
 
 // Places every slot's units anew, by the bucket's window: those of tick m at
@@ -41,23 +68,22 @@ void unpack(const SlidingState& s, uint64_t units[kSlots]) {
 // charge's time; it lies in place() of that charge's tick.
 template <typename Place>
 void rebuild(Bucket* bucket, const int64_t (&old_ticks)[kSlots],
-             uint32_t quota_units, uint64_t stamp_ms, uint64_t now_ms,
+             uint64_t quota_units, uint64_t stamp_ms, uint64_t now_ms,
              const Place& place) {
   uint64_t old_units[kSlots];
   unpack(bucket->sliding, old_units);
   clear(bucket, quota_units, stamp_ms);
   const int64_t last = last_tick(*bucket);
   if (now_ms < stamp_ms) now_ms = stamp_ms;  // a narrow step back
-  const int64_t now_tick = tick_of(now_ms, bucket->window_ms());
+  const int64_t now_tick = tick_of(now_ms, sliding_window_ms(*bucket));
   uint64_t units[kSlots] = {};
-  if (now_ms - stamp_ms < bucket->window_ms()) units[0] = old_units[0];
+  if (now_ms - stamp_ms < sliding_window_ms(*bucket)) units[0] = old_units[0];
   for (unsigned i = 1; i < kSlots; i++) {
     const int64_t tick = place(old_ticks[i]);
     if (old_units[i] == 0 || now_tick - tick > kTicks) continue;
     const auto slot = static_cast<unsigned>((last >> 4) - (tick >> 4));
     if (slot > 0 && units[slot] == 0) {
-      bucket->sliding.offsets |= static_cast<uint64_t>(tick & 15)
-                                 << (4 * (slot - 1));
+      note_offset(&bucket->sliding, slot, static_cast<uint64_t>(tick & 15));
     }
     units[slot] += old_units[i];
   }
@@ -72,16 +98,28 @@ void read_ticks(const Bucket& bucket, int64_t (&ticks)[kSlots]) {
 
 }  // namespace
 
-void clear(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept {
+void clear(Bucket* bucket, uint64_t quota_units, uint64_t stamp_ms) noexcept {
   SlidingState& s = bucket->sliding;
   bucket->set_stamp(stamp_ms);
-  s.remainder = static_cast<uint16_t>(1u << exponent_for(quota_units));
   std::memset(s.counts, 0, sizeof(s.counts));
-  s.offsets = 0;
+  begin_rest(&s, exponent_for(quota_units));
+}
+
+void set_rest(SlidingState* s, unsigned exponent, uint64_t rest) noexcept {
+  const uint64_t marked = (uint64_t{1} << exponent) + rest;
+  if (exponent <= kMaxNarrow) {
+    if (is_wide(*s)) s->offsets = narrow_offsets(*s);
+    s->remainder = static_cast<uint16_t>(marked);
+    return;
+  }
+  const uint64_t used =
+      is_wide(*s) ? s->offsets & ~mask_of(kUsedAt) : wide_offsets(*s);
+  s->remainder = 0;
+  s->offsets = used | marked;
 }
 
 void add_raising(SlidingState* s, uint64_t added_units,
-                 uint32_t quota_units) noexcept {
+                 uint64_t quota_units) noexcept {
   uint64_t units[kSlots];
   unpack(*s, units);
   units[0] += added_units;
@@ -89,7 +127,7 @@ void add_raising(SlidingState* s, uint64_t added_units,
 }
 
 // A quota that was cut may do with smaller blocks.
-void lower_exponent(SlidingState* s, uint32_t quota_units) noexcept {
+void lower_exponent(SlidingState* s, uint64_t quota_units) noexcept {
   if (exponent_of(*s) <= exponent_for(quota_units)) return;
   for (const uint16_t count : s->counts) {
     if (count > kMaxCount / 2) return;
@@ -99,8 +137,8 @@ void lower_exponent(SlidingState* s, uint32_t quota_units) noexcept {
   pack(s, units, quota_units);
 }
 
-void rebase(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept {
-  const auto window_ms = static_cast<int64_t>(bucket->window_ms());
+void rebase(Bucket* bucket, uint64_t quota_units, uint64_t stamp_ms) noexcept {
+  const auto window_ms = static_cast<int64_t>(sliding_window_ms(*bucket));
   const int64_t ticks =
       (static_cast<int64_t>(stamp_ms) - static_cast<int64_t>(bucket->stamp)) *
       kTicks;
@@ -115,7 +153,7 @@ void rebase(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept {
 
 void change_window(Bucket* bucket, const Shape& shape,
                    uint64_t now_ms) noexcept {
-  const uint64_t old_ms = bucket->window_ms();
+  const uint64_t old_ms = sliding_window_ms(*bucket);
   const uint64_t stamp_ms = bucket->stamp;
   int64_t ticks[kSlots];
   read_ticks(*bucket, ticks);
@@ -134,6 +172,14 @@ void advance_slots(SlidingState* s, unsigned newer, uint64_t offset) noexcept {
   std::memcpy(shifted + kOlder, s->counts, sizeof(s->counts));
   std::memcpy(s->counts, shifted + kOlder - newer, sizeof(s->counts));
   s->offsets = (s->offsets << 4 | offset) << (4 * (newer - 1));
+}
+
+void advance_wide_slots(SlidingState* s, unsigned newer) noexcept {
+  const uint64_t marked = marked_rest(*s);
+  uint64_t used = s->offsets >> kUsedAt;
+  advance_slots(s, newer, 0);
+  used = (used << 1 | 1) << (newer - 1);
+  s->offsets = used << kUsedAt | marked;
 }
 
 }  // namespace ratelimit

@@ -15,14 +15,17 @@ constexpr unsigned kSlots = 17;  // sub-windows that may hold live units
 constexpr unsigned kOlder = kSlots - 1;
 constexpr int64_t kTicks = 256;  // of a window
 constexpr uint64_t kMaxCount = 65535;
-constexpr unsigned kMaxExponent = 15;  // its bit in remainder is the highest
+constexpr unsigned kMaxNarrow = 15;  // its bit in remainder is the highest
+constexpr unsigned kMaxExponent = 35;
 
 // A tick times a window is 256 times a time; see leave_ms.
 static_assert(RL_MAX_WINDOW_MS < (uint64_t{1} << 62) / (kTicks + 16) &&
                   uint64_t{1} << 40 < (uint64_t{1} << 62) / kTicks,
               "ticks times windows fit 63 bits");
-static_assert(RL_MAX_UNITS <= kMaxCount << kMaxExponent,
-              "a quota fits a slot");
+static_assert(RL_MAX_UNITS <= kMaxCount << (kMaxExponent - 1),
+              "a slot has room for twice a quota");
+static_assert(kSlots * (kMaxCount + 1) << kMaxExponent < uint64_t{1} << 60,
+              "sums fit");
 
 // Ticks are signed: soon after the clock's start the older sub-windows lie
 // before it.
@@ -37,25 +40,90 @@ inline uint64_t leave_ms(int64_t tick, uint64_t window_ms) {
          kTicks;
 }
 
+inline uint64_t sliding_window_ms(const Bucket& bucket) {
+  return bucket.with_hi(bucket.sliding.window_lo);
+}
+
 // Of the last charge.
 inline int64_t last_tick(const Bucket& bucket) {
-  return tick_of(bucket.stamp, bucket.window_ms());
+  return tick_of(bucket.stamp, sliding_window_ms(bucket));
+}
+
+inline uint64_t mask_of(unsigned exponent) {
+  return (uint64_t{1} << exponent) - 1;
+}
+
+// The units that do not fill a block stand below a marker bit, which tells the
+// exponent: in `remainder`; or, as in blocks of more than 2^15 units they have
+// no room there, in `offsets`, with one bit for each older sub-window above
+// them in place of four: whether the last charge was in its last tick, or
+// there was none.  Such a bucket is called wide.
+constexpr unsigned kUsedAt = 64 - kOlder;
+static_assert(kMaxExponent < kUsedAt, "below these bits");
+
+inline bool is_wide(const SlidingState& s) {
+  return s.remainder == 0;
+}
+
+inline unsigned narrow_exponent(uint16_t remainder) {
+  // `| 1` is for memory that someone else has overwritten.
+  return 31u - static_cast<unsigned>(__builtin_clz(remainder | 1u));
+}
+
+inline uint64_t marked_rest(const SlidingState& s) {
+  return is_wide(s) ? s.offsets & mask_of(kUsedAt) : s.remainder;
 }
 
 inline unsigned exponent_of(const SlidingState& s) {
-  // `| 1` is for memory that someone else has overwritten.
-  return 31u - static_cast<unsigned>(__builtin_clz(s.remainder | 1u));
+  if (!is_wide(s)) return narrow_exponent(s.remainder);
+  const auto exponent =
+      63u - static_cast<unsigned>(__builtin_clzll(marked_rest(s) | 1u));
+  return exponent < kMaxExponent ? exponent : kMaxExponent;
 }
 
-inline uint32_t mask_of(unsigned exponent) {
-  return (1u << exponent) - 1;
+inline uint64_t rest_of(const SlidingState& s) {
+  return marked_rest(s) & mask_of(exponent_of(s));
+}
+
+// Of counts that are in blocks of this exponent.
+void set_rest(SlidingState* s, unsigned exponent, uint64_t rest) noexcept;
+
+// Of an empty bucket.
+inline void begin_rest(SlidingState* s, unsigned exponent) {
+  const uint64_t marked = uint64_t{1} << exponent;
+  if (exponent <= kMaxNarrow) {
+    s->remainder = static_cast<uint16_t>(marked);
+    s->offsets = 0;
+  } else {
+    s->remainder = 0;
+    s->offsets = marked;
+  }
+}
+
+// The tick of an older sub-window's last charge, in it.
+inline uint64_t offset_of(const SlidingState& s, unsigned slot) {
+  return is_wide(s) ? 15 * (s.offsets >> (kUsedAt + slot - 1) & 1)
+                    : s.offsets >> (4 * (slot - 1)) & 15;
+}
+
+// Those from `first` on are emptied.
+inline void drop_offsets(SlidingState* s, unsigned first) {
+  s->offsets &=
+      is_wide(*s) ? mask_of(kUsedAt + first - 1) : mask_of(4 * (first - 1));
+}
+
+// What is stored can have been written by a process of this version.
+inline bool has_sound_rest(const SlidingState& s) {
+  const uint64_t exponent_bits = marked_rest(s) >> (kMaxNarrow + 1);
+  return is_wide(s) == (exponent_bits != 0) &&
+         exponent_bits >> (kMaxExponent - kMaxNarrow) == 0;
 }
 
 // The least exponent that makes `units` fit a slot.
-inline unsigned exponent_for(uint32_t units) {
+inline unsigned exponent_for(uint64_t units) {
   if (units <= kMaxCount) return 0;
   const unsigned low =
-      16u - static_cast<unsigned>(__builtin_clz(units));  // bits above 16
+      48u - static_cast<unsigned>(__builtin_clzll(units));  // bits above 16
   return units > kMaxCount << low ? low + 1 : low;
 }
 
@@ -63,14 +131,14 @@ inline unsigned exponent_for(uint32_t units) {
 inline int64_t slot_tick(const Bucket& bucket, unsigned slot) {
   const int64_t last = last_tick(bucket);
   if (slot == 0) return last;
-  const uint64_t offset = bucket.sliding.offsets >> (4 * (slot - 1)) & 15;
-  return ((last >> 4) - slot) * 16 + static_cast<int64_t>(offset);
+  return ((last >> 4) - slot) * 16 +
+         static_cast<int64_t>(offset_of(bucket.sliding, slot));
 }
 
 // The first millisecond at which a slot's units are gone: of the newest a
 // window after the last charge.
 inline uint64_t slot_leave_ms(const Bucket& bucket, unsigned slot) {
-  const uint64_t window_ms = bucket.window_ms();
+  const uint64_t window_ms = sliding_window_ms(bucket);
   return slot == 0 ? bucket.stamp + window_ms
                    : leave_ms(slot_tick(bucket, slot), window_ms);
 }
@@ -131,29 +199,37 @@ inline unsigned newest_slot(uint32_t in_use) {
   return 1u + static_cast<unsigned>(__builtin_ctz(in_use));
 }
 
+// Of a bucket that is not wide.
+inline uint64_t narrow_used_of(const SlidingState& s) {
+  const unsigned exponent = narrow_exponent(s.remainder);
+  return (blocks_of(s) << exponent) + (s.remainder & mask_of(exponent));
+}
+
 inline uint64_t used_of(const SlidingState& s) {
   const uint64_t blocks = blocks_of(s);
   if (s.remainder == 1) return blocks;
-  const unsigned exponent = exponent_of(s);
-  return (blocks << exponent) + (s.remainder & mask_of(exponent));
+  return (blocks << exponent_of(s)) + rest_of(s);
 }
 
 // Empties all slots; stamp_ms stands for the last charge's time.
-void clear(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept;
+void clear(Bucket* bucket, uint64_t quota_units, uint64_t stamp_ms) noexcept;
 
-// Makes room for `newer` newer slots, 1 to 16; what was in the newest had its
-// last charge at `offset`.
+// Makes room for `newer` newer slots, 1 to 16, in a bucket that is not wide;
+// what was in the newest had its last charge at `offset`.
 void advance_slots(SlidingState* s, unsigned newer, uint64_t offset) noexcept;
+
+// The same of a wide one.
+void advance_wide_slots(SlidingState* s, unsigned newer) noexcept;
 
 // Adds units to the newest slot where its count would overflow.
 void add_raising(SlidingState* s, uint64_t added_units,
-                 uint32_t quota_units) noexcept;
+                 uint64_t quota_units) noexcept;
 
 // A quota that was cut may do with smaller blocks.
-void lower_exponent(SlidingState* s, uint32_t quota_units) noexcept;
+void lower_exponent(SlidingState* s, uint64_t quota_units) noexcept;
 
 // Another clock: ages stay, and the last charge was at stamp_ms.
-void rebase(Bucket* bucket, uint32_t quota_units, uint64_t stamp_ms) noexcept;
+void rebase(Bucket* bucket, uint64_t quota_units, uint64_t stamp_ms) noexcept;
 
 // Takes the bucket from its own window to the shape's.
 void change_window(Bucket* bucket, const Shape& shape,

@@ -1,7 +1,5 @@
 #include "ratelimit/algorithm/window.h"
 
-#include <cstring>
-
 #include "ratelimit/algorithm/calendar.h"
 #include "ratelimit/base/bytes.h"
 
@@ -40,15 +38,6 @@ bool is_shape(const Bucket& bucket, const Shape& shape) {
           (bucket.window.months == shape.window_months &&
            bucket.window.tz_ms == shape.tz_ms));
 }
-
-// The first eight bytes of a WindowState, the second word of a HotWords.
-struct WindowFront {
-  uint32_t window_lo;
-  uint32_t used_units;
-};
-static_assert(offsetof(WindowState, used_units) ==
-                  offsetof(WindowFront, used_units),
-              "as there");
 
 // Whether it is of this shape and clock.
 bool is_current(const Bucket& bucket, const Shape& shape,
@@ -118,9 +107,9 @@ bool window_adapt(Bucket* bucket, const Shape& shape,
 }
 
 Evaluation window_evaluate(const Bucket& bucket, const Shape& shape,
-                           uint32_t cost_units,
+                           uint64_t cost_units,
                            const rl_time_t& now) noexcept {
-  const uint32_t used = bucket.window.used_units;
+  const uint64_t used = bucket.window.used_units;
   Evaluation evaluation;
   evaluation.remaining_units = used < shape.units ? shape.units - used : 0;
   evaluation.admitted = cost_units <= evaluation.remaining_units;
@@ -138,50 +127,48 @@ uint64_t window_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
   return bucket.window.used_units == 0 ? 0 : left_ms(bucket, now);
 }
 
-uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+uint64_t window_charge(Bucket* bucket, const Shape& shape, uint64_t cost_units,
                        const rl_time_t& now) noexcept {
   WindowState& w = bucket->window;
   if (w.used_units == 0) {
     bucket->set_stamp(now.mono_ms);
     if (bucket->algorithm == RL_CALENDAR) open_calendar(&w, shape, now);
   }
-  const uint32_t used = w.used_units + cost_units;
-  w.used_units = used < cost_units ? UINT32_MAX : used;
+  const uint64_t room = kMaxHeldUnits - w.used_units;
+  w.used_units += cost_units < room ? cost_units : room;
   return bucket->stamp;
 }
 
 ChargeResult window_charge_hot_words(const Bucket& stored, const Shape& shape,
-                                     unsigned limit_code, uint32_t cost_units,
+                                     unsigned limit_code, uint64_t cost_units,
                                      const rl_time_t& now, HotWords* hot_words,
                                      Charged* charged) noexcept {
   if (!is_current(stored, shape, now)) {
     return ChargeResult::kUndecided;
   }
-  WindowFront front;
-  std::memcpy(&front, &stored.window, sizeof(front));
+  uint64_t used = stored.window.used_units;
   uint64_t start = stored.stamp;
-  uint64_t left = front.used_units == 0 ? 0 : left_ms(stored, now);
+  uint64_t left = used == 0 ? 0 : left_ms(stored, now);
   if (left == 0) {
     if (shape.algorithm == RL_CALENDAR) return ChargeResult::kUndecided;
-    front.used_units = 0;
+    used = 0;
     start = now.mono_ms;
     left = shape.window_ms;
   }
-  const uint64_t used = uint64_t{front.used_units} + cost_units;
+  used += cost_units;
   if (used > shape.units) {
     return ChargeResult::kRefused;
   }
-  front.used_units = static_cast<uint32_t>(used);
   hot_words->words[0] = charged_word(stored, start, limit_code);
-  std::memcpy(&hot_words->words[1], &front, sizeof(front));
-  charged->remaining_units = shape.units - front.used_units;
+  hot_words->words[1] = used;
+  charged->remaining_units = shape.units - used;
   charged->reset_ms = left;
   charged->charge_id = start;
   return ChargeResult::kAdmitted;
 }
 
 ChargeResult calendar_try_charge(Bucket* bucket, const Shape& shape,
-                                 unsigned limit_code, uint32_t cost_units,
+                                 unsigned limit_code, uint64_t cost_units,
                                  const rl_time_t& now,
                                  Charged* charged) noexcept {
   if (!is_current(*bucket, shape, now)) {
@@ -200,7 +187,7 @@ ChargeResult calendar_try_charge(Bucket* bucket, const Shape& shape,
   return ChargeResult::kAdmitted;
 }
 
-void window_refund(Bucket* bucket, uint32_t units,
+void window_refund(Bucket* bucket, uint64_t units,
                    uint64_t charge_id) noexcept {
   WindowState& w = bucket->window;
   if (charge_id != bucket->stamp) return;

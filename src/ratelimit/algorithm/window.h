@@ -27,28 +27,28 @@ bool window_adapt(Bucket* bucket, const Shape& shape,
                   const rl_time_t& now) noexcept;
 
 Evaluation window_evaluate(const Bucket& bucket, const Shape& shape,
-                           uint32_t cost_units, const rl_time_t& now) noexcept;
+                           uint64_t cost_units, const rl_time_t& now) noexcept;
 
 uint64_t window_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept;
 
 // The charge id is when the window was opened.
-uint64_t window_charge(Bucket* bucket, const Shape& shape, uint32_t cost_units,
+uint64_t window_charge(Bucket* bucket, const Shape& shape, uint64_t cost_units,
                        const rl_time_t& now) noexcept;
 
 // As charge_hot_words().
 ChargeResult window_charge_hot_words(const Bucket& stored, const Shape& shape,
-                                     unsigned limit_code, uint32_t cost_units,
+                                     unsigned limit_code, uint64_t cost_units,
                                      const rl_time_t& now, HotWords* hot_words,
                                      Charged* charged) noexcept;
 
 // As try_charge(), of a calendar window that is not open, which is more than
 // the hot words.
 ChargeResult calendar_try_charge(Bucket* bucket, const Shape& shape,
-                                 unsigned limit_code, uint32_t cost_units,
+                                 unsigned limit_code, uint64_t cost_units,
                                  const rl_time_t& now,
                                  Charged* charged) noexcept;
 
-void window_refund(Bucket* bucket, uint32_t units,
+void window_refund(Bucket* bucket, uint64_t units,
                    uint64_t charge_id) noexcept;
 
 uint64_t window_idle_at_ms(const Bucket& bucket) noexcept;

@@ -14,20 +14,20 @@ namespace {
 
 // What was charged last goes first, and each part to the window that it was
 // charged to.
-void take_back(const rl_item_t& item, const Shape& shape, uint32_t back,
+void take_back(const rl_item_t& item, const Shape& shape, uint64_t back,
                Bucket* bucket) {
-  const uint32_t more = item.charged > 1 ? item.more_units : 0;
-  const uint32_t of_more = std::min(back, more);
+  const uint64_t more = item.charged > 1 ? item.more_units : 0;
+  const uint64_t of_more = std::min(back, more);
   refund(bucket, shape, more, of_more, item.more_charge_id);
   refund(bucket, shape, item.cost_units - more, back - of_more,
          item.charge_id);
 }
 
-void note_less(uint32_t back, rl_item_t* item) {
+void note_less(uint64_t back, rl_item_t* item) {
   if (item->charged > 1) item->more_units -= std::min(back, item->more_units);
 }
 
-void note_more(uint32_t more, uint64_t charge_id, rl_item_t* item) {
+void note_more(uint64_t more, uint64_t charge_id, rl_item_t* item) {
   if (!item->charged) {
     item->charge_id = charge_id;
     item->charged = 1;
@@ -40,8 +40,8 @@ void note_more(uint32_t more, uint64_t charge_id, rl_item_t* item) {
 
 // Takes `back` units out of the bucket, or charges `more`.  A bucket that is
 // gone has nothing to give back, but one can be made to be charged.
-bool amend(rl_process_t* process, rl_item_t* item, uint32_t back,
-           uint32_t more, const rl_time_t& now) {
+bool amend(rl_process_t* process, rl_item_t* item, uint64_t back,
+           uint64_t more, const rl_time_t& now) {
   heed_reset(process, *item, now);
   BucketRef ref;
   if (process->process_table == nullptr ||
@@ -91,14 +91,14 @@ rl_verdict_e rl_refund(rl_process_t* process, rl_item_t* items, size_t n,
 }
 
 rl_verdict_e rl_settle(rl_process_t* process, rl_item_t* item,
-                       uint32_t final_units, const rl_time_t* now) noexcept {
+                       uint64_t final_units, const rl_time_t* now) noexcept {
   // In dry run with a policy that refused: enforced, there were no response.
   if (!item->charged && item->cost_units > 0) {
     return RL_ADMITTED;
   }
-  const uint32_t reserved = item->cost_units;
-  const uint32_t back = final_units < reserved ? reserved - final_units : 0;
-  const uint32_t more = final_units > reserved ? final_units - reserved : 0;
+  const uint64_t reserved = item->cost_units;
+  const uint64_t back = final_units < reserved ? reserved - final_units : 0;
+  const uint64_t more = final_units > reserved ? final_units - reserved : 0;
   if (!ratelimit::amend(process, item, back, more, *now)) {
     return RL_TIMEOUT;
   }

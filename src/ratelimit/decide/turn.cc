@@ -55,11 +55,13 @@ uint64_t time_of(uint64_t units, const rl_item_t& item, uint64_t parts) {
 }
 
 // To the nearest one: windows begin some milliseconds after the last one's
-// end, when its first request comes.
+// end, when its first request comes.  No more than all turns have.
 uint64_t units_of(uint64_t time, const rl_item_t& item) {
   const uint128_t turn = uint128_t{turn_ms(item)} * kFractions;
+  const uint128_t units =
+      (uint128_t{time} * item.quota.units + turn / 2) / turn;
   return static_cast<uint64_t>(
-      (uint128_t{time} * item.quota.units + turn / 2) / turn);
+      std::min<uint128_t>(units, kMaxTurns * item.quota.units));
 }
 
 // How many units are others' before the item's turn, `told` of them by now.  A
@@ -137,7 +139,7 @@ void rl_take_turn(rl_process_t* process, rl_item_t* item,
     wait_ms += ratelimit::time_of(ahead, *item, 1);
   } else if (ahead != 0) {
     // Of one window the bucket knows when which units come back.
-    asked.cost_units += static_cast<uint32_t>(ahead % quota.units);
+    asked.cost_units += ahead % quota.units;
     if (rl_look(process, &asked, 1, now) == RL_REFUSED) {
       wait_ms = std::max(wait_ms, asked.retry_after_ms);
     }

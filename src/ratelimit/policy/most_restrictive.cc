@@ -13,6 +13,8 @@ int urgency(const rl_item_t& item) {
   return item.dry_run ? 1 : 2;
 }
 
+__extension__ typedef unsigned __int128 Wide;
+
 uint64_t divisor(const rl_item_t& item) {
   return item.cost_units == 0 ? 1 : item.cost_units;
 }
@@ -26,9 +28,8 @@ bool is_more_restrictive(const rl_item_t& a, const rl_item_t& b) {
     return a.retry_after_ms > b.retry_after_ms;
   }
   // a's remaining / cost against b's, multiplied out.
-  static_assert(uint64_t{RL_MAX_UNITS} * RL_MAX_UNITS < UINT64_MAX, "fits");
-  const uint64_t left_a = a.remaining_units * divisor(b);
-  const uint64_t left_b = b.remaining_units * divisor(a);
+  const Wide left_a = Wide{a.remaining_units} * divisor(b);
+  const Wide left_b = Wide{b.remaining_units} * divisor(a);
   return left_a != left_b ? left_a < left_b : a.reset_ms > b.reset_ms;
 }
 

@@ -54,14 +54,18 @@ void store_word(std::atomic<uint64_t>* word, uint64_t value) {
   word->store(value, std::memory_order_release);
 }
 
+// A kind stands above the value.
+constexpr unsigned kKindAt = 56;
+static_assert(RL_MAX_UNITS < uint64_t{1} << kKindAt, "below it");
+
 // What a request needs, which is not whose it is.
 rl_override_t read(const Override& override) {
   const uint64_t what = load_word(override.what);
   rl_override_t out;
   out.until_ms = load_word(override.until_ms);
   out.id = load_word(override.id);
-  out.kind = static_cast<rl_override_kind_e>(what >> 32);
-  out.value = static_cast<uint32_t>(what);
+  out.kind = static_cast<rl_override_kind_e>(what >> kKindAt);
+  out.value = what & ((uint64_t{1} << kKindAt) - 1);
   return out;
 }
 
@@ -84,7 +88,7 @@ void write(const rl_override_t& from, Override* to) {
     store_word(&to->policy[i], word);
   }
   store_word(&to->key_id, from.key_id);
-  store_word(&to->what, uint64_t{from.kind} << 32 | from.value);
+  store_word(&to->what, uint64_t{from.kind} << kKindAt | from.value);
   store_word(&to->until_ms, from.until_ms);
   store_word(&to->id, from.id);
 }
@@ -239,7 +243,7 @@ int rl_override_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
     switch (override.kind) {
       case RL_OVERRIDE_SCALE:
         if (nscales < sizeof(scales) / sizeof(scales[0])) {
-          scales[nscales++] = override.value;
+          scales[nscales++] = static_cast<uint32_t>(override.value);
         }
         break;
       case RL_OVERRIDE_UNITS:

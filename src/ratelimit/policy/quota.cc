@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "ratelimit/base/choices.h"
-#include "ratelimit/ratelimit.h"
 #include "ratelimit/base/text.h"
+#include "ratelimit/ratelimit.h"
 
 namespace ratelimit {
 namespace {
@@ -40,12 +40,13 @@ constexpr Unit kUnits[] = {
 constexpr std::uint64_t kMonthMs = std::uint64_t{31} * 86400000;
 
 // The numbers that the phrases below tell.
-static_assert(RL_MAX_UNITS == 999999999, "");
+static_assert(RL_MAX_UNITS == 999999999999999, "");
 static_assert(RL_MAX_WINDOW_MS == std::uint64_t{366} * 86400000, "");
 static_assert(RL_MAX_MONTHS == 12, "");
 static_assert(RL_MAX_PLACES == 1000000, "");
 
-constexpr const char* kUnitsPhrase = "must be an integer of 0 to 999999999";
+constexpr const char* kUnitsPhrase =
+    "must be an integer of 0 to 999999999999999";
 constexpr const char* kSecondsPhrase =
     "must be seconds such as \"0.250\", or several of them as nginx writes "
     "those of its upstreams";
@@ -57,11 +58,11 @@ constexpr const char* kWindowOrMonthPhrase =
     "must be an integer with ms, s, m, h or d behind it, of 1ms to 366d, or "
     "1M to 12M";
 constexpr const char* kQuotaPhrase =
-    "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999 units and a "
-    "window of 1ms to 366d in ms, s, m, h or d, or \"unlimited\"";
+    "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999999999 units "
+    "and a window of 1ms to 366d in ms, s, m, h or d, or \"unlimited\"";
 constexpr const char* kQuotaOrMonthPhrase =
-    "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999 units and a "
-    "window of 1ms to 366d in ms, s, m, h or d or of 1M to 12M, or "
+    "must be UNITS/WINDOW such as \"600/60s\", of 0 to 999999999999999 units "
+    "and a window of 1ms to 366d in ms, s, m, h or d or of 1M to 12M, or "
     "\"unlimited\"";
 constexpr const char* kPlacesPhrase =
     "must be an integer of 0 to 1000000, or \"unlimited\"";
@@ -121,7 +122,10 @@ struct Power {
 };
 
 constexpr Power kPowers[] = {
-    {'k', 1000}, {'M', 1000000}, {'G', 1000000000}, {'T', 1000000000000},
+    {'k', 1000},
+    {'M', 1000000},
+    {'G', 1000000000},
+    {'T', 1000000000000},
 };
 
 // Units, with a power of ten behind them perhaps: "10M".
@@ -151,10 +155,12 @@ constexpr std::uint32_t kScaleMaxPercent = 10000;
 constexpr std::size_t kExactScales = 16;
 
 // A scale of less than 2^32 adds at most one limb to a product.
-std::uint32_t scale_exactly(std::uint32_t units, const std::uint32_t* scales,
+std::uint64_t scale_exactly(std::uint64_t units, const std::uint32_t* scales,
                             std::size_t n) {
-  std::uint32_t limbs[kExactScales + 1] = {units};
-  std::size_t len = 1;
+  std::uint32_t limbs[kExactScales + 2] = {
+      static_cast<std::uint32_t>(units),
+      static_cast<std::uint32_t>(units >> 32)};
+  std::size_t len = 2;
   for (std::size_t i = 0; i < n; i++) {
     std::uint64_t carry = 0;
     for (std::size_t j = 0; j < len; j++) {
@@ -172,10 +178,11 @@ std::uint32_t scale_exactly(std::uint32_t units, const std::uint32_t* scales,
       limbs[j] = static_cast<std::uint32_t>(rest / kScaleOne);
       rest %= kScaleOne;
     }
-    if (len > 1 && limbs[len - 1] == 0) len--;
+    if (len > 2 && limbs[len - 1] == 0) len--;
   }
-  if (len > 1 || limbs[0] > RL_MAX_UNITS) return RL_MAX_UNITS;
-  return limbs[0] == 0 ? 1 : limbs[0];
+  const std::uint64_t scaled = std::uint64_t{limbs[1]} << 32 | limbs[0];
+  if (len > 2 || scaled > RL_MAX_UNITS) return RL_MAX_UNITS;
+  return scaled == 0 ? 1 : scaled;
 }
 
 // Seconds with decimals behind them, as milliseconds, rounded up.
@@ -270,7 +277,7 @@ const char* parse_quota(rl_str_t text, bool months, Origin origin,
     case WindowError::kInvalid:
       return phrase;
   }
-  quota.units = static_cast<std::uint32_t>(units);
+  quota.units = units;
   *out = quota;
   return nullptr;
 }
@@ -288,7 +295,7 @@ const char* parse_places(rl_str_t text, Origin origin, rl_quota_t* out) {
   if (!take_number(&in, RL_MAX_PLACES, origin, &units) || !in.done()) {
     return kPlacesPhrase;
   }
-  quota.units = static_cast<std::uint32_t>(units);
+  quota.units = units;
   *out = quota;
   return nullptr;
 }
@@ -331,17 +338,17 @@ const char* rl_read_places(rl_str_t text, rl_quota_t* out) noexcept {
   return ratelimit::parse_places(text, Origin::kVariable, out);
 }
 
-const char* rl_parse_units(rl_str_t text, std::uint32_t* out) noexcept {
+const char* rl_parse_units(rl_str_t text, std::uint64_t* out) noexcept {
   Reader in(text);
   std::uint64_t units = 0;
   if (!ratelimit::take_units(&in, Origin::kConstant, &units) || !in.done()) {
     return ratelimit::kUnitsPhrase;
   }
-  *out = static_cast<std::uint32_t>(units);
+  *out = units;
   return nullptr;
 }
 
-const char* rl_read_units(rl_str_t text, std::uint32_t* out) noexcept {
+const char* rl_read_units(rl_str_t text, std::uint64_t* out) noexcept {
   Reader in(text);
   std::uint64_t units = 0;
   if (!ratelimit::take_units(&in, Origin::kVariable, &units)) {
@@ -357,11 +364,11 @@ const char* rl_read_units(rl_str_t text, std::uint32_t* out) noexcept {
     if (rest && units < RL_MAX_UNITS) units++;
   }
   if (!in.done()) return ratelimit::kUnitsPhrase;
-  *out = static_cast<std::uint32_t>(units);
+  *out = units;
   return nullptr;
 }
 
-const char* rl_read_seconds(rl_str_t text, std::uint32_t* out) noexcept {
+const char* rl_read_seconds(rl_str_t text, std::uint64_t* out) noexcept {
   Reader in(text);
   std::uint64_t sum = 0;
   do {
@@ -372,7 +379,7 @@ const char* rl_read_seconds(rl_str_t text, std::uint32_t* out) noexcept {
     sum = std::min<std::uint64_t>(sum + ms, RL_MAX_UNITS);
   } while (ratelimit::take_separator(&in));
   if (!in.done()) return ratelimit::kSecondsPhrase;
-  *out = static_cast<std::uint32_t>(sum);
+  *out = sum;
   return nullptr;
 }
 
@@ -384,7 +391,7 @@ const char* rl_read_scale(rl_str_t text, std::uint32_t* out) noexcept {
   return ratelimit::parse_scale(text, Origin::kVariable, out);
 }
 
-std::uint32_t rl_scale_units(std::uint32_t units, const std::uint32_t* scales,
+std::uint64_t rl_scale_units(std::uint64_t units, const std::uint32_t* scales,
                              std::size_t n) noexcept {
   if (units == 0) return 0;
   for (std::size_t i = 0; i < n; i++) {

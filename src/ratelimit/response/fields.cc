@@ -63,8 +63,8 @@ constexpr std::string_view kConcurrentParameter =
     ";qu=\"concurrent-requests\"";
 constexpr std::string_view kRestParameter = "\";r=";
 constexpr std::string_view kTimeParameter = ";t=";
-constexpr std::size_t kUnitsDigits = 10;    // of 2^32
-constexpr std::size_t kSecondsDigits = 20;  // of 2^64
+constexpr std::size_t kUnitsDigits = 20;    // of 2^64
+constexpr std::size_t kSecondsDigits = 20;  // the same
 
 bool is_shown(const rl_item_t& item, const unsigned char* skip,
               std::size_t i) {
@@ -116,8 +116,8 @@ void put_quota(const rl_item_t& item, Writer* out) {
 }
 
 static_assert(kUnitsDigits + 1 + kQuotaParameter.size() + kUnitsDigits +
-                      kWindowParameter.size() + kSecondsDigits <=
-                  RL_RENDERED_LEN(0) &&
+                          kWindowParameter.size() + kSecondsDigits <=
+                      RL_RENDERED_LEN(0) &&
                   kUnitsDigits + 1 + kQuotaParameter.size() + kUnitsDigits +
                           kConcurrentParameter.size() <=
                       RL_RENDERED_LEN(0),
@@ -262,9 +262,9 @@ void put_value(const rl_template_t& field, const rl_item_t& item,
 using ratelimit::Writer;
 
 void rl_policy_render_quota(rl_policy_t* policy, const rl_quota_t* quota,
-                           int constant, unsigned char* buf) noexcept {
+                            int constant, unsigned char* buf) noexcept {
   Writer out{buf};
-  const std::uint32_t limit_units = rl_capacity_units(policy, quota);
+  const std::uint64_t limit_units = rl_capacity_units(policy, quota);
   policy->rendered_limit_units = limit_units;
   policy->rendered_limit_code = ratelimit::encode_limit(limit_units);
   out.put_number(limit_units);
@@ -305,7 +305,7 @@ void rl_render_values(const rl_fields_t* fields, const rl_item_t* item,
                                         buf, values);
   }
   unsigned char* const reset =
-      ratelimit::put_middle(item->remaining_units, buf);
+      ratelimit::put_middle(static_cast<unsigned>(item->remaining_units), buf);
   unsigned char* const end = ratelimit::put_middle(
       (static_cast<unsigned>(item->reset_ms) + 999) / 1000, reset);
   values[0] = item->policy->rendered_limit_text;
@@ -329,7 +329,7 @@ void rl_render_lists(const rl_fields_t* fields, const rl_item_t* items,
   values[1] = ratelimit::slice(buf, out.at);
 }
 
-std::uint32_t rl_used_units(const rl_item_t* item) noexcept {
+std::uint64_t rl_used_units(const rl_item_t* item) noexcept {
   return item->remaining_units < item->limit_units
              ? item->limit_units - item->remaining_units
              : 0;

@@ -295,8 +295,8 @@ bool find_kind(const Rows& rows, rl_str_t text, Kind* out) {
 // ---- fields that are rendered together
 
 // The longest that a placeholder becomes, but for a policy's name: its item in
-// RateLimit-Policy, of a quota of 10 digits and a window of 20.
-constexpr std::uint32_t kPlaceholderLen = 40;
+// RateLimit-Policy, of a quota and a window of 20 digits each.
+constexpr std::uint32_t kPlaceholderLen = 50;
 static_assert(kTimeLen <= kPlaceholderLen, "times too");
 constexpr std::uint32_t kSeparatorLen = 2;
 

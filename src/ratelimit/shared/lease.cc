@@ -28,7 +28,7 @@ void advance_own(OwnUses* own, uint64_t slot) {
   if (slot > own->slot) own->slot = slot;
 }
 
-void note_use(rl_lease_t* lease, uint32_t units, uint64_t now_us) {
+void note_use(rl_lease_t* lease, uint64_t units, uint64_t now_us) {
   OwnUses* own = &lease->own;
   if (now_us >= own->end_us) {
     const uint64_t slot = now_us / slot_us(*lease);
@@ -130,8 +130,7 @@ bool is_over(const rl_lease_t& lease, const rl_lease_send_t& send) {
 uint64_t ttl_of(const rl_lease_t& lease, uint64_t life_ms) {
   uint64_t keep_ms = lease.window_ms + lease.window_ms / 16;
   if (lease.algorithm == RL_GCRA && lease.quota_units > 0) {
-    keep_ms = std::max(
-        keep_ms, lease.capacity_units * lease.window_ms / lease.quota_units);
+    keep_ms = std::max(keep_ms, fill_ms(lease, lease.capacity_units));
   }
   return keep_ms + 2 * life_ms + 1000;
 }
@@ -152,7 +151,7 @@ void set_clock(rl_lease_t* lease, const rl_clock_t& clock, uint64_t now_us,
 // server's clock is known; what may have left by then is not taken back.
 void set_back(rl_lease_t* lease, const rl_lease_send_t& send,
               WireRequest* out) {
-  const uint32_t units = lease->back_units;
+  const uint64_t units = lease->back_units;
   lease->back_units = 0;
   if (units == 0 || out->latest_ms == 0 || (out->flags & kOldClock) != 0) {
     return;
@@ -176,7 +175,7 @@ void take_window(rl_lease_t* lease, uint64_t window_end_ms, uint64_t now_us) {
 }
 
 void take_units(rl_lease_t* lease, const WireReply& reply, uint64_t now_us) {
-  const uint32_t kept = in_hand(*lease, now_us);
+  const uint64_t kept = in_hand(*lease, now_us);
   const uint64_t end_us =
       lease->sent_us + less_drift(uint64_t{reply.lease_ms} * 1000 + 1);
   lease->left_units = kept;
@@ -211,7 +210,7 @@ using ratelimit::WireReply;
 using ratelimit::WireRequest;
 
 rl_verdict_e rl_lease_ask(const rl_lease_t* lease, const rl_waiter_t* waiter,
-                          uint32_t units, uint64_t asked_us,
+                          uint64_t units, uint64_t asked_us,
                           uint64_t now_us) noexcept {
   if (units == 0) {
     return lease->told_us != 0 && lease->told_us >= asked_us ? RL_ADMITTED
@@ -232,13 +231,13 @@ rl_verdict_e rl_lease_ask(const rl_lease_t* lease, const rl_waiter_t* waiter,
              : RL_PENDING;
 }
 
-void rl_lease_use(rl_lease_t* lease, uint32_t units,
+void rl_lease_use(rl_lease_t* lease, uint64_t units,
                   uint64_t now_us) noexcept {
   if (units == 0) return;
-  const uint32_t in_hand = ratelimit::in_hand(*lease, now_us);
+  const uint64_t in_hand = ratelimit::in_hand(*lease, now_us);
   if (units > in_hand) {
     lease->owes = true;
-    lease->free_units -= units - in_hand;
+    lease->free_units -= static_cast<int64_t>(units - in_hand);
   }
   lease->left_units = units < in_hand ? in_hand - units : 0;
   lease->used_units += units;

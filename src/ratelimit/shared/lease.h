@@ -28,7 +28,7 @@ namespace ratelimit {
 struct OwnUses {
   uint64_t slot;    // the newest
   uint64_t end_us;  // of it
-  uint32_t units[kWireSlots];
+  uint64_t units[kWireSlots];
 };
 
 // What is borrowed: see sizing.h.
@@ -37,8 +37,8 @@ struct Borrowing {
   bool active;
   float rate_per_ms;       // of use, lately
   float yield_units;       // used for a request, lately
-  uint32_t recent_units;   // used since the last request
-  uint32_t low_units;      // in hand, at which it is renewed; 0: it is not
+  uint64_t recent_units;   // used since the last request
+  uint64_t low_units;      // in hand, at which it is renewed; 0: it is not
   uint64_t not_before_us;  // it did not pay
   uint64_t margin_us;      // before its end
   uint64_t check_us;       // it ends soon then; 0: nobody looks
@@ -65,22 +65,22 @@ struct rl_lease_s {
   uint32_t window_months;
   int32_t tz_ms;
   uint64_t window_ms;
-  uint32_t quota_units;
-  uint32_t capacity_units;
+  uint64_t quota_units;
+  uint64_t capacity_units;
 
   uint64_t row;
   uint32_t number;      // of the last request
-  uint32_t used_units;  // of the window, so far
-  uint32_t sent_used;   // as the request under way says
-  uint32_t told_used;   // as Redis knows
-  uint32_t sent_need;   // of the request under way
-  uint32_t left_units;  // in hand
+  uint64_t used_units;  // of the window, so far
+  uint64_t sent_used;   // as the request under way says
+  uint64_t told_used;   // as Redis knows
+  uint64_t sent_need;   // of the request under way
+  uint64_t left_units;  // in hand
   uint64_t left_until_us;
   uint64_t last_use_us;
   uint64_t sent_us;
   uint64_t window_end_ms;
   uint64_t since_us;       // it was made, or found another window
-  uint32_t back_units;     // to be taken back,
+  uint64_t back_units;     // to be taken back,
   uint64_t back_since_us;  // the oldest of their uses
   ratelimit::OwnUses own;
   bool is_sent;
@@ -93,14 +93,14 @@ struct rl_lease_s {
   uint64_t told_sent_us;  // 0: nothing yet
   uint64_t told_us;
   int64_t free_units;
-  uint32_t granted_units;
-  uint32_t others_units;
+  uint64_t granted_units;
+  uint64_t others_units;
   uint64_t left_ms;
   uint64_t wait_ms;
 
   uint64_t refused_until_us;
-  uint32_t refused_units;
-  uint32_t refused_limit;
+  uint64_t refused_units;
+  uint64_t refused_limit;
 
   ratelimit::Borrowing borrowing;
 };
@@ -111,12 +111,22 @@ inline bool has_window(const rl_lease_s& lease) {
   return lease.algorithm == RL_FIXED || lease.algorithm == RL_CALENDAR;
 }
 
-inline uint32_t limit_of(const rl_lease_s& lease) {
+inline uint64_t limit_of(const rl_lease_s& lease) {
   return lease.algorithm == RL_GCRA ? lease.capacity_units : lease.quota_units;
 }
 
-inline uint32_t in_hand(const rl_lease_s& lease, uint64_t now_us) {
+inline uint64_t in_hand(const rl_lease_s& lease, uint64_t now_us) {
   return now_us < lease.left_until_us ? lease.left_units : 0;
+}
+
+// How long so many units of gcra take to come back.
+inline uint64_t fill_ms(const rl_lease_t& lease, uint64_t units) {
+  __extension__ typedef unsigned __int128 uint128_t;
+  const uint128_t ms =
+      (uint128_t{units} * lease.window_ms + lease.quota_units - 1) /
+      lease.quota_units;
+  constexpr uint64_t kMost = uint64_t{1} << 62;
+  return ms < kMost ? static_cast<uint64_t>(ms) : kMost;
 }
 
 // A sixteenth of the window.

@@ -8,14 +8,14 @@ namespace ratelimit {
 
 namespace {
 
-void take_back(rl_lease_t* lease, uint32_t units, uint64_t used_us,
+void take_back(rl_lease_t* lease, uint64_t units, uint64_t used_us,
                uint64_t now_us) {
   // Of another window, or of a row that was forgotten.
   if (units == 0 || lease->sent_us == 0 || used_us <= lease->since_us) return;
   lease->refused_until_us = 0;
   const uint64_t slot = used_us / slot_us(*lease);
   if (lease->algorithm == RL_SLIDING && slot + kWireSlots > lease->own.slot) {
-    uint32_t* own = &lease->own.units[slot % kWireSlots];
+    uint64_t* own = &lease->own.units[slot % kWireSlots];
     *own -= std::min(units, *own);
   }
   if (used_us > lease->sent_us && units <= lease->used_units) {
@@ -30,7 +30,7 @@ void take_back(rl_lease_t* lease, uint32_t units, uint64_t used_us,
                              ? used_us
                              : std::min(lease->back_since_us, used_us);
   lease->back_units += units;
-  lease->free_units += units;
+  lease->free_units += static_cast<int64_t>(units);
 }
 
 }  // namespace
@@ -44,15 +44,16 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
     return ms > gone_ms ? ms - gone_ms : 0;
   };
   const int64_t free_units =
-      lease->free_units + ratelimit::in_hand(*lease, now_us);
+      lease->free_units +
+      static_cast<int64_t>(ratelimit::in_hand(*lease, now_us));
   item->admitted = verdict == RL_ADMITTED;
   item->charged = 0;
   item->leased = 1;
   item->limit_units = ratelimit::limit_of(*lease);
-  item->remaining_units = free_units < 0 || (!item->admitted && item->dry_run)
-                              ? 0
-                              : static_cast<uint32_t>(std::min<int64_t>(
-                                    free_units, item->limit_units));
+  item->remaining_units =
+      free_units < 0 || (!item->admitted && item->dry_run)
+          ? 0
+          : std::min(static_cast<uint64_t>(free_units), item->limit_units);
   item->retry_after_ms = 0;
   switch (lease->algorithm) {
     case RL_FIXED:
@@ -64,10 +65,8 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
       const uint64_t full_ms =
           lease->quota_units == 0
               ? lease->window_ms
-              : (uint64_t{item->limit_units - item->remaining_units} *
-                     lease->window_ms +
-                 lease->quota_units - 1) /
-                    lease->quota_units;
+              : ratelimit::fill_ms(*lease,
+                                   item->limit_units - item->remaining_units);
       item->reset_ms = full_ms;
       item->next_ms = full_ms;
       break;
@@ -102,7 +101,7 @@ void rl_lease_refund(rl_lease_t* lease, rl_item_t* item,
                   item);
 }
 
-void rl_lease_settle(rl_lease_t* lease, rl_item_t* item, uint32_t final_units,
+void rl_lease_settle(rl_lease_t* lease, rl_item_t* item, uint64_t final_units,
                      uint64_t now_us) noexcept {
   if (!item->charged) item->charge_id = now_us;
   if (final_units > item->cost_units) {
@@ -118,7 +117,7 @@ void rl_lease_settle(rl_lease_t* lease, rl_item_t* item, uint32_t final_units,
 }
 
 int rl_lease_has_row(const rl_lease_t* lease, uint64_t now_us,
-                     uint32_t* held_units) noexcept {
+                     uint64_t* held_units) noexcept {
   *held_units = ratelimit::in_hand(*lease, now_us);
   return lease->told_us != 0 &&
          now_us - lease->told_us <= lease->window_ms * 1000;
@@ -132,7 +131,8 @@ int rl_lease_look(const rl_lease_t* lease, uint64_t now_us,
     return 0;
   }
   const int64_t free_units =
-      lease->free_units + ratelimit::in_hand(*lease, now_us);
+      lease->free_units +
+      static_cast<int64_t>(ratelimit::in_hand(*lease, now_us));
   const bool enough = free_units >= static_cast<int64_t>(item->cost_units);
   rl_lease_answer(lease, enough ? RL_ADMITTED : RL_REFUSED, now_us, item);
   return 1;

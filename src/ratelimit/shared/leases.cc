@@ -229,7 +229,7 @@ uint64_t rl_leases_next_us(const rl_leases_t* leases) noexcept {
 }
 
 int rl_lease_wait(rl_lease_t* lease, rl_waiter_t* waiter,
-                  uint32_t units) noexcept {
+                  uint64_t units) noexcept {
   if (lease->waiters == RL_MAX_WAITERS) return RL_ERROR;
   waiter->lease = lease;
   waiter->units = units;

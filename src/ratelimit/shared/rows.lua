@@ -23,23 +23,25 @@
 -- none makes it, to open a second later, so that all can first tell what
 -- they have used.  A telling moves the time on.
 --
--- bucket: head, ring (sliding only), rows of 30 bytes.  All little-endian.
+-- Units have 7 bytes; counts end at 2^53 - 1, up to which Lua's numbers are exact.
+--
+-- bucket: head, ring (sliding only), rows of 36 bytes.  All little-endian.
 --   head  I1 algorithm * 16 + width of the ring's counts | I6 time of the last
---         request, ms | I4 used | I4 held by all rows | I6 when a row changes
+--         request, ms | I7 used | I7 held by all rows | I6 when a row changes
 --         by itself, at the earliest | I4 sum of the rows' wants | I1 rows that
 --         are active | I6 1: the shard was not open yet; 0: it is open |
---         fixed, calendar: I6 the window's end, 0: none | gcra: d when the
---         debt is gone, ms (used: see the assertion)
---   ring  17 counts of window/16 each, I2 (quota <= 65535) or I4; the count of
---         sub-window s stands at s % 17
---   row   c8 id | I4 number of its last request | I4 used so far, as it said |
---         I4 held | I6 until when | I3 want | I1 0: the lease runs, 1: it is
+--         fixed, calendar: I6 the window's end, 0: none | gcra: d how long
+--         the debt lasts from then on, ms (used: see the assertion)
+--   ring  17 counts of window/16 each, I2 (quota <= 65535), I4 (quota <=
+--         999999999) or I7; the count of sub-window s stands at s % 17
+--   row   c8 id | I4 number of its last request | I7 used so far, as it said,
+--         modulo 2^52 | I7 held | I6 until when | I3 want | I1 0: the lease runs, 1: it is
 --         over and what it held is charged
--- request, 89 bytes:
+-- request, 107 bytes:
 --   c8 row | I4 number | I1 algorithm 0 sliding 1 fixed 2 calendar 3 gcra |
---   I5 window ms | I4 quota | I4 capacity (gcra) | I4 need: units that the
---   first waits for | I4 waits: all that wait | I3 want: with what the lease
---   will use | I4 keep | I4 used so far | I5 age of the newest use, ms |
+--   I5 window ms | I7 quota | I7 capacity (gcra) | I7 need: units that the
+--   first waits for | I7 waits: all that wait | I3 want: with what the lease
+--   will use, if that many | I7 keep | I7 used so far, modulo 2^52 | I5 age of the newest use, ms |
 --   I4 longest lease, ms | I2 shortest lease of use, ms |
 --   I1 flags: 1 first request under this row, 2 it tells all (assertion),
 --   4 Redis's clock was set forward since its last request for this bucket: the
@@ -49,28 +51,31 @@
 --   (0: cannot tell) | I2 slack for that, ms |
 --   I6 window's end that it counts in (fixed, calendar) |
 --   I6 I6 I6 calendar: start, end, next end around the present
--- assertion, behind it: 17 x I4, its own uses by age in sixteenths of the
+-- assertion, behind it: 17 x I7, its own uses by age in sixteenths of the
 --   window, youngest first (sliding); nothing (fixed, calendar); d debt in ms
---   when last told, its age subtracted, I4 used since (gcra)
--- taken back, behind it: I4 units | I5 ms since the oldest of their uses, at the
+--   when last told, its age subtracted, I7 used since (gcra)
+-- taken back, behind it: I7 units | I5 ms since the oldest of their uses, at the
 --   most; never beside an assertion
--- reply, 55 bytes:
+-- reply, 64 bytes:
 --   i1 status: 1 done, 0 done but young (nothing is given yet), -1 older than
 --   what is here, -2 tell all, -3 no such window now, -4 late, or Redis's clock
---   was set | I4 granted | I4 lease, ms | i4 free | I4 held by others |
+--   was set | I7 granted | I4 lease, ms | i7 free | I7 held by others |
 --   I6 Redis's time | I6 ms until units come | I6 ms until a lease of others
 --   may end | I6 ms until the window or the debt ends | I6 the window's end |
 --   c8 the generation's name if the bucket is new here, else zeros
 -- Times of leases are spans: the machine counts them from before it sent, less
 -- a thousandth.  It needs no common clock.
-local REPLY = '<bI4I4i4I4I6I6I6I6I6c8'
+local REPLY = '<bI7I4i7I7I6I6I6I6I6c8'
 local NO_NAME = string.rep('\0', 8)
-local REQ = '<c8I4BI5I4I4I4I4I3I4I4I5I4I2BI6I2I6I6I6I6'
+local REQ = '<c8I4BI5I7I7I7I7I3I7I7I5I4I2BI6I2I6I6I6I6'
+local ROW = '<c8I4I7I7I6I3B'
+local WRAPS, MOST = 2 ^ 52, 2 ^ 53 - 1
 local GRACE = 1000
 local unpack_, pack_, sub, find, floor, min, max = struct.unpack, struct.pack, string.sub, string.find, math.floor, math.min, math.max
 local call = redis.call
-local SLOTS2 = '<I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2I2'
-local SLOTS4 = '<I4I4I4I4I4I4I4I4I4I4I4I4I4I4I4I4I4'
+local SLOTS = { [2] = '<' .. string.rep('I2', 17), [4] = '<' .. string.rep('I4', 17), [7] = '<' .. string.rep('I7', 17) }
+local SLOT = { [2] = '<I2', [4] = '<I4', [7] = '<I7' }
+local FULL = { [2] = 65535, [4] = 4294967295, [7] = MOST }
 
 local t = call('TIME')
 local clock = t[1] * 1000 + floor(t[2] / 1000)
@@ -105,7 +110,7 @@ local function slow(key, gkey, req, ttl, v)
   local now = clock
   local back, back_age = 0, 0
   if flags >= 16 then
-    back, back_age = unpack_('<I4I5', req, 90)
+    back, back_age = unpack_('<I7I5', req, 108)
     flags = flags - 16
   end
   local ends = flags >= 8
@@ -113,24 +118,25 @@ local function slow(key, gkey, req, ttl, v)
   -- A request that comes later than its sender's clock allows is late, or the first after Redis's clock was set forward: it
   -- changes nothing; the sender looks at the time told and asks again.
   if est > 0 and clock > est + slack and flags < 4 then return refuse(-4, 0) end
-  local width = alg == 0 and Q > 65535 and 4 or 2
+  if waits > want then want = waits end
+  local width = alg == 0 and Q > 65535 and (Q > 999999999 and 7 or 4) or 2
   local kind = alg * 16 + width
   local last, used, held, nxt, sumw, act, nb, z, ring, rows
   local gen, opens = false, 0
   if v then
     local k
     if alg == 0 then
-      k, last, used, held, nxt, sumw, act, nb = unpack_('<BI6I4I4I6I4BI6', v)
+      k, last, used, held, nxt, sumw, act, nb = unpack_('<BI6I7I7I6I4BI6', v)
       z = 0
-    elseif alg == 3 then k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I4I4I6I4BI6d', v)
-    else k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I4I4I6I4BI6I6', v) end
+    elseif alg == 3 then k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I7I7I6I4BI6d', v)
+    else k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I7I7I6I4BI6I6', v) end
     if k ~= kind then
       if k - k % 16 ~= kind - kind % 16 then v = false                      -- another algorithm: the policy starts afresh
-      else                                                                  -- the quota crossed 65535: other width
-        local c = { unpack_(k % 16 == 4 and SLOTS4 or SLOTS2, v, 33) }
-        if width == 2 then for i = 1, 17 do c[i] = min(c[i], 65535) end end
-        local head = sub(v, 1, 32)
-        v = head .. pack_(width == 4 and SLOTS4 or SLOTS2, unpack(c, 1, 17)) .. sub(v, 33 + 17 * (k % 16))
+      else                                                                  -- the quota crossed a bound: other width
+        local c = { unpack_(SLOTS[k % 16], v, 39) }
+        used = 0
+        for i = 1, 17 do c[i] = min(c[i], FULL[width]); used = used + c[i] end
+        v = sub(v, 1, 38) .. pack_(SLOTS[width], unpack(c, 1, 17)) .. sub(v, 39 + 17 * (k % 16))
       end
     end
   end
@@ -143,7 +149,7 @@ local function slow(key, gkey, req, ttl, v)
     gen, opens = generation(gkey, id, now, flags % 4 >= 2)
     if now >= opens then nb = 0 end
   end
-  local HEAD = alg == 0 and 32 or alg == 3 and 40 or 38
+  local HEAD = alg == 0 and 38 or alg == 3 and 46 or 44
   local RB = alg == 0 and HEAD + 17 * width or HEAD                         -- rows begin after this byte
   -- Time never runs backwards in a bucket.  If Redis's clock was set, everything here keeps its age: `by` is added to every
   -- date.  Back: seen from the bucket's last request, if by more than two leases.  Forward: only where the machine knows it
@@ -161,7 +167,7 @@ local function slow(key, gkey, req, ttl, v)
   local p1, n1                                                              -- or the one count that changes
   local function open_ring()
     if not c then
-      c = v and { unpack_(width == 4 and SLOTS4 or SLOTS2, v, 33) } or { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+      c = v and { unpack_(SLOTS[width], v, 39) } or { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
       c[18] = nil
       if p1 then c[p1] = n1; p1 = nil end
     end
@@ -186,7 +192,7 @@ local function slow(key, gkey, req, ttl, v)
     elseif j - jl == 1 then
       p1 = j % 17 + 1
       n1 = 0
-      used = used - unpack_(width == 4 and '<I4' or '<I2', v, 33 + (p1 - 1) * width)
+      used = used - unpack_(SLOT[width], v, 39 + (p1 - 1) * width)
     else
       open_ring()
       for i = jl + 1, j do local p = i % 17 + 1; used = used - c[p]; c[p] = 0 end
@@ -206,10 +212,11 @@ local function slow(key, gkey, req, ttl, v)
       z = e
     elseif over then z = 0 end
     if over then used, held, nxt, sumw, act = 0, 0, 2 ^ 47, 0, 0; rows = '' end  -- rows of an ended window say nothing
-  elseif alg == 3 then z = z + by end
+  elseif alg == 3 then z = z + last - (ref > 0 and ref or now) end          -- from now on, so that small debts are not rounded
   rows = rows or sub(v, RB + 1)
   local unit = W / Q                                                        -- gcra: ms a unit
   local function charge(n, date)
+    if alg ~= 3 then n = min(n, MOST - used) end
     if n <= 0 then return end
     if alg == 0 then
       local s = floor(16 * date / W)
@@ -219,11 +226,11 @@ local function slow(key, gkey, req, ttl, v)
       local p = s % 17 + 1
       if not c then
         if p1 == p then n1 = n1 + n; return end
-        if not p1 and v then p1 = p; n1 = n + unpack_(width == 4 and '<I4' or '<I2', v, 33 + (p - 1) * width); return end
+        if not p1 and v then p1 = p; n1 = n + unpack_(SLOT[width], v, 39 + (p - 1) * width); return end
         open_ring()
       end
       c[p] = c[p] + n
-    elseif alg == 3 then z = max(z, date) + n * unit
+    elseif alg == 3 then z = max(z, date - now) + n * unit
     else used = used + n end
   end
   local function uncharge(n, date)
@@ -258,8 +265,8 @@ local function slow(key, gkey, req, ttl, v)
   if (now >= nxt or by ~= 0) and #rows > 0 then
     local out, n = {}, 0
     nxt, sumw, act = 2 ^ 47, 0, 0
-    for o = 1, #rows, 30 do
-      local rid, rs, ru, rh, re, rw, rp = unpack_('<c8I4I4I4I6I3B', rows, o)
+    for o = 1, #rows, 36 do
+      local rid, rs, ru, rh, re, rw, rp = unpack_(ROW, rows, o)
       re = re + by
       if now >= re and rp == 0 then
         charge(rh, re)
@@ -269,7 +276,7 @@ local function slow(key, gkey, req, ttl, v)
       if rp == 0 then sumw = sumw + rw; act = act + 1; nxt = min(nxt, re) end
       if rp == 0 or now < re + W + life then                                -- an idle row goes after a window
         n = n + 1
-        out[n] = pack_('<c8I4I4I4I6I3B', rid, rs, ru, rh, re, rw, rp)
+        out[n] = pack_(ROW, rid, rs, ru, rh, re, rw, rp)
         if rp == 1 then nxt = min(nxt, re + W + life) end
       end
     end
@@ -281,27 +288,30 @@ local function slow(key, gkey, req, ttl, v)
   while true do                                                             -- plain search; the row's place makes sure
     o = find(rows, id, o, true)
     if not o then break end
-    if o % 30 == 1 then at = o; break end
+    if o % 36 == 1 then at = o; break end
     o = o + 1
   end
   if at > 0 then
-    rs, ru, rh, re, rw, rp = unpack_('<I4I4I4I6I3B', rows, at + 8)
+    rs, ru, rh, re, rw, rp = unpack_('<I4I7I7I6I3B', rows, at + 8)
     if seq < rs then return refuse(-1, 0) end
     if rp == 0 then sumw = sumw - rw; act = act - 1 end
   elseif flags % 4 >= 2 then                                                -- it tells all
     if alg == 0 then
-      local a = { unpack_(SLOTS4, req, 90) }
+      local a = { unpack_(SLOTS[7], req, 108) }
       open_ring()
-      for i = 0, 16 do local n = a[i + 1]; if n > 0 then local p = (j - i) % 17 + 1; c[p] = c[p] + n; used = used + n end end
+      for i = 0, 16 do
+        local n = min(a[i + 1], MOST - used)
+        if n > 0 then local p = (j - i) % 17 + 1; c[p] = c[p] + n; used = used + n end
+      end
     elseif alg == 3 then
-      local d, n = unpack_('<dI4', req, 90)
+      local d, n = unpack_('<dI7', req, 108)
       local a = used * unit                                                 -- `used`: what others told so; it stays on top of
-      z = max(z - a, now + d) + a + n * unit                                -- whichever debt told is the latest
-      used = used + n
+      z = max(z - a, d) + a + n * unit                                -- whichever debt told is the latest
+      used = min(used + n, MOST)
     elseif win > now then
       if z == 0 then z = win end
-      used = used + U
-      if z ~= win then used = used + keep end                               -- it comes too late, another window is open: all counts there
+      used = min(used + U, MOST)
+      if z ~= win then used = min(used + keep, MOST) end                               -- it comes too late, another window is open: all counts there
     end
     ru = U
     re = now + life                                                         -- whatever it still holds ends before that
@@ -318,7 +328,7 @@ local function slow(key, gkey, req, ttl, v)
   end
   if (alg == 1 or alg == 2) and (win ~= z or z == 0) then keep = 0; U = 0; ru = 0; back = 0 end   -- counts of another window
   local delta = U - ru
-  if delta < 0 then delta = delta + 4294967296 end
+  if delta < 0 then delta = delta + WRAPS end
   if rp == 1 then
     uncharge(rh - min(rh, delta), re)                                       -- paid for at the lease's end; what was not used comes back
     charge(delta - min(rh, delta), now - age)
@@ -330,7 +340,7 @@ local function slow(key, gkey, req, ttl, v)
   held = held + keep
   -- give
   local free, wait
-  if alg == 3 then free = floor(cap - max(0, z - now) / unit + 1e-9) - held
+  if alg == 3 then free = floor(cap - max(0, z) / unit + 1e-9) - held
   else free = Q - used - held end
   local grant = 0
   local mine = want + keep
@@ -355,28 +365,29 @@ local function slow(key, gkey, req, ttl, v)
   if alg == 1 and used == 0 and held == 0 then z = 0 end                    -- nothing used, nothing held: no window
   local row = ''                                                            -- all that it used is in the common count
   if not ends then
-    row = pack_('<c8I4I4I4I6I3B', id, seq, U, keep + grant, e, mine, 0)
+    row = pack_(ROW, id, seq, U, keep + grant, e, mine, 0)
     if e < nxt then nxt = e end
   end
   if at > 0 then
-    if at == 1 then rows = row .. sub(rows, 31) else rows = sub(rows, 1, at - 1) .. row .. sub(rows, at + 30) end
+    if at == 1 then rows = row .. sub(rows, 37) else rows = sub(rows, 1, at - 1) .. row .. sub(rows, at + 36) end
   else rows = rows .. row end
   local head
   if alg == 0 then
-    if p1 and n1 > 65535 then open_ring() end
-    if c and width == 2 then
-      for p = 1, 17 do if c[p] > 65535 then used = used - (c[p] - 65535); c[p] = 65535 end end   -- more than any quota of this width
+    local full = FULL[width]
+    if p1 and n1 > full then open_ring() end
+    if c then
+      for p = 1, 17 do if c[p] > full then used = used - (c[p] - full); c[p] = full end end   -- more than any quota of this width
     end
-    head = pack_('<BI6I4I4I6I4BI6', kind, now, used, held, nxt, sumw, act, nb)
-    if c then ring = pack_(width == 4 and SLOTS4 or SLOTS2, unpack(c, 1, 17))
+    head = pack_('<BI6I7I7I6I4BI6', kind, now, used, held, nxt, sumw, act, nb)
+    if c then ring = pack_(SLOTS[width], unpack(c, 1, 17))
     elseif p1 then
-      local q = 32 + (p1 - 1) * width
-      ring = sub(v, 33, q) .. pack_(width == 4 and '<I4' or '<I2', n1) .. sub(v, q + width + 1, RB)
-    elseif v then ring = sub(v, 33, RB)
+      local q = 38 + (p1 - 1) * width
+      ring = sub(v, 39, q) .. pack_(SLOT[width], n1) .. sub(v, q + width + 1, RB)
+    elseif v then ring = sub(v, 39, RB)
     else ring = string.rep('\0', 17 * width) end
     head = head .. ring
-  elseif alg == 3 then head = pack_('<BI6I4I4I6I4BI6d', kind, now, used, held, nxt, sumw, act, nb, z)
-  else head = pack_('<BI6I4I4I6I4BI6I6', kind, now, used, held, nxt, sumw, act, nb, z) end
+  elseif alg == 3 then head = pack_('<BI6I7I7I6I4BI6d', kind, now, used, held, nxt, sumw, act, nb, z)
+  else head = pack_('<BI6I7I7I6I4BI6I6', kind, now, used, held, nxt, sumw, act, nb, z) end
   call('SET', key, head .. rows, 'PX', ttl)
   wait = 0
   if grant < need then                                                      -- when do units come back?
@@ -385,32 +396,34 @@ local function slow(key, gkey, req, ttl, v)
       local lack = need - free
       open_ring()
       for s = j - 16, j do lack = lack - c[s % 17 + 1]; if lack <= 0 then wait = math.ceil((s + 17) * W / 16) - now; break end end
-    elseif alg == 3 then wait = math.ceil(z - now - (cap - need) * unit)
+    elseif alg == 3 then wait = math.ceil(z - (cap - need) * unit)
     else wait = z - now end
   end
+  local left = alg == 3 and z or z - now
   return pack_(REPLY, nb > 0 and 0 or 1, grant, e - now, free - grant, held - keep - grant, clock, max(wait, 0),
-    grant < need and held > keep and max(nxt - now, 1) or 0, z > now and math.ceil(z - now) or 0,
+    grant < need and held > keep and max(nxt - now, 1) or 0, left > 0 and math.ceil(left) or 0,
     (alg == 1 or alg == 2) and z or 0, gen and sub(gen, 7, 14) or NO_NAME)
 end
 
 local function one(key, gkey, req, ttl)
   local v = call('GET', key)
   if not v then return slow(key, gkey, req, ttl, v) end
-  local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win = unpack_('<c8I4BI5I4I4I4I4I3I4I4I5I4I2BI6I2I6', req)
+  local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win = unpack_('<c8I4BI5I7I7I7I7I3I7I7I5I4I2BI6I2I6', req)
   if flags >= 8 then return slow(key, gkey, req, ttl, v) end
-  local width = alg == 0 and Q > 65535 and 4 or 2
+  if waits > want then want = waits end
+  local width = alg == 0 and Q > 65535 and (Q > 999999999 and 7 or 4) or 2
   local kind = alg * 16 + width
   local k, last, used, held, nxt, sumw, act, nb, z
   local now = clock
-  local from = 33
+  local from = 39
   if alg == 0 then
-    k, last, used, held, nxt, sumw, act, nb = unpack_('<BI6I4I4I6I4BI6', v)
-    from = 33 + 17 * width
-  elseif alg == 3 then k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I4I4I6I4BI6d', v); from = 41
-  else k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I4I4I6I4BI6I6', v); from = 39 end
+    k, last, used, held, nxt, sumw, act, nb = unpack_('<BI6I7I7I6I4BI6', v)
+    from = 39 + 17 * width
+  elseif alg == 3 then k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I7I7I6I4BI6d', v); from = 47
+  else k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I7I7I6I4BI6I6', v); from = 45 end
   local at = find(v, id, from, true)
-  if k ~= kind or now < last or now >= nxt or nb > 0 or (now > est + slack and est > 0) or not at or (at - from) % 30 ~= 0 then return slow(key, gkey, req, ttl, v) end
-  local rs, ru, rh, re, rw, rp = unpack_('<I4I4I4I6I3B', v, at + 8)
+  if k ~= kind or now < last or now >= nxt or nb > 0 or (now > est + slack and est > 0) or not at or (at - from) % 36 ~= 0 then return slow(key, gkey, req, ttl, v) end
+  local rs, ru, rh, re, rw, rp = unpack_('<I4I7I7I6I3B', v, at + 8)
   local delta = U - ru
   if rp ~= 0 or seq <= rs or delta < 0 then return slow(key, gkey, req, ttl, v) end
   local body                                                                -- what stands between head and rows
@@ -418,26 +431,28 @@ local function one(key, gkey, req, ttl)
   if alg == 0 then
     local j, jl, s = floor(16 * now / W), floor(16 * last / W), floor(16 * (now - age) / W)
     if j > jl + 1 or s <= j - 17 then return slow(key, gkey, req, ttl, v) end
-    local fmt = width == 4 and '<I4' or '<I2'
+    local fmt = SLOT[width]
     if j > jl then                                                          -- one count leaves, its place is the newest's
-      p = 33 + j % 17 * width
+      p = 39 + j % 17 * width
       used = used - unpack_(fmt, v, p)
       if s ~= j and delta > 0 then return slow(key, gkey, req, ttl, v) end
       n = delta
     elseif delta > 0 then
-      p = 33 + s % 17 * width
+      p = 39 + s % 17 * width
       n = unpack_(fmt, v, p) + delta
     end
-    if p and n > 65535 and width == 2 then return slow(key, gkey, req, ttl, v) end
+    if p and n > FULL[width] then return slow(key, gkey, req, ttl, v) end
     used = used + delta
     held = held - rh + keep
     free = Q - used - held
-    if p then body = sub(v, 33, p - 1) .. pack_(fmt, n); q = p + width else q = 33 end
+    if p then body = sub(v, 39, p - 1) .. pack_(fmt, n); q = p + width else q = 39 end
   else
     held = held - rh + keep
     if alg == 3 then
-      if delta > 0 then z = (z > now - age and z or now - age) + delta * W / Q end
-      free = floor(cap - (z > now and (z - now) * Q / W or 0) + 1e-9) - held
+      z = z + last - now
+      local unit = W / Q
+      if delta > 0 then z = (z > -age and z or -age) + delta * unit end
+      free = floor(cap - (z > 0 and z / unit or 0) + 1e-9) - held
     else
       if win ~= z or now >= z then return slow(key, gkey, req, ttl, v) end
       used = used + delta
@@ -448,6 +463,7 @@ local function one(key, gkey, req, ttl)
   end
   if free < need then return slow(key, gkey, req, ttl, v) end
   local mine = want + keep
+  if mine > 16777215 then mine = 16777215 end
   sumw = sumw - rw + mine
   local d = floor(life * free / (8 * (sumw > 0 and sumw or 1)))
   if d < least then d = least end
@@ -466,15 +482,16 @@ local function one(key, gkey, req, ttl)
   if e < nxt then nxt = e end
   local head
   if alg == 0 then
-    head = pack_('<BI6I4I4I6I4BI6', kind, now, used, held, nxt, sumw, act, nb)
+    head = pack_('<BI6I7I7I6I4BI6', kind, now, used, held, nxt, sumw, act, nb)
   elseif alg == 3 then
-    head = pack_('<BI6I4I4I6I4BI6d', kind, now, used, held, nxt, sumw, act, nb, z)
+    head = pack_('<BI6I7I7I6I4BI6d', kind, now, used, held, nxt, sumw, act, nb, z)
   else
-    head = pack_('<BI6I4I4I6I4BI6I6', kind, now, used, held, nxt, sumw, act, nb, z)
+    head = pack_('<BI6I7I7I6I4BI6I6', kind, now, used, held, nxt, sumw, act, nb, z)
   end
-  call('SET', key, head .. (body or '') .. sub(v, q, at + 7) .. pack_('<I4I4I4I6I3', seq, U, keep + grant, e, mine) .. sub(v, at + 29), 'PX', ttl)
+  call('SET', key, head .. (body or '') .. sub(v, q, at + 7) .. pack_('<I4I7I7I6I3', seq, U, keep + grant, e, mine) .. sub(v, at + 35), 'PX', ttl)
   if alg == 0 then z = 0 end
-  return pack_(REPLY, 1, grant, e - now, free - grant, held - keep - grant, now, 0, 0, z > now and math.ceil(z - now) or 0,
+  local left = alg == 3 and z or z - now
+  return pack_(REPLY, 1, grant, e - now, free - grant, held - keep - grant, now, 0, 0, left > 0 and math.ceil(left) or 0,
     alg == 3 and 0 or z, NO_NAME)
 end
 

@@ -37,14 +37,13 @@ void count_waits(const rl_lease_s& lease, uint64_t keep, WireRequest* out) {
   for (const rl_waiter_t* w = lease.first; w != nullptr; w = w->next) {
     sum += w->units;
     if (sum > keep) {
-      out->need_units = static_cast<uint32_t>(sum - keep);
+      out->need_units = sum - keep;
       break;
     }
   }
   const uint64_t waits =
       lease.waits_units > keep ? lease.waits_units - keep : 0;
-  out->waits_units =
-      static_cast<uint32_t>(std::min<uint64_t>(waits, RL_MAX_UNITS));
+  out->waits_units = std::min<uint64_t>(waits, RL_MAX_UNITS);
 }
 
 // Whether it borrows, by what was used since the last request.
@@ -80,16 +79,16 @@ bool ends_soon(const rl_lease_s& lease, uint64_t now_us) {
   return check_us != 0 && now_us >= check_us && in_hand(lease, now_us) > 0;
 }
 
-uint32_t expected_units(const rl_lease_s& lease, uint64_t life_ms) {
+uint64_t expected_units(const rl_lease_s& lease, uint64_t life_ms) {
   const double units =
       std::ceil(static_cast<double>(lease.borrowing.rate_per_ms) *
                 static_cast<double>(life_ms));
-  return units < static_cast<double>(kMaxWant) ? static_cast<uint32_t>(units)
-                                               : uint32_t{kMaxWant};
+  return units < static_cast<double>(kMaxWant) ? static_cast<uint64_t>(units)
+                                               : kMaxWant;
 }
 
 bool is_in_use(const rl_lease_s& lease) {
-  return lease.borrowing.recent_units >= kLeaveUnits;
+  return static_cast<double>(lease.borrowing.recent_units) >= kLeaveUnits;
 }
 
 }  // namespace
@@ -107,14 +106,14 @@ void size_request(rl_lease_s* lease, const rl_lease_send_t& send,
   const bool waited_for = lease->first != nullptr && !lease->ends;
   const bool ends = ends_soon(*lease, send.now_us) && !waited_for;
   const bool given_back = ends && !is_in_use(*lease);
-  const uint32_t recent = b->recent_units;
+  const uint64_t recent = b->recent_units;
   if (b->allowed && !send.exiting && !lease->ends) {
     decide_borrowing(lease, life_ms, send.now_us);
   } else {
     b->active = false;
   }
-  const uint32_t expected = expected_units(*lease, life_ms);
-  uint32_t keep = in_hand(*lease, send.now_us);
+  const uint64_t expected = expected_units(*lease, life_ms);
+  uint64_t keep = in_hand(*lease, send.now_us);
   if (!waited_for && (!b->active || given_back)) keep = 0;
   if (ends) keep = std::min(keep, expected);
   if (waited_for) count_waits(*lease, keep, out);
@@ -149,9 +148,10 @@ void size_reply(rl_lease_s* lease, uint64_t now_us) noexcept {
   if (lease->granted_units >= kRenewedUnits) {
     const double used = std::ceil(static_cast<double>(b->rate_per_ms) *
                                   static_cast<double>(b->margin_us) / 1000);
-    const uint32_t half = lease->granted_units / 2;
-    b->low_units =
-        used < half ? std::max(1U, static_cast<uint32_t>(used)) : half;
+    const uint64_t half = lease->granted_units / 2;
+    b->low_units = used < static_cast<double>(half)
+                       ? std::max<uint64_t>(1, static_cast<uint64_t>(used))
+                       : half;
   }
 }
 

@@ -13,14 +13,14 @@ namespace ratelimit {
 namespace {
 
 // kind, last, used, held, next, wants, active, closed; then a window's end or
-// a debt's.
-constexpr size_t kHeadLen = 32;
-constexpr size_t kWindowHeadLen = 38;
-constexpr size_t kDebtHeadLen = 40;
+// how long the debt lasted then.
+constexpr size_t kHeadLen = 38;
+constexpr size_t kWindowHeadLen = 44;
+constexpr size_t kDebtHeadLen = 46;
 
-constexpr size_t kRowLen = 30;
-constexpr size_t kRowHeld = 16;
-constexpr size_t kRowEnd = 20;
+constexpr size_t kRowLen = 36;
+constexpr size_t kRowHeld = 19;
+constexpr size_t kRowEnd = 26;
 
 struct Stored {
   unsigned width;  // of a sliding bucket's counts
@@ -35,13 +35,15 @@ bool read_stored(rl_algorithm_e algorithm, const unsigned char* value,
                  size_t len, Stored* out) {
   if (len < kHeadLen || value[0] / 16 != algorithm) return false;
   out->width = value[0] % 16;
-  if (out->width != 2 && out->width != 4) return false;
+  if (out->width != 2 && out->width != 4 && out->width != kUnitsLen) {
+    return false;
+  }
   size_t head = kWindowHeadLen;
   if (algorithm == RL_SLIDING) head = kHeadLen + kWireSlots * out->width;
   if (algorithm == RL_GCRA) head = kDebtHeadLen;
   if (len < head || (len - head) % kRowLen != 0) return false;
   out->last_ms = load_few(value + 1, 6);
-  out->used_units = load_le32(value + 7);
+  out->used_units = load_few(value + 7, kUnitsLen);
   out->head = value;
   out->rows = value + head;
   out->end = value + len;
@@ -70,13 +72,15 @@ uint64_t sliding_units(const Stored& stored, const rl_item_t& item,
 
 uint64_t debt_units(const Stored& stored, const rl_item_t& item,
                     uint64_t now_ms) {
-  double end_ms;
+  double lasted_ms;
   const uint64_t bits = load_le64(stored.head + kHeadLen);
-  std::memcpy(&end_ms, &bits, sizeof(end_ms));
-  const double debt_ms = end_ms - static_cast<double>(now_ms);
+  std::memcpy(&lasted_ms, &bits, sizeof(lasted_ms));
+  const double debt_ms =
+      lasted_ms - static_cast<double>(now_ms - stored.last_ms);
   if (!(debt_ms > 0)) return 0;
-  const double units = std::ceil(debt_ms * item.quota.units /
-                                 static_cast<double>(item.quota.window_ms));
+  const double units =
+      std::ceil(debt_ms * static_cast<double>(item.quota.units) /
+                static_cast<double>(item.quota.window_ms));
   return static_cast<uint64_t>(
       std::min(units, static_cast<double>(item.capacity_units)));
 }
@@ -109,7 +113,8 @@ int rl_shared_bucket(const rl_item_t* item, const unsigned char* value,
   }
   for (const auto* row = stored.rows; row < stored.end;
        row += ratelimit::kRowLen) {
-    const uint64_t held = ratelimit::load_le32(row + ratelimit::kRowHeld);
+    const uint64_t held =
+        ratelimit::load_few(row + ratelimit::kRowHeld, ratelimit::kUnitsLen);
     const uint64_t end_ms = ratelimit::load_few(row + ratelimit::kRowEnd, 6);
     out->rows++;
     if (over) continue;

@@ -50,6 +50,12 @@ class Reader {
     return load_few(bytes, kBytes);
   }
 
+  template <unsigned kBytes>
+  int64_t get_signed() {
+    constexpr unsigned kSpare = 64 - 8 * kBytes;
+    return static_cast<int64_t>(get<kBytes>() << kSpare) >> kSpare;
+  }
+
   uint32_t get32() { return static_cast<uint32_t>(get<4>()); }
 
  private:
@@ -64,13 +70,13 @@ size_t write_request(const WireRequest& request, unsigned char* buf) noexcept {
   out.put<4>(request.number);
   out.put<1>(request.algorithm);
   out.put<5>(request.window_ms);
-  out.put<4>(request.quota_units);
-  out.put<4>(request.capacity_units);
-  out.put<4>(request.need_units);
-  out.put<4>(request.waits_units);
+  out.put<kUnitsLen>(request.quota_units);
+  out.put<kUnitsLen>(request.capacity_units);
+  out.put<kUnitsLen>(request.need_units);
+  out.put<kUnitsLen>(request.waits_units);
   out.put<3>(request.want_units);
-  out.put<4>(request.keep_units);
-  out.put<4>(request.used_units);
+  out.put<kUnitsLen>(request.keep_units);
+  out.put<kUnitsLen>(request.used_units % kUsedWraps);
   out.put<5>(request.age_ms);
   out.put<4>(request.longest_ms);
   out.put<2>(request.shortest_ms);
@@ -82,16 +88,16 @@ size_t write_request(const WireRequest& request, unsigned char* buf) noexcept {
   out.put<6>(request.end_ms);
   out.put<6>(request.next_end_ms);
   if ((request.flags & kTakesBack) != 0) {
-    out.put<4>(request.back_units);
+    out.put<kUnitsLen>(request.back_units);
     out.put<5>(request.back_age_ms);
   }
   if ((request.flags & kTellsAll) == 0) return out.len();
   if (request.algorithm == RL_SLIDING) {
-    for (uint32_t used : request.used_by_age)
-      out.put<4>(used);
+    for (uint64_t used : request.used_by_age)
+      out.put<kUnitsLen>(used);
   } else if (request.algorithm == RL_GCRA) {
     out.put_double(request.debt_ms);
-    out.put<4>(request.used_since);
+    out.put<kUnitsLen>(request.used_since);
   }
   return out.len();
 }
@@ -99,10 +105,10 @@ size_t write_request(const WireRequest& request, unsigned char* buf) noexcept {
 void read_reply(const unsigned char* reply, WireReply* out) noexcept {
   Reader in(reply);
   out->status = static_cast<int8_t>(in.get<1>());
-  out->granted_units = in.get32();
+  out->granted_units = in.get<kUnitsLen>();
   out->lease_ms = in.get32();
-  out->free_units = static_cast<int32_t>(in.get32());
-  out->held_units = in.get32();
+  out->free_units = in.get_signed<kUnitsLen>();
+  out->held_units = in.get<kUnitsLen>();
   out->clock_ms = in.get<6>();
   out->wait_ms = in.get<6>();
   out->other_end_ms = in.get<6>();

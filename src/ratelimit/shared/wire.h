@@ -20,18 +20,23 @@ constexpr uint8_t kOldClock = 4;
 constexpr uint8_t kLastRequest = 8;
 constexpr uint8_t kTakesBack = 16;
 
+// What a row has used so far begins anew after so many units, which is more
+// than between two requests.  Larger numbers would not be exact in Lua.
+constexpr uint64_t kUsedWraps = uint64_t{1} << 52;
+static_assert(RL_MAX_UNITS < kUsedWraps / 4, "also in debt");
+
 struct WireRequest {
   uint64_t row;
   uint32_t number;
   uint8_t algorithm;  // rl_algorithm_e
   uint64_t window_ms;
-  uint32_t quota_units;
-  uint32_t capacity_units;
-  uint32_t need_units;
-  uint32_t waits_units;
+  uint64_t quota_units;
+  uint64_t capacity_units;
+  uint64_t need_units;
+  uint64_t waits_units;
   uint32_t want_units;
-  uint32_t keep_units;
-  uint32_t used_units;
+  uint64_t keep_units;
+  uint64_t used_units;
   uint64_t age_ms;
   uint32_t longest_ms;
   uint16_t shortest_ms;
@@ -44,18 +49,19 @@ struct WireRequest {
   uint64_t next_end_ms;
 
   // With kTellsAll: sliding, then gcra.
-  uint32_t used_by_age[kWireSlots];
+  uint64_t used_by_age[kWireSlots];
   double debt_ms;
-  uint32_t used_since;
+  uint64_t used_since;
 
   // With kTakesBack, and never with kTellsAll.
-  uint32_t back_units;
+  uint64_t back_units;
   uint64_t back_age_ms;  // of the oldest of their uses, at the most
 };
 
-constexpr size_t kRequestLen = 89;
-constexpr size_t kSlidingTellingLen = 4 * kWireSlots;
-constexpr size_t kGcraTellingLen = 8 + 4;
+constexpr unsigned kUnitsLen = 7;
+constexpr size_t kRequestLen = 107;
+constexpr size_t kSlidingTellingLen = kUnitsLen * kWireSlots;
+constexpr size_t kGcraTellingLen = 8 + kUnitsLen;
 static_assert(kRequestLen + kSlidingTellingLen <= RL_LEASE_REQUEST_LEN,
               "a request has room");
 
@@ -73,10 +79,10 @@ enum WireStatus : int8_t {
 
 struct WireReply {
   int8_t status;
-  uint32_t granted_units;
+  uint64_t granted_units;
   uint32_t lease_ms;
-  int32_t free_units;
-  uint32_t held_units;  // by others
+  int64_t free_units;
+  uint64_t held_units;  // by others
   uint64_t clock_ms;
   uint64_t wait_ms;
   uint64_t other_end_ms;

@@ -46,7 +46,8 @@ uint64_t weight_word(uint64_t weight, uint64_t epoch) {
 }
 
 void keep_terms(TopKey* place, const rl_item_t& item) {
-  store(&place->limit, uint64_t{item.capacity_units} << 32 | item.quota.units);
+  store(&place->quota_units, item.quota.units);
+  store(&place->capacity_units, item.capacity_units);
   store(&place->window, (item.dry_run ? kDryRun : 0) |
                             uint64_t{item.quota.window_months} << kWindowBits |
                             item.quota.window_ms);
@@ -115,7 +116,6 @@ void replace(TopSet* set, const rl_item_t& item, uint64_t requests,
 // False: the place is free, or another key came into it meanwhile.
 bool copy(const TopKey& place, uint64_t epoch, rl_top_key_t* out) {
   const uint64_t key = load(place.key);
-  const uint64_t limit = load(place.limit);
   const uint64_t window = load(place.window);
   *out = {};
   out->key_id = key;
@@ -127,8 +127,8 @@ bool copy(const TopKey& place, uint64_t epoch, rl_top_key_t* out) {
   out->requests = load(place.requests);
   out->first_seen_ms = load(place.first_seen_ms);
   out->last_seen_ms = load(place.last_seen_ms);
-  out->capacity_units = static_cast<uint32_t>(limit >> 32);
-  out->quota.units = static_cast<uint32_t>(limit);
+  out->capacity_units = load(place.capacity_units);
+  out->quota.units = load(place.quota_units);
   out->dry_run = (window & kDryRun) != 0;
   out->quota.window_months =
       static_cast<uint32_t>((window & ~kDryRun) >> kWindowBits);

@@ -50,7 +50,8 @@ struct alignas(64) TopKey {
   std::atomic<uint64_t> requests;  // since first_seen_ms
   std::atomic<uint64_t> first_seen_ms;  // monotonic
   std::atomic<uint64_t> last_seen_ms;
-  std::atomic<uint64_t> limit;   // capacity_units, units
+  std::atomic<uint64_t> quota_units;
+  std::atomic<uint64_t> capacity_units;
   std::atomic<uint64_t> window;  // dry run, months, 40 bits of window_ms
 };
 

@@ -11,9 +11,6 @@ namespace ratelimit {
 
 namespace {
 
-// Limits below this one are stored as they are, see encode_limit.
-constexpr uint32_t kExactLimits = 64;
-
 // A statistic, read without the set's lock: a bucket that is being written may
 // be counted wrongly, which a reader of counters cannot tell from a scan a
 // microsecond later.  Taking 32,000 locks for it would hold requests up.
@@ -96,8 +93,6 @@ void describe(const Bucket& bucket, uint8_t tag, uint64_t now_ms,
   out->exact = out->quota.units < kExactLimits;
   if (out->algorithm == RL_GCRA) {
     out->quota.units = bucket.gcra.units;
-    out->capacity_units = bucket.gcra.capacity_units;
-    out->exact = 1;
   } else if (out->algorithm == RL_CALENDAR) {
     out->quota.window_months = bucket.window.months;
   }

@@ -18,13 +18,22 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kStateMagic = 0x6574617473746c72u;  // "rltstate"
-constexpr uint32_t kStateVersion = 3;
+constexpr uint32_t kStateVersion = 4;
 constexpr uint32_t kBlockMagic = 0x6b6c626cu;  // "lblk"
 constexpr uint32_t kEndMagic = 0x646e656cu;    // "lend"
 
 // The zone's last copy as one number: when it began, above how long it took.
 constexpr unsigned kTookBits = 24;
 constexpr uint64_t kMaxTookMs = (uint64_t{1} << kTookBits) - 1;
+
+struct StateOverride {  // without padding
+  uint64_t id;
+  uint64_t until_ms;
+  uint64_t kind;
+  uint64_t value;
+  uint64_t key_id;
+  char policy[RL_OVERRIDE_POLICY_LEN];
+};
 
 struct StateHeader {
   uint64_t magic;
@@ -35,7 +44,7 @@ struct StateHeader {
   uint64_t mono_ms;
   uint64_t wall_ms;
   uint64_t noverrides;
-  rl_override_t overrides[RL_MAX_OVERRIDES];
+  StateOverride overrides[RL_MAX_OVERRIDES];
   uint64_t spare;
   uint64_t checksum[2];
 };
@@ -121,13 +130,30 @@ struct Reader {
   }
 };
 
-// The kind is read as what it is stored as: no other enumerator must be made.
-bool is_sound(const rl_override_t& override) {
-  static_assert(sizeof(override.kind) == sizeof(uint32_t), "as stored");
-  uint32_t kind = 0;
-  std::memcpy(&kind, &override.kind, sizeof(kind));
-  return kind >= RL_OVERRIDE_SCALE && kind <= RL_OVERRIDE_RESET &&
+StateOverride stored(const rl_override_t& override) {
+  StateOverride out = {override.id,    override.until_ms, override.kind,
+                       override.value, override.key_id,   {}};
+  std::memcpy(out.policy, override.policy, sizeof(out.policy));
+  return out;
+}
+
+rl_override_t loaded(const StateOverride& override) {
+  rl_override_t out = {override.id,
+                       override.until_ms,
+                       static_cast<rl_override_kind_e>(override.kind),
+                       override.value,
+                       override.key_id,
+                       {}};
+  std::memcpy(out.policy, override.policy, sizeof(out.policy));
+  return out;
+}
+
+bool is_sound(const StateOverride& override) {
+  return override.kind >= RL_OVERRIDE_SCALE &&
+         override.kind <= RL_OVERRIDE_RESET &&
          override.value <= RL_MAX_UNITS &&
+         (override.kind != RL_OVERRIDE_SCALE ||
+          override.value <= UINT32_MAX) &&
          override.until_ms < uint64_t{1} << 41;
 }
 
@@ -139,10 +165,10 @@ uint64_t on_this_clock(uint64_t time_ms, int64_t delta_ms) {
 void load_overrides(const rl_zone_t* zone, const StateHeader& header,
                     int64_t delta_ms, const rl_time_t& now) {
   for (uint64_t i = 0; i < header.noverrides && i < RL_MAX_OVERRIDES; ++i) {
-    rl_override_t override = header.overrides[i];
-    if (!is_sound(override)) {
+    if (!is_sound(header.overrides[i])) {
       continue;
     }
+    rl_override_t override = loaded(header.overrides[i]);
     if (override.until_ms != 0) {
       override.until_ms = on_this_clock(override.until_ms, delta_ms);
       if (override.until_ms <= now.mono_ms) {
@@ -235,7 +261,11 @@ void rl_state_header(const rl_zone_t* zone, const unsigned char boot_id[16],
   std::memcpy(header.boot_id, boot_id, sizeof(header.boot_id));
   header.mono_ms = now->mono_ms;
   header.wall_ms = now->wall_ms;
-  header.noverrides = rl_overrides(zone, now, header.overrides);
+  rl_override_t overrides[RL_MAX_OVERRIDES];
+  header.noverrides = rl_overrides(zone, now, overrides);
+  for (uint64_t i = 0; i < header.noverrides; ++i) {
+    header.overrides[i] = ratelimit::stored(overrides[i]);
+  }
   ratelimit::seal(header.seed, &header);
   std::memcpy(buf, &header, sizeof(header));
 }

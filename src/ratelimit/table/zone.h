@@ -25,7 +25,7 @@
 namespace ratelimit {
 
 constexpr uint64_t kZoneMagic = 0x7a6c746c65746172u;  // "rateltlz"
-constexpr uint32_t kLayoutVersion = 10;
+constexpr uint32_t kLayoutVersion = 11;
 
 // Refusals are logged by sets of one cache line: see log_throttle.cc.
 constexpr uint32_t kThrottleSets = 14;
@@ -43,7 +43,7 @@ struct Override {
   std::atomic<uint64_t>
       id;  // kFreeOverride, kClaimedOverride or whom it is for
   std::atomic<uint64_t> until_ms;
-  std::atomic<uint64_t> what;  // kind << 32 | value
+  std::atomic<uint64_t> what;  // kind << 56 | value
   std::atomic<uint64_t> key_id;
   std::atomic<uint64_t> policy[RL_OVERRIDE_POLICY_LEN / 8];  // zeros behind it
 };

@@ -82,9 +82,9 @@ def little(value, width):
     return (int(value) & ((1 << 8 * width) - 1)).to_bytes(width, "little")
 
 
-REQUEST = (("row", 8), ("number", 4), ("algorithm", 1), ("window", 5), ("quota", 4),
-           ("capacity", 4), ("need", 4), ("waits", 4), ("want", 3), ("keep", 4),
-           ("used", 4), ("age", 5), ("longest", 4), ("shortest", 2), ("flags", 1),
+REQUEST = (("row", 8), ("number", 4), ("algorithm", 1), ("window", 5), ("quota", 7),
+           ("capacity", 7), ("need", 7), ("waits", 7), ("want", 3), ("keep", 7),
+           ("used", 7), ("age", 5), ("longest", 4), ("shortest", 2), ("flags", 1),
            ("latest", 6), ("slack", 2), ("window_end", 6), ("begin", 6), ("end", 6),
            ("next_end", 6))
 
@@ -94,7 +94,7 @@ def request(**fields):
 
 
 class Reply:
-    FORMAT = (("status", 1), ("granted", 4), ("lease", 4), ("free", 4), ("held", 4),
+    FORMAT = (("status", 1), ("granted", 7), ("lease", 4), ("free", 7), ("held", 7),
               ("clock", 6), ("wait", 6), ("other_end", 6), ("left", 6),
               ("window_end", 6), ("generation", 8))
 
@@ -105,4 +105,4 @@ class Reply:
             setattr(self, name,
                     int.from_bytes(data[at:at + width], "little", signed=signed))
             at += width
-        assert at == len(data) == 55, data
+        assert at == len(data) == 64, data

@@ -44,7 +44,7 @@ for number in range(rounds):
     for name in "AB":
         client("SET", "{0a}gen" + name, redis.little(1, 6) + b"12345678")
     window = random.choice((1000, 1600, 60000))
-    quota = random.choice((10, 100, 1000, 100000))
+    quota = random.choice((10, 100, 1000, 100000, 3 * 10 ** 9, 10 ** 15 - 1))
     capacity = random.choice((quota, max(1, quota // 4)))
     now = 1795880000000 + random.randrange(10 ** 6)
     machines = [new_row() for _ in range(random.choice((1, 2, 5)))]
@@ -55,7 +55,7 @@ for number in range(rounds):
         if clock_steps and chance() < .01:
             now += random.choice((-window, window, -3 * window, 5, -5, window // 4))
         if chance() < .01:
-            quota = random.choice((quota, quota * 2, 70000, 60000))
+            quota = random.choice((quota, min(quota * 2, 10 ** 15 - 1), 70000, 60000))
             capacity = min(capacity, quota)
         client("SET", "{0a}now", now)
         m = random.choice(machines)
@@ -73,7 +73,7 @@ for number in range(rounds):
         ends = not m["first"] and chance() < .01
         if ends:
             m["left"] = 0
-        need = 0 if ends else random.choice((0, 1, 1, 1, 3))
+        need = 0 if ends else random.choice((0, 1, 1, 1, 3, 1 + quota // 50))
         waits = need and need + random.choice((0, 0, 2))
         begin = now - now % window
         back = random.randrange(1, 4) if not m["first"] and chance() < .02 else 0
@@ -82,13 +82,13 @@ for number in range(rounds):
             number=m["number"] - (chance() < .02 and m["number"] > 1),
             algorithm=algorithm, window=window, quota=quota, capacity=capacity,
             need=need, waits=waits,
-            want=0 if ends else max(waits, random.choice((0, 5, quota // 5))),
+            want=0 if ends else min(max(waits, random.choice((0, 5, quota // 5))), 2 ** 24 - 1),
             keep=m["left"], used=m["used"], age=max(0, now - m["last"]),
             longest=window // 16, shortest=30, flags=int(m["first"]) + 8 * ends + 16 * (back > 0),
             latest=random.choice((0, now + 2)), slack=50, window_end=m["window_end"],
             begin=begin, end=begin + window, next_end=begin + 2 * window)
         if back:
-            data += redis.little(back, 4) + redis.little(random.randrange(window), 5)
+            data += redis.little(back, 7) + redis.little(random.randrange(window), 5)
         one, other = ask("A", data), ask("B", data)
         asked += 1
         if one != other or client("GET", "{0a}A") != client("GET", "{0a}B"):
