@@ -30,6 +30,9 @@ static ngx_int_t ngx_http_ratelimit_init_leases(ngx_cycle_t *cycle,
 static ngx_int_t ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
     ngx_http_ratelimit_redis_t *redis);
 static void ngx_http_ratelimit_announce_event(ngx_event_t *ev);
+static void ngx_http_ratelimit_probe_links(ngx_http_ratelimit_redis_t *redis);
+static void ngx_http_ratelimit_probe_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_machines_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 
@@ -183,6 +186,7 @@ ngx_http_ratelimit_announce_event(ngx_event_t *ev)
     ngx_add_timer(ev, 500);
 
     ngx_http_ratelimit_count_held(redis);
+    ngx_http_ratelimit_probe_links(redis);
 
     link = redis->shards[0];
     due = stats->next_count;
@@ -208,6 +212,41 @@ ngx_http_ratelimit_announce_event(ngx_event_t *ev)
 
     (void) ngx_http_ratelimit_command(link, ngx_http_ratelimit_machines_reply,
                                       args, 5);
+}
+
+
+/*
+ * A server may go without a word, and another one, with other counts, be found
+ * in its place: a worker must know of it before that one gives anything, even
+ * if nobody asks this worker for anything.
+ */
+
+static void
+ngx_http_ratelimit_probe_links(ngx_http_ratelimit_redis_t *redis)
+{
+    ngx_str_t                   arg;
+    ngx_http_ratelimit_link_t  *link;
+
+    ngx_str_set(&arg, "TIME");
+
+    for (link = redis->links; link; link = link->next) {
+        if (link->state == NGX_HTTP_RATELIMIT_LINK_READY
+            && ngx_queue_empty(&link->commands))
+        {
+            (void) ngx_http_ratelimit_command(link,
+                                              ngx_http_ratelimit_probe_reply,
+                                              &arg, 1);
+        }
+    }
+}
+
+
+/* that there is one is enough */
+
+static void
+ngx_http_ratelimit_probe_reply(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_command_t *command, redisReply *reply)
+{
 }
 
 
