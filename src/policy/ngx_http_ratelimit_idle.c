@@ -177,7 +177,7 @@ ngx_http_ratelimit_warn_ban(ngx_conf_t *cf,
 
     ban_ms = policy->core.ban->durations_ms[0];
 
-    if (ban_ms > wait_ms) {
+    if (ban_ms >= wait_ms) {
         return;
     }
 

@@ -118,10 +118,10 @@ X_Api_Key
 === TEST 7: a ban that is over before the quota's own refusal is
 --- http_config
     ratelimit_zone   zone=api:64k;
-    ratelimit_policy short   key=$arg_k quota=5/1m ban=1m,1h;
-    ratelimit_policy paced   key=$arg_k quota=6/1m ban=10s algorithm=gcra;
-    ratelimit_policy long    key=$arg_k quota=5/1m ban=61s;
-    ratelimit_policy paced_x key=$arg_k quota=6/1m ban=10001ms algorithm=gcra;
+    ratelimit_policy short   key=$arg_k quota=5/1m ban=59s,1h;
+    ratelimit_policy paced   key=$arg_k quota=6/1m ban=9999ms algorithm=gcra;
+    ratelimit_policy long    key=$arg_k quota=5/1m ban=1m;
+    ratelimit_policy paced_x key=$arg_k quota=6/1m ban=10s algorithm=gcra;
     ratelimit_policy unknown key=$arg_k quota=$arg_q ban=1s;
     ratelimit_policy scaled  key=$arg_k quota=6/1m scale=$arg_s ban=1s algorithm=gcra;
     ratelimit_policy nobody  key=$arg_k quota=0/1m ban=1s;
@@ -133,5 +133,5 @@ GET /i
 --- grep_error_log eval
 qr/"ban=.*anyway/
 --- grep_error_log_out
-"ban=" of the "ratelimit_policy" "short" begins with 60.000s, its quota of 5/1m keeps out for 60.000s anyway
-"ban=" of the "ratelimit_policy" "paced" begins with 10.000s, its quota of 6/1m keeps out for 10.000s anyway
+"ban=" of the "ratelimit_policy" "short" begins with 59.000s, its quota of 5/1m keeps out for 60.000s anyway
+"ban=" of the "ratelimit_policy" "paced" begins with 9.999s, its quota of 6/1m keeps out for 10.000s anyway
