@@ -265,7 +265,7 @@ class Gcra:
     A refund that is late, with newer charges behind it, may find less than
     there is: then the debt is from what is in the queue to `most`."""
 
-    MOST_UNITS = 2 ** 32 - 1
+    MOST_UNITS = 2 ** 52 - 1
 
     def __init__(self):
         self.queue = []

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-MAX_UNITS = 999_999_999
+MAX_UNITS = 999_999_999_999_999
 NONSENSE = object()          # what a variable must not yield
 WINDOW_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000,
                    "d": 86_400_000}
