@@ -41,7 +41,7 @@ def expect(what, told, right):
 
 def seconds(span, elapsed_ms=0, least=0):
     """Rounded up, and drawn nearer since it was told."""
-    return span.map(lambda ms: max(ceil(max(ms - elapsed_ms, 0) / 1000),
+    return span.map(lambda ms: max(-(max(ms - elapsed_ms, 0) // -1000),
                                    least))
 
 
