@@ -36,6 +36,24 @@ TEST_F(Settle, ARefundNeverCreditsALaterWindow) {
   EXPECT_EQ(6u, first.remaining_units);
 }
 
+// It left by a short window; a longer one came, in which its time would be.
+TEST_F(Settle, WhatHasLeftIsNotTakenFromOthersInALongerWindow) {
+  const Policy policy(arena_.zone(), "varies", 13, 7000, RL_SLIDING);
+  for (const uint64_t later : {6000, 7000, 7452}) {
+    const std::string key = "k" + std::to_string(later);
+    rl_item_t first = policy.item(key);
+    ASSERT_EQ(RL_ADMITTED, decide(&first, 1000000));
+    rl_item_t second = policy.item(key);
+    second.quota.window_ms = 300000;
+    ASSERT_EQ(RL_ADMITTED, decide(&second, 1000000 + later));
+    const rl_time_t now = at(1000000 + later + 2);
+    ASSERT_EQ(RL_ADMITTED, rl_refund(&process_, &first, 1, &now));
+    rl_item_t third = policy.item(key);
+    third.quota.window_ms = 300000;
+    EXPECT_GE(12u, look(third, now.mono_ms).remaining_units);
+  }
+}
+
 TEST_F(Settle, SettlingChargesOrReturnsTheDifference) {
   const rl_time_t now = at(1000);
   rl_item_t item = ten_.item("k", 3);

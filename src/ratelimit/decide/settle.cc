@@ -12,15 +12,29 @@ namespace ratelimit {
 
 namespace {
 
+// What left by the window that it was charged under is not there.  If a longer
+// one has come since, it would be looked for among what others have charged.
+void refund_unless_gone(const rl_item_t& item, const Shape& shape,
+                        uint64_t charged_units, uint64_t units,
+                        uint64_t charge_id, const rl_time_t& now,
+                        Bucket* bucket) {
+  if (item.policy->algorithm == RL_SLIDING &&
+      now.mono_ms >= charge_id + item.quota.window_ms) {
+    return;
+  }
+  refund(bucket, shape, charged_units, units, charge_id);
+}
+
 // What was charged last goes first, and each part to the window that it was
 // charged to.
 void take_back(const rl_item_t& item, const Shape& shape, uint64_t back,
-               Bucket* bucket) {
+               const rl_time_t& now, Bucket* bucket) {
   const uint64_t more = item.charged > 1 ? item.more_units : 0;
   const uint64_t of_more = std::min(back, more);
-  refund(bucket, shape, more, of_more, item.more_charge_id);
-  refund(bucket, shape, item.cost_units - more, back - of_more,
-         item.charge_id);
+  refund_unless_gone(item, shape, more, of_more, item.more_charge_id, now,
+                     bucket);
+  refund_unless_gone(item, shape, item.cost_units - more, back - of_more,
+                     item.charge_id, now, bucket);
 }
 
 void note_less(uint64_t back, rl_item_t* item) {
@@ -55,7 +69,7 @@ bool amend(rl_process_t* process, rl_item_t* item, uint64_t back,
   Bucket* image = &redo_log->images[0];
   prepare(*item, shape, now, &ref, image);
   if (back > 0) {
-    take_back(*item, shape, back, image);
+    take_back(*item, shape, back, now, image);
     note_less(back, item);
   }
   if (more > 0) {

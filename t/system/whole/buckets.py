@@ -60,6 +60,7 @@ class Charge:
     late_ms: int = 0         # sliding: counts as if taken so late
     surely: bool = True      # sliding: still counted for certain
     window: int = 0          # gcra: which window was kept then
+    window_ms: int = 0       # sliding: the request's own
 
 
 def admits(cost, remaining):
@@ -153,7 +154,8 @@ class Sliding:
 
     def charge(self, shape, cost, now_ms):
         self.adopt(shape, now_ms)
-        charge = Charge(now_ms, cost, cost, now_ms)
+        charge = Charge(now_ms, cost, cost, now_ms,
+                        window_ms=shape.window_ms)
         self.charges.append(charge)
         return charge
 
@@ -163,10 +165,12 @@ class Sliding:
             self.adopt(shape, now_ms)
 
     def give_back(self, charge, units, now_ms):
-        """What has been seen through another window since may not be found."""
+        """What has been seen through another window since may not be found, and
+        what is older than its own is not looked for."""
         back = min(units, charge.units)
         charge.units -= back
-        if charge.late_ms > charge.time_ms:
+        if charge.late_ms > charge.time_ms or \
+                now_ms >= charge.time_ms + charge.window_ms:
             self.charges.append(replace(charge, units=back, surely=False))
 
 
@@ -341,7 +345,7 @@ class Gcra:
             return 0
         if self.units == 0:
             return self.window_ms
-        return ceil(debt * self.window_ms / self.units)
+        return min(ceil(debt * self.window_ms / self.units), 2 ** 62)
 
     # ----------------------------------------------------------- changes
 
