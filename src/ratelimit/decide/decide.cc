@@ -6,40 +6,19 @@
 // because of a reservation that is.
 //
 // Most requests are admitted.  So each bucket is charged as it is asked, into
-// the redo log, which changes nothing yet; only where one refuses are the rest
-// of them asked how they stand, and those that were charged are as they were,
-// but for those that are charged nevertheless, as dry run has it.
+// the redo log, which changes nothing yet; what follows where one refuses is
+// in refuse.cc.
 
 #include "ratelimit/algorithm/charge_hot_words.h"
 #include "ratelimit/algorithm/charge_place.h"
-#include "ratelimit/algorithm/gcra.h"
-#include "ratelimit/algorithm/sliding.h"
 #include "ratelimit/base/bytes.h"
-#include "ratelimit/decide/locate.h"
+#include "ratelimit/decide/decision.h"
 #include "ratelimit/key/hash.h"
 #include "ratelimit/statistics/counters.h"
 
 namespace ratelimit {
 
 namespace {
-
-// What is to be written of a bucket; a whole one is in the redo log.
-enum class Change : uint8_t { kNone, kHotWords, kWhole };
-
-// What a decision works on.  Handed on by value, so that most of it can stay
-// in registers, and by out_of_line() where it leaves the usual way.
-struct Decision {
-  const rl_process_t* process;
-  rl_item_t* items;
-  size_t n;
-  const rl_time_t& now;
-  BucketRef* refs;
-  Change* changes;
-  bool tries;            // a refusal is not counted
-  uint64_t max_wait_ms;  // for units that are reserved ahead; 0: none are
-
-  Bucket* image(size_t i) const { return &redo_log_of(process)->images[i]; }
-};
 
 // Calls what is rarely done.  Of one check it gets copies: so no address of
 // the check's own goes away, and these stay in registers on the usual way.
@@ -105,26 +84,6 @@ RATELIMIT_ALWAYS_INLINE ChargeResult charge_stored(
   *charged = other;
   *hot_words = other_hot_words;
   return result;
-}
-
-// Asks one policy; the item tells its standing as it is, uncharged, and the
-// working copy of the bucket is in *image.  True: it admits the request.
-bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
-         BucketRef* ref, Bucket* image) {
-  prepare(*item, shape, now, ref, image);
-  fill_result(
-      evaluate(*image, shape, item->cost_units, item->want_next != 0, now),
-      item);
-  return item->admitted != 0;
-}
-
-// Charges the admitted request's units to the working copy.
-void charge_copy(const Shape& shape, const rl_time_t& now, rl_item_t* item,
-                 Bucket* image) {
-  item->charge_id = charge(image, shape, item->cost_units, now);
-  item->charged = 1;
-  item->remaining_units -= item->cost_units;
-  fill_reset(reset_ms(*image, shape, now), item);
 }
 
 // Takes a free place for a new bucket, where nobody finds it before it is
@@ -197,7 +156,7 @@ inline ChargeResult try_charge_copy(const rl_process_t* process,
   if (item->cost_units > 0) {
     charge_copy(shape, d.now, item, image);
   } else if (!ref->rewritten) {
-    d.changes[i] = Change::kNone;
+    d.changes[i] = Change::kNothing;
   }
   return true;
 }
@@ -227,16 +186,6 @@ RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i,
   return true;
 }
 
-void note_refused(const BucketRef& ref, rl_item_t* item, Bucket* image) {
-  if (ref.exists()) {
-    note_refusal(ref.bucket);
-    image->throttled = 1;
-  }
-  if (item->dry_run) {
-    item->remaining_units = 0;
-  }
-}
-
 // Where image i of the redo log goes.
 RATELIMIT_ALWAYS_INLINE Target target_of_change(Decision d, size_t i) {
   const rl_item_t& item = d.items[i];
@@ -245,7 +194,7 @@ RATELIMIT_ALWAYS_INLINE Target target_of_change(Decision d, size_t i) {
     const uint32_t mark = ref->is_new ? kUnmarked | tag_of(item.bucket) : 0u;
     return target_of(item.policy->zone, ref->bucket, kHotWordsAlone | mark);
   }
-  if (d.changes[i] == Change::kNone) return {0, 0, 0};
+  if (d.changes[i] == Change::kNothing) return {0, 0, 0};
   if (!ref->exists()) place_new(d.items, d.refs, d.n, i, d.now.mono_ms);
   return target_of(item, *ref);
 }
@@ -258,140 +207,6 @@ RATELIMIT_ALWAYS_INLINE void commit_changes(Decision d) {
     redo_log->targets[i] = target_of_change(d, i);
   }
   commit(d.process, d.refs, d.n);
-}
-
-[[gnu::noinline]] bool commit_whole(Decision d) {
-  commit_changes(d);
-  return true;
-}
-
-// Of a bucket, or of what is in the redo log where there was no place.
-[[gnu::noinline]] void fill_next(const rl_process_t* process, rl_item_t* item,
-                                 const Bucket& bucket, const rl_time_t& now) {
-  if (item->charged) {
-    item->next_ms = next_ms(bucket, shape_of(process, *item), now);
-  }
-}
-
-RATELIMIT_ALWAYS_INLINE void fill_all_next(Decision d) {
-  for (size_t i = 0; i < d.n; ++i) {
-    if (__builtin_expect(d.items[i].want_next, 0)) {
-      const BucketRef& ref = d.refs[i];
-      fill_next(d.process, &d.items[i],
-                ref.exists() ? *ref.bucket : *d.image(i), d.now);
-    }
-  }
-}
-
-// A free place that is not taken in the end must not be left between others.
-inline void give_up_place(BucketRef* ref) {
-  if (ref->is_new) {
-    ref->is_new = false;
-    ref->bucket = nullptr;
-  }
-}
-
-// Asks one policy that is not charged.  A copy of its bucket is made only
-// where that is not as it would be now.
-inline bool ask_uncharged(const Decision& d, size_t i) {
-  rl_item_t* item = &d.items[i];
-  BucketRef* ref = &d.refs[i];
-  const Shape shape = shape_of(d.process, *item);
-  give_up_place(ref);
-  d.changes[i] = Change::kNone;
-  if (shape.algorithm == RL_SLIDING && ref->exists() &&
-      ref->bucket->sliding.remainder == 1 &&
-      sliding_is_current(*ref->bucket, shape.window_ms, d.now.mono_ms)) {
-    ref->rewritten = false;
-    fill_result(sliding_evaluate(*ref->bucket, shape, item->cost_units,
-                                 item->want_next != 0, d.now),
-                item);
-    return item->admitted != 0;
-  }
-  const bool admits = ask(shape, d.now, item, ref, d.image(i));
-  if (ref->rewritten) d.changes[i] = Change::kWhole;
-  return admits;
-}
-
-// The item's charge, which is in the redo log only, is not to be: it stands as
-// it did.
-inline void give_up_charge(const Decision& d, size_t i) {
-  rl_item_t* item = &d.items[i];
-  const BucketRef& ref = d.refs[i];
-  if (d.changes[i] != Change::kHotWords || ref.is_new || item->want_next ||
-      item->policy->algorithm != RL_SLIDING) {
-    ask_uncharged(d, i);
-    return;
-  }
-  d.changes[i] = Change::kNone;
-  item->charged = 0;
-  item->charge_id = 0;
-  item->remaining_units += item->cost_units;
-  fill_reset(sliding_reset_ms(*ref.bucket, d.now), item);
-}
-
-// Charges an item of a request that goes on though another one, in dry run,
-// refuses it.
-void charge_enforced(const Decision& d, size_t i) {
-  rl_item_t* item = &d.items[i];
-  if (!item->dry_run && item->cost_units > 0) {
-    const Shape shape = shape_of(d.process, *item);
-    prepare(*item, shape, d.now, &d.refs[i], d.image(i));
-    charge_copy(shape, d.now, item, d.image(i));
-    d.changes[i] = Change::kWhole;
-  }
-}
-
-// Whether what is refused may have units that are yet to come back.
-bool may_reserve(const Decision& d) {
-  const rl_item_t& item = d.items[0];
-  return d.max_wait_ms != 0 && item.quota.units != 0 &&
-         item.cost_units <= item.capacity_units &&
-         item.retry_after_ms <= d.max_wait_ms &&
-         gcra_has_room(*d.image(0), item.cost_units);
-}
-
-void reserve(const Decision& d) {
-  rl_item_t* item = &d.items[0];
-  item->charge_id =
-      charge(d.image(0), shape_of(d.process, *item), item->cost_units, d.now);
-  item->charged = 1;
-  d.changes[0] = Change::kWhole;
-}
-
-// Where the one at `refusing` refuses, those before it being charged: nobody
-// is charged for a refused request.
-[[gnu::noinline]] rl_verdict_e conclude_refused(const Decision d,
-                                                size_t refusing) {
-  bool admitted = true;
-  for (size_t i = refusing; i < d.n; ++i) {
-    if (!ask_uncharged(d, i)) {
-      note_refused(d.refs[i], &d.items[i], d.image(i));
-      admitted = admitted && d.items[i].dry_run;
-    }
-  }
-  bool writes = false;
-  for (size_t i = 0; i < d.n; ++i) {
-    // A new one's place may lie behind another that is given up.
-    const bool stays =
-        admitted && i < refusing && !d.items[i].dry_run && !d.refs[i].is_new;
-    if (!stays) {
-      if (i < refusing) give_up_charge(d, i);
-      if (admitted) charge_enforced(d, i);
-    }
-    writes = writes || d.changes[i] != Change::kNone;
-  }
-  const bool reserves = !admitted && may_reserve(d);
-  if (reserves) reserve(d);
-  if (writes || reserves) commit_whole(d);
-  if (admitted) fill_all_next(d);
-  release_all(d.process, d.refs, d.n);
-  if (reserves) return RL_PENDING;
-  const rl_verdict_e verdict = admitted ? RL_ADMITTED : RL_REFUSED;
-  if (admitted || !d.tries) {
-    count_decision(d.process, d.items, d.n, verdict, d.now.mono_ms);
-  }
-  return verdict;
 }
 
 // The hot words are one store; a new bucket is there once it is marked, which
@@ -423,7 +238,7 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
     commit_changes(d);
   } else if (kHotWordsAreOneStore && d.changes[0] == Change::kHotWords) {
     commit_hot_words(hot_words, d);
-  } else if (d.changes[0] != Change::kNone) {
+  } else if (d.changes[0] != Change::kNothing) {
     out_of_line<bool>(d, commit_whole);
   }
   fill_all_next(d);
@@ -441,7 +256,7 @@ lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
                 const rl_time_t& now, bool tries, uint64_t max_wait_ms) {
   BucketRef refs[kMax];
   Change changes[kMax];
-  changes[0] = Change::kNone;
+  changes[0] = Change::kNothing;
   if (!lock_buckets(process, items, n, now.mono_ms, refs)) {
     return RL_TIMEOUT;
   }
@@ -457,6 +272,18 @@ lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
 }
 
 }  // namespace
+
+bool commit_whole(Decision d) {
+  commit_changes(d);
+  return true;
+}
+
+void fill_next(const rl_process_t* process, rl_item_t* item,
+               const Bucket& bucket, const rl_time_t& now) {
+  if (item->charged) {
+    item->next_ms = next_ms(bucket, shape_of(process, *item), now);
+  }
+}
 
 }  // namespace ratelimit
 
