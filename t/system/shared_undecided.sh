@@ -15,10 +15,7 @@ fi
 load_dir shared_undecided
 . t/tools/redis.sh
 
-redis_port=$(free_port) || exit 1
-"$REDIS_SERVER" --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no \
-    --dir "$dir" > "$dir/redis.log" 2>&1 &
-redis=$!
+start_redis
 
 conf() {
     main_conf 1

@@ -12,3 +12,11 @@ if [ -z "${REDIS_SERVER:-}" ]; then
     }
 fi
 export REDIS_SERVER
+
+# start_redis: one without persistence, process $redis, on $redis_port.
+start_redis() {
+    redis_port=$(free_port) || exit 1
+    "$REDIS_SERVER" --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no \
+        --dir "$dir" > "$dir/redis.log" 2>&1 &
+    redis=$!
+}
