@@ -40,6 +40,8 @@ add_block_preprocessor(sub {
     ratelimit_policy calendar key=$arg_k quota=1000/1M algorithm=calendar;
     ratelimit_policy gcra     key=$arg_k quota=1/1h    algorithm=gcra capacity=1000;
     ratelimit_policy other    key=$arg_k quota=3/1h;
+    ratelimit_policy pace_1   key=$arg_k quota=1/1s    algorithm=gcra capacity=20;
+    ratelimit_policy pace_2   key=$arg_k quota=1/1s    algorithm=gcra capacity=20;
     ratelimit_policy places   key=$arg_k concurrent=3;
     ratelimit_log_level info;
     keepalive_requests 1000000;
@@ -155,3 +157,27 @@ Api::at("policy")
 policy: sliding
 --- error_log eval
 qr/\[warn\] .*ratelimit: all keys of policy "sliding" reset by "ratelimit_api", client: 127\.0\.0\.1/
+
+
+
+=== TEST 7: a request that waits meanwhile does not bring back what was there before
+--- config
+    location /t   { ratelimit pace_1 pace_2 cost=$arg_c wait=5s; empty_gif; }
+    location /api { ratelimit_api write=on; allow all; }
+--- init
+RateLimit::curl('', '/t?k=a&c=20');
+my $pid = fork();
+if (!$pid) {
+    RateLimit::curl('', '/t?k=a&c=2');
+    POSIX::_exit(0);
+}
+Time::HiRes::sleep(0.5);
+my ($waited) = Api::ask('GET', '/api') =~ /"name": "pace_1".*?"waiting": (\d+)/s;
+main::reset_all($_) for qw(pace_1 pace_2);
+waitpid $pid, 0;
+my $said = join '', map { Api::ask('GET', "/api/keys?policy=$_&key=a") =~ /"remaining": (\d+)/ && "$_: $1\n" } qw(pace_1 pace_2);
+RateLimit::publish('left', "waited: $waited\n$said");
+--- request
+GET /left
+--- response_body_like eval
+qr/\Awaited: 1\npace_1: (18|19|20)\npace_2: (18|19|20)\n\z/

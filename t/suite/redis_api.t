@@ -119,13 +119,13 @@ Accept: application/json
     select undef, undef, undef, 3;
 --- request eval
 ["GET /left?k=d", "GET /t?k=d", "GET /left?k=d", "GET /ratelimit/keys?policy=shared&key=d",
- "DELETE /write/keys?policy=shared&key=d"]
+ "DELETE /write/keys?policy=shared&key=d", "DELETE /write/keys?policy=shared&all=yes"]
 --- more_headers
 Accept: application/json
 --- error_code eval
-[200, 200, 200, 200, 409]
+[200, 200, 200, 200, 409, 409]
 --- response_body_like eval
-["^\n", "", "^2\n", qr/"remaining": 2\b/, "it cannot be reset here"]
+["^\n", "", "^2\n", qr/"remaining": 2\b/, ("it cannot be reset here") x 2]
 
 
 

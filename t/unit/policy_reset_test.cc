@@ -123,6 +123,19 @@ TEST_F(PolicyReset, IsNotUndoneByThoseWhoComeBack) {
   }
 }
 
+TEST_F(PolicyReset, IsNotUndoneByUnitsThatNobodyWaitsForAnyMore) {
+  Policy p(arena_.zone(), "p", 10, kMinute, RL_GCRA);
+  ASSERT_EQ(RL_ADMITTED, ask(p, "a", 1000, 10));
+  rl_item_t waits = p.item("a");
+  rl_time_t now = at(1000);
+  ASSERT_EQ(RL_PENDING, rl_try_or_reserve(&process_, &waits, kMinute, &now));
+  reset(&p, 1001);
+  now = at(1010);
+  EXPECT_EQ(0, rl_return_reserved(&process_, &waits, &now));
+  EXPECT_EQ(RL_ADMITTED, ask(p, "a", 1020, 10));
+  EXPECT_EQ(RL_REFUSED, ask(p, "a", 1020));
+}
+
 TEST_F(PolicyReset, LiftsBans) {
   rl_ban_t ban = {{kHour}, 1, 2, 0};
   Policy p(arena_.zone(), "p", 1, kMinute, RL_SLIDING);
