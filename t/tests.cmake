@@ -30,9 +30,18 @@ elseif(BUILD_TESTING)
     set_tests_properties(unit.${test} PROPERTIES LABELS unit)
   endforeach()
   set_target_properties(${tests} ${c_tests} PROPERTIES EXCLUDE_FROM_ALL ON)
-  # Lines without variables: g++ needs a third less of its time.
+  # gtest.h is half of what g++ reads of a test, so it is read once for all;
+  # lines without variables take a third less of its time.
+  set(header_file ${CMAKE_CURRENT_BINARY_DIR}/gtest_header.cc)
+  file(CONFIGURE OUTPUT ${header_file} CONTENT "")
+  add_executable(gtest_header EXCLUDE_FROM_ALL ${header_file})
+  target_link_libraries(gtest_header PRIVATE
+    ratelimit_core GTest::gtest_main Threads::Threads)
+  target_compile_options(gtest_header PRIVATE -Wall -Wextra -g1)
+  target_precompile_headers(gtest_header PRIVATE <gtest/gtest.h>)
   foreach(test IN LISTS tests)
     target_compile_options(${test} PRIVATE -g1)
+    target_precompile_headers(${test} REUSE_FROM gtest_header)
   endforeach()
   add_dependencies(unit_tests ${tests} ${c_tests})
 endif()
