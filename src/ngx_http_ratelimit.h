@@ -27,6 +27,7 @@
 
 /* what the configuration points at, each in its room */
 
+typedef struct ngx_http_ratelimit_value_s  ngx_http_ratelimit_value_t;
 typedef struct ngx_http_ratelimit_key_s  ngx_http_ratelimit_key_t;
 typedef struct ngx_http_ratelimit_policy_s  ngx_http_ratelimit_policy_t;
 typedef struct ngx_http_ratelimit_headers_s  ngx_http_ratelimit_headers_t;
@@ -64,6 +65,8 @@ typedef struct {
     ngx_array_t                  headers;    /* ngx_http_ratelimit_headers_t
                                                 pointers */
     ngx_array_t                  usages;     /* ngx_http_ratelimit_usage_t
+                                                pointers */
+    ngx_array_t                  values;     /* ngx_http_ratelimit_value_t
                                                 pointers */
     ngx_array_t                  planned;    /* ngx_http_ratelimit_loc_conf_t
                                                 pointers */
@@ -106,7 +109,7 @@ typedef struct {
     ngx_http_ratelimit_body_t   *body;
     ngx_array_t                 *jwt;        /* ngx_http_ratelimit_jwt_set_t;
                                                 NULL: inherit */
-    ngx_http_complex_value_t    *dry_run;
+    ngx_http_ratelimit_value_t  *dry_run;
     ngx_uint_t                   status;
     ngx_uint_t                   log_level;
     ngx_uint_t                   on_error;

@@ -112,6 +112,8 @@ ngx_http_ratelimit_create_main_conf(ngx_conf_t *cf)
            != NGX_OK
         || ngx_array_init(&rmcf->usages, cf->pool, 1, sizeof(void *))
            != NGX_OK
+        || ngx_array_init(&rmcf->values, cf->pool, 8, sizeof(void *))
+           != NGX_OK
         || ngx_array_init(&rmcf->planned, cf->pool, 4, sizeof(void *))
            != NGX_OK
         || ngx_array_init(&rmcf->apis, cf->pool, 1, sizeof(void *)) != NGX_OK)

@@ -313,10 +313,11 @@ static ngx_int_t
 ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_known_t *known)
 {
-    uint32_t                      scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
-    ngx_uint_t                    i;
-    ngx_http_complex_value_t     *cv;
-    ngx_http_ratelimit_policy_t  *policy;
+    uint32_t                       scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
+    ngx_str_t                     *text;
+    ngx_uint_t                     i;
+    ngx_http_ratelimit_value_t   **scale;
+    ngx_http_ratelimit_policy_t   *policy;
 
     policy = known->policy;
 
@@ -326,11 +327,12 @@ ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
 
     known->item.quota = policy->constant_quota;
 
-    cv = policy->scales.elts;
+    scale = policy->scales.elts;
 
     for (i = 0; i < policy->scales.nelts; i++) {
-        (void) rl_parse_scale(ngx_http_ratelimit_str(&cv[i].value),
-                              &scales[i]);
+        text = ngx_http_ratelimit_value_text(scale[i]);
+
+        (void) rl_parse_scale(ngx_http_ratelimit_str(text), &scales[i]);
     }
 
     if (i) {
@@ -344,7 +346,9 @@ ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
     known->item.capacity_units = known->item.quota.units;
 
     if (policy->capacity && known->item.quota.units) {
-        (void) ngx_http_ratelimit_parse_capacity(&policy->capacity->value,
+        text = ngx_http_ratelimit_value_text(policy->capacity);
+
+        (void) ngx_http_ratelimit_parse_capacity(text,
                                                  &known->item.capacity_units);
     }
 
@@ -355,17 +359,20 @@ ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
 static ngx_int_t
 ngx_http_ratelimit_api_is_constant(ngx_http_ratelimit_policy_t *policy)
 {
-    ngx_uint_t                 i;
-    ngx_http_complex_value_t  *cv;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_value_t  **scale;
 
-    if (policy->quota || (policy->capacity && policy->capacity->lengths)) {
+    if (policy->quota
+        || (policy->capacity
+            && ngx_http_ratelimit_value_varies(policy->capacity)))
+    {
         return 0;
     }
 
-    cv = policy->scales.elts;
+    scale = policy->scales.elts;
 
     for (i = 0; i < policy->scales.nelts; i++) {
-        if (cv[i].lengths) {
+        if (ngx_http_ratelimit_value_varies(scale[i])) {
             return 0;
         }
     }

@@ -200,9 +200,8 @@ ngx_http_ratelimit_api_read_part(ngx_http_ratelimit_api_call_t *call,
     }
 
     return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                          "no source of \"%V\" yields such a "
-                                          "value",
-                                          &part->value.complex.value);
+               "no source of \"%V\" yields such a value",
+               ngx_http_ratelimit_value_text(part->value));
 }
 
 

@@ -190,7 +190,7 @@ ngx_http_ratelimit_api_policy(ngx_http_ratelimit_api_call_t *call,
                                          sizeof(ngx_http_ratelimit_part_t)),
                "quota", ngx_http_ratelimit_api_quota(policy),
                "scale", ngx_http_ratelimit_api_texts(&policy->scales,
-                                         sizeof(ngx_http_complex_value_t)),
+                                         sizeof(ngx_http_ratelimit_value_t *)),
                "hidden", policy->core.hidden,
                "bans", (json_int_t) rl_bans(&policy->core),
                "banned", (json_int_t) ngx_http_ratelimit_api_banned(call,
@@ -215,7 +215,8 @@ ngx_http_ratelimit_api_quota(ngx_http_ratelimit_policy_t *policy)
     rl_quota_t  *constant;
 
     if (policy->quota) {
-        return ngx_http_ratelimit_api_string(&policy->quota->value);
+        return ngx_http_ratelimit_api_string(
+                                 ngx_http_ratelimit_value_text(policy->quota));
     }
 
     constant = &policy->constant_quota;
@@ -240,22 +241,23 @@ ngx_http_ratelimit_api_quota(ngx_http_ratelimit_policy_t *policy)
 }
 
 
-/* of values that begin with a complex value: what was written */
+/* of structs that begin with a value's pointer: what was written */
 
 static json_t *
 ngx_http_ratelimit_api_texts(ngx_array_t *values, size_t size)
 {
-    u_char                    *p;
-    json_t                    *json;
-    ngx_uint_t                 i;
-    ngx_http_complex_value_t  *cv;
+    u_char                      *p;
+    json_t                      *json;
+    ngx_uint_t                   i;
+    ngx_http_ratelimit_value_t  *value;
 
     json = json_array();
     p = values->elts;
 
     for (i = 0; i < values->nelts; i++) {
-        cv = (ngx_http_complex_value_t *) (p + i * size);
-        json_array_append_new(json, ngx_http_ratelimit_api_string(&cv->value));
+        value = *(ngx_http_ratelimit_value_t **) (p + i * size);
+        json_array_append_new(json, ngx_http_ratelimit_api_string(
+                                       ngx_http_ratelimit_value_text(value)));
     }
 
     return json;

@@ -192,7 +192,7 @@ ngx_http_ratelimit_jwt_token(ngx_http_request_t *r,
         return ngx_http_ratelimit_bearer(r, token);
     }
 
-    if (ngx_http_ratelimit_value(r, &set->token, &value) != NGX_OK) {
+    if (ngx_http_ratelimit_value(r, set->token, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 

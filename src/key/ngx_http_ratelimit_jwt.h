@@ -19,7 +19,7 @@
 typedef struct {
     ngx_uint_t                   id;         /* in the cache */
     ngx_str_t                    text;       /* of token=, empty: the bearer */
-    ngx_http_ratelimit_value_t   token;
+    ngx_http_ratelimit_value_t  *token;
     ngx_array_t                  lines;      /* rl_jwt_line_t */
 } ngx_http_ratelimit_jwt_set_t;
 

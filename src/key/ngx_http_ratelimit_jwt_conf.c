@@ -326,7 +326,8 @@ ngx_http_ratelimit_jwt_get_set(ngx_conf_t *cf,
     set->text = *text;
 
     if (text->len
-        && ngx_http_ratelimit_compile_value(cf, text, &set->token) != NGX_OK)
+        && ngx_http_ratelimit_compile_value(cf, text, &set->token)
+           != NGX_CONF_OK)
     {
         return NULL;
     }

@@ -18,8 +18,7 @@
 /* one "key=": a variable of "ratelimit_key", or any value */
 
 typedef struct {
-    ngx_http_ratelimit_value_t   value;
-    ngx_str_t                    arg;        /* it is $arg_NAME, or empty */
+    ngx_http_ratelimit_value_t  *value;
     rl_str_t                     plain_arg;  /* its key's first source is an
                                                 argument of a plain name, */
     ngx_uint_t                   bearer;     /* unsigned  bearer:1;  or that */
@@ -32,8 +31,6 @@ typedef struct {
 ngx_int_t ngx_http_ratelimit_compile_part(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_ratelimit_part_t *part);
 void ngx_http_ratelimit_bind_part(ngx_conf_t *cf,
-    ngx_http_ratelimit_part_t *part);
-void ngx_http_ratelimit_bind_argument(ngx_http_core_main_conf_t *cmcf,
     ngx_http_ratelimit_part_t *part);
 ngx_int_t ngx_http_ratelimit_part_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
     ngx_http_ratelimit_part_t *part);
@@ -63,9 +60,10 @@ ngx_http_ratelimit_get_part(ngx_http_request_t *r,
 {
     out->hash_prefix = part->prefixes;
 
-    if (part->arg.len) {
+    if (part->value->arg.len) {
         return rl_key_raw_arg(ngx_http_ratelimit_str(&r->args),
-                              ngx_http_ratelimit_str(&part->arg), &out->text)
+                              ngx_http_ratelimit_str(&part->value->arg),
+                              &out->text)
                ? NGX_OK : NGX_DECLINED;
     }
 

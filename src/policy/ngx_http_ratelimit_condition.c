@@ -24,8 +24,8 @@ typedef struct {
 struct ngx_http_ratelimit_condition_s {
     ngx_array_t                 *skip;       /* of status ranges; or NULL */
     ngx_array_t                 *count;
-    ngx_http_complex_value_t    *skip_if;
-    ngx_http_complex_value_t    *count_if;
+    ngx_http_ratelimit_value_t  *skip_if;
+    ngx_http_ratelimit_value_t  *count_if;
 };
 
 
@@ -34,14 +34,14 @@ static char *ngx_http_ratelimit_parse_statuses(ngx_conf_t *cf, char *name,
 static ngx_int_t ngx_http_ratelimit_parse_range(ngx_str_t *text,
     ngx_http_ratelimit_status_range_t *range);
 static ngx_int_t ngx_http_ratelimit_response_matches(ngx_http_request_t *r,
-    ngx_array_t *ranges, ngx_http_complex_value_t *condition);
+    ngx_array_t *ranges, ngx_http_ratelimit_value_t *condition);
 
 
 char *
 ngx_http_ratelimit_condition_parameter(ngx_conf_t *cf,
     ngx_http_ratelimit_condition_t **condition, char *name, ngx_str_t *value)
 {
-    ngx_http_complex_value_t  **cv;
+    ngx_http_ratelimit_value_t  **vp;
 
     if (*condition == NULL) {
         *condition = ngx_pcalloc(cf->pool,
@@ -61,10 +61,10 @@ ngx_http_ratelimit_condition_parameter(ngx_conf_t *cf,
                                                  &(*condition)->count);
     }
 
-    cv = (ngx_strcmp(name, "skip_if=") == 0) ? &(*condition)->skip_if
+    vp = (ngx_strcmp(name, "skip_if=") == 0) ? &(*condition)->skip_if
                                              : &(*condition)->count_if;
 
-    return ngx_http_ratelimit_compile_slot(cf, value, cv);
+    return ngx_http_ratelimit_compile_value(cf, value, vp);
 }
 
 
@@ -176,7 +176,7 @@ ngx_http_ratelimit_response_counts(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_response_matches(ngx_http_request_t *r, ngx_array_t *ranges,
-    ngx_http_complex_value_t *condition)
+    ngx_http_ratelimit_value_t *condition)
 {
     ngx_str_t                           value;
     ngx_uint_t                          i, status;
@@ -197,7 +197,7 @@ ngx_http_ratelimit_response_matches(ngx_http_request_t *r, ngx_array_t *ranges,
         return 0;
     }
 
-    if (ngx_http_complex_value(r, condition, &value) != NGX_OK) {
+    if (ngx_http_ratelimit_value(r, condition, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 

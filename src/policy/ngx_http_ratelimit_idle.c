@@ -116,10 +116,10 @@ ngx_http_ratelimit_warn_policy(ngx_conf_t *cf,
     part = policy->partition->parts.elts;
 
     for (i = 0; i < policy->partition->parts.nelts; i++) {
-        text = &part[i].value.complex.value;
+        text = ngx_http_ratelimit_value_text(part[i].value);
 
-        if (part[i].key != NULL || part[i].value.index != -1
-            || part[i].value.complex.lengths != NULL)
+        if (part[i].key != NULL || part[i].value->index != -1
+            || ngx_http_ratelimit_value_varies(part[i].value))
         {
             continue;
         }

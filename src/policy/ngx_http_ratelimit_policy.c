@@ -365,13 +365,15 @@ ngx_int_t
 ngx_http_ratelimit_bind_policies(ngx_cycle_t *cycle,
     ngx_http_ratelimit_main_conf_t *rmcf)
 {
-    ngx_uint_t                     i, j;
+    ngx_uint_t                     i;
     ngx_http_core_main_conf_t     *cmcf;
     ngx_http_ratelimit_part_t     *part;
     ngx_http_ratelimit_zone_t     *zone;
     ngx_http_ratelimit_policy_t  **policies, *policy;
 
     cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_core_module);
+
+    ngx_http_ratelimit_bind_values(cmcf, &rmcf->values);
 
     policies = rmcf->policies.elts;
 
@@ -380,10 +382,6 @@ ngx_http_ratelimit_bind_policies(ngx_cycle_t *cycle,
         zone = policy->shm_zone->data;
 
         part = policy->partition->parts.elts;
-
-        for (j = 0; j < policy->partition->parts.nelts; j++) {
-            ngx_http_ratelimit_bind_argument(cmcf, &part[j]);
-        }
 
         if (policy->partition->parts.nelts == 1
             && ngx_http_ratelimit_part_starts(cycle, &zone->zone, part)

@@ -38,11 +38,12 @@ struct ngx_http_ratelimit_policy_s {
     ngx_str_t                    zone_name;
     ngx_http_ratelimit_partition_t *partition;
 
-    ngx_http_complex_value_t    *quota;      /* NULL: constant_quota holds */
+    ngx_http_ratelimit_value_t  *quota;      /* NULL: constant_quota holds */
     rl_quota_t                   constant_quota;
-    ngx_array_t                  scales;     /* ngx_http_complex_value_t */
-    ngx_http_complex_value_t    *capacity;   /* constant ones are the core's */
-    ngx_http_complex_value_t    *label;      /* NULL: none */
+    ngx_array_t                  scales;     /* ngx_http_ratelimit_value_t
+                                                pointers */
+    ngx_http_ratelimit_value_t  *capacity;   /* constant ones are the core's */
+    ngx_http_ratelimit_value_t  *label;      /* NULL: none */
     ngx_uint_t                   status;     /* 0: the location's */
     ngx_http_ratelimit_condition_t *condition; /* NULL: none matters */
     rl_ban_t                     ban;        /* where core.ban is not NULL */

@@ -114,7 +114,7 @@ ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (ngx_array_init(&line.keys, cf->pool, 2, sizeof(ngx_str_t)) != NGX_OK
         || ngx_array_init(&policy->scales, cf->pool, 1,
-                          sizeof(ngx_http_complex_value_t))
+                          sizeof(ngx_http_ratelimit_value_t *))
            != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -186,25 +186,25 @@ ngx_http_ratelimit_policy_scale(ngx_conf_t *cf, void *conf,
 {
     ngx_http_ratelimit_policy_line_t *line = conf;
 
-    uint32_t                   scale;
-    const char                *allowed;
-    ngx_http_complex_value_t  *cv;
+    uint32_t                      scale;
+    const char                   *allowed;
+    ngx_http_ratelimit_value_t  **vp;
 
     if (line->policy->scales.nelts == NGX_HTTP_RATELIMIT_MAX_SCALES) {
         return ngx_http_ratelimit_invalid(cf, "scale", value,
                                           "must not stand more than 8 times");
     }
 
-    cv = ngx_array_push(&line->policy->scales);
-    if (cv == NULL) {
+    vp = ngx_array_push(&line->policy->scales);
+    if (vp == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_ratelimit_compile(cf, value, cv) != NGX_OK) {
+    if (ngx_http_ratelimit_compile_value(cf, value, vp) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (cv->lengths == NULL) {
+    if (!ngx_http_ratelimit_value_varies(*vp)) {
         allowed = rl_parse_scale(ngx_http_ratelimit_str(value), &scale);
         if (allowed) {
             return ngx_http_ratelimit_invalid(cf, "scale", value, allowed);
@@ -382,15 +382,7 @@ ngx_http_ratelimit_policy_label(ngx_conf_t *cf, void *conf,
                    "must be a variable or a text with variables");
     }
 
-    line->policy->label = ngx_palloc(cf->pool,
-                                     sizeof(ngx_http_complex_value_t));
-    if (line->policy->label == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    return (ngx_http_ratelimit_compile(cf, value, line->policy->label)
-            == NGX_OK)
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return ngx_http_ratelimit_compile_value(cf, value, &line->policy->label);
 }
 
 

@@ -216,17 +216,19 @@ ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
 {
     char                         *hinted;
     const char                   *allowed;
-    ngx_http_complex_value_t      cv;
+    ngx_http_ratelimit_value_t   *quota;
     ngx_http_ratelimit_policy_t  *policy;
     u_char                        hint[NGX_HTTP_RATELIMIT_HINT_LEN];
 
     policy = line->policy;
 
-    if (ngx_http_ratelimit_compile(cf, &line->quota, &cv) != NGX_OK) {
+    if (ngx_http_ratelimit_compile_value(cf, &line->quota, &quota)
+        != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
-    if (cv.lengths == NULL) {
+    if (!ngx_http_ratelimit_value_varies(quota)) {
         if (policy->core.algorithm == RL_CONCURRENT) {
             allowed = rl_parse_places(ngx_http_ratelimit_str(&line->quota),
                                       &policy->constant_quota);
@@ -247,12 +249,7 @@ ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
         }
 
     } else {
-        policy->quota = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-        if (policy->quota == NULL) {
-            return NGX_CONF_ERROR;
-        }
-
-        *policy->quota = cv;
+        policy->quota = quota;
     }
 
     return line->capacity.data ? ngx_http_ratelimit_policy_capacity(cf, line)
@@ -269,18 +266,14 @@ ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
 
     policy = line->policy;
 
-    policy->capacity = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
-    if (policy->capacity == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_ratelimit_compile(cf, &line->capacity, policy->capacity)
-        != NGX_OK)
+    if (ngx_http_ratelimit_compile_value(cf, &line->capacity,
+                                         &policy->capacity)
+        != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (policy->capacity->lengths == NULL) {
+    if (!ngx_http_ratelimit_value_varies(policy->capacity)) {
         allowed = ngx_http_ratelimit_parse_capacity(&line->capacity,
                                                 &policy->core.capacity_units);
         if (allowed) {

@@ -301,7 +301,7 @@ ngx_http_ratelimit_rule_if(ngx_conf_t *cf, void *conf,
 {
     ngx_http_ratelimit_rule_t *rule = conf;
 
-    return ngx_http_ratelimit_compile_slot(cf, value, &rule->condition);
+    return ngx_http_ratelimit_compile_value(cf, value, &rule->condition);
 }
 
 
@@ -315,12 +315,12 @@ ngx_http_ratelimit_rule_cost(ngx_conf_t *cf, void *conf,
     uint64_t     units;
     const char  *allowed;
 
-    rv = ngx_http_ratelimit_compile_slot(cf, value, &rule->cost);
+    rv = ngx_http_ratelimit_compile_value(cf, value, &rule->cost);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if (rule->cost->lengths == NULL) {
+    if (!ngx_http_ratelimit_value_varies(rule->cost)) {
         allowed = rl_parse_units(ngx_http_ratelimit_str(value), &units);
         if (allowed) {
             return ngx_http_ratelimit_invalid(cf, "cost", value, allowed);
@@ -415,16 +415,16 @@ ngx_http_ratelimit_rule_phase(ngx_conf_t *cf, void *conf,
 
 char *
 ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_http_complex_value_t **value)
+    ngx_http_ratelimit_value_t **value)
 {
     char  *rv;
 
-    rv = ngx_http_ratelimit_compile_slot(cf, text, value);
+    rv = ngx_http_ratelimit_compile_value(cf, text, value);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    if ((*value)->lengths == NULL
+    if (!ngx_http_ratelimit_value_varies(*value)
         && !(text->len == 2 && ngx_strncmp(text->data, "on", 2) == 0)
         && !(text->len == 3 && ngx_strncmp(text->data, "off", 3) == 0))
     {

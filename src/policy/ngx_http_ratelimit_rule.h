@@ -20,10 +20,10 @@
 struct ngx_http_ratelimit_rule_s {
     ngx_uint_t                   methods;    /* NGX_HTTP_GET|..., 0: any */
     ngx_array_t                 *unknown;    /* ngx_str_t: other methods */
-    ngx_http_complex_value_t    *condition;
-    ngx_http_complex_value_t    *cost;       /* NULL: 1 */
+    ngx_http_ratelimit_value_t  *condition;
+    ngx_http_ratelimit_value_t  *cost;       /* NULL: 1 */
     ngx_http_ratelimit_settle_t  settle;
-    ngx_http_complex_value_t    *dry_run;    /* NULL: the location's */
+    ngx_http_ratelimit_value_t  *dry_run;    /* NULL: the location's */
     uint64_t                     wait_ms;    /* 0: what is refused is so */
     ngx_uint_t                   queue;      /* how many of a key may wait */
     u_char                      *file;
@@ -38,7 +38,7 @@ struct ngx_http_ratelimit_rule_s {
 
 char *ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
-    ngx_http_complex_value_t **value);
+    ngx_http_ratelimit_value_t **value);
 
 /* ngx_http_ratelimit_inherit.c */
 

@@ -31,7 +31,7 @@ ngx_http_ratelimit_settle_value(ngx_conf_t *cf, void *conf,
     rmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ratelimit_module);
     rmcf->settles = 1;
 
-    return ngx_http_ratelimit_compile_slot(cf, value, &rule->settle.value);
+    return ngx_http_ratelimit_compile_value(cf, value, &rule->settle.value);
 }
 
 
@@ -93,7 +93,7 @@ ngx_http_ratelimit_settle_unit(ngx_conf_t *cf, void *conf,
 
 char *
 ngx_http_ratelimit_check_settle(ngx_conf_t *cf,
-    ngx_http_ratelimit_settle_t *settle, ngx_http_complex_value_t *cost)
+    ngx_http_ratelimit_settle_t *settle, ngx_http_ratelimit_value_t *cost)
 {
     uint64_t     units;
     ngx_str_t   *text;
@@ -110,9 +110,9 @@ ngx_http_ratelimit_check_settle(ngx_conf_t *cf,
         return "has \"settle_every=\" without \"settle_at=end\"";
     }
 
-    text = &settle->value->value;
+    text = ngx_http_ratelimit_value_text(settle->value);
 
-    if (settle->value->lengths == NULL) {
+    if (!ngx_http_ratelimit_value_varies(settle->value)) {
         allowed = settle->in_ms
                   ? rl_read_seconds(ngx_http_ratelimit_str(text), &units)
                   : rl_parse_units(ngx_http_ratelimit_str(text), &units);
@@ -137,8 +137,11 @@ ngx_http_ratelimit_check_settle(ngx_conf_t *cf,
 
     /* what reserves nothing admits any number at once */
 
-    if (cost && cost->lengths == NULL
-        && rl_parse_units(ngx_http_ratelimit_str(&cost->value), &units) == NULL
+    if (cost && !ngx_http_ratelimit_value_varies(cost)
+        && rl_parse_units(
+               ngx_http_ratelimit_str(ngx_http_ratelimit_value_text(cost)),
+               &units)
+           == NULL
         && units == 0)
     {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,

@@ -15,7 +15,7 @@
 
 
 typedef struct {
-    ngx_http_complex_value_t    *value;      /* NULL: the cost is final */
+    ngx_http_ratelimit_value_t  *value;      /* NULL: the cost is final */
     ngx_array_t                 *usages;     /* ngx_http_ratelimit_usage_t
                                                 pointers, of the value's
                                                 variables; NULL: none */
@@ -38,7 +38,7 @@ char *ngx_http_ratelimit_settle_unit(ngx_conf_t *cf, void *conf,
 /* once a line is read: whether its parameters make sense together */
 
 char *ngx_http_ratelimit_check_settle(ngx_conf_t *cf,
-    ngx_http_ratelimit_settle_t *settle, ngx_http_complex_value_t *cost);
+    ngx_http_ratelimit_settle_t *settle, ngx_http_ratelimit_value_t *cost);
 
 /* what is allowed, or NULL; empty: *units is not known (yet) */
 

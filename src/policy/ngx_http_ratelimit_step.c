@@ -48,7 +48,9 @@ ngx_http_ratelimit_init_step(ngx_http_ratelimit_policy_t *policy)
         ngx_http_ratelimit_scale_step(policy, step);
     }
 
-    if (policy->capacity && policy->capacity->lengths) {
+    if (policy->capacity
+        && ngx_http_ratelimit_value_varies(policy->capacity))
+    {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_CAPACITY;
     }
 
@@ -77,21 +79,23 @@ static void
 ngx_http_ratelimit_scale_step(ngx_http_ratelimit_policy_t *policy,
     ngx_http_ratelimit_step_t *step)
 {
-    uint32_t                   scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
-    ngx_uint_t                 i;
-    ngx_http_complex_value_t  *cv;
+    uint32_t                      scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
+    ngx_str_t                    *text;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_value_t  **scale;
 
-    cv = policy->scales.elts;
+    scale = policy->scales.elts;
 
     for (i = 0; i < policy->scales.nelts; i++) {
 
-        if (cv[i].lengths) {
+        if (ngx_http_ratelimit_value_varies(scale[i])) {
             step->varies |= NGX_HTTP_RATELIMIT_VARIES_QUOTA;
             return;
         }
 
-        (void) rl_parse_scale(ngx_http_ratelimit_str(&cv[i].value),
-                              &scales[i]);
+        text = ngx_http_ratelimit_value_text(scale[i]);
+
+        (void) rl_parse_scale(ngx_http_ratelimit_str(text), &scales[i]);
     }
 
     if (i) {
@@ -161,8 +165,9 @@ static void
 ngx_http_ratelimit_step_rule(ngx_http_ratelimit_loc_conf_t *rlcf,
     ngx_http_ratelimit_step_t *step)
 {
-    ngx_http_complex_value_t   *dry_run;
-    ngx_http_ratelimit_rule_t  *rule;
+    ngx_str_t                   *text;
+    ngx_http_ratelimit_rule_t   *rule;
+    ngx_http_ratelimit_value_t  *dry_run;
 
     rule = step->rule;
     dry_run = rule->dry_run ? rule->dry_run : rlcf->dry_run;
@@ -183,19 +188,23 @@ ngx_http_ratelimit_step_rule(ngx_http_ratelimit_loc_conf_t *rlcf,
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_WAIT;
     }
 
-    if (rule->cost && rule->cost->lengths) {
+    if (rule->cost && ngx_http_ratelimit_value_varies(rule->cost)) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_COST;
 
     } else if (rule->cost) {
-        (void) rl_parse_units(ngx_http_ratelimit_str(&rule->cost->value),
+        text = ngx_http_ratelimit_value_text(rule->cost);
+
+        (void) rl_parse_units(ngx_http_ratelimit_str(text),
                               &step->item.cost_units);
     }
 
-    if (dry_run && dry_run->lengths) {
+    if (dry_run && ngx_http_ratelimit_value_varies(dry_run)) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_DRY_RUN;
 
     } else if (dry_run) {
-        step->item.dry_run = (dry_run->value.len == 2);  /* "on" */
+        /* "on" */
+        step->item.dry_run = (ngx_http_ratelimit_value_text(dry_run)->len
+                              == 2);
     }
 }
 

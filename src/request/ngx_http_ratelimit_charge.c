@@ -273,7 +273,7 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(r, settle->value, &value) != NGX_OK) {
+    if (ngx_http_ratelimit_value(r, settle->value, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 

@@ -57,7 +57,7 @@ ngx_http_ratelimit_rule_applies(ngx_http_request_t *r,
     }
 
     if (rule->condition) {
-        if (ngx_http_complex_value(r, rule->condition, &value) != NGX_OK) {
+        if (ngx_http_ratelimit_value(r, rule->condition, &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -72,15 +72,15 @@ ngx_int_t
 ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
     ngx_http_ratelimit_policy_t *policy, rl_item_t *item)
 {
-    uint32_t                   scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
-    ngx_str_t                  value;
-    ngx_uint_t                 i;
-    const char                *allowed;
-    ngx_http_complex_value_t  *cv;
+    uint32_t                      scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
+    ngx_str_t                     value;
+    ngx_uint_t                    i;
+    const char                   *allowed;
+    ngx_http_ratelimit_value_t  **scale;
 
     if (policy->quota) {
 
-        if (ngx_http_complex_value(r, policy->quota, &value) != NGX_OK) {
+        if (ngx_http_ratelimit_value(r, policy->quota, &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -103,11 +103,11 @@ ngx_http_ratelimit_item_quota(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    cv = policy->scales.elts;
+    scale = policy->scales.elts;
 
     for (i = 0; i < policy->scales.nelts; i++) {
 
-        if (ngx_http_complex_value(r, &cv[i], &value) != NGX_OK) {
+        if (ngx_http_ratelimit_value(r, scale[i], &value) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -139,7 +139,7 @@ ngx_http_ratelimit_item_capacity(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(r, policy->capacity, &value) != NGX_OK) {
+    if (ngx_http_ratelimit_value(r, policy->capacity, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -222,7 +222,7 @@ ngx_http_ratelimit_item_cost(ngx_http_request_t *r,
     ngx_str_t    value;
     const char  *allowed;
 
-    if (ngx_http_complex_value(r, step->rule->cost, &value) != NGX_OK) {
+    if (ngx_http_ratelimit_value(r, step->rule->cost, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -242,7 +242,7 @@ ngx_http_ratelimit_item_dry_run(ngx_http_request_t *r,
     ngx_http_ratelimit_step_t *step, rl_item_t *item)
 {
     ngx_str_t                       value;
-    ngx_http_complex_value_t       *dry_run;
+    ngx_http_ratelimit_value_t     *dry_run;
     ngx_http_ratelimit_loc_conf_t  *rlcf;
 
     dry_run = step->rule->dry_run;
@@ -252,7 +252,7 @@ ngx_http_ratelimit_item_dry_run(ngx_http_request_t *r,
         dry_run = rlcf->dry_run;
     }
 
-    if (ngx_http_complex_value(r, dry_run, &value) != NGX_OK) {
+    if (ngx_http_ratelimit_value(r, dry_run, &value) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -279,7 +279,7 @@ ngx_http_ratelimit_label_item(ngx_http_request_t *r, rl_item_t *item,
 
     if (policy->label == NULL
         || !rl_key_wants_label(&policy->core, item->bucket.lo)
-        || ngx_http_complex_value(r, policy->label, &value) != NGX_OK
+        || ngx_http_ratelimit_value(r, policy->label, &value) != NGX_OK
         || value.len == 0)
     {
         return;

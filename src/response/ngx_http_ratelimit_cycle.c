@@ -24,7 +24,7 @@ static ngx_int_t ngx_http_ratelimit_visit_policy(ngx_conf_t *cf,
 static ngx_int_t ngx_http_ratelimit_visit_key(ngx_conf_t *cf,
     ngx_http_ratelimit_key_t *key, ngx_str_t *by);
 static ngx_int_t ngx_http_ratelimit_visit_value(ngx_conf_t *cf,
-    ngx_http_complex_value_t *cv);
+    ngx_http_ratelimit_value_t *value);
 static ngx_int_t ngx_http_ratelimit_visit_variable(ngx_conf_t *cf,
     ngx_uint_t index);
 
@@ -65,9 +65,9 @@ static ngx_int_t
 ngx_http_ratelimit_visit_policy(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_t *policy, ngx_str_t *by)
 {
-    ngx_uint_t                   i;
-    ngx_http_complex_value_t    *scale;
-    ngx_http_ratelimit_part_t   *part;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_part_t    *part;
+    ngx_http_ratelimit_value_t  **scale;
 
     if (policy->visit == NGX_HTTP_RATELIMIT_DONE) {
         return NGX_OK;
@@ -86,9 +86,7 @@ ngx_http_ratelimit_visit_policy(ngx_conf_t *cf,
     part = policy->partition->parts.elts;
 
     for (i = 0; i < policy->partition->parts.nelts; i++) {
-        if (ngx_http_ratelimit_visit_value(cf, &part[i].value.complex)
-            != NGX_OK)
-        {
+        if (ngx_http_ratelimit_visit_value(cf, part[i].value) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -96,7 +94,7 @@ ngx_http_ratelimit_visit_policy(ngx_conf_t *cf,
     scale = policy->scales.elts;
 
     for (i = 0; i < policy->scales.nelts; i++) {
-        if (ngx_http_ratelimit_visit_value(cf, &scale[i]) != NGX_OK) {
+        if (ngx_http_ratelimit_visit_value(cf, scale[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -155,15 +153,16 @@ ngx_http_ratelimit_visit_key(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key,
 /* nginx lists the variables of a text, to flush them */
 
 static ngx_int_t
-ngx_http_ratelimit_visit_value(ngx_conf_t *cf, ngx_http_complex_value_t *cv)
+ngx_http_ratelimit_visit_value(ngx_conf_t *cf,
+    ngx_http_ratelimit_value_t *value)
 {
     ngx_uint_t  *index;
 
-    if (cv == NULL || cv->flushes == NULL) {
+    if (value == NULL || value->complex.flushes == NULL) {
         return NGX_OK;
     }
 
-    for (index = cv->flushes; *index != (ngx_uint_t) -1; index++) {
+    for (index = value->complex.flushes; *index != (ngx_uint_t) -1; index++) {
         if (ngx_http_ratelimit_visit_variable(cf, *index) != NGX_OK) {
             return NGX_ERROR;
         }

@@ -370,7 +370,7 @@ ngx_http_ratelimit_init_usage_settle(ngx_conf_t *cf,
     ngx_http_ratelimit_usage_t  **usages, **pp;
 
     usages = rmcf->usages.elts;
-    index = rule->settle.value->flushes;
+    index = rule->settle.value->complex.flushes;
 
     for ( /* void */ ; index && *index != (ngx_uint_t) -1; index++) {
 
