@@ -103,51 +103,6 @@ bool is_over(const ProcessId& id, bool thorough) {
          (id.start != 0 && id.start != stat.start);
 }
 
-const rl_zone_t* zone_of(const rl_process_t* process, const Target& target) {
-  const uint32_t set = target.line / kLinesPerSet;
-  for (size_t i = 0; i < process->nzones; ++i) {
-    const rl_zone_t* zone = memory_of(process->zones[i], target.zone_id);
-    if (zone != nullptr && set < zone->sets) {
-      return zone;
-    }
-  }
-  return nullptr;
-}
-
-void write_again(const Bucket& image, const Target& target,
-                 const rl_zone_t* zone) {
-  Set* set = set_at(zone, target.line / kLinesPerSet);
-  write(image, target, set, &set->buckets[target.line % kLinesPerSet - 1]);
-}
-
-// Writes the images that go to zones which the process knows.  True: these
-// were all; else the others are left to those who know their zones, after a
-// reload the workers of the configuration before, who alone use that memory.
-bool replay(const rl_process_t* process, RedoLog* redo_log, uint32_t n) {
-  bool all = true;
-  for (uint32_t i = 0; i < n; ++i) {
-    const Target& target = redo_log->targets[i];
-    if (is_nowhere(target)) {
-      continue;
-    }
-    const rl_zone_t* zone = zone_of(process, target);
-    if (zone == nullptr) {
-      all = false;
-      continue;
-    }
-    write_again(redo_log->images[i], target, zone);
-  }
-  // Only now, when all are written, are they done: a process that dies here
-  // has its claim taken over before anybody takes the dead one's locks.
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  for (uint32_t i = 0; i < n && !all; ++i) {
-    if (zone_of(process, redo_log->targets[i]) != nullptr) {
-      redo_log->targets[i].line = 0;
-    }
-  }
-  return all;
-}
-
 // Only one process finishes a dead one's commit; a claim whose holder died in
 // the midst of it is taken over.
 bool take_claim(const rl_process_t* process, Slot* slot) {
