@@ -269,6 +269,32 @@ TEST(Table, AFloodDisplacesItsOwnKind) {
   EXPECT_LT(900000u, stats(arena.zone(), end).evicted_active);
 }
 
+// Else a flood would have whoever came last forgotten before the next request.
+TEST(Table, OldKeysOfAFloodGoBeforeNewOnes) {
+  Arena arena(kMiB - kNginxHeader);
+  rl_process_t process = arena.join();
+  const Policy policy(arena.zone(), "p", 10, 3600 * 1000);
+  std::mt19937_64 random(6);
+  const auto flood = [&](uint64_t n, uint64_t from_ms) {
+    for (uint64_t i = 0; i < n; ++i) {
+      decide(&process, policy.item_of({random(), random()}), from_ms + i);
+    }
+  };
+  const uint64_t capacity = stats(arena.zone(), 1000).capacity;
+  flood(2 * capacity, 1000);
+  const uint64_t then = 1000 + 2 * capacity;
+  for (int i = 0; i < 100; ++i) {
+    decide(&process, policy.item("key" + std::to_string(i)), then);
+  }
+  flood(capacity / 4, then);
+  int kept = 0;
+  for (int i = 0; i < 100; ++i) {
+    const rl_item_t item = policy.item("key" + std::to_string(i));
+    kept += remaining(&process, item, then + capacity / 4) == 9;
+  }
+  EXPECT_LE(95, kept);
+}
+
 TEST(Table, WarnsOfEvictionsOnceAMinute) {
   Arena arena(64 * 1024);
   rl_process_t process = arena.join();

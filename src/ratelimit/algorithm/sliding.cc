@@ -309,11 +309,14 @@ uint64_t sliding_idle_at_ms(const Bucket& bucket) noexcept {
 }
 
 uint64_t sliding_used_units(const Bucket& bucket, uint64_t now_ms) noexcept {
-  if (now_ms >= bucket.stamp + sliding_window_ms(bucket)) return 0;
-  Bucket copy = bucket;
-  if (now_ms > bucket.stamp) {
-    expire(&copy, tick_of(now_ms, sliding_window_ms(bucket)));
+  const uint64_t window_ms = sliding_window_ms(bucket);
+  if (now_ms >= bucket.stamp + window_ms) return 0;
+  if (now_ms <= bucket.stamp ||
+      sliding_is_current(bucket, window_ms, now_ms)) {
+    return used_of(bucket.sliding);
   }
+  Bucket copy = bucket;
+  expire(&copy, tick_of(now_ms, window_ms));
   return used_of(copy.sliding);
 }
 

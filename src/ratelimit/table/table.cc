@@ -1,5 +1,7 @@
 #include "ratelimit/table/table.h"
 
+#include <algorithm>
+
 namespace ratelimit {
 
 namespace {
@@ -9,26 +11,26 @@ constexpr uint32_t kFull = (1u << kBucketsPerSet) - 1;
 // The first free place of the set that is not kept, or kNone.
 uint32_t free_index(const Set& set, uint32_t kept) {
   const uint32_t taken = set.occupied | kept;
-  return taken == kFull ? kNone
-                        : static_cast<uint32_t>(__builtin_ctz(~taken));
+  return taken == kFull ? kNone : static_cast<uint32_t>(__builtin_ctz(~taken));
 }
 
-Place idle_place(Set* set, uint32_t index) {
-  return {set, index, true, false, 0, 0};
+Place place_of(Set* set, uint32_t index, uint64_t idle_at, uint64_t now_ms) {
+  if (idle_at <= now_ms) return {set, index, true, false, 0, 0};
+  return {set,    index, true, true, debt_share(set->buckets[index], now_ms),
+          idle_at};
 }
 
-// An idle bucket that an earlier scan has seen.  Most scans find several, so
-// that most evictions need no scan: a table that has filled up in weeks holds
-// mostly idle ones.  A bucket may have been used since; that is looked up.
+// A bucket that an earlier scan has seen, which is idle or has no debt.  Most
+// scans find several, so that most evictions need none.  A bucket may have
+// been used since; that is looked up.
 Place hinted_place(Set* set, uint32_t kept, uint64_t now_ms) {
-  uint32_t hint = set->idle_hint & ~kept;
+  uint32_t hint = set->hint & ~kept;
   while (hint != 0) {
     const auto i = static_cast<uint32_t>(__builtin_ctz(hint));
     hint &= hint - 1;
-    set->idle_hint &= ~(1u << i);
-    if (idle_at_ms(set->buckets[i]) <= now_ms) {
-      return idle_place(set, i);
-    }
+    set->hint &= ~(1u << i);
+    const Place place = place_of(set, i, idle_at_ms(set->buckets[i]), now_ms);
+    if (place.debt_share == 0) return place;
   }
   return {set, kNone, false, false, 0, 0};
 }
@@ -42,32 +44,47 @@ void consider(Set* set, uint32_t index, uint64_t idle_at, uint64_t now_ms,
   if (later && best->debt_share == 0) {
     return;
   }
-  const uint32_t share = debt_share(set->buckets[index], now_ms);
-  if (best->index == kNone || share < best->debt_share ||
-      (share == best->debt_share && !later)) {
-    *best = {set, index, true, true, share, idle_at};
+  const Place place = place_of(set, index, idle_at, now_ms);
+  if (best->index == kNone || place.debt_share < best->debt_share ||
+      (place.debt_share == best->debt_share && !later)) {
+    *best = place;
   }
 }
 
-// Looks at every bucket of a full set: takes an idle one, noting the others,
-// or else improves on *best.
-void scan(Set* set, uint32_t kept, uint64_t now_ms, Place* best) {
-  uint32_t idle = 0;
+// Those of a full set that are idle, or else will be in the first half of the
+// time until all are: in a flood the older half of its keys.
+uint32_t soon_idle(const uint64_t (&idle_at)[kBucketsPerSet], uint32_t kept,
+                   uint64_t now_ms) {
+  uint64_t first = UINT64_MAX;
+  uint64_t last = 0;
+  for (const uint64_t at : idle_at) {
+    first = std::min(first, at);
+    last = std::max(last, at);
+  }
+  const uint64_t until = std::max(now_ms, first + (last - first) / 2);
+  uint32_t soon = 0;
   for (uint32_t i = 0; i < kBucketsPerSet; ++i) {
-    if (kept >> i & 1) {
-      continue;
-    }
-    const uint64_t idle_at = idle_at_ms(set->buckets[i]);
-    if (idle_at <= now_ms) {
-      idle |= 1u << i;
-    } else if (idle == 0) {
-      consider(set, i, idle_at, now_ms, best);
-    }
+    soon |= uint32_t{idle_at[i] <= until} << i;
   }
-  if (idle != 0) {
-    *best = idle_place(set, static_cast<uint32_t>(__builtin_ctz(idle)));
-    set->idle_hint = idle & (idle - 1);
+  return soon & ~kept;
+}
+
+// Looks at every bucket of a full set, and notes the others that may go.
+void scan(Set* set, uint32_t kept, uint64_t now_ms, Place* best) {
+  uint64_t idle_at[kBucketsPerSet];
+  for (uint32_t i = 0; i < kBucketsPerSet; ++i) {
+    idle_at[i] = idle_at_ms(set->buckets[i]);
+    if ((kept >> i & 1) == 0) consider(set, i, idle_at[i], now_ms, best);
   }
+  set->hint = soon_idle(idle_at, kept, now_ms);
+  if (best->set == set && best->index != kNone) {
+    set->hint &= ~(1u << best->index);
+  }
+}
+
+// Nothing worth mentioning is lost with it.
+bool may_go(const Place& place) {
+  return place.index != kNone && place.debt_share == 0;
 }
 
 }  // namespace
@@ -92,7 +109,7 @@ Place choose_place(Set* first, uint32_t first_kept, Set* second,
   }
   if (best.index == kNone) {
     scan(first, first_kept, now_ms, &best);
-    if (second != first && (best.index == kNone || best.evicts_active)) {
+    if (second != first && !may_go(best)) {
       scan(second, second_kept, now_ms, &best);
     }
   }

@@ -42,7 +42,8 @@ constexpr uint32_t kMoved = 1;
 struct alignas(64) Set {
   std::atomic<uint32_t> lock;  // 0, kMoved or the owner's word
   uint32_t occupied;           // bit i: buckets[i] exists; bit 31 never
-  uint32_t idle_hint;          // bit i: the last scan found buckets[i] idle
+  uint32_t hint;               // bit i: the last scan found that buckets[i]
+                               // may go soon
   uint32_t half_moved;         // see move_set()
   uint32_t spare[4];
   uint8_t tags[32];  // of buckets[i]; the last one is unused
@@ -147,10 +148,11 @@ struct Place {
   uint64_t idle_at_ms;
 };
 
-// Chooses a place: free, else an idle bucket's, else that of the bucket with
-// the smallest debt, ties to the one that is idle soonest.  `first` is the
-// primary set; `second`, which may be the same one, is only looked at where
-// the first is crowded.  Buckets whose bits are in `first_kept` and
+// Chooses a place: free, else an idle bucket's or that of one with no debt, of
+// these about the one that is idle soonest, else of the smallest debt. `first`
+// is the primary set; `second`, which may be the same one, is only looked at
+// where the first is crowded, and all of its buckets only where those of the
+// first are in debt.  Buckets whose bits are in `first_kept` and
 // `second_kept` are spared, and taken for occupied.
 Place choose_place(Set* first, uint32_t first_kept, Set* second,
                    uint32_t second_kept, uint64_t now_ms);
