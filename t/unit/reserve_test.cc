@@ -127,6 +127,29 @@ TEST_F(Reserve, WhoIsLetInIsToldWhatIsLeft) {
   EXPECT_EQ(due_ms, arrive(&process_, due_ms, 2000, &item));
 }
 
+// As of its turn: what others have reserved behind it is theirs to tell.
+TEST_F(Reserve, WhoIsLetInIsToldWhenMoreIsThere) {
+  rl_item_t item = even_.item("k", 3);
+  item.capacity_units = 5;
+  item.want_next = 1;
+  rl_time_t now = at(kStartMs);
+  EXPECT_EQ(RL_ADMITTED, rl_try_or_reserve(&process_, &item, 2000, &now));
+  EXPECT_EQ(2u, item.remaining_units);
+  EXPECT_EQ(100u, item.next_ms);
+  EXPECT_EQ(300u, item.reset_ms);
+  EXPECT_EQ(RL_PENDING, rl_try_or_reserve(&process_, &item, 2000, &now));
+  EXPECT_EQ(100u, item.retry_after_ms);
+  EXPECT_EQ(100u, item.reset_ms);
+  rl_item_t behind = item;
+  EXPECT_EQ(RL_PENDING, rl_try_or_reserve(&process_, &behind, 2000, &now));
+  EXPECT_EQ(400u, behind.retry_after_ms);
+  now = at(kStartMs + 100);
+  rl_use_reserved(&process_, &item, &now);
+  EXPECT_EQ(0u, item.remaining_units);
+  EXPECT_EQ(100u, item.next_ms);
+  EXPECT_EQ(500u, item.reset_ms);
+}
+
 // Whoever leaves, no two are let in within 100 ms, and nobody later than if
 // none had left.
 TEST_F(Reserve, NoTwoComeTogetherWhoeverLeaves) {

@@ -137,7 +137,8 @@ rl_verdict_e rl_try(rl_process_t *process, rl_item_t *items, size_t n,
  * its time where it need not wait for longer than max_wait_ms, behind all that
  * was charged or reserved before, by whatever process.  RL_PENDING: it was,
  * and is to be let in after retry_after_ms; it is not counted yet.
- * rl_use_reserved lets it in when its time has come, and counts it.
+ * rl_use_reserved lets it in when its time has come, and counts it; it tells
+ * nothing remaining, and the reset as if nobody had reserved behind it.
  * rl_return_reserved is for one that will not: its units come back if nothing
  * was charged behind them; else they stay spent, as those who wait behind them
  * keep their times.  1: they came back.

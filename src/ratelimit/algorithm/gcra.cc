@@ -1,12 +1,9 @@
 #include "ratelimit/algorithm/gcra.h"
 
+#include "ratelimit/algorithm/charge_debt.h"
+
 namespace ratelimit {
 namespace {
-
-__extension__ typedef unsigned __int128 uint128_t;
-
-// Where a sum of times would not fit, it is this: longer than any clock runs.
-constexpr uint64_t kNever = uint64_t{1} << 62;
 
 static_assert(RL_MAX_WINDOW_MS < uint64_t{1} << 35 &&
                   RL_MAX_UNITS < uint64_t{1} << 50 &&
@@ -27,29 +24,6 @@ void set_debt(Bucket* bucket, uint128_t debt) {
   bucket->gcra.debt_lo = static_cast<uint64_t>(debt);
   bucket->gcra.debt_hi =
       (bucket->gcra.debt_hi & kWideQueue) | static_cast<uint32_t>(debt >> 64);
-}
-
-uint128_t times(uint64_t a, uint64_t b) {
-  return uint128_t{a} * b;
-}
-
-uint64_t gcra_window_ms(const Bucket& bucket) {
-  return bucket.with_hi(bucket.gcra.window_lo);
-}
-
-// a / b, saturating at kNever.  Dividing 128 bits is a long loop, and what is
-// divided here hardly ever has more than 64.
-uint64_t divide(uint128_t a, uint64_t b) {
-  if (__builtin_expect(a >> 64 == 0, 1)) {
-    const uint64_t quotient = static_cast<uint64_t>(a) / b;
-    return quotient < kNever ? quotient : kNever;
-  }
-  const uint128_t quotient = a / b;
-  return quotient < kNever ? static_cast<uint64_t>(quotient) : kNever;
-}
-
-uint64_t divide_up(uint128_t a, uint64_t b) {
-  return divide(a + b - 1, b);
 }
 
 // How long `debt` takes to drain, counted from now.
@@ -97,9 +71,6 @@ uint64_t step_of(const Bucket& bucket) {
 }
 
 constexpr unsigned kNarrowUnitsBits = 30;
-
-// So that a place that is not this queue's is hardly taken for one.
-constexpr unsigned kNarrowLengthBits = 56;
 
 // Of a queue that has this rate and length.
 bool has_to_be_wide(uint64_t units, uint128_t length) {
@@ -152,11 +123,6 @@ void drain(Bucket* bucket, uint64_t now_ms) {
     set_debt(bucket, debt > drained ? debt - drained : 0);
   }
   bucket->set_stamp(now_ms);
-}
-
-bool is_shape(const Bucket& bucket, const Shape& shape) {
-  return shape.window_ms == bucket.with_hi(bucket.gcra.window_lo) &&
-         shape.units == bucket.gcra.units;
 }
 
 bool is_faster(const Shape& shape, const Bucket& bucket) {
@@ -268,7 +234,7 @@ uint64_t gcra_reset_ms(const Bucket& bucket, const rl_time_t& now) noexcept {
 uint64_t gcra_charge(Bucket* bucket, const Shape& shape,
                      uint64_t cost_units) noexcept {
   // By a quota of 0 nothing would drain ever again.
-  if (shape.units != 0 && !is_shape(*bucket, shape)) adopt(bucket, shape);
+  if (shape.units != 0 && !is_gcra_shape(*bucket, shape)) adopt(bucket, shape);
   const uint128_t cost = times(cost_units, gcra_window_ms(*bucket));
   fit_queue(bucket, shape, cost);
   const uint64_t place = tail_of(*bucket);
@@ -289,29 +255,9 @@ ChargeResult gcra_charge_hot_words(const Bucket& stored, const Shape& shape,
                                    unsigned limit_code, uint64_t cost_units,
                                    const rl_time_t& now, HotWords* hot_words,
                                    Charged* charged) noexcept {
-  if (!is_shape(stored, shape) || stored.stamp > now.mono_ms ||
-      stored.gcra.debt_hi != 0 ||
-      times(shape.capacity_units, shape.window_ms) >> kNarrowLengthBits != 0 ||
-      shape.units == 0 || cost_units > shape.capacity_units) {
-    return ChargeResult::kUndecided;
-  }
-  const uint128_t drained =
-      times(now.mono_ms - stored.stamp, stored.gcra.units);
-  uint64_t debt = stored.gcra.debt_lo;
-  debt = debt > drained ? debt - static_cast<uint64_t>(drained) : 0;
-  const uint64_t room = shape.capacity_units * shape.window_ms;
-  const uint64_t cost = cost_units * shape.window_ms;  // not above room
-  if (debt > room - cost) {
-    return ChargeResult::kRefused;
-  }
-  charged->charge_id =
-      now.mono_ms * stored.gcra.units + stored.gcra.origin + debt;
-  debt += cost;
-  hot_words->words[0] = charged_word(stored, now.mono_ms, limit_code);
-  hot_words->words[1] = debt;
-  charged->remaining_units = (room - debt) / shape.window_ms;
-  charged->reset_ms = divide_up(debt, shape.units);
-  return ChargeResult::kAdmitted;
+  uint64_t wait_ms;
+  return gcra_charge_ahead(stored, shape, limit_code, cost_units, 0, now,
+                           hot_words, charged, &wait_ms);
 }
 
 bool gcra_take_back_last(Bucket* bucket, uint64_t charged_units,

@@ -34,25 +34,6 @@ RATELIMIT_ALWAYS_INLINE Result out_of_line(Decision d, const Call& call) {
   return result;
 }
 
-inline unsigned limit_code_of(const rl_item_t& item) {
-  const rl_policy_t* policy = item.policy;
-  return __builtin_expect(item.capacity_units == policy->rendered_limit_units,
-                          1)
-             ? policy->rendered_limit_code
-             : encode_limit(item.capacity_units);
-}
-
-inline void fill_charged(const Charged& charged, rl_item_t* item) {
-  item->admitted = 1;
-  item->charged = 1;
-  item->limit_units = item->capacity_units;
-  item->remaining_units = charged.remaining_units;
-  item->retry_after_ms = 0;
-  item->next_ms = 0;
-  item->charge_id = charged.charge_id;
-  fill_reset(charged.reset_ms, item);
-}
-
 [[gnu::noinline]] ChargeResult charge_other_hot_words(
     const rl_process_t* process, const rl_item_t& item, const Bucket& stored,
     const rl_time_t& now, HotWords* hot_words, Charged* charged) {
@@ -263,15 +244,14 @@ lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
   return decide({process, items, n, now, refs, changes, tries, max_wait_ms});
 }
 
-[[gnu::noinline]] rl_verdict_e decide_several(const rl_process_t* process,
-                                              rl_item_t* items, size_t n,
-                                              const rl_time_t& now, bool tries,
-                                              uint64_t max_wait_ms) {
+}  // namespace
+
+rl_verdict_e decide_several(const rl_process_t* process, rl_item_t* items,
+                            size_t n, const rl_time_t& now, bool tries,
+                            uint64_t max_wait_ms) {
   return lock_and_decide<RL_MAX_ITEMS>(process, items, n, now, tries,
                                        max_wait_ms);
 }
-
-}  // namespace
 
 bool commit_whole(Decision d) {
   commit_changes(d);
@@ -305,16 +285,6 @@ rl_verdict_e rl_try(rl_process_t* process, rl_item_t* items, size_t n,
     return RL_TIMEOUT;
   }
   return ratelimit::decide_several(process, items, n, *now, true, 0);
-}
-
-rl_verdict_e rl_try_or_reserve(rl_process_t* process, rl_item_t* item,
-                               uint64_t max_wait_ms,
-                               const rl_time_t* now) noexcept {
-  if (process->process_table == nullptr ||
-      item->policy->algorithm != RL_GCRA) {
-    return RL_TIMEOUT;
-  }
-  return ratelimit::decide_several(process, item, 1, *now, true, max_wait_ms);
 }
 
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,

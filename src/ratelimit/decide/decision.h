@@ -26,6 +26,25 @@ struct Decision {
   Bucket* image(size_t i) const { return &redo_log_of(process)->images[i]; }
 };
 
+inline unsigned limit_code_of(const rl_item_t& item) {
+  const rl_policy_t* policy = item.policy;
+  return __builtin_expect(item.capacity_units == policy->rendered_limit_units,
+                          1)
+             ? policy->rendered_limit_code
+             : encode_limit(item.capacity_units);
+}
+
+inline void fill_charged(const Charged& charged, rl_item_t* item) {
+  item->admitted = 1;
+  item->charged = 1;
+  item->limit_units = item->capacity_units;
+  item->remaining_units = charged.remaining_units;
+  item->retry_after_ms = 0;
+  item->next_ms = 0;
+  item->charge_id = charged.charge_id;
+  fill_reset(charged.reset_ms, item);
+}
+
 // Asks one policy; the item tells its standing as it is, uncharged, and the
 // working copy of the bucket is in *image.  True: it admits the request.
 inline bool ask(const Shape& shape, const rl_time_t& now, rl_item_t* item,
@@ -62,6 +81,12 @@ RATELIMIT_ALWAYS_INLINE void fill_all_next(Decision d) {
     }
   }
 }
+
+// Locks the buckets of any number of items and decides them.
+[[gnu::noinline]] rl_verdict_e decide_several(const rl_process_t* process,
+                                              rl_item_t* items, size_t n,
+                                              const rl_time_t& now, bool tries,
+                                              uint64_t max_wait_ms);
 
 // Where the one at `refusing` refuses, those before it being charged: nobody
 // is charged for a refused request.
