@@ -13,6 +13,7 @@
 #include "request/ngx_http_ratelimit_conclude.h"
 #include "request/ngx_http_ratelimit_decide.h"
 #include "request/ngx_http_ratelimit_plan.h"
+#include "request/ngx_http_ratelimit_queue.h"
 #include "request/ngx_http_ratelimit_record.h"
 #include "request/ngx_http_ratelimit_try.h"
 #include "request/ngx_http_ratelimit_vary.h"
@@ -63,7 +64,10 @@ ngx_http_ratelimit_decide(ngx_http_request_t *r,
 
     if (record && record->wait && record->wait->taken_up) {
         ngx_http_ratelimit_set_time(record);
-        ngx_http_ratelimit_renew_items(r, record);
+
+        if (!record->waits || !record->queued->reserved) {
+            ngx_http_ratelimit_renew_items(r, record);
+        }
 
     } else {
         rc = ngx_http_ratelimit_prepare(r, rlcf, plan, &record);
@@ -128,6 +132,11 @@ ngx_http_ratelimit_prepare(ngx_http_request_t *r,
     } else {
         if (record->refused) {
             return NGX_DECLINED;
+        }
+
+        if (record->wait) {
+            ngx_http_ratelimit_end_wait(record->wait);
+            record->wait = NULL;
         }
 
         if (ngx_http_ratelimit_grow_record(r, record, n) != NGX_OK) {
@@ -256,7 +265,11 @@ ngx_http_ratelimit_attempt(ngx_http_request_t *r,
         return RL_TIMEOUT;
     }
 
-    if (rmcf->redises.nelts || record->waits || record->bans) {
+    if (record->waits) {
+        return ngx_http_ratelimit_try(r, record, process);
+    }
+
+    if (rmcf->redises.nelts || record->bans) {
         return ngx_http_ratelimit_attempt_more(r, record, process);
     }
 
@@ -265,7 +278,7 @@ ngx_http_ratelimit_attempt(ngx_http_request_t *r,
 }
 
 
-/* where Redis, a queue or bans have a part in it */
+/* where Redis or bans have a part in it */
 
 static rl_verdict_e
 ngx_http_ratelimit_attempt_more(ngx_http_request_t *r,
@@ -279,10 +292,6 @@ ngx_http_ratelimit_attempt_more(ngx_http_request_t *r,
         }
 
         return ngx_http_ratelimit_ask(r, record, process);
-    }
-
-    if (record->waits) {
-        return ngx_http_ratelimit_try(r, record, process);
     }
 
     items = &record->items[record->nitems];

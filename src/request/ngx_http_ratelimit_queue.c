@@ -24,8 +24,8 @@ struct ngx_http_ratelimit_queue_s {
 
 static void ngx_http_ratelimit_return_reserved(
     ngx_http_ratelimit_record_t *record);
-static ngx_http_ratelimit_queue_t *ngx_http_ratelimit_find_queue(
-    rl_item_t *item, ngx_uint_t make);
+static ngx_http_ratelimit_queue_t *ngx_http_ratelimit_create_queue(
+    rl_item_t *item);
 
 
 static ngx_rbtree_t       ngx_http_ratelimit_queues;
@@ -34,12 +34,12 @@ static ngx_rbtree_node_t  ngx_http_ratelimit_no_queue;
 
 ngx_int_t
 ngx_http_ratelimit_enter_queue(ngx_http_request_t *r,
-    ngx_http_ratelimit_queued_t *queued, rl_item_t *item,
-    ngx_http_ratelimit_rule_t *rule)
+    ngx_http_ratelimit_queued_t *queued, ngx_http_ratelimit_queue_t *queue,
+    rl_item_t *item, ngx_http_ratelimit_rule_t *rule)
 {
-    ngx_http_ratelimit_queue_t  *queue;
-
-    queue = ngx_http_ratelimit_find_queue(item, 1);
+    if (queue == NULL) {
+        queue = ngx_http_ratelimit_create_queue(item);
+    }
 
     if (queue == NULL || queue->n >= rule->queue) {
         return NGX_DECLINED;
@@ -126,7 +126,7 @@ ngx_http_ratelimit_wake_queue(rl_item_t *item)
     ngx_http_ratelimit_queue_t   *queue;
     ngx_http_ratelimit_queued_t  *first;
 
-    queue = ngx_http_ratelimit_find_queue(item, 0);
+    queue = ngx_http_ratelimit_find_queue(item);
 
     if (queue) {
         first = ngx_queue_data(ngx_queue_head(&queue->requests),
@@ -144,50 +144,27 @@ ngx_http_ratelimit_is_first(ngx_http_ratelimit_queued_t *queued)
 
 
 ngx_uint_t
-ngx_http_ratelimit_is_waited_for(rl_item_t *item)
-{
-    return ngx_http_ratelimit_find_queue(item, 0) != NULL;
-}
-
-
-ngx_uint_t
-ngx_http_ratelimit_queue_is_full(rl_item_t *item,
+ngx_http_ratelimit_queue_is_full(ngx_http_ratelimit_queue_t *queue,
     ngx_http_ratelimit_rule_t *rule)
 {
-    ngx_http_ratelimit_queue_t  *queue;
-
-    queue = ngx_http_ratelimit_find_queue(item, 0);
-
     return queue && queue->n >= rule->queue;
 }
 
 
 /* where half of a hash is all that a node's key holds, two may share one */
 
-static ngx_http_ratelimit_queue_t *
-ngx_http_ratelimit_find_queue(rl_item_t *item, ngx_uint_t make)
+ngx_http_ratelimit_queue_t *
+ngx_http_ratelimit_find_queue(rl_item_t *item)
 {
-    ngx_rbtree_t                *tree;
-    ngx_rbtree_key_t             key;
-    ngx_rbtree_node_t           *node;
-    ngx_http_ratelimit_queue_t  *queue;
+    ngx_rbtree_key_t    key;
+    ngx_rbtree_node_t  *node;
 
-    tree = &ngx_http_ratelimit_queues;
     key = (ngx_rbtree_key_t) item->bucket.lo;
+    node = ngx_http_ratelimit_queues.root;
 
-    if (tree->root == NULL) {
+    /* no root: nobody has waited yet */
 
-        if (!make) {
-            return NULL;
-        }
-
-        ngx_rbtree_init(tree, &ngx_http_ratelimit_no_queue,
-                        ngx_rbtree_insert_value);
-    }
-
-    node = tree->root;
-
-    while (node != tree->sentinel) {
+    while (node && node != &ngx_http_ratelimit_no_queue) {
 
         if (key == node->key) {
             return (ngx_http_ratelimit_queue_t *) node;
@@ -196,9 +173,14 @@ ngx_http_ratelimit_find_queue(rl_item_t *item, ngx_uint_t make)
         node = (key < node->key) ? node->left : node->right;
     }
 
-    if (!make) {
-        return NULL;
-    }
+    return NULL;
+}
+
+
+static ngx_http_ratelimit_queue_t *
+ngx_http_ratelimit_create_queue(rl_item_t *item)
+{
+    ngx_http_ratelimit_queue_t  *queue;
 
     queue = ngx_calloc(sizeof(ngx_http_ratelimit_queue_t), ngx_cycle->log);
     if (queue == NULL) {
@@ -206,9 +188,15 @@ ngx_http_ratelimit_find_queue(rl_item_t *item, ngx_uint_t make)
     }
 
     ngx_queue_init(&queue->requests);
-    queue->node.key = key;
+    queue->node.key = (ngx_rbtree_key_t) item->bucket.lo;
 
-    ngx_rbtree_insert(tree, &queue->node);
+    if (ngx_http_ratelimit_queues.root == NULL) {
+        ngx_rbtree_init(&ngx_http_ratelimit_queues,
+                        &ngx_http_ratelimit_no_queue,
+                        ngx_rbtree_insert_value);
+    }
+
+    ngx_rbtree_insert(&ngx_http_ratelimit_queues, &queue->node);
 
     return queue;
 }

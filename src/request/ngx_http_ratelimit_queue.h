@@ -22,6 +22,7 @@ typedef struct ngx_http_ratelimit_queue_s  ngx_http_ratelimit_queue_t;
 
 struct ngx_http_ratelimit_queued_s {
     ngx_queue_t                  link;
+    ngx_http_ratelimit_wait_t    wait;
     ngx_http_ratelimit_queue_t  *queue;      /* NULL: it is in none */
     ngx_http_request_t          *request;
     const rl_policy_t           *policy;     /* whose units it waits for */
@@ -35,20 +36,23 @@ struct ngx_http_ratelimit_queued_s {
 };
 
 
-/* behind all others of the item's key; NGX_DECLINED: its queue is full */
+/* of those who wait for the item's key; NULL: nobody does */
+
+ngx_http_ratelimit_queue_t *ngx_http_ratelimit_find_queue(rl_item_t *item);
+ngx_uint_t ngx_http_ratelimit_queue_is_full(ngx_http_ratelimit_queue_t *queue,
+    ngx_http_ratelimit_rule_t *rule);
+
+/*
+ * Behind all others of the item's key, whose queue was just found.
+ * NGX_DECLINED: it is full.
+ */
 
 ngx_int_t ngx_http_ratelimit_enter_queue(ngx_http_request_t *r,
-    ngx_http_ratelimit_queued_t *queued, rl_item_t *item,
-    ngx_http_ratelimit_rule_t *rule);
+    ngx_http_ratelimit_queued_t *queued, ngx_http_ratelimit_queue_t *queue,
+    rl_item_t *item, ngx_http_ratelimit_rule_t *rule);
 void ngx_http_ratelimit_leave_queue(ngx_http_ratelimit_record_t *record);
 
 ngx_uint_t ngx_http_ratelimit_is_first(ngx_http_ratelimit_queued_t *queued);
-
-/* of those who wait for the item's key */
-
-ngx_uint_t ngx_http_ratelimit_is_waited_for(rl_item_t *item);
-ngx_uint_t ngx_http_ratelimit_queue_is_full(rl_item_t *item,
-    ngx_http_ratelimit_rule_t *rule);
 
 /* a place of the item's key has become free */
 

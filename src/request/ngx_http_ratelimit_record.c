@@ -171,6 +171,10 @@ ngx_http_ratelimit_record_cleanup(void *data)
 {
     ngx_http_ratelimit_record_t *record = data;
 
+    if (record->wait) {
+        ngx_http_ratelimit_end_wait(record->wait);
+    }
+
     if (record->queued) {
         ngx_http_ratelimit_leave_queue(record);
     }

@@ -26,8 +26,8 @@ typedef struct {
                                                 came after them */
     uint64_t                     retry_after_ms;
     ngx_http_ratelimit_asking_t *asking;     /* Redis; NULL: it is not */
-    ngx_http_ratelimit_wait_t   *wait;       /* NULL: it has not waited for
-                                                the decision to be had */
+    ngx_http_ratelimit_wait_t   *wait;       /* for the decision; NULL: it
+                                                has not waited for it */
     ngx_http_ratelimit_reader_t *readers;    /* of the body */
     ngx_http_ratelimit_queued_t *queued;     /* NULL: it is in no queue */
     uint64_t                     waited_ms;  /* in one */

@@ -77,6 +77,7 @@ ngx_http_ratelimit_may_queue(ngx_http_request_t *r,
 
         queued->rules = (ngx_http_ratelimit_rule_t **) (queued + 1);
         record->queued = queued;
+        record->wait = &queued->wait;
         record->waits = 1;
     }
 
@@ -144,14 +145,16 @@ ngx_http_ratelimit_try_or_reserve(ngx_http_request_t *r,
     rl_item_t                    *item;
     rl_verdict_e                  verdict;
     ngx_http_ratelimit_rule_t    *rule;
+    ngx_http_ratelimit_queue_t   *queue;
     ngx_http_ratelimit_queued_t  *queued;
 
     item = &record->items[record->nitems];
     queued = record->queued;
     rule = queued->rules[0];
+    queue = ngx_http_ratelimit_find_queue(item);
 
     wait_ms = (queued->last || ngx_http_ratelimit_too_many_wait()
-               || ngx_http_ratelimit_queue_is_full(item, rule))
+               || ngx_http_ratelimit_queue_is_full(queue, rule))
               ? 0 : rule->wait_ms;
 
     verdict = rl_try_or_reserve(process, item, wait_ms, &record->time);
@@ -160,7 +163,9 @@ ngx_http_ratelimit_try_or_reserve(ngx_http_request_t *r,
         return verdict;
     }
 
-    if (ngx_http_ratelimit_enter_queue(r, queued, item, rule) != NGX_OK) {
+    if (ngx_http_ratelimit_enter_queue(r, queued, queue, item, rule)
+        != NGX_OK)
+    {
         (void) rl_return_reserved(process, item, &record->time);
         return RL_REFUSED;
     }
@@ -238,6 +243,7 @@ ngx_http_ratelimit_join_others(ngx_http_request_t *r,
     rl_item_t                    *items;
     ngx_uint_t                    i;
     ngx_http_ratelimit_rule_t    *rule;
+    ngx_http_ratelimit_queue_t   *queue;
     ngx_http_ratelimit_queued_t  *queued;
 
     items = &record->items[record->nitems];
@@ -246,13 +252,17 @@ ngx_http_ratelimit_join_others(ngx_http_request_t *r,
     for (i = 0; i < record->nasked; i++) {
         rule = queued->rules[i];
 
-        if (rule == NULL || items[i].dry_run || items[i].cost_units == 0
-            || !ngx_http_ratelimit_is_waited_for(&items[i]))
-        {
+        if (rule == NULL || items[i].dry_run || items[i].cost_units == 0) {
             continue;
         }
 
-        if (ngx_http_ratelimit_enter_queue(r, queued, &items[i], rule)
+        queue = ngx_http_ratelimit_find_queue(&items[i]);
+
+        if (queue == NULL) {
+            continue;
+        }
+
+        if (ngx_http_ratelimit_enter_queue(r, queued, queue, &items[i], rule)
             == NGX_OK)
         {
             items->retry_after_ms = rule->wait_ms;
@@ -352,7 +362,9 @@ ngx_http_ratelimit_wait_for(ngx_http_request_t *r,
 
     if (left <= 0 || due_ms > (uint64_t) left
         || (queued->queue == NULL
-            && ngx_http_ratelimit_enter_queue(r, queued, item, rule)
+            && ngx_http_ratelimit_enter_queue(r, queued,
+                                        ngx_http_ratelimit_find_queue(item),
+                                        item, rule)
                != NGX_OK))
     {
         return RL_REFUSED;

@@ -17,8 +17,8 @@
 #include "request/ngx_http_ratelimit_wait.h"
 
 
-static ngx_http_ratelimit_wait_t *ngx_http_ratelimit_create_wait(
-    ngx_http_request_t *r);
+static void ngx_http_ratelimit_begin_wait(ngx_http_request_t *r,
+    ngx_http_ratelimit_wait_t *w);
 static void ngx_http_ratelimit_writable(ngx_http_request_t *r);
 static void ngx_http_ratelimit_take_up(ngx_event_t *ev);
 
@@ -38,13 +38,17 @@ ngx_http_ratelimit_wait(ngx_http_request_t *r,
 
     w = *wait;
 
-    if (w == NULL || !w->taken_up) {
-        w = ngx_http_ratelimit_create_wait(r);
+    if (w == NULL) {
+        w = ngx_pcalloc(r->pool, sizeof(ngx_http_ratelimit_wait_t));
         if (w == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         *wait = w;
+    }
+
+    if (!w->taken_up) {
+        ngx_http_ratelimit_begin_wait(r, w);
     }
 
     w->taken_up = 0;
@@ -87,33 +91,16 @@ ngx_http_ratelimit_too_many_wait(void)
 }
 
 
-static ngx_http_ratelimit_wait_t *
-ngx_http_ratelimit_create_wait(ngx_http_request_t *r)
+static void
+ngx_http_ratelimit_begin_wait(ngx_http_request_t *r,
+    ngx_http_ratelimit_wait_t *w)
 {
-    ngx_http_cleanup_t         *cln;
-    ngx_http_ratelimit_wait_t  *w;
-
-    w = ngx_pcalloc(r->pool, sizeof(ngx_http_ratelimit_wait_t));
-    if (w == NULL) {
-        return NULL;
-    }
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_ratelimit_end_wait;
-    cln->data = w;
-
     w->request = r;
     w->deadline = ngx_current_msec + NGX_HTTP_RATELIMIT_MAX_WAIT;
 
     w->event.handler = ngx_http_ratelimit_take_up;
     w->event.data = r->connection;
     w->event.log = r->connection->log;
-
-    return w;
 }
 
 
@@ -184,10 +171,8 @@ ngx_http_ratelimit_take_up(ngx_event_t *ev)
 /* it is taken up, or its request ends */
 
 void
-ngx_http_ratelimit_end_wait(void *data)
+ngx_http_ratelimit_end_wait(ngx_http_ratelimit_wait_t *w)
 {
-    ngx_http_ratelimit_wait_t *w = data;
-
     if (!w->waiting) {
         return;
     }

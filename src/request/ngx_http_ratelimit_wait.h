@@ -24,10 +24,10 @@ typedef struct {
 
 /*
  * Puts a request aside: its phase handler is called again after ms, or soon
- * after ngx_http_ratelimit_resume().  *wait is what it has waited with before
- * for the same decision, or NULL.  NGX_AGAIN: it waits, and that is what the
- * phase handler returns.  NGX_DECLINED: it must not, since too many do, or it
- * has waited for too long.
+ * after ngx_http_ratelimit_resume().  *wait is what it waits with, the same
+ * for all of a decision: zeros at first, or NULL, and it is allocated.
+ * NGX_AGAIN: it waits, and that is what the phase handler returns.
+ * NGX_DECLINED: it must not, since too many do, or it has waited for too long.
  */
 
 ngx_int_t ngx_http_ratelimit_wait(ngx_http_request_t *r,
@@ -45,9 +45,9 @@ ngx_uint_t ngx_http_ratelimit_too_many_wait(void);
 void ngx_http_ratelimit_resume(ngx_http_request_t *r);
 
 
-/* of ngx_http_ratelimit_wait_t: neither timer nor resume() takes it up */
+/* neither timer nor resume() takes it up; to be called before its end */
 
-void ngx_http_ratelimit_end_wait(void *data);
+void ngx_http_ratelimit_end_wait(ngx_http_ratelimit_wait_t *w);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_WAIT_H_INCLUDED_ */
