@@ -48,18 +48,22 @@ END
     "$NGINX_BINARY" -p "$dir/$1/" -c "$dir/$1/nginx.conf" -e "$dir/$1/error.log" || exit 1
 }
 
-# For what an operator does.
+# For what an operator does.  Workers write state files, perhaps as nobody.
 port=$(free_port)
+chmod 0755 "$dir" && mkdir -p "$dir/day" && mkdir -m 0777 "$dir/day/state"
 start day 2 <<END
-    ratelimit_zone   zone=api:1m;
+    ratelimit_zone   zone=api:1m state=state/api.state;
     ratelimit_zone   "zone=<b>zone</b>:64k";
     ratelimit_policy token  key=\$http_x_key quota=100000/60s zone=api;
     ratelimit_policy strict key=\$http_x_key quota=1/1h zone=api label=Who-\$http_x_key;
+    ratelimit_policy login  key=\$http_x_key quota=1/5m zone=api label=Who-\$http_x_key
+                     ban=10m,1h after=1;
     ratelimit_policy pair   key=\$http_x_key key=x quota=\$arg_q "zone=<b>zone</b>";
     server {
         listen 127.0.0.1:$port;
         location /token  { ratelimit token; empty_gif; }
         location /strict { ratelimit strict; empty_gif; }
+        location /login  { ratelimit login; empty_gif; }
         location /pair   { ratelimit pair; empty_gif; }
         location /elsewhere { default_type text/html; return 200 "<title>x</title>"; }
         location /ratelimit { ratelimit_api write=on; allow 127.0.0.1; deny all; }
@@ -82,6 +86,7 @@ calm=$(seq -f calm_%g 10 36)
     ratelimit_policy near   key=\$http_x_key quota=100/1h zone=many;
     ratelimit_policy plan   key=\$http_x_key quota=\$http_x_quota zone=many;
     ratelimit_policy $long  key=\$http_x_key quota=10/1h zone=many;
+    ratelimit_policy probed key=\$http_x_key quota=1/5m zone=many ban=10m after=1;
     server {
         listen 127.0.0.1:$many_port;
         location /calm  { ratelimit $(echo $calm); empty_gif; }
@@ -89,6 +94,7 @@ calm=$(seq -f calm_%g 10 36)
         location /near  { ratelimit near; empty_gif; }
         location /plan  { ratelimit plan; empty_gif; }
         location /long  { ratelimit $long; empty_gif; }
+        location /probed { ratelimit probed; empty_gif; }
         location /ratelimit {
             if (\$cookie_session = redirected) { return 302 https://sso.example/; }
             if (\$cookie_session = page) { rewrite ^ /sign-in last; }

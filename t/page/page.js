@@ -69,7 +69,7 @@ async function testPast(browser) {
 
   const other = await browser.newContext();
   const asked = await (await other.request.get(`${server}/ratelimit/history`)).json();
-  same(asked.policies.map((policy) => policy.name), ["token", "strict", "pair"],
+  same(asked.policies.map((policy) => policy.name), ["token", "strict", "login", "pair"],
     "which the server tells of each policy");
   await other.close();
 }
@@ -123,6 +123,56 @@ async function testResetAll(page) {
   await page.getByRole("button", { name: "Dismiss" }).click();
   check(!await page.locator("#message").isVisible(), "what was said can be put away");
   page.writes.length = 0;
+}
+
+async function testBans(page) {
+  same(await page.locator("#bans-section").isVisible(), false,
+    "where nobody was ever banned nothing tells of bans");
+  const since = Date.now();
+  same(await repeat(2, `${server}/login`, "intruder"), [200, 429], "a key is banned");
+  const row = rowOf(page, "bans", "Who-intruder");
+  await row.waitFor();
+  const [policy, id, , until, left, which] =
+    await row.locator("td").allTextContents();
+  check(policy === "login" && /^Who-intruder [0-9a-f]{16}$/.test(id),
+    "it is listed, by its policy, label and id", [policy, id]);
+  same([left, which], ["10 min", "no. 1, 10 min"],
+    "for how long, and the how manieth time");
+  const times = [];
+  for (let at_s = Math.floor(since / 1000) + 599;
+    at_s <= Date.now() / 1000 + 601; ++at_s) {
+    times.push(new Date(at_s * 1000).toLocaleString("en-US", {
+      month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
+      second: "2-digit" }));
+  }
+  check(times.includes(until), "until when, by the browser's clock", { until, times });
+  await cardOf(page, "login").getByText(/1 ban so far, 1 key banned now/).waitFor();
+  check(true, "its policy's card counts it");
+
+  await row.getByRole("button", { name: /^Lift/ }).click();
+  check((await page.textContent("#ask-text")).includes("Who-intruder"),
+    "lifting asks first, and says whose ban");
+  await page.keyboard.press("Escape");
+  await page.locator("#ask").waitFor({ state: "hidden" });
+  same([page.writes, await get(`${server}/login`, "intruder")], [[], 429],
+    "Escape lifts nothing");
+  await row.getByRole("button", { name: /^Lift/ }).click();
+  await page.locator("#ask-yes").click();
+  await page.getByText("Lifted the ban of key Who-intruder").waitFor();
+  await page.locator("#bans-none").getByText("Nobody is banned now.").waitFor();
+  same(page.writes, ["DELETE /ratelimit/bans"], "confirmed, it does by one request");
+  same(await repeat(2, `${server}/login`, "intruder"), [200, 429],
+    "and the key has its quota again");
+  await row.waitFor();
+  page.writes.length = 0;
+}
+
+async function testState(page) {
+  await page.locator("#zones tbody tr").filter({ hasText: "api" })
+    .getByText(/^\d+ s ago$/).waitFor();
+  check(true, "when a zone was written to disk last");
+  await rowOf(page, "zones", "<b>zone</b>").getByText("no file").waitFor();
+  check(true, "and that it is not");
 }
 
 async function testLookUp(page) {
@@ -198,7 +248,8 @@ async function testKeyboard(page) {
       return e.id || e.textContent;
     }));
   }
-  const missing = ["filter", "sort", "pause", "Show", "Reset", "Let through", "look-policy",
+  const missing = ["filter", "sort", "pause", "Show", "Reset", "Let through", "Lift",
+    "look-policy",
     "look-id", "Find", "override-of", "override-scale", "Set", "metrics"]
     .filter((name) => !seen.has(name));
   same(missing, [], "everything can be reached by the keyboard");
@@ -251,7 +302,7 @@ async function testSecurity(browser, page) {
 async function testReadOnly(browser) {
   const page = await open(browser, `${server}/readonly`);
   await page.getByText("read only").waitFor();
-  same(await page.getByRole("button", { name: /Reset|Let through|Set|Remove/ })
+  same(await page.getByRole("button", { name: /Reset|Let through|Lift|Set|Remove/ })
     .count(), 0, "without write=on there is no button that writes");
   await rowOf(page, "top-refused", "Who-victim").getByRole("button", { name: /Show/ })
     .click();
@@ -264,8 +315,8 @@ async function testReadOnly(browser) {
 // Everything that an operator does, with one page that stays open.
 async function testDeeds(browser) {
   const page = await open(browser, `${server}/ratelimit`);
-  for (const test of [testShowing, testReset, testResetAll, testLookUp, testOverrides,
-    testKeyboard, testPause]) {
+  for (const test of [testShowing, testReset, testResetAll, testBans, testState,
+    testLookUp, testOverrides, testKeyboard, testPause]) {
     await test(page);
   }
   // The 400 that was provoked; what the browser says of a failed request.

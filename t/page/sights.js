@@ -53,13 +53,14 @@ async function prepare(many) {
   for (let i = 0; i < 14; ++i) {
     await repeat(11, `${many}/long`, `crawler-${i}`);
   }
+  await repeat(2, `${many}/probed`, "prober");
 }
 
 async function testSummary(page) {
   const text = await page.textContent("#summary");
-  check(/^2 of 31 policies refuse: 15 keys, since .*; 1 key near its quota\.$/
+  check(/^3 of 32 policies refuse: 16 keys, since .*; 1 key near its quota\.$/
     .test(text), "a line tells how bad it is", text);
-  same((await names(page)).slice(0, 4), ["plan", LONG, "near", "trial"],
+  same((await names(page)).slice(0, 5), ["plan", LONG, "probed", "near", "trial"],
     "policies that refuse stand first, then those near it, then dry runs");
   check(/^refuses 14 keys since /.test(
     await cardOf(page, LONG).locator(".condition").textContent()),
@@ -113,15 +114,15 @@ async function testView(page) {
   same((await names(page)).slice(0, 2), ["calm_10", "calm_11"],
     "policies are sorted by name");
   await page.selectOption("#sort", "configured");
-  same((await names(page)).slice(-1), [LONG], "and as configured");
+  same((await names(page)).slice(-1), ["probed"], "and as configured");
   await page.selectOption("#sort", "trouble");
 
   same(await page.locator("#top-refused tbody tr").count(), 10,
     "ten refused keys are shown");
-  same(await page.locator("#top-refused-more").textContent(), "Show 5 more",
+  same(await page.locator("#top-refused-more").textContent(), "Show 6 more",
     "and how many there are");
   await page.locator("#top-refused-more").click();
-  same(await page.locator("#top-refused tbody tr").count(), 15, "more on demand");
+  same(await page.locator("#top-refused tbody tr").count(), 16, "more on demand");
   same(await page.locator("#top-refused-more").isVisible(), false,
     "until there are no more");
 
@@ -132,7 +133,7 @@ async function testView(page) {
     ["plan", "descending"], "keys are sorted by a column");
   await policy.getByRole("button").click();
   same([await first(), await policy.getAttribute("aria-sort")],
-    [LONG, "ascending"], "and the other way round");
+    ["probed", "ascending"], "and the other way round");
 
   await page.getByRole("button", { name: `Keys of ${LONG}`,
     exact: true }).click();
@@ -167,7 +168,7 @@ async function testSession(page, many) {
     await page.context().addCookies([{ name: "session", value: session,
       url: many }]);
     await state.getByText(/^Your session is over: /).getByText(text).waitFor();
-    check(/figures are \d+ s old$/.test(await state.textContent()),
+    check(/figures are \d+ (s|min) old$/.test(await state.textContent()),
       `a session that is over is told: ${session}`, await state.textContent());
     check(await page.getByRole("button", { name: "Reload" }).isVisible(),
       "with a way to sign in");
@@ -226,6 +227,8 @@ async function testScreens(browser, dir, many) {
   for (const width of [360, 320]) {
     const page = await open(browser, `${many}/ratelimit/`, { isMobile: true,
       hasTouch: true, viewport: { width, height: 740 } });
+    check(await page.locator("#bans tbody tr").isVisible(),
+      "who is banned is seen there");
     same(await tooWide(page, width), [], `${width} pixels need no scrolling sideways`);
     await thin(page);
     await page.screenshot({ path: `${dir}/phone-${width}.png`, fullPage: true });

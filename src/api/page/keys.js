@@ -145,6 +145,13 @@ function reset(key) {
   "DELETE", `keys?${target(key)}`, `Reset ${nameOf(key)}.`).then(() => again(key));
 }
 
+function lift(ban) {
+  return write(["Lift this ban?", `From now on ${nameOf(ban)} is decided `
+    + "as any other, with its whole quota.", "Lift"], "DELETE",
+  `bans?${target(ban)}`, `Lifted the ban of ${nameOf(ban)}.`)
+    .then(() => again(ban));
+}
+
 function resetAll(policy) {
   return write([`Reset all keys of ${policy.name}?`, "All that its keys have in "
     + "use is taken off them, and bans are lifted: every client may use its "

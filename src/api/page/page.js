@@ -74,7 +74,47 @@ function showAdmitted() {
   showNone("top-admitted", all, shown);
 }
 
+// -------------------------------------------------------------------- bans
+
+const NO_BANS = { banned: 0, bans: [] };
+
+const leftOf = (ban) => Math.max(0, ban.until * 1000 - known.state.now_ms);
+
+// What the list of bans can be sorted by.
+const valuesOfBans = {
+  policy: (ban) => ban.policy,
+  since: (ban) => ban.since,
+  until: (ban) => ban.until,
+  left: leftOf,
+  level: (ban) => ban.level,
+};
+
+// Nothing of them where nobody was ever banned.
+function showBans() {
+  const { banned, bans } = known.bans;
+  const shown = filtered(bans, textsOfKey);
+
+  byId("bans-section").hidden = !known.state.policies.some((policy) =>
+    policy.bans > 0 || policy.banned > 0);
+  setText(byId("bans-count"), bans.length < banned
+    ? `Of ${count(banned, "key")} the ${number(bans.length)} banned last are `
+      + "listed." : "");
+  fillTable("bans", shown, keyOf, [nameCell, idCell,
+    textCell((ban) => time(ban.since)), textCell((ban) => time(ban.until)),
+    textCell((ban) => duration(leftOf(ban))),
+    textCell((ban) => `no. ${number(ban.level)}, ${duration(ban.duration_ms)}`),
+    actionsCell(["Show", show], ["Lift", lift, true])], valuesOfBans);
+  showNone("bans", bans, shown);
+}
+
 // ---------------------------------------------------------- zones and Redis
+
+function writtenCell(cell, zone) {
+  const age_ms = zone.state_age_ms;
+  setText(cell, age_ms === undefined ? "no file" : age_ms === null ? "not yet"
+    : `${duration(age_ms)} ago`);
+  cell.classList.toggle("alarm", age_ms === null);
+}
 
 function showZones() {
   fillTable("zones", known.state.zones, (zone) => zone.name, [
@@ -89,6 +129,7 @@ function showZones() {
       cell.classList.toggle("alarm", zone.evicted_active > 0);
     },
     textCell((zone) => number(zone.lock_recoveries)),
+    writtenCell,
   ]);
 }
 
@@ -180,6 +221,7 @@ function redraw() {
   }
   showPolicies();
   showRefused();
+  showBans();
   showAdmitted();
   showZones();
   showRedis();
@@ -196,8 +238,11 @@ async function refresh() {
   if (isFirst) {
     rememberPast(history);
   }
+  const bans = state.policies.some((policy) => policy.banned > 0)
+    ? await ask(`bans?top=${wanted}`) : NO_BANS;
   known.state = state;
   known.keys = keys;
+  known.bans = bans;
   for (const policy of state.policies) {
     remember(policy, state.now_ms);
   }
@@ -244,7 +289,7 @@ byId("look").addEventListener("submit", lookUp);
 byId("look-policy").addEventListener("change", showParts);
 byId("override").addEventListener("submit", setOverride);
 byId("metrics").href = `${base}metrics`;
-for (const id of ["top-refused", "top-dry", "top-admitted"]) {
+for (const id of ["top-refused", "top-dry", "bans", "top-admitted"]) {
   makeSortable(id, redraw);
   makeMore(id, redraw);
 }

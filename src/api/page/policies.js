@@ -153,6 +153,7 @@ function termsOf(policy) {
     + (units === policy.requests.admitted ? ""
       : `, ${number(units)} units used so far`)
     + (policy.bans ? `, ${count(policy.bans, "ban")} so far` : "")
+    + (policy.banned ? `, ${count(policy.banned, "key")} banned now` : "")
     + (policy.waiting ? `, ${number(policy.waiting)} waiting now` : "");
 }
 

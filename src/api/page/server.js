@@ -11,8 +11,8 @@ const STOPPED = "nginx's workers are busy or stopped";
 const base = location.pathname.replace(/\/?$/, "/");
 
 // What is known: the latest answers, and per policy the rates seen so far.
-const known = { state: null, keys: null, rates: new Map(), near: new Map(),
-  dry: new Map() };
+const known = { state: null, keys: null, bans: null, rates: new Map(),
+  near: new Map(), dry: new Map() };
 
 // When the server last answered; since when it does not, 0 if it does.
 const contact = { answered: 0, silent: 0, error: null, paused: false };
