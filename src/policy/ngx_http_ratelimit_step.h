@@ -43,7 +43,7 @@
 #define NGX_HTTP_RATELIMIT_VARIES_ITEM                                        \
     (NGX_HTTP_RATELIMIT_VARIES_CAPACITY|NGX_HTTP_RATELIMIT_VARIES_COST        \
      |NGX_HTTP_RATELIMIT_VARIES_DRY_RUN|NGX_HTTP_RATELIMIT_VARIES_BAN         \
-     |NGX_HTTP_RATELIMIT_VARIES_LABEL|NGX_HTTP_RATELIMIT_VARIES_WAIT)
+     |NGX_HTTP_RATELIMIT_VARIES_LABEL)
 
 
 typedef struct ngx_http_ratelimit_rule_s  ngx_http_ratelimit_rule_t;

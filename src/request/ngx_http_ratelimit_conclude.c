@@ -46,6 +46,34 @@ ngx_http_ratelimit_log_bans(ngx_http_request_t *r,
 }
 
 
+/* "spread": before anything is told, so that all of it is the same */
+
+void
+ngx_http_ratelimit_take_turns(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t first)
+{
+    ngx_uint_t                       i;
+    rl_item_t                       *item;
+    rl_process_t                    *process;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+    if (process == NULL) {
+        return;
+    }
+
+    for (i = first; i < record->nitems; i++) {
+        item = &record->items[i];
+
+        if (!item->admitted && !item->dry_run) {
+            rl_take_turn(process, item, &record->time);
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_ratelimit_refused(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, rl_item_t *slowest, ngx_uint_t first)

@@ -15,8 +15,13 @@
 #include "request/ngx_http_ratelimit_record.h"
 
 
+/* "spread": of a refused decision, before anything is told of it */
+
+void ngx_http_ratelimit_take_turns(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_uint_t first);
+
 /*
- * All return what ngx_http_ratelimit_decide() does.  slowest is the item to
+ * These return what ngx_http_ratelimit_decide() does.  slowest is the item to
  * wait longest for, first the first item of this decision.
  */
 

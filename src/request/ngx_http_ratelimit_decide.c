@@ -26,6 +26,9 @@ static ngx_int_t ngx_http_ratelimit_prepare(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan,
     ngx_http_ratelimit_record_t *record);
+static ngx_int_t ngx_http_ratelimit_vary(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_step_t *step,
+    rl_item_t *item, ngx_int_t rc);
 static rl_verdict_e ngx_http_ratelimit_attempt(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 static rl_verdict_e ngx_http_ratelimit_attempt_more(ngx_http_request_t *r,
@@ -33,8 +36,6 @@ static rl_verdict_e ngx_http_ratelimit_attempt_more(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ratelimit_conclude(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_http_ratelimit_record_t *record,
     rl_verdict_e verdict);
-static void ngx_http_ratelimit_take_turns(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, ngx_uint_t first);
 static rl_item_t *ngx_http_ratelimit_slowest(
     ngx_http_ratelimit_record_t *record, ngx_uint_t first, ngx_uint_t dry_run);
 
@@ -212,20 +213,7 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
         }
 
         if (step->varies) {
-
-            if (step->varies & NGX_HTTP_RATELIMIT_VARIES_PLACE) {
-                record->holds = 1;
-            }
-
-            if (step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) {
-                record->responds = 1;
-            }
-
-            if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_ITEM)
-                && (rc == NGX_OK || rc == NGX_ABORT))
-            {
-                rc = ngx_http_ratelimit_vary_item(r, record, step, item, rc);
-            }
+            rc = ngx_http_ratelimit_vary(r, record, step, item, rc);
         }
 
         if (rc != NGX_OK) {
@@ -245,6 +233,35 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* what of an item that was made does not stand in its step; rc is of that */
+
+static ngx_int_t
+ngx_http_ratelimit_vary(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_step_t *step,
+    rl_item_t *item, ngx_int_t rc)
+{
+    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_PLACE) {
+        record->holds = 1;
+    }
+
+    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) {
+        record->responds = 1;
+    }
+
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_ITEM)
+        && (rc == NGX_OK || rc == NGX_ABORT))
+    {
+        rc = ngx_http_ratelimit_vary_item(r, record, step, item, rc);
+    }
+
+    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_WAIT) && rc == NGX_OK) {
+        rc = ngx_http_ratelimit_may_queue(r, record, item, step->rule);
+    }
+
+    return rc;
 }
 
 
@@ -350,34 +367,6 @@ ngx_http_ratelimit_conclude(ngx_http_request_t *r,
     return (verdict == RL_ADMITTED)
            ? ngx_http_ratelimit_refused_dry(r, record, slowest, first)
            : ngx_http_ratelimit_refused(r, record, slowest, first);
-}
-
-
-/* "spread": before anything is told, so that all of it is the same */
-
-static void
-ngx_http_ratelimit_take_turns(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, ngx_uint_t first)
-{
-    ngx_uint_t                       i;
-    rl_item_t                       *item;
-    rl_process_t                    *process;
-    ngx_http_ratelimit_main_conf_t  *rmcf;
-
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
-
-    process = ngx_http_ratelimit_process(rmcf);
-    if (process == NULL) {
-        return;
-    }
-
-    for (i = first; i < record->nitems; i++) {
-        item = &record->items[i];
-
-        if (!item->admitted && !item->dry_run) {
-            rl_take_turn(process, item, &record->time);
-        }
-    }
 }
 
 

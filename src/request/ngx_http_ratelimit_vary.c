@@ -14,7 +14,6 @@
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "policy/ngx_http_ratelimit_step.h"
 #include "request/ngx_http_ratelimit_log.h"
-#include "request/ngx_http_ratelimit_try.h"
 #include "request/ngx_http_ratelimit_vary.h"
 
 
@@ -192,12 +191,6 @@ ngx_http_ratelimit_vary_item(ngx_http_request_t *r,
 
     if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_DRY_RUN)
         && ngx_http_ratelimit_item_dry_run(r, step, item) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_WAIT) && rc == NGX_OK
-        && ngx_http_ratelimit_may_queue(r, record, item, step->rule) != NGX_OK)
     {
         return NGX_ERROR;
     }
