@@ -38,8 +38,10 @@ sub answers {
 }
 
 sub waiting {
-    my $text = RateLimit::curl($_[0] // '', '/api/metrics');
-    return $text =~ /^nginx_ratelimit_waiting\{[^}]*policy="even"\} (\d+)/m ? $1 : '?';
+    my ($options, $policy) = @_;
+    my $text = RateLimit::curl($options // '', '/api/metrics');
+    $policy //= 'even';
+    return $text =~ /^nginx_ratelimit_waiting\{[^}]*policy="$policy"\} (\d+)/m ? $1 : '?';
 }
 
 add_block_preprocessor(sub {
@@ -48,9 +50,10 @@ add_block_preprocessor(sub {
     $block->set_value('http_config', <<'_END_');
     ratelimit_zone   zone=api:64k;
     ratelimit_policy even key=$arg_k quota=10/1s algorithm=gcra capacity=1;
+    ratelimit_policy place key=$arg_k concurrent=1;
     add_header X-Pid $pid always;
 _END_
-    $block->set_value('config', <<'_END_');
+    $block->set_value('config', <<'_END_') if !defined $block->config;
     location /t { ratelimit even wait=5s; empty_gif; }
     location /api/ { ratelimit_api; allow all; }
 _END_
@@ -131,4 +134,38 @@ Test::More::is(main::waiting('--http2-prior-knowledge'), 0, 'nobody waits any mo
 --- request
 GET /t?k=z
 --- error_code: 200
+--- timed
+
+
+
+=== TEST 4: a place that one worker gives back is seen soon by those who wait in another
+--- config
+    location /hold { ratelimit place; limit_rate 1; root $TEST_NGINX_HTML_DIR; try_files /body =404; }
+    location /p { ratelimit place wait=20s; empty_gif; }
+    location /left { return 200 $ratelimit_remaining_place; }
+    location /api/ { ratelimit_api; allow all; }
+--- user_files eval
+">>> body\n" . ('x' x 60)
+--- init
+my $held = main::ask('/hold?k=p');
+for (1 .. 100) {
+    last if RateLimit::curl('', '/left?k=p') eq '0';
+    Time::HiRes::sleep(0.02);
+}
+my @sockets = map { main::ask('/p?k=p') } 1 .. 16;
+for (1 .. 100) {
+    last if main::waiting('', 'place') eq '16';
+    Time::HiRes::sleep(0.02);
+}
+my $since = Time::HiRes::time();
+close $held;
+my @answers = main::answers(@sockets);
+my $took = 1000 * (Time::HiRes::time() - $since);
+my %pids = map { $_->{text} =~ /X-Pid: (\d+)/ ? ($1 => 1) : () } @answers;
+Test::More::is(scalar(keys %pids), 2, 'both workers had some');
+Test::More::is(scalar(grep { $_->{text} =~ m{^HTTP/1.1 200} } @answers), 16, 'all were let in');
+Test::More::cmp_ok($took, '<', 500, 'in 10 ms each at most, and what this machine is late');
+--- request
+GET /t?k=z
+--- error_code: 404
 --- timed
