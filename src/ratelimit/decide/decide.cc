@@ -230,27 +230,33 @@ RATELIMIT_ALWAYS_INLINE rl_verdict_e decide(Decision d) {
   return RL_ADMITTED;
 }
 
-// kMax: of n.
-template <size_t kMax>
-RATELIMIT_ALWAYS_INLINE rl_verdict_e
-lock_and_decide(const rl_process_t* process, rl_item_t* items, size_t n,
-                const rl_time_t& now, bool tries, uint64_t max_wait_ms) {
-  BucketRef refs[kMax];
-  Change changes[kMax];
+RATELIMIT_ALWAYS_INLINE rl_verdict_e decide_one(const rl_process_t* process,
+                                                rl_item_t* item,
+                                                const rl_time_t& now) {
+  BucketRef ref;
+  Change change = Change::kNothing;
+  if (!lock_buckets(process, item, 1, now.mono_ms, &ref)) return RL_TIMEOUT;
+  return decide({process, item, 1, now, &ref, &change, false, 0});
+}
+
+[[gnu::noinline]] rl_verdict_e decide_several(const rl_process_t* process,
+                                              rl_item_t* items, size_t n,
+                                              const rl_time_t& now,
+                                              bool tries) {
+  BucketRef refs[RL_MAX_ITEMS];
+  Change changes[RL_MAX_ITEMS];
+  if (!lock_buckets(process, items, n, now.mono_ms, refs)) return RL_TIMEOUT;
   changes[0] = Change::kNothing;
-  if (!lock_buckets(process, items, n, now.mono_ms, refs)) {
-    return RL_TIMEOUT;
-  }
-  return decide({process, items, n, now, refs, changes, tries, max_wait_ms});
+  return decide({process, items, n, now, refs, changes, tries, 0});
 }
 
 }  // namespace
 
-rl_verdict_e decide_several(const rl_process_t* process, rl_item_t* items,
-                            size_t n, const rl_time_t& now, bool tries,
-                            uint64_t max_wait_ms) {
-  return lock_and_decide<RL_MAX_ITEMS>(process, items, n, now, tries,
-                                       max_wait_ms);
+rl_verdict_e decide_ahead(const rl_process_t* process, rl_item_t* item,
+                          const rl_time_t& now, uint64_t max_wait_ms,
+                          BucketRef ref) {
+  Change change = Change::kNothing;
+  return decide({process, item, 1, now, &ref, &change, true, max_wait_ms});
 }
 
 bool commit_whole(Decision d) {
@@ -267,16 +273,16 @@ void fill_next(const rl_process_t* process, rl_item_t* item,
 
 }  // namespace ratelimit
 
-// One text, two copies of it: without loops one check costs 70 instructions
-// less.
+// One text, three copies of it: without loops one check costs 70 instructions
+// less, and with nothing to reserve 60.
 rl_verdict_e rl_decide(rl_process_t* process, rl_item_t* items, size_t n,
                        const rl_time_t* now) noexcept {
   if (process->process_table == nullptr) return RL_TIMEOUT;
   if (__builtin_expect(n == 1, 1)) {
-    return ratelimit::lock_and_decide<1>(process, items, 1, *now, false, 0);
+    return ratelimit::decide_one(process, items, *now);
   }
   if (n == 0 || n > RL_MAX_ITEMS) return RL_TIMEOUT;
-  return ratelimit::decide_several(process, items, n, *now, false, 0);
+  return ratelimit::decide_several(process, items, n, *now, false);
 }
 
 rl_verdict_e rl_try(rl_process_t* process, rl_item_t* items, size_t n,
@@ -284,7 +290,7 @@ rl_verdict_e rl_try(rl_process_t* process, rl_item_t* items, size_t n,
   if (process->process_table == nullptr || n == 0 || n > RL_MAX_ITEMS) {
     return RL_TIMEOUT;
   }
-  return ratelimit::decide_several(process, items, n, *now, true, 0);
+  return ratelimit::decide_several(process, items, n, *now, true);
 }
 
 rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,

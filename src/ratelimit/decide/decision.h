@@ -82,11 +82,13 @@ RATELIMIT_ALWAYS_INLINE void fill_all_next(Decision d) {
   }
 }
 
-// Locks the buckets of any number of items and decides them.
-[[gnu::noinline]] rl_verdict_e decide_several(const rl_process_t* process,
-                                              rl_item_t* items, size_t n,
-                                              const rl_time_t& now, bool tries,
-                                              uint64_t max_wait_ms);
+// Decides one item, whose bucket is locked, and reserves its units where they
+// are not there.
+[[gnu::noinline]] rl_verdict_e decide_ahead(const rl_process_t* process,
+                                            rl_item_t* item,
+                                            const rl_time_t& now,
+                                            uint64_t max_wait_ms,
+                                            BucketRef ref);
 
 // Where the one at `refusing` refuses, those before it being charged: nobody
 // is charged for a refused request.

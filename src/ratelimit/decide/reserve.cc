@@ -63,13 +63,10 @@ rl_verdict_e rl_try_or_reserve(rl_process_t* process, rl_item_t* item,
       !ratelimit::lock_buckets(process, item, 1, now->mono_ms, &ref)) {
     return RL_TIMEOUT;
   }
-  const bool done =
-      ratelimit::charge_ahead(process, ref, max_wait_ms, *now, item);
-  ratelimit::release_all(process, &ref, 1);
-  if (!done) {
-    return ratelimit::decide_several(process, item, 1, *now, true,
-                                     max_wait_ms);
+  if (!ratelimit::charge_ahead(process, ref, max_wait_ms, *now, item)) {
+    return ratelimit::decide_ahead(process, item, *now, max_wait_ms, ref);
   }
+  ratelimit::release_all(process, &ref, 1);
   if (!item->admitted) return RL_PENDING;
   ratelimit::count_admitted(process, *item, now->mono_ms);
   return RL_ADMITTED;
