@@ -270,7 +270,7 @@ line_row() { # NAME HTTP SERVER
         stop_all
     fi
     printf '| %s | %+d | %s | %s |\n' "$1" "$count" \
-        "$(ratio "$count" "${count_before:-0}")" "$apart"
+        "$(ratio "$count" "${count_before:-}")" "$apart"
     count_before=$count
 }
 
