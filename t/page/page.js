@@ -261,6 +261,7 @@ async function testKeyboard(page) {
 
 async function testPause(page) {
   await page.getByRole("button", { name: "Pause" }).click();
+  await sleep(1500); // for an answer that is under way
   const before = await figure(page, "token", "admitted");
   await sleep(3000);
   same(await figure(page, "token", "admitted"), before, "Pause stops the figures");

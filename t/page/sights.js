@@ -240,6 +240,10 @@ async function testScreens(browser, dir, many) {
 
 async function testForcedColors(browser, dir, many) {
   const page = await open(browser, `${many}/ratelimit/`, { forcedColors: "active" });
+  const lift = rowOf(page, "bans", "probed").getByRole("button", { name: /^Lift/ });
+  const [back, border] = await lift.evaluate((e) =>
+    [getComputedStyle(e).backgroundColor, getComputedStyle(e).borderTopColor]);
+  check(back !== border, "under forced colours a ban can be seen and lifted", { back, border });
   await page.fill("#filter", "near");
   const bar = rowOf(page, "top-admitted", "near").locator(".bar");
   const [of, on] = await bar.evaluate((e) => [e, e.parentElement].map((one) =>
