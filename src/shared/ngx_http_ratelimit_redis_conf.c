@@ -165,7 +165,7 @@ ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
     char                *rv;
     ngx_int_t            n;
     ngx_str_t           *value, *name, secret;
-    ngx_uint_t           on;
+    ngx_uint_t           on = 0;
     ngx_pool_cleanup_t  *cln;
 
     value = &given[NGX_HTTP_RATELIMIT_REDIS_TIMEOUT];
