@@ -1,8 +1,11 @@
-// ratelimit-suggest: what limits do the clients of an access log need?
+// ratelimit-suggest: what limits do clients need?  Access logs tell, or how
+// much policies admitted and refused.
 
 #include <cstdio>
 
 #include "suggest/access_log.h"
+#include "suggest/history.h"
+#include "suggest/history_report.h"
 #include "suggest/options.h"
 #include "suggest/progress.h"
 #include "suggest/replay.h"
@@ -16,14 +19,32 @@ int fail(const std::string& error) {
   return 1;
 }
 
-int run(const Options& options) {
+// Standard input, where no file is named.
+std::vector<std::string> files_of(const Options& options) {
+  return options.files.empty() ? std::vector<std::string>{"-"} : options.files;
+}
+
+int run_history(const Options& options) {
+  History history;
+  std::string error;
+
+  for (const std::string& file : files_of(options)) {
+    if (!history.read(file, &error)) return fail(error);
+  }
+  history.sort();
+  if (!print_history(stdout, history)) {
+    return fail("these answers have no whole minute");
+  }
+  return 0;
+}
+
+int run_logs(const Options& options) {
   AccessLog log;
   Progress progress;
   std::string error;
 
   if (!log.init(options, &error)) return fail(error);
-  for (const std::string& file :
-       options.files.empty() ? std::vector<std::string>{"-"} : options.files) {
+  for (const std::string& file : files_of(options)) {
     if (!log.read(file, &progress, &error)) {
       progress.clear();
       return fail(error);
@@ -72,5 +93,6 @@ int main(int argc, char** argv) {
     std::fputs(suggest::kUsage, stdout);
     return 0;
   }
-  return suggest::run(options);
+  return options.history ? suggest::run_history(options)
+                         : suggest::run_logs(options);
 }

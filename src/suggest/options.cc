@@ -24,6 +24,10 @@ const char kUsage[] =
     "  --policy=TEXT    try this one instead, as 'quota=30/10s "
     "algorithm=gcra\n"
     "                   capacity=5'; repeatable\n"
+    "  --history        the files are saved answers of ratelimit_api's "
+    ".../history:\n"
+    "                   tells how much each policy admitted and refused a "
+    "minute\n"
     "\n"
     "Compressed logs: zcat access.log.*.gz | ratelimit-suggest\n";
 
@@ -125,6 +129,9 @@ bool read_option(int option, const std::string& value, Options* out,
     case 'l':
       out->policies.emplace_back();
       return read_policy(value, &out->policies.back(), error);
+    case 'H':
+      out->history = true;
+      return true;
     case 'h':
       out->help = true;
       return true;
@@ -153,6 +160,7 @@ bool read_options(int argc, char** argv, Options* out, std::string* error) {
       {"path", required_argument, nullptr, 'p'},
       {"windows", required_argument, nullptr, 'w'},
       {"policy", required_argument, nullptr, 'l'},
+      {"history", no_argument, nullptr, 'H'},
       {"help", no_argument, nullptr, 'h'},
       {nullptr, 0, nullptr, 0},
   };

@@ -29,6 +29,7 @@ struct Options {
   std::vector<Limit> windows;
   std::vector<Limit> policies;  // empty: to be suggested
   std::vector<std::string> files;
+  bool history = false;  // the files are answers of .../history
   bool help = false;
 };
 

@@ -92,6 +92,35 @@ fails() {
     fails --other | grep "unrecognized option '--other'"
 }
 
+# history FIRST: an hour of samples from then on, in seconds.
+history() {
+    awk -v first="$1" 'BEGIN {
+        printf "{\"now_ms\": 1, \"policies\": [{\"name\": \"search\", \"zone\": \"api\", \"samples\": ["
+        for (i = 0; i < 360; i++) {
+            printf "%s[%d, 10, %d, %d, 0, 0]", i ? ", " : "", first + (i + 1) * 10, 5 + (i == 100) * 70, i == 100
+        }
+        print "]}]}"
+    }'
+}
+
+@test 'how much policies admitted, by saved answers of .../history' {
+    history 1795953600 > "$dir/1.json"
+    history 1795957200 > "$dir/2.json"
+    "$program" --history "$dir/2.json" "$dir/1.json" "$dir/1.json" > "$dir/told"
+    cat "$dir/told"
+    grep -x '1 policies, 29 Nov 2026 12:00:00 to 29 Nov 2026 14:00:00 UTC' "$dir/told"
+    grep -x -E '  api/search +120 +30 +30 +100 +100' "$dir/told"
+    grep -x -E ' +refused: 2, 0\.05 % of its requests, at most 1 a minute' "$dir/told"
+    grep 'which have no keys' "$dir/told"
+    diff "$dir/told" <(cat "$dir/1.json" "$dir/2.json" | "$program" --history)
+}
+
+@test 'what is no answer of .../history' {
+    fails --history "$dir/access.log" | grep "$dir/access.log: that is no answer of .../history"
+    echo '{"policies": []}' > "$dir/none.json"
+    fails --history "$dir/none.json" | grep 'these answers have no whole minute'
+}
+
 @test 'a progress line on a terminal, and none elsewhere' {
     "$program" "$dir/access.log" 2> "$dir/error" > /dev/null
     [ ! -s "$dir/error" ]
