@@ -1,7 +1,12 @@
-# man.sh LOWDOWN DESCRIPTION REFERENCE: ngx_http_ratelimit_module(8), compressed,
-# out of the reference, under a head that man wants.
+# man.sh LOWDOWN NAME SECTION DESCRIPTION REFERENCE: a man page out of the
+# reference, under a head that man wants: of a program its own section, of the
+# module all of it.
 {
-    printf '# NAME\n\nngx\\_http\\_ratelimit\\_module - %s\n\n' "$2"
-    cat "$3"
-} | "$1" -s -Tman --nroff-nolinks -M title=ngx_http_ratelimit_module -M section=8 |
-    gzip -9n
+    printf '# NAME\n\n%s - %s\n\n' "$(printf %s "$2" | sed 's/_/\\_/g')" "$4"
+    if grep -q "^## $2\$" "$5"; then
+        printf '# DESCRIPTION\n'
+        awk -v head="## $2" '/^## / { on = $0 == head; next } on' "$5"
+    else
+        cat "$5"
+    fi
+} | "$1" -s -Tman --nroff-nolinks -M title="$2" -M section="$3"

@@ -89,6 +89,9 @@ endforeach()
 set_tests_properties(build.package build.suggest docs.demo docs.demo_machines
   PROPERTIES RESOURCE_LOCK build_folder)
 
+# Three Debians, each of them twice.
+set_tests_properties(build.chroots PROPERTIES TIMEOUT 5400)
+
 # Before and after all suites that run.
 add_test(NAME suites.start COMMAND bash t/tools/starts.sh
   WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
