@@ -299,7 +299,7 @@ invalid quota "+1/1s" in "ratelimit_policy", it must be UNITS/WINDOW such as "60
     ratelimit_zone   zone=api:64k;
     ratelimit_policy token key=$arg_k quota=600/1M;
 --- error_log
-invalid quota "600/1M" in "ratelimit_policy", it must not be in months ("M") but with algorithm=calendar in
+invalid quota "600/1M" in "ratelimit_policy", it has months ("M"), which need algorithm=calendar in
 
 
 === TEST 88: a quota of more than a year of months

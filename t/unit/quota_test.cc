@@ -161,7 +161,7 @@ TEST(Quota, Months) {
     EXPECT_EQ(str(quota.window_text), std::to_string(n) + "M");
   }
   EXPECT_EQ(quota_error("5000/1M"),
-            "must not be in months (\"M\") but with algorithm=calendar");
+            "has months (\"M\"), which need algorithm=calendar");
   EXPECT_EQ(quota_error("5000/13M", true),
             "must be UNITS/WINDOW such as \"600/60s\", of 0 to "
             "999999999999999 units and a window of 1ms to 366d in ms, s, m, h "
@@ -184,7 +184,7 @@ TEST(Window, ValidAndInvalid) {
                "must be an integer with ms, s, m, h or d behind it, of 1ms to "
                "366d, or 1M to 12M");
   EXPECT_STREQ(rl_parse_window(str("1M"), 0, &quota),
-               "must not be in months (\"M\") but with algorithm=calendar");
+               "has months (\"M\"), which need algorithm=calendar");
   EXPECT_EQ(quota.window_ms, 5400000u);
   ASSERT_EQ(rl_parse_window(str("2M"), 1, &quota), nullptr);
   EXPECT_EQ(quota.window_months, 2u);

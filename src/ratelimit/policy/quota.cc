@@ -51,7 +51,7 @@ constexpr const char* kSecondsPhrase =
     "must be seconds such as \"0.250\", or several of them as nginx writes "
     "those of its upstreams";
 constexpr const char* kMonthPhrase =
-    "must not be in months (\"M\") but with algorithm=calendar";
+    "has months (\"M\"), which need algorithm=calendar";
 constexpr const char* kWindowPhrase =
     "must be an integer with ms, s, m, h or d behind it, of 1ms to 366d";
 constexpr const char* kWindowOrMonthPhrase =
