@@ -3,7 +3,6 @@
 #   NGINX_INCLUDES      the directories of nginx's headers
 #   NGINX_MODULES_C     the generated file that names the module to nginx
 #   NGINX_MODULES_PATH  where that nginx looks for modules
-#   NGINX_ABI           the package that stands for its ABI on Debian, or ""
 
 # An unpacked nginx-dev package will do as well.
 if(EXISTS ${NGINX_SRC}/usr/share/nginx/src)
@@ -89,13 +88,6 @@ elseif(arguments MATCHES "--prefix=([^ \"]+)")
   set(NGINX_MODULES_PATH ${CMAKE_MATCH_1}/modules)
 else()
   set(NGINX_MODULES_PATH /usr/local/nginx/modules)
-endif()
-
-set(NGINX_ABI)
-if(EXISTS ${nginx_src}/debian/libnginx-mod.abisubstvars)
-  file(STRINGS ${nginx_src}/debian/libnginx-mod.abisubstvars abi
-    REGEX "^nginx:abi=")
-  string(REPLACE "nginx:abi=" "" NGINX_ABI "${abi}")
 endif()
 
 # As nginx's auto/make writes it, with the order that `config` gives.
