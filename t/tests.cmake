@@ -16,6 +16,7 @@ elseif(BUILD_TESTING)
   include(GoogleTest)
   ratelimit_programs(tests t/unit/*_test.cc GTest::gtest_main Threads::Threads)
   target_link_libraries(suggest_test PRIVATE ratelimit_suggest)
+  target_link_libraries(suggest_history_test PRIVATE ratelimit_suggest)
   foreach(test IN LISTS tests)
     gtest_discover_tests(${test} TEST_PREFIX unit.${test}.
       DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 300)

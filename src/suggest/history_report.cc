@@ -27,12 +27,6 @@ std::string whole(double number) {
   return grouped(static_cast<std::uint64_t>(std::llround(number)));
 }
 
-std::string share(double part, double all) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", all == 0 ? 0 : 100 * part / all);
-  return text;
-}
-
 Row row_of(const std::string& name, const std::vector<Sample>& samples) {
   Row row;
   row.name = name;
@@ -78,9 +72,10 @@ void print_span(std::FILE* out, const History& history) {
       end = std::max(end, sample.end_s);
     }
   }
-  std::fprintf(out, "%s policies, %s to %s UTC\n",
-               grouped(history.policies().size()).c_str(),
-               time_text(begin * 1000).c_str(), time_text(end * 1000).c_str());
+  std::fprintf(
+      out, "%s, %s to %s UTC\n",
+      counted(history.policies().size(), "policy", "policies").c_str(),
+      time_text(begin * 1000).c_str(), time_text(end * 1000).c_str());
 }
 
 // Refusals of one kind, told only if there were some.
@@ -121,10 +116,7 @@ bool print_history(std::FILE* out, const History& history) {
                    whole(static_cast<double>(row.most_waiting)).c_str());
     }
   }
-  std::fprintf(
-      out,
-      "\nWhat one client needs is not in these answers, which have no "
-      "keys: access logs tell.\n");
+  std::fprintf(out, "%s", kNoKeys);
   return true;
 }
 

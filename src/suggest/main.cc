@@ -6,6 +6,8 @@
 #include "suggest/access_log.h"
 #include "suggest/history.h"
 #include "suggest/history_report.h"
+#include "suggest/metrics.h"
+#include "suggest/metrics_report.h"
 #include "suggest/options.h"
 #include "suggest/progress.h"
 #include "suggest/replay.h"
@@ -35,6 +37,17 @@ int run_history(const Options& options) {
   if (!print_history(stdout, history)) {
     return fail("these answers have no whole minute");
   }
+  return 0;
+}
+
+int run_metrics(const Options& options) {
+  Metrics metrics;
+  std::string error;
+
+  for (const std::string& file : files_of(options)) {
+    if (!metrics.read(file, &error)) return fail(error);
+  }
+  print_metrics(stdout, metrics);
   return 0;
 }
 
@@ -93,6 +106,7 @@ int main(int argc, char** argv) {
     std::fputs(suggest::kUsage, stdout);
     return 0;
   }
-  return options.history ? suggest::run_history(options)
-                         : suggest::run_logs(options);
+  if (options.history) return suggest::run_history(options);
+  if (options.metrics) return suggest::run_metrics(options);
+  return suggest::run_logs(options);
 }

@@ -28,6 +28,9 @@ const char kUsage[] =
     ".../history:\n"
     "                   tells how much each policy admitted and refused a "
     "minute\n"
+    "  --metrics        ... or of its .../metrics, the earlier ones first: "
+    "tells how\n"
+    "                   much of their quotas keys had used\n"
     "\n"
     "Compressed logs: zcat access.log.*.gz | ratelimit-suggest\n";
 
@@ -132,6 +135,9 @@ bool read_option(int option, const std::string& value, Options* out,
     case 'H':
       out->history = true;
       return true;
+    case 'M':
+      out->metrics = true;
+      return true;
     case 'h':
       out->help = true;
       return true;
@@ -161,6 +167,7 @@ bool read_options(int argc, char** argv, Options* out, std::string* error) {
       {"windows", required_argument, nullptr, 'w'},
       {"policy", required_argument, nullptr, 'l'},
       {"history", no_argument, nullptr, 'H'},
+      {"metrics", no_argument, nullptr, 'M'},
       {"help", no_argument, nullptr, 'h'},
       {nullptr, 0, nullptr, 0},
   };
@@ -173,6 +180,10 @@ bool read_options(int argc, char** argv, Options* out, std::string* error) {
     if (!read_option(option, optarg == nullptr ? "" : optarg, out, error)) {
       return false;
     }
+  }
+  if (out->history && out->metrics) {
+    *error = "--history and --metrics are of different files";
+    return false;
   }
   out->files.assign(argv + optind, argv + argc);
   return true;

@@ -30,6 +30,7 @@ struct Options {
   std::vector<Limit> policies;  // empty: to be suggested
   std::vector<std::string> files;
   bool history = false;  // the files are answers of .../history
+  bool metrics = false;  // or of .../metrics
   bool help = false;
 };
 

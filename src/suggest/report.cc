@@ -14,13 +14,6 @@ constexpr std::uint64_t kHeadroom = 2;
 // Clients that are named for each policy.
 constexpr std::size_t kNamed = 5;
 
-std::string share(std::uint64_t part, std::uint64_t all) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%",
-                100.0 * static_cast<double>(part) / static_cast<double>(all));
-  return text;
-}
-
 // What could steer a terminal becomes "?".
 std::string printable(std::string text) {
   for (char& c : text) {
@@ -58,7 +51,9 @@ void print_refusals(std::FILE* out, const AccessLog& log,
                     [](std::uint32_t n) { return n != 0; }));
   std::fprintf(out, "  %-28s %12s %9s %9s  %s\n", name.c_str(),
                grouped(refusals.requests).c_str(),
-               share(refusals.requests, log.requests().size()).c_str(),
+               share(static_cast<double>(refusals.requests),
+                     static_cast<double>(log.requests().size()))
+                   .c_str(),
                grouped(clients).c_str(), most_refused(log, refusals).c_str());
 }
 

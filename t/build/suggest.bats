@@ -108,16 +108,34 @@ history() {
     history 1795957200 > "$dir/2.json"
     "$program" --history "$dir/2.json" "$dir/1.json" "$dir/1.json" > "$dir/told"
     cat "$dir/told"
-    grep -x '1 policies, 29 Nov 2026 12:00:00 to 29 Nov 2026 14:00:00 UTC' "$dir/told"
+    grep -x '1 policy, 29 Nov 2026 12:00:00 to 29 Nov 2026 14:00:00 UTC' "$dir/told"
     grep -x -E '  api/search +120 +30 +30 +100 +100' "$dir/told"
     grep -x -E ' +refused: 2, 0\.05 % of its requests, at most 1 a minute' "$dir/told"
     grep 'which have no keys' "$dir/told"
     diff "$dir/told" <(cat "$dir/1.json" "$dir/2.json" | "$program" --history)
 }
 
-@test 'what is no answer of .../history' {
+# metrics ADMITTED REFUSED: as REFERENCE.md shows them, with these counts.
+metrics() {
+    sed -n '/^nginx_ratelimit_requests_total/p; /^nginx_ratelimit_used_ratio_bucket/p' src/REFERENCE.md |
+        sed -e "s/\"admitted\"} .*/\"admitted\"} $1/" -e "s/\"refused\"} .*/\"refused\"} $2/"
+}
+
+@test 'how much of their quotas keys use, by saved answers of .../metrics' {
+    metrics 83 5 > "$dir/1.metrics"
+    "$program" --metrics "$dir/1.metrics" > "$dir/told"
+    cat "$dir/told"
+    grep -x -E '  api/search +83 +5 +0 +45\.78 % +20\.48 % +7\.23 %' "$dir/told"
+    metrics 93 9 > "$dir/2.metrics"
+    "$program" --metrics "$dir/1.metrics" "$dir/2.metrics" > "$dir/told"
+    cat "$dir/told"
+    grep -x -E '  api/search +10 +4 +0 +- +- +-' "$dir/told"
+}
+
+@test 'what is no such answer' {
     fails --history "$dir/access.log" | grep "$dir/access.log: that is no answer of .../history"
     echo '{"policies": []}' > "$dir/none.json"
+    fails --metrics "$dir/none.json" | grep 'that is no answer of .../metrics'
     fails --history "$dir/none.json" | grep 'these answers have no whole minute'
 }
 

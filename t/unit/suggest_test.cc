@@ -10,7 +10,6 @@
 
 #include "suggest/access_log.h"
 #include "suggest/client_key.h"
-#include "suggest/history.h"
 #include "suggest/log_format.h"
 #include "suggest/log_time.h"
 #include "suggest/replay.h"
@@ -310,83 +309,6 @@ TEST(AccessLog, TimesOfSeveralFilesAreSorted) {
   ASSERT_EQ(it.log.requests().size(), 3u);
   EXPECT_EQ(it.log.name(it.log.requests()[0].client), "client-2");
   EXPECT_EQ(it.log.requests()[2].ms - it.log.requests()[0].ms, 4000);
-}
-
-// ------------------------------------------------------------------- history
-
-// What is told of a history that is written into a file first.
-class HistoryTest : public testing::Test {
- protected:
-  bool read(const std::string& text) {
-    std::FILE* file = std::fopen(path_.c_str(), "we");
-    std::fputs(text.c_str(), file);
-    std::fclose(file);
-    const bool ok = history_.read(path_, &error_);
-    history_.sort();
-    std::remove(path_.c_str());
-    return ok;
-  }
-
-  static std::string answer(const std::string& samples) {
-    return R"({"now_ms": 1, "policies": [{"name": "p", "zone": "z", "samples": [)" +
-           samples + "]}]}\n";
-  }
-
-  const std::vector<Sample>& samples() {
-    return history_.policies().at({"z", "p"});
-  }
-
-  const std::string path_ = testing::TempDir() + "suggest_history.json";
-  History history_;
-  std::string error_;
-};
-
-TEST_F(HistoryTest, AnswersOverlap) {
-  ASSERT_TRUE(read(answer("[1200,10,5,1,2,3],[1210,10,6,0,0,0]") +
-                   answer("[1209,10,6,0,0,0],[1219,10,7,0,0,0]")));
-  ASSERT_EQ(samples().size(), 3u);
-  EXPECT_EQ(samples()[0].counts.admitted, 5);
-  EXPECT_EQ(samples()[0].counts.refused, 1);
-  EXPECT_EQ(samples()[0].counts.dry_run, 2);
-  EXPECT_EQ(samples()[0].waiting, 3);
-  EXPECT_EQ(samples()[2].counts.admitted, 7);
-}
-
-TEST_F(HistoryTest, FilesInAnyOrder) {
-  ASSERT_TRUE(read(answer("[1230,10,3,0,0,0]")));
-  ASSERT_TRUE(read(answer("[1220,10,2,0,0,0]")));
-  ASSERT_EQ(samples().size(), 2u);
-  EXPECT_EQ(samples()[0].end_s, 1220);
-}
-
-// A sample over the turn of a minute counts for both, by its time in each.
-TEST_F(HistoryTest, Minutes) {
-  ASSERT_TRUE(read(answer("[1205,10,4,0,0,0],[1255,50,100,10,5,0],"
-                          "[1380,120,12,0,0,0]")));
-  const std::vector<Minute> minutes = minutes_of(samples());
-  ASSERT_EQ(minutes.size(), 4u);
-  EXPECT_EQ(minutes[0].seconds, 5);
-  EXPECT_EQ(minutes[0].counts.admitted, 2);
-  EXPECT_EQ(minutes[1].seconds, 55);
-  EXPECT_EQ(minutes[1].counts.admitted, 102);
-  EXPECT_EQ(minutes[1].counts.refused, 10);
-  EXPECT_EQ(minutes[1].counts.dry_run, 5);
-  EXPECT_EQ(minutes[2].counts.admitted, 6);
-  EXPECT_EQ(minutes[3].seconds, 60);
-}
-
-TEST_F(HistoryTest, Nonsense) {
-  for (const char* text :
-       {"x", "{}", "[]", "{\"policies\": [1]}", "{\"policies\": []} x"}) {
-    EXPECT_FALSE(read(text)) << text;
-  }
-  for (const char* sample :
-       {"1", "[]", "[1200,10,1,0,0]", "[1200,0,1,0,0,0]", "[1200,-1,1,0,0,0]",
-        "[1200,10,\"1\",0,0,0]", "[1200,86401,1,0,0,0]"}) {
-    EXPECT_FALSE(read(answer(sample))) << sample;
-  }
-  EXPECT_FALSE(history_.read("/nonexistent", &error_));
-  EXPECT_NE(error_.find("No such file"), std::string::npos) << error_;
 }
 
 }  // namespace
