@@ -20,12 +20,12 @@ setup() {
 }
 
 # within SUITE HOOK...: a Debian of which nothing is kept, and what happens in it
-# once it is there: a hook of mmdebstrap's.
+# once it is there: a hook of mmdebstrap's.  A mirror may stand still.
 within() {
     local hooks=() hook
     for hook in "${@:2}"; do hooks+=("--customize-hook=$hook"); done
     mmdebstrap --mode=root --variant=apt --aptopt='APT::Install-Recommends "false"' \
-        --aptopt='Acquire::Retries "3"' "${hooks[@]}" "$1" /dev/null
+        --aptopt='Acquire::Retries "3"' --aptopt='Acquire::Check-Valid-Until "false"' "${hooks[@]}" "$1" /dev/null
 }
 
 built() {
