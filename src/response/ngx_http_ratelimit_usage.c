@@ -102,6 +102,9 @@ ngx_http_ratelimit_usage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "needs \"json=\"";
     }
 
+    rl_usage_search(usage->pointers.elts, usage->pointers.nelts,
+                    &usage->search);
+
     if (usage->types.nelts == 0
         && ngx_http_ratelimit_usage_types(cf, usage, NULL,
                                       &ngx_http_ratelimit_usage_default_types)

@@ -17,6 +17,7 @@ struct ngx_http_ratelimit_usage_s {
     ngx_str_t                    name;       /* of the variable */
     ngx_uint_t                   index;
     ngx_array_t                  pointers;   /* rl_usage_pointer_t */
+    rl_usage_search_t            search;     /* for their names */
     ngx_array_t                  types;      /* ngx_str_t */
     size_t                       max;        /* of one text */
     u_char                      *file;

@@ -37,11 +37,12 @@ static ngx_uint_t ngx_http_ratelimit_usage_has_type(
     ngx_http_ratelimit_usage_t *usage, ngx_str_t *type);
 static ngx_int_t ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
-static ngx_inline ngx_int_t ngx_http_ratelimit_read_bytes(
-    ngx_http_request_t *r, ngx_http_ratelimit_reader_t *reader, u_char *p,
-    size_t len);
+static ngx_int_t ngx_http_ratelimit_read(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader, ngx_chain_t *in);
+static void ngx_http_ratelimit_end_reader(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader);
 static ngx_int_t ngx_http_ratelimit_read_rest(ngx_http_request_t *r,
-    ngx_http_ratelimit_reader_t *reader, u_char *p, size_t len);
+    ngx_http_ratelimit_reader_t *reader, u_char *last, size_t left);
 static ngx_int_t ngx_http_ratelimit_read_file(ngx_http_request_t *r,
     ngx_http_ratelimit_reader_t *reader, ngx_buf_t *b);
 static ngx_int_t ngx_http_ratelimit_grow_reader(ngx_http_request_t *r,
@@ -136,14 +137,14 @@ ngx_http_ratelimit_add_reader(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    reader = ngx_pcalloc(r->pool, sizeof(ngx_http_ratelimit_reader_t));
+    reader = ngx_palloc(r->pool, sizeof(ngx_http_ratelimit_reader_t));
     if (reader == NULL) {
         return NGX_ERROR;
     }
 
-    reader->core.pointers = usage->pointers.elts;
-    reader->core.n = usage->pointers.nelts;
-    reader->core.form = rl_usage_form(ngx_http_ratelimit_str(&type));
+    rl_usage_begin(&reader->core, &usage->search,
+                   rl_usage_form(ngx_http_ratelimit_str(&type)));
+
     reader->usage = usage;
     reader->item = item;
     reader->next = record->readers;
@@ -178,9 +179,6 @@ ngx_http_ratelimit_usage_has_type(ngx_http_ratelimit_usage_t *usage,
 static ngx_int_t
 ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_buf_t                    *b;
-    ngx_int_t                     rc;
-    ngx_chain_t                  *cl;
     ngx_http_ratelimit_record_t  *record;
     ngx_http_ratelimit_reader_t  *reader;
 
@@ -191,33 +189,8 @@ ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     for (reader = record->readers; reader; reader = reader->next) {
-
-        for (cl = in; cl; cl = cl->next) {
-
-            b = cl->buf;
-            rc = NGX_OK;
-
-            if (ngx_buf_in_memory(b)) {
-                rc = ngx_http_ratelimit_read_bytes(r, reader, b->pos,
-                                                   b->last - b->pos);
-            } else if (b->in_file) {
-                rc = ngx_http_ratelimit_read_file(r, reader, b);
-            }
-
-            if (rc != NGX_OK) {
-                return NGX_ERROR;
-            }
-
-            if (b->last_buf) {
-                rl_usage_end(&reader->core);
-
-                if (reader->core.broken && reader->core.form == RL_USAGE_JSON)
-                {
-                    ngx_http_ratelimit_log_unread(r, reader->item->policy,
-                                                  &reader->usage->name,
-                                                  "the response is no JSON");
-                }
-            }
+        if (ngx_http_ratelimit_read(r, reader, in) != NGX_OK) {
+            return NGX_ERROR;
         }
     }
 
@@ -225,47 +198,77 @@ ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
-static ngx_inline ngx_int_t
-ngx_http_ratelimit_read_bytes(ngx_http_request_t *r,
-    ngx_http_ratelimit_reader_t *reader, u_char *p, size_t len)
-{
-    size_t    taken;
-    rl_str_t  bytes;
-
-    bytes.data = p;
-    bytes.len = len;
-
-    taken = rl_usage_take(&reader->core, bytes);
-
-    if (taken == len) {
-        return NGX_OK;
-    }
-
-    return ngx_http_ratelimit_read_rest(r, reader, p + taken, len - taken);
-}
-
-
 static ngx_int_t
-ngx_http_ratelimit_read_rest(ngx_http_request_t *r,
-    ngx_http_ratelimit_reader_t *reader, u_char *p, size_t len)
+ngx_http_ratelimit_read(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader, ngx_chain_t *in)
 {
-    size_t    taken;
-    rl_str_t  bytes;
+    size_t      left;
+    ngx_buf_t  *b;
+    rl_str_t    bytes;
 
-    do {
-        if (ngx_http_ratelimit_grow_reader(r, reader, len) != NGX_OK) {
+    for ( /* void */ ; in; in = in->next) {
+
+        b = in->buf;
+
+        if (ngx_buf_in_memory(b)) {
+            bytes.data = b->pos;
+            bytes.len = b->last - b->pos;
+
+            left = rl_usage_take(&reader->core, bytes);
+
+            if (left && ngx_http_ratelimit_read_rest(r, reader, b->last, left)
+                        != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+
+        } else if (b->in_file
+                   && ngx_http_ratelimit_read_file(r, reader, b) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
-        bytes.data = p;
-        bytes.len = len;
+        if (b->last_buf) {
+            ngx_http_ratelimit_end_reader(r, reader);
+        }
+    }
 
-        taken = rl_usage_take(&reader->core, bytes);
+    return NGX_OK;
+}
 
-        p += taken;
-        len -= taken;
 
-    } while (len);
+static void
+ngx_http_ratelimit_end_reader(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader)
+{
+    rl_usage_end(&reader->core);
+
+    if (reader->core.broken && reader->core.form == RL_USAGE_JSON) {
+        ngx_http_ratelimit_log_unread(r, reader->item->policy,
+                                      &reader->usage->name,
+                                      "the response is no JSON");
+    }
+}
+
+
+/* what there was no room for */
+
+static ngx_int_t
+ngx_http_ratelimit_read_rest(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader, u_char *last, size_t left)
+{
+    rl_str_t  bytes;
+
+    while (left) {
+        if (ngx_http_ratelimit_grow_reader(r, reader, left) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        bytes.data = last - left;
+        bytes.len = left;
+
+        left = rl_usage_take(&reader->core, bytes);
+    }
 
     return NGX_OK;
 }
@@ -277,10 +280,11 @@ static ngx_int_t
 ngx_http_ratelimit_read_file(ngx_http_request_t *r,
     ngx_http_ratelimit_reader_t *reader, ngx_buf_t *b)
 {
-    off_t    at;
-    size_t   len;
-    u_char   piece[NGX_HTTP_RATELIMIT_PIECE];
-    ssize_t  n;
+    off_t     at;
+    size_t    len, left;
+    u_char    piece[NGX_HTTP_RATELIMIT_PIECE];
+    ssize_t   n;
+    rl_str_t  bytes;
 
     for (at = b->file_pos; at < b->file_last; at += n) {
 
@@ -304,7 +308,14 @@ ngx_http_ratelimit_read_file(ngx_http_request_t *r,
             return NGX_OK;
         }
 
-        if (ngx_http_ratelimit_read_bytes(r, reader, piece, n) != NGX_OK) {
+        bytes.data = piece;
+        bytes.len = n;
+
+        left = rl_usage_take(&reader->core, bytes);
+
+        if (left && ngx_http_ratelimit_read_rest(r, reader, piece + n, left)
+                    != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -336,7 +347,7 @@ ngx_http_ratelimit_grow_reader(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    memory = ngx_palloc(r->pool, RL_USAGE_MEMORY(room));
+    memory = ngx_palloc(r->pool, room);
     if (memory == NULL) {
         return NGX_ERROR;
     }

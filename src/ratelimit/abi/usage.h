@@ -25,13 +25,26 @@ typedef struct {
   rl_str_t name;  /* its last, which must stand in a text that has it; empty:
                      nobody can tell */
   uint32_t value; /* below RL_MAX_USAGE_VALUES */
-  uint32_t rare;  /* which byte of the name texts have least */
-  size_t avx2_from; /* the length of a text that is searched by vectors */
+  size_t place;   /* of the name between quotes: the byte that is looked for */
 } rl_usage_pointer_t;
 
 /* As rl_parse_quota; the texts point into the parsed one. */
 const char *rl_parse_usage_pointer(rl_str_t text, uint32_t value,
                                    rl_usage_pointer_t *out) RL_NOEXCEPT;
+
+/* How texts are searched for the names of all pointers at once. */
+typedef struct {
+  const rl_usage_pointer_t *pointers;
+  size_t n;
+  unsigned char first[16];  /* bytes that are looked for, by the lower half */
+  unsigned char second[16]; /* what may stand two places behind */
+  int everywhere;           /* any text may have a name */
+  size_t vectors_from;      /* the length of texts that vectors are for */
+} rl_usage_search_t;
+
+/* Refers to the pointers, and says where in each name its byte is. */
+void rl_usage_search(rl_usage_pointer_t *pointers, size_t n,
+                     rl_usage_search_t *out) RL_NOEXCEPT;
 
 typedef enum {
   RL_USAGE_JSON = 0, /* one text; of an array each element as well */
@@ -42,17 +55,18 @@ typedef enum {
 /* Of a media type, without its parameters. */
 rl_usage_form_e rl_usage_form(rl_str_t type) RL_NOEXCEPT;
 
-/* The caller fills the first part with what it knows, the rest with 0. */
+/* Of one body; its members are the core's. */
 typedef struct {
-  const rl_usage_pointer_t *pointers;
-  size_t n;
+  const rl_usage_search_t *search;
   rl_usage_form_e form;
 
   unsigned char *memory; /* the caller's */
   size_t room;           /* for a text, in memory */
   size_t held;           /* of a text that has not ended */
   uint32_t matched;      /* bytes of "data:" at the beginning of a line */
-  int in_data;           /* behind it, */
+  uint32_t marked;       /* of a byte order mark at the body's */
+  int at_start;          /* nothing has come but such bytes */
+  int in_data;           /* behind "data:", */
   int at_value;          /* at once */
   int was_cr;            /* a line feed that follows ends no other line */
   int has_data;          /* the event has a line of data already */
@@ -63,17 +77,17 @@ typedef struct {
   uint64_t values[RL_MAX_USAGE_VALUES];
 } rl_usage_t;
 
-/* Memory for a text of that length: what jansson takes stands behind it. */
-#define RL_USAGE_MEMORY(len) (2 * (size_t)(len) + (size_t)(len) / 8 + 8)
+void rl_usage_begin(rl_usage_t *usage, const rl_usage_search_t *search,
+                    rl_usage_form_e form) RL_NOEXCEPT;
 
-/* Moves what is held into memory of RL_USAGE_MEMORY(room) bytes. */
+/* Moves what is held into that memory. */
 void rl_usage_grow(rl_usage_t *usage, unsigned char *memory,
                    size_t room) RL_NOEXCEPT;
 
 /*
- * Takes bytes of the body, cut anywhere, and returns how many; if not all, a
- * text needs more room: it is to grow, or to be given up by rl_usage_skip,
- * before the rest is given.
+ * Takes bytes of the body, cut anywhere, and returns how many are left: if any,
+ * a text needs more room.  It is to grow, or to be given up by rl_usage_skip,
+ * before these are given.
  */
 size_t rl_usage_take(rl_usage_t *usage, rl_str_t bytes) RL_NOEXCEPT;
 void rl_usage_skip(rl_usage_t *usage) RL_NOEXCEPT;

@@ -1,4 +1,4 @@
-// The JSON of a token, or of a response, made into JSON that jansson takes.
+// The JSON of a token, made into JSON that jansson takes.
 //
 // jansson refuses a text for a value that its own types cannot hold, wherever
 // that stands.  But a token says who a client is by one claim, whatever an
@@ -19,20 +19,16 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "ratelimit/jwt/json_text.h"
 #include "ratelimit/jwt/jwt.h"
 
 namespace ratelimit {
 namespace {
 
 constexpr std::string_view kReplacement = "\\ufffd";
-constexpr std::ptrdiff_t kEscapeLen = 6;
 
 // Two quotes more for each integer of 19 digits or more.
 constexpr std::size_t kMaxPreparedLen = kMaxDecodedLen / 9 * 10 + 2;
-
-bool is_space(Byte c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 // Whether what ends here is the name of a member.
 bool is_name(const Byte* at, const Byte* end) {
@@ -51,25 +47,6 @@ const Byte* string_end(const Byte* at, const Byte* end) {
   return end;
 }
 
-// The code unit of "\ud83d" at `at`, or -1.
-int code_unit(const Byte* at, const Byte* end) {
-  if (end - at < kEscapeLen || at[0] != '\\' || at[1] != 'u') return -1;
-  int unit = 0;
-  for (int i = 2; i < kEscapeLen; i++) {
-    const int digit = hex_value(at[i]);
-    if (digit < 0) return -1;
-    unit = unit << 4 | digit;
-  }
-  return unit;
-}
-
-bool is_high(int unit) {
-  return unit >= 0xd800 && unit < 0xdc00;
-}
-bool is_low(int unit) {
-  return unit >= 0xdc00 && unit < 0xe000;
-}
-
 void put_string(const Byte* at, const Byte* end, bool name, Writer* out) {
   while (at != end) {
     const int unit = code_unit(at, end);
@@ -85,35 +62,6 @@ void put_string(const Byte* at, const Byte* end, bool name, Writer* out) {
     }
     at += len;
   }
-}
-
-bool take_digits(Reader* in) {
-  const Byte* const start = in->at;
-  while (!in->done() && is_digit(*in->at)) {
-    in->at++;
-  }
-  return in->at != start;
-}
-
-enum class Number { kNone, kInteger, kReal };
-
-// What RFC 8259 takes the whole text for.
-Number number_of(rl_str_t text) {
-  Reader in(text);
-  in.take('-');
-  if (!in.take('0') && !take_digits(&in)) return Number::kNone;
-  if (in.done()) return Number::kInteger;
-  if (in.take('.') && !take_digits(&in)) return Number::kNone;
-  if (in.take('e') || in.take('E')) {
-    if (!in.take('+')) in.take('-');
-    if (!take_digits(&in)) return Number::kNone;
-  }
-  return in.done() ? Number::kReal : Number::kNone;
-}
-
-bool is_of_number(Byte c) {
-  return is_digit(c) || c == '-' || c == '+' || c == '.' || c == 'e' ||
-         c == 'E';
 }
 
 // `number` is not the end of the text: strtod stops at what follows.
@@ -190,10 +138,6 @@ json_t* parse_key_set(rl_str_t text) {
 json_t* parse_part(rl_str_t text) {
   Byte buf[kMaxPreparedLen];
   return load_object(prepared(text, buf), 0);
-}
-
-json_t* parse_loosely(rl_str_t text, Byte* buf) {
-  return load(prepared(text, buf), 0);
 }
 
 }  // namespace ratelimit

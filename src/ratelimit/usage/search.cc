@@ -1,133 +1,154 @@
 // Whether a text may have one of the names that are looked for.
 //
-// By 128 bytes at a time where the processor can; elsewhere, and in what is
-// shorter, by memchr.
+// Of each name one byte is looked for that texts have seldom, and the one that
+// stands two places behind it; so is a backslash, with the "0" of "\u0061".
+// Both are looked up in tables by the lower half of a byte, all names at once.
+// Where both are, the name is compared.
 
 #include "ratelimit/usage/search.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
 #include "ratelimit/base/text.h"
-
-#if defined(__x86_64__) && !defined(RATELIMIT_NO_SIMD)
-#define RATELIMIT_AVX2 1
-#include <immintrin.h>
-#endif
+#include "ratelimit/jwt/json_text.h"
+#include "ratelimit/usage/vectors.h"
 
 namespace ratelimit {
 namespace {
 
-// English letters, the rarer first; what is not here is rarer still.
-constexpr std::string_view kCommon = "zqxjk_vbpygwfmucdlrhsnioate";
+// English letters and what stands around a name, the rarer first; what is not
+// here is rarer still.
+constexpr std::string_view kCommon = "zqxjk_vbpygwfmucdlrhsnioate\"";
 
-}  // namespace
-
-std::uint32_t rarest_byte(rl_str_t name) {
-  std::uint32_t best = 0;
-  std::size_t least = std::string_view::npos;
-  for (std::uint32_t i = name.len > 1; i < name.len; i++) {
-    const std::size_t at = kCommon.find(static_cast<char>(name.data[i])) + 1;
-    if (at < least) {
-      least = at;
-      best = i;
-    }
-  }
-  return best;
+std::size_t frequency(Byte c) {
+  return kCommon.find(static_cast<char>(c)) + 1;
 }
 
-bool contains(rl_str_t text, const rl_usage_pointer_t& pointer) {
+bool is_listed(const unsigned char table[16], Byte c) {
+  return table[c & 15] == c;
+}
+
+// With a quote before it and behind it, as it stands in JSON.
+Byte quoted(rl_str_t name, std::size_t i) {
+  return i == 0 || i > name.len ? '"' : name.data[i - 1];
+}
+
+bool is_free(const unsigned char table[16], Byte c) {
+  return is_listed(table, c) || !is_listed(table, table[c & 15]);
+}
+
+void list(unsigned char table[16], Byte c) {
+  table[c & 15] = c;
+}
+
+// False: each of its bytes is in the way of what is listed already.
+bool list_name(rl_usage_pointer_t* pointer, rl_usage_search_t* search) {
+  const rl_str_t name = pointer->name;
+  std::size_t least = kNever;
+  for (std::size_t i = 0; i < name.len; i++) {
+    const Byte first = quoted(name, i);
+    if (frequency(first) < least && is_free(search->first, first) &&
+        is_free(search->second, quoted(name, i + kSecond))) {
+      least = frequency(first);
+      pointer->place = i;
+    }
+  }
+  if (least == kNever) return false;
+  list(search->first, quoted(name, pointer->place));
+  list(search->second, quoted(name, pointer->place + kSecond));
+  return true;
+}
+
+// "\u0061", a letter that need not be escaped.
+bool is_escaped_letter(const Byte* at, const Byte* end) {
+  if (end - at < kEscapeLen || at[1] != 'u' || at[2] != '0' || at[3] != '0') {
+    return false;
+  }
+  const int high = hex_value(at[4]);
+  const int low = hex_value(at[5]);
+  return high >= 0 && low >= 0 && is_plain(static_cast<Byte>(high << 4 | low));
+}
+
+bool is_name(const rl_usage_pointer_t& pointer, const Byte* at,
+             rl_str_t text) {
   const rl_str_t name = pointer.name;
-  if (name.len == 0) return true;
-  if (text.len < name.len) return false;
-  const Byte* at = text.data + pointer.rare;
-  const Byte* const end = at + (text.len - name.len) + 1;
-  while (at < end) {
-    at = static_cast<const Byte*>(
-        std::memchr(at, name.data[pointer.rare],
-                    static_cast<std::size_t>(end - at)));
-    if (at == nullptr) return false;
-    if (std::memcmp(at - pointer.rare, name.data, name.len) == 0) return true;
-    at++;
+  const auto before = static_cast<std::size_t>(at - text.data);
+  if (before < pointer.place ||
+      text.len - (before - pointer.place) < name.len + 2) {
+    return false;
   }
-  return false;
+  at -= pointer.place;
+  return at[0] == '"' && std::memcmp(at + 1, name.data, name.len) == 0 &&
+         at[name.len + 1] == '"';
 }
 
-bool has_escaped_letter(rl_str_t text) {
-  const Byte* at = text.data;
-  const Byte* const end = at + text.len;
-  while (end - at >= 6) {
-    at = static_cast<const Byte*>(
-        std::memchr(at, '\\', static_cast<std::size_t>(end - at)));
-    if (at == nullptr || end - at < 6) return false;
-    if (at[1] == 'u' && at[2] == '0' && at[3] == '0' && at[4] >= '2' &&
-        at[4] <= '7') {
-      return true;
-    }
-    at += 2;
-  }
-  return false;
-}
-
-#if defined(RATELIMIT_AVX2)
-namespace {
-
-#define RATELIMIT_TARGET_AVX2 __attribute__((target("avx2")))
-
-constexpr std::size_t kVector = 32;
-constexpr std::size_t kBlock = 4 * kVector;
-
-RATELIMIT_TARGET_AVX2 inline __m256i equal(const Byte* at, __m256i byte) {
-  return _mm256_cmpeq_epi8(
-      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)), byte);
-}
-
-RATELIMIT_TARGET_AVX2 inline __m256i equal_pair(const Byte* at, __m256i before,
-                                                __m256i rare) {
-  return _mm256_and_si256(equal(at, rare), equal(at - 1, before));
-}
-
-RATELIMIT_TARGET_AVX2 inline bool any(__m256i a, __m256i b, __m256i c,
-                                      __m256i d) {
-  const __m256i all =
-      _mm256_or_si256(_mm256_or_si256(a, b), _mm256_or_si256(c, d));
-  return !_mm256_testz_si256(all, all);
-}
-
-// The rare byte stands in this block, and behind the one before it.
-RATELIMIT_TARGET_AVX2 inline bool has_pair(const Byte* at, __m256i before,
-                                           __m256i rare) {
-  return any(equal(at, rare), equal(at + kVector, rare),
-             equal(at + 2 * kVector, rare), equal(at + 3 * kVector, rare)) &&
-         any(equal_pair(at, before, rare),
-             equal_pair(at + kVector, before, rare),
-             equal_pair(at + 2 * kVector, before, rare),
-             equal_pair(at + 3 * kVector, before, rare));
+// At a place where both bytes are.
+bool is_found(const rl_usage_search_t& search, const Byte* at, rl_str_t text) {
+  if (*at == '\\') return is_escaped_letter(at, text.data + text.len);
+  return std::any_of(
+      search.pointers, search.pointers + search.n,
+      [=](const rl_usage_pointer_t& each) { return is_name(each, at, text); });
 }
 
 }  // namespace
 
-std::size_t least_places() {
-  return __builtin_cpu_supports("avx2") ? kBlock
-                                        : static_cast<std::size_t>(-1);
+bool is_plain(Byte c) {
+  return is_alpha(c) || is_digit(c) || c == '_' || c == '-';
 }
 
-RATELIMIT_TARGET_AVX2 const Byte* find_pair(const Byte* at, const Byte* last,
-                                            const Byte* pair) {
-  const __m256i before = _mm256_set1_epi8(static_cast<char>(pair[0]));
-  const __m256i rare = _mm256_set1_epi8(static_cast<char>(pair[1]));
-  for (; at < last; at += kBlock) {
-    if (has_pair(at, before, rare)) return at;
+const Byte* find_name_by_bytes(const rl_usage_search_t& search,
+                               rl_str_t text) {
+  if (text.len <= kSecond) return nullptr;
+  if (search.everywhere) return text.data;
+  const Byte* found = nullptr;
+  const Byte* end = text.data + text.len - kSecond;
+  for (std::size_t i = 0; i < sizeof(search.first); i++) {
+    const Byte first = search.first[i];
+    if ((first & 15) != i) continue;
+    for (const Byte* at = text.data; at < end; at++) {
+      at = static_cast<const Byte*>(
+          std::memchr(at, first, static_cast<std::size_t>(end - at)));
+      if (at == nullptr) break;
+      if (is_listed(search.second, at[kSecond]) &&
+          is_found(search, at, text)) {
+        found = end = at;
+        break;
+      }
+    }
   }
-  return has_pair(last, before, rare) ? last : nullptr;
+  return found;
 }
 
-#else
-
-std::size_t least_places() { return static_cast<std::size_t>(-1); }
-
-const Byte* find_pair(const Byte* at, const Byte*, const Byte*) { return at; }
-
-#endif
+RATELIMIT_VECTORS const Byte* find_name_by_vectors(
+    const rl_usage_search_t& search, rl_str_t text) {
+  const Byte* const last = last_places(text);
+  for (const Byte* at = text.data;; at = std::min(at + kPlaces, last)) {
+    Places places = next_places(search, at, last);
+    for (; places.bits != 0; places.bits &= places.bits - 1) {
+      const Byte* const place = places.at + __builtin_ctzll(places.bits);
+      if (is_found(search, place, text)) return place;
+    }
+    at = places.at;
+    if (at == last) return nullptr;
+  }
+}
 
 }  // namespace ratelimit
+
+void rl_usage_search(rl_usage_pointer_t* pointers, size_t n,
+                     rl_usage_search_t* out) noexcept {
+  using namespace ratelimit;
+  *out = {};
+  out->pointers = pointers;
+  out->n = n;
+  // What is not itself at its own place is not listed.
+  out->first[0] = out->second[0] = 1;
+  list(out->first, '\\');
+  list(out->second, '0');
+  for (size_t i = 0; i < n; i++) {
+    if (!list_name(&pointers[i], out)) out->everywhere = 1;
+  }
+  out->vectors_from = out->everywhere ? kNever : vectors_from();
+}

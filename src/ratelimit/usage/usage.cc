@@ -1,19 +1,17 @@
 // What a response says that it has used: see ratelimit.h.
 //
-// Of a stream nearly all texts say nothing of that, and parsing each would
-// cost more than nginx's own part of the response.  So a text goes to jansson
-// only if the last name of a pointer stands in it somewhere.
-
-#include <jansson.h>
+// Of a stream nearly all texts say nothing of that, and looking into each
+// would cost more than nginx's own part of the response.  So a text is read as
+// JSON only if the last name of a pointer stands in it somewhere.
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "ratelimit/base/text.h"
-#include "ratelimit/jwt/jwt.h"
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/usage/json.h"
 #include "ratelimit/usage/search.h"
+#include "ratelimit/usage/vectors.h"
 
 namespace ratelimit {
 namespace {
@@ -24,11 +22,7 @@ constexpr const char* kPointerPhrase =
     "give the same number";
 
 constexpr std::string_view kData = "data:";
-
-bool is_plain(Byte c) {
-  const Byte lower = c | 0x20;
-  return (lower >= 'a' && lower <= 'z') || is_digit(c) || c == '_' || c == '-';
-}
+constexpr std::string_view kMark = "\xef\xbb\xbf";  // U+FEFF
 
 // The last name of a pointer, if JSON cannot spell it in another way but with
 // escapes of plain letters; not a number, which may be an element's.
@@ -44,57 +38,46 @@ rl_str_t plain_name(rl_str_t pointer) {
   return digits ? rl_str_t{0, end} : slice(at, end);
 }
 
-// What a number counts; false: it is none, or below 0.
-bool units_of(const json_t* value, std::uint64_t* out) {
-  constexpr double kMost = RL_MAX_UNITS;
-  if (json_is_integer(value)) {
-    const json_int_t number = json_integer_value(value);
-    if (number < 0) return false;
-    *out = std::min<std::uint64_t>(static_cast<std::uint64_t>(number),
-                                   RL_MAX_UNITS);
-    return true;
+// False: the text is no object and no array, and says nothing.
+bool find_values(rl_str_t text, rl_usage_t* usage) {
+  rl_usage_t said = *usage;
+  for (std::size_t i = 0; i < usage->search->n; i++) {
+    const rl_usage_pointer_t& pointer = usage->search->pointers[i];
+    rl_str_t value;
+    if (!find_value(text, pointer.pointer, &value)) return false;
+    if (units_of(value, &said.values[pointer.value])) {
+      said.found |= 1u << pointer.value;
+    }
   }
-  if (json_is_real(value)) {
-    const double number = std::ceil(json_real_value(value));
-    if (!(number >= 0)) return false;
-    *out = number < kMost ? static_cast<std::uint64_t>(number) : RL_MAX_UNITS;
-    return true;
-  }
-  if (!json_is_string(value) || !is_beyond_int64(to_str(value)) ||
-      json_string_value(value)[0] == '-') {
-    return false;
-  }
-  *out = RL_MAX_UNITS;
+  *usage = said;
   return true;
 }
 
-void find_values(const json_t* json, rl_usage_t* usage) {
-  for (std::size_t i = 0; i < usage->n; i++) {
-    const rl_usage_pointer_t& pointer = usage->pointers[i];
-    if (units_of(find_claim(json, pointer.pointer),
-                 &usage->values[pointer.value])) {
-      usage->found |= 1u << pointer.value;
-    }
+void find_values_of_each(rl_str_t text, rl_usage_t* usage) {
+  Reader in(text);
+  rl_str_t element;
+  if (!in.take('[')) return;
+  while (next_element(&in, &element)) {
+    find_values(element, usage);
   }
 }
 
-// A text is complete.
+// A text is complete.  The body's may begin with a mark, which is not JSON's;
+// that of an event was passed over with its line's name.
 void read_text(rl_usage_t* usage) {
-  const rl_str_t text = {usage->held, usage->memory};
+  rl_str_t text = {usage->held, usage->memory};
   const bool read = !usage->too_long && text.len != 0;
+  if (usage->at_start && text.len >= kMark.size() &&
+      equals({kMark.size(), text.data}, kMark)) {
+    text = slice(text.data + kMark.size(), text.data + text.len);
+  }
   usage->held = 0;
   usage->too_long = 0;
   usage->has_data = 0;
-  if (!read || !may_have_any(*usage, text)) return;
-  json_t* const json = parse_loosely(text, usage->memory + usage->room);
-  usage->broken = json == nullptr;
-  find_values(json, usage);
-  if (json_is_array(json)) {
-    for (std::size_t i = 0; i < json_array_size(json); i++) {
-      find_values(json_array_get(json, i), usage);
-    }
-  }
-  json_decref(json);
+  usage->at_start = 0;
+  if (!read || find_name(*usage->search, text) == nullptr) return;
+  usage->broken = !find_values(text, usage);
+  if (!usage->broken) find_values_of_each(trimmed(text), usage);
 }
 
 // False: there is no room.
@@ -112,34 +95,35 @@ const Byte* find(const Byte* at, const Byte* end, char c) {
   return found == nullptr ? end : static_cast<const Byte*>(found);
 }
 
-std::size_t take_lines(rl_usage_t* usage, rl_str_t bytes) {
-  const Byte* at = bytes.data;
-  const Byte* const end = at + bytes.len;
-  while (at != end) {
-    const Byte* const line_end = find(at, end, '\n');
-    if (!hold(usage, slice(at, line_end))) break;
-    at = line_end;
-    if (at == end) break;
-    at++;
-    read_text(usage);
-  }
-  return static_cast<std::size_t>(at - bytes.data);
+// Up to the end of a line, and whether there is one.
+std::size_t take_json_line(rl_usage_t* usage, rl_str_t bytes) {
+  const Byte* const end = bytes.data + bytes.len;
+  const Byte* const line_end = find(bytes.data, end, '\n');
+  const rl_str_t line = slice(bytes.data, line_end);
+  if (!hold(usage, line)) return 0;
+  if (line_end == end) return line.len;
+  read_text(usage);
+  return line.len + 1;
 }
 
 // ---- text/event-stream
 
-void begin_line(rl_usage_t* usage) {
-  usage->matched = 0;
-  usage->in_data = 0;
-}
-
-void end_line(rl_usage_t* usage, bool empty) {
-  begin_line(usage);
-  if (empty) read_text(usage);
+// The mark that the body's first line may have; half of one is part of a name.
+const Byte* match_mark(rl_usage_t* usage, const Byte* at, const Byte* end) {
+  while (at != end && usage->marked < kMark.size() &&
+         *at == static_cast<Byte>(kMark[usage->marked])) {
+    usage->marked++;
+    at++;
+  }
+  if (at == end) return at;
+  if (usage->marked % kMark.size() != 0) usage->matched = kData.size() + 1;
+  usage->at_start = 0;
+  return at;
 }
 
 // The bytes of a line up to its name's end; what is no "data:" is passed over.
 const Byte* match_name(rl_usage_t* usage, const Byte* at, const Byte* end) {
+  if (usage->at_start) at = match_mark(usage, at, end);
   while (at != end && usage->matched < kData.size()) {
     if (*at != static_cast<Byte>(kData[usage->matched])) {
       usage->matched = kData.size() + 1;
@@ -175,26 +159,25 @@ bool take_line(rl_usage_t* usage, const Byte** at, const Byte* end) {
   return true;
 }
 
-std::size_t take_events(rl_usage_t* usage, rl_str_t bytes) {
+// Up to the end of an event, if it is here.
+std::size_t take_event(rl_usage_t* usage, rl_str_t bytes) {
   const Byte* at = bytes.data;
   const Byte* const end = at + bytes.len;
-  while (at != end) {
+  bool ended = false;
+  while (at != end && !ended) {
     if (usage->was_cr) {
       usage->was_cr = 0;
       if (*at == '\n' && ++at == end) break;
     }
     const Byte* const line_end = find(at, find(at, end, '\n'), '\r');
-    const bool begins = usage->matched == 0;
-    if (begins && at == line_end) {
-      if (at != end) end_line(usage, true);
-    } else if (!take_line(usage, &at, line_end)) {
-      break;
-    } else if (at != end) {
-      end_line(usage, false);
-    }
-    if (at == end) break;
+    ended = usage->matched == 0 && at == line_end && at != end;
+    if (!take_line(usage, &at, line_end) || at == end) break;
     usage->was_cr = *at == '\r';
     at++;
+    usage->at_start = 0;
+    usage->matched = 0;
+    usage->in_data = 0;
+    if (ended) read_text(usage);
   }
   return static_cast<std::size_t>(at - bytes.data);
 }
@@ -206,33 +189,19 @@ bool is_type(rl_str_t text, std::string_view type) {
          });
 }
 
-// An event ends behind this line feed: the line before it is empty.
-bool ends_event(const Byte* begin, const Byte* newline) {
-  return newline != begin &&
-         (newline[-1] == '\n' || (newline[-1] == '\r' &&
-                                  newline - begin > 1 && newline[-2] == '\n'));
-}
-
-bool ends_text(rl_usage_form_e form, const Byte* begin, const Byte* newline) {
-  return form == RL_USAGE_LINES || ends_event(begin, newline);
-}
-
-// Whole texts that say nothing, as most of a stream is.
-bool says_nothing(const rl_usage_t& usage, rl_str_t bytes) {
-  if (usage.inside || bytes.len == 0 || usage.form == RL_USAGE_JSON) {
-    return false;
-  }
-  const Byte* const newline = bytes.data + bytes.len - 1;
-  return *newline == '\n' && ends_text(usage.form, bytes.data, newline) &&
-         !may_have_any(usage, bytes);
+// An event's last byte: the line before this line feed is empty.
+bool ends_text(rl_usage_form_e form, const Byte* begin, const Byte* at) {
+  if (*at != '\n' || at == begin) return false;
+  return at[-1] == '\n' || form == RL_USAGE_LINES ||
+         (at[-1] == '\r' && at - begin > 1 && at[-2] == '\n');
 }
 
 // How many bytes are whole texts, before one that does not end here.
 std::size_t whole_texts(rl_usage_form_e form, rl_str_t bytes) {
   const Byte* end = bytes.data + bytes.len;
   while (end != bytes.data) {
-    end = static_cast<const Byte*>(memrchr(
-        bytes.data, '\n', static_cast<std::size_t>(end - bytes.data)));
+    end = static_cast<const Byte*>(
+        memrchr(bytes.data, '\n', static_cast<std::size_t>(end - bytes.data)));
     if (end == nullptr) return 0;
     if (ends_text(form, bytes.data, end)) {
       return static_cast<std::size_t>(end + 1 - bytes.data);
@@ -241,26 +210,49 @@ std::size_t whole_texts(rl_usage_form_e form, rl_str_t bytes) {
   return 0;
 }
 
-std::size_t take_texts(rl_usage_t* usage, rl_str_t bytes) {
-  std::size_t passed = 0;
-  if (!usage->inside) {
-    const std::size_t whole = whole_texts(usage->form, bytes);
-    if (whole != bytes.len && says_nothing(*usage, {whole, bytes.data})) {
-      passed = whole;
-    }
-  }
-  const rl_str_t rest = {bytes.len - passed, bytes.data + passed};
-  return passed + (usage->form == RL_USAGE_EVENTS ? take_events(usage, rest)
-                                                  : take_lines(usage, rest));
+// How many bytes are whole texts that say nothing, as most of a stream is.
+std::size_t pass_over(const rl_usage_t& usage, rl_str_t bytes) {
+  const rl_str_t whole = {whole_texts(usage.form, bytes), bytes.data};
+  const Byte* const name = find_name(*usage.search, whole);
+  return name == nullptr ? whole.len
+                         : whole_texts(usage.form, slice(bytes.data, name));
 }
 
-// What says something, or ends within a text.
-[[gnu::noinline]] std::size_t take_some(rl_usage_t* usage, rl_str_t bytes) {
-  if (usage->form == RL_USAGE_JSON) return hold(usage, bytes) ? bytes.len : 0;
-  const std::size_t taken = take_texts(usage, bytes);
+// One text, or what of it is here.
+std::size_t take_text(rl_usage_t* usage, rl_str_t bytes) {
+  const std::size_t taken = usage->form == RL_USAGE_EVENTS
+                                ? take_event(usage, bytes)
+                                : take_json_line(usage, bytes);
   usage->inside = usage->held != 0 || usage->matched != 0 || usage->has_data ||
-                  usage->too_long || usage->was_cr;
+                  usage->too_long || usage->was_cr || usage->at_start;
   return taken;
+}
+
+// What may say something, or ends within a text; what is left has no room.
+[[gnu::noinline]] std::size_t take_some(rl_usage_t* usage, rl_str_t bytes) {
+  if (usage->form == RL_USAGE_JSON) return hold(usage, bytes) ? 0 : bytes.len;
+  const Byte* at = bytes.data;
+  const Byte* const end = at + bytes.len;
+  while (at != end) {
+    if (!usage->inside) at += pass_over(*usage, slice(at, end));
+    const std::size_t taken = take_text(usage, slice(at, end));
+    at += taken;
+    if (taken == 0) break;
+  }
+  return static_cast<std::size_t>(end - at);
+}
+
+// Whole texts and nothing else, as it is where each event is sent by itself.
+bool are_texts(const rl_usage_t& usage, rl_str_t bytes) {
+  return !usage.inside && bytes.len >= usage.search->vectors_from &&
+         ends_text(usage.form, bytes.data, bytes.data + bytes.len - 1);
+}
+
+// Nearly all say nothing.
+RATELIMIT_VECTORS std::size_t take_texts(rl_usage_t* usage, rl_str_t bytes) {
+  const Places places =
+      next_places(*usage->search, bytes.data, last_places(bytes));
+  return places.bits == 0 ? 0 : take_some(usage, bytes);
 }
 
 struct FormRow {
@@ -284,11 +276,7 @@ const char* rl_parse_usage_pointer(rl_str_t text, uint32_t value,
   if (text.len < 2 || text.data[0] != '/' || rl_parse_claim(text) != nullptr) {
     return ratelimit::kPointerPhrase;
   }
-  const rl_str_t name = ratelimit::plain_name(text);
-  const size_t least =
-      name.len > 1 ? ratelimit::least_places() : static_cast<size_t>(-1);
-  *out = {text, name, value, ratelimit::rarest_byte(name),
-          least + name.len - 1 < least ? least : least + name.len - 1};
+  *out = {text, ratelimit::plain_name(text), value, 0};
   return nullptr;
 }
 
@@ -299,6 +287,15 @@ rl_usage_form_e rl_usage_form(rl_str_t type) noexcept {
   return RL_USAGE_JSON;
 }
 
+void rl_usage_begin(rl_usage_t* usage, const rl_usage_search_t* search,
+                    rl_usage_form_e form) noexcept {
+  *usage = {};
+  usage->search = search;
+  usage->form = form;
+  usage->inside = 1;
+  usage->at_start = 1;
+}
+
 void rl_usage_grow(rl_usage_t* usage, unsigned char* memory,
                    size_t room) noexcept {
   if (usage->held != 0) std::memcpy(memory, usage->memory, usage->held);
@@ -307,8 +304,9 @@ void rl_usage_grow(rl_usage_t* usage, unsigned char* memory,
 }
 
 size_t rl_usage_take(rl_usage_t* usage, rl_str_t bytes) noexcept {
-  if (ratelimit::says_nothing(*usage, bytes)) return bytes.len;
-  return ratelimit::take_some(usage, bytes);
+  return ratelimit::are_texts(*usage, bytes)
+             ? ratelimit::take_texts(usage, bytes)
+             : ratelimit::take_some(usage, bytes);
 }
 
 void rl_usage_skip(rl_usage_t* usage) noexcept {
