@@ -136,8 +136,14 @@ bool takes(Reader* token, Byte c) {
   return expected == c;
 }
 
-// Whether the name of a member, between its quotes, is what a token names.
+// Whether the name of a member, between its quotes, is what a token names;
+// nearly all begin with another letter.
 bool is_named(rl_str_t name, rl_str_t reference) {
+  if (name.len != 0 && reference.len != 0 &&
+      name.data[0] != reference.data[0] && name.data[0] != '\\' &&
+      reference.data[0] != '~') {
+    return false;
+  }
   Reader in(name);
   Reader token(reference);
   while (!in.done()) {
