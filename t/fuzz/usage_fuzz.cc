@@ -10,6 +10,8 @@
 namespace {
 
 constexpr size_t kMax = 512;
+// Shorter than the reader's memory, which has blocks of its own.
+constexpr size_t kPiece = 250;
 
 void require(bool condition) {
   if (!condition) std::abort();
@@ -64,8 +66,7 @@ Found read(rl_usage_form_e form, const unsigned char* data, size_t size,
         rl_usage_skip(&usage);
         continue;
       }
-      // Lengths of their own: a piece's block is in use.
-      const size_t room = usage.room == 0 ? kMax / 2 - 1 : kMax;
+      const size_t room = usage.room == 0 ? kPiece + 1 : kMax;
       rl_usage_grow(&usage, block(room), room);
     }
     at += len;
@@ -80,14 +81,10 @@ Found read(rl_usage_form_e form, const unsigned char* data, size_t size,
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size < 2) return 0;
+  if (size < 3) return 0;
   const auto form = static_cast<rl_usage_form_e>(data[0] % 3);
-  // At most 250: the reader's blocks are longer.
-  const size_t piece = 1 + data[1] % 250;
-  data += 2;
-  size -= 2;
-  const Found pieces = read(form, data, size, piece);
-  const Found bytes = read(form, data, size, 1);
-  require(pieces.any == bytes.any && pieces.units == bytes.units);
+  const Found some = read(form, data + 3, size - 3, 1 + data[1] % kPiece);
+  const Found others = read(form, data + 3, size - 3, 1 + data[2] % kPiece);
+  require(some.any == others.any && some.units == others.units);
   return 0;
 }
