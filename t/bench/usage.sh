@@ -1,15 +1,17 @@
 #!/bin/bash
 
 # What ratelimit_usage costs: instructions of a proxied stream of about 1 MB in
-# 2,000 events, chunked as servers stream, of which the last has the number; without the module, with
-# a policy that knows its cost, with ratelimit_usage, and with a body filter in
-# Lua that does the same (Debian's libnginx-mod-http-lua, if it is here).
+# 2,000 events, chunked as servers stream, over those of nginx without the
+# module.  Of OpenAI's shape, where the last event has the number, a body filter
+# in Lua that does the same is beside it (Debian's libnginx-mod-http-lua, if it
+# is here); then other shapes and other ways in which events arrive.
 #
 #   MODULE=build/ngx_http_ratelimit_module.so t/bench/usage.sh
 
 set -eu
 
-. "$(dirname "${BASH_SOURCE[0]}")/../tools/ports.sh"
+here=$(dirname "${BASH_SOURCE[0]}")
+. "$here/../tools/ports.sh"
 
 nginx=${NGINX_BINARY:-/usr/sbin/nginx}
 module=$(realpath "${MODULE:-build/ngx_http_ratelimit_module.so}")
@@ -25,51 +27,14 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# 2,000 events of 505 bytes, each of which is a chunk, 512 bytes as it is sent,
-# and one read from the back end; so is the response's head.
-perl -e '
-    for my $i (1 .. 2000) {
-        my $event = "data: {\"id\":\"chatcmpl-1234567890\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
-            . "\"model\":\"m\",\"system_fingerprint\":\"fp_1234567890\",\"service_tier\":\"default\","
-            . "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"TEXT\"},\"logprobs\":null,"
-            . "\"finish_reason\":null}],"
-            . ($i < 2000 ? "\"usage\":null"
-               : "\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":2000,\"total_tokens\":2020}")
-            . "}\n\n";
-        my $text = substr "word " x 100, 0, 505 + 4 - length $event;
-        $event =~ s/TEXT/$text/;
-        print $event;
-    }
-    print "data: [DONE]\n\n";' > "$dir/stream"
-
-perl -MIO::Socket::UNIX -e '
-    my ($path, $file) = @ARGV;
-    open my $stream, "<", $file or die $!;
-    my $head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-        . "Transfer-Encoding: chunked\r\nX-Filling: ";
-    my @writes = $head . "x" x (512 - 4 - length $head) . "\r\n\r\n";
-    local $/ = "\n\n";
-    push @writes, map { sprintf "%x\r\n%s\r\n", length, $_ } <$stream>;
-    push @writes, "0\r\n\r\n";
-    my $listener = IO::Socket::UNIX->new(Local => $path, Listen => 8) or die $!;
-    chmod 0777, $path;
-    $SIG{CHLD} = $SIG{PIPE} = "IGNORE";
-    while (my $socket = $listener->accept) {
-        next if fork;
-        my $got = "";
-        while (sysread $socket, $got, 4096, length $got) {
-            while ($got =~ s/^.*?\r\n\r\n//s) {
-                syswrite $socket, $_ for @writes;
-            }
-        }
-        exit;
-    }' "$dir/backend.sock" "$dir/stream" &
+perl "$here/usage_backend.pl" "$dir" &
 echo $! > "$dir/backend.pid"
 until [ -S "$dir/backend.sock" ]; do
     sleep 0.1
 done
 
-# measure REQUESTS MODULES HTTP LOCATION: of nginx as a whole.
+# measure REQUESTS MODULES HTTP LOCATION: of nginx as a whole, which passes
+# the stream $shape on by reads of $read bytes.
 measure() {
     cat > "$dir/nginx.conf" << END
 master_process off; daemon off; pid nginx.pid; error_log error.log;
@@ -82,9 +47,9 @@ http {
     $3
     server {
         listen 127.0.0.1:$port;
-        location /t {
+        location / {
             $4
-            proxy_buffering off; proxy_buffer_size 512;
+            proxy_buffering off; proxy_buffer_size $read;
             proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_pass http://backend;
         }
@@ -95,11 +60,11 @@ END
         --callgrind-out-file="$dir/out" \
         "$nginx" -p "$dir/" -c nginx.conf -e "$dir/error.log" 2> "$dir/valgrind" &
     local pid=$!
-    until curl -sf -o "$dir/got" "http://127.0.0.1:$port/t?k=a"; do
+    until curl -sf -o "$dir/got" "http://127.0.0.1:$port/$shape?k=a"; do
         sleep 0.2
     done
-    cmp -s "$dir/got" "$dir/stream" || { echo "another body than the back end's" >&2; exit 1; }
-    [ "$1" = 0 ] || curl -s -o /dev/null "http://127.0.0.1:$port/t?k=a&n=[1-$1]"
+    cmp -s "$dir/got" "$dir/$shape" || { echo "another body than the back end's" >&2; exit 1; }
+    [ "$1" = 0 ] || curl -s -o /dev/null "http://127.0.0.1:$port/$shape?k=a&n=[1-$1]"
     while kill -QUIT $pid 2> /dev/null; do
         sleep 0.2
     done
@@ -116,23 +81,27 @@ cost() {
 }
 
 row() { # WHAT INSTRUCTIONS
-    printf '%-44s %12d %+12d %7.2f %%\n' "$1" "$2" $(($2 - bare)) \
+    printf '%-44s %12d %+12d %8.2f %%\n' "$1" "$2" $(($2 - bare)) \
         "$(awk -v n="$2" -v bare="$bare" 'BEGIN { print (n - bare) / bare * 100 }')"
 }
 
 policy='ratelimit_zone zone=api:1m; ratelimit_policy tokens key=$arg_k quota=999999999/1h;'
+
+# usage POINTERS...: what it costs to read these out of $shape.
+usage() {
+    cost "load_module $module;" "$policy ratelimit_usage \$tokens $*;" \
+        'ratelimit tokens cost=500 settle=$tokens settle_at=end;'
+}
+
+shape=openai read=512
 bare=$(cost '' '' '')
 row 'proxy_pass alone' "$bare"
 row '+ ratelimit, cost=2020' "$(cost "load_module $module;" "$policy" 'ratelimit tokens cost=2020;')"
-row '+ ratelimit_usage, settle_at=end' "$(cost "load_module $module;" \
-    "$policy ratelimit_usage \$tokens json=/usage/total_tokens;" \
-    'ratelimit tokens cost=500 settle=$tokens settle_at=end;')"
+row '+ ratelimit_usage, settle_at=end' "$(usage json=/usage/total_tokens)"
 
-[ -e $modules/ngx_http_lua_module.so ] || exit 0
 # The events' text alone is searched, as the module does, and only the one that
 # has the number is looked at; there is no JSON parser in Debian's package.
-row '+ the same in Lua, body_filter_by_lua' "$(cost \
-    "load_module $modules/ndk_http_module.so; load_module $modules/ngx_http_lua_module.so;" '' '
+lua='
     body_filter_by_lua_block {
         local ctx, chunk = ngx.ctx, ngx.arg[1]
         local held = (ctx.held or "") .. chunk
@@ -147,4 +116,27 @@ row '+ the same in Lua, body_filter_by_lua' "$(cost \
             from = last + 1
         end
         ctx.held = string.sub(held, from)
-    }')"
+    }'
+if [ -e $modules/ngx_http_lua_module.so ]; then
+    row '+ the same in Lua, body_filter_by_lua' "$(cost \
+        "load_module $modules/ndk_http_module.so; load_module $modules/ngx_http_lua_module.so;" '' "$lua")"
+fi
+
+# other SHAPE READ WHAT POINTERS...
+other() {
+    shape=$1 read=$2
+    bare=$(cost '' '' '')
+    row "$3" "$(usage "${@:4}")"
+}
+
+total=json=/usage/total_tokens
+echo 'Over proxy_pass alone of the same stream:'
+other prose 512 'English prose, \n and \" in it' $total
+other foreign 512 'each letter escaped, \u4e2d' $total
+other each 512 'each event says its usage' $total
+other cut 512 'chunks of 450 bytes, which cut events' $total
+other whole 4k 'read by 4 KB' $total
+other anthropic 512 'of Anthropic, four pointers' \
+    'json=/usage/input_tokens|/message/usage/input_tokens' \
+    'json=/usage/output_tokens|/message/usage/output_tokens'
+other ollama 512 'of Ollama, lines' json=/prompt_eval_count json=/eval_count
