@@ -223,7 +223,7 @@ RateLimit::connection()
 
 === TEST 11: a response that is no JSON is told in the log
 --- backend
-    location /t { default_type application/json; return 200 'total_tokens'; }
+    location /t { default_type application/json; return 200 '{"usage":{"total_tokens":46}'; }
 --- request
 GET /t?k=a
 --- error_log

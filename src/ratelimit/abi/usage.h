@@ -85,9 +85,9 @@ void rl_usage_grow(rl_usage_t *usage, unsigned char *memory,
                    size_t room) RL_NOEXCEPT;
 
 /*
- * Takes bytes of the body, cut anywhere, and returns how many are left: if any,
- * a text needs more room.  It is to grow, or to be given up by rl_usage_skip,
- * before these are given.
+ * Takes bytes of the body, cut anywhere, and returns how many are left: if
+ * any, a text needs more room.  It is to grow, or to be given up by
+ * rl_usage_skip, before these are given.
  */
 size_t rl_usage_take(rl_usage_t *usage, rl_str_t bytes) RL_NOEXCEPT;
 void rl_usage_skip(rl_usage_t *usage) RL_NOEXCEPT;
