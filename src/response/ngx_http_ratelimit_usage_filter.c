@@ -37,6 +37,9 @@ static ngx_uint_t ngx_http_ratelimit_usage_has_type(
     ngx_http_ratelimit_usage_t *usage, ngx_str_t *type);
 static ngx_int_t ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_ratelimit_read_body(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader, ngx_chain_t *in)
+    __attribute__((noinline));
 static ngx_int_t ngx_http_ratelimit_read(ngx_http_request_t *r,
     ngx_http_ratelimit_reader_t *reader, ngx_chain_t *in);
 static void ngx_http_ratelimit_end_reader(ngx_http_request_t *r,
@@ -176,19 +179,28 @@ ngx_http_ratelimit_usage_has_type(ngx_http_ratelimit_usage_t *usage,
 }
 
 
+/* most are of no such response: these save no registers */
+
 static ngx_int_t
 ngx_http_ratelimit_usage_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     ngx_http_ratelimit_record_t  *record;
-    ngx_http_ratelimit_reader_t  *reader;
 
     record = ngx_http_get_module_ctx(r, ngx_http_ratelimit_module);
 
-    if (record == NULL || r != r->main) {
+    if (record == NULL || record->readers == NULL || r != r->main) {
         return ngx_http_next_usage_body_filter(r, in);
     }
 
-    for (reader = record->readers; reader; reader = reader->next) {
+    return ngx_http_ratelimit_read_body(r, record->readers, in);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_read_body(ngx_http_request_t *r,
+    ngx_http_ratelimit_reader_t *reader, ngx_chain_t *in)
+{
+    for ( /* void */ ; reader; reader = reader->next) {
         if (ngx_http_ratelimit_read(r, reader, in) != NGX_OK) {
             return NGX_ERROR;
         }

@@ -97,6 +97,9 @@ shape=openai read=512
 bare=$(cost '' '' '')
 row 'proxy_pass alone' "$bare"
 row '+ ratelimit, cost=2020' "$(cost "load_module $module;" "$policy" 'ratelimit tokens cost=2020;')"
+elsewhere='server { listen 127.0.0.1:1; ratelimit tokens settle=$tokens settle_at=end; }'
+row '+ ratelimit, ratelimit_usage elsewhere' "$(cost "load_module $module;" \
+    "$policy ratelimit_usage \$tokens json=/usage/total_tokens; $elsewhere" 'ratelimit tokens cost=2020;')"
 row '+ ratelimit_usage, settle_at=end' "$(usage json=/usage/total_tokens)"
 
 # The events' text alone is searched, as the module does, and only the one that
