@@ -244,7 +244,7 @@ std::string read(rl_usage_form_e form, const std::string& body,
 
 TEST(UsageModel, RandomBodies) {
   size_t said = 0;
-  for (unsigned seed = 0; seed < 12000; seed++) {
+  for (unsigned seed = 0; seed < 5000; seed++) {
     Random random(seed);
     const auto form = static_cast<rl_usage_form_e>(seed % 3);
     Model model;
@@ -259,12 +259,12 @@ TEST(UsageModel, RandomBodies) {
     if (form == RL_USAGE_LINES) model.lines(body.substr(mark));
     if (form == RL_USAGE_EVENTS) model.events(body.substr(mark));
     said += model.units() != "none";
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 5; i++) {
       ASSERT_EQ(model.units(), read(form, body, &random))
           << "seed " << seed << ": " << body;
     }
   }
-  EXPECT_GT(said, 900u);
+  EXPECT_GT(said, 350u);
 }
 
 }  // namespace
