@@ -3,6 +3,7 @@
 #ifndef SUGGEST_OPTIONS_H_
 #define SUGGEST_OPTIONS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
