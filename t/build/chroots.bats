@@ -43,7 +43,9 @@ built() {
 # And is as the administrator leaves it; what is removed comes back, and what is
 # purged leaves nothing.
 installed() {
-    within "$1" "copy-in $(echo "$dir/$1"/libnginx-mod-http-ratelimit_*.deb) src/debian/tests/installed /" \
+    local package
+    package=$(ls "$dir/$1"/libnginx-mod-http-ratelimit_*.deb)
+    within "$1" "copy-in $package src/debian/tests/installed /" \
         'chroot "$1" sh -e -x -c "
             export DEBIAN_FRONTEND=noninteractive
             link=/etc/nginx/modules-enabled/50-mod-http-ratelimit.conf
