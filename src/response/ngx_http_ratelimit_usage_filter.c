@@ -346,11 +346,13 @@ ngx_http_ratelimit_grow_reader(ngx_http_request_t *r,
     u_char  *memory, *old;
 
     room = ngx_max(2 * reader->core.room, NGX_HTTP_RATELIMIT_ROOM_BEGIN);
-    room = ngx_max(room, reader->core.held + more);
+    room = ngx_max(room, reader->core.ended + reader->core.held + more);
     room = ngx_min(room, reader->usage->max);
 
     if (room == reader->core.room) {
-        rl_usage_skip(&reader->core);
+        if (rl_usage_make_room(&reader->core)) {
+            return NGX_OK;
+        }
 
         ngx_http_ratelimit_log_unread(r, reader->item->policy,
                                       &reader->usage->name,
@@ -359,7 +361,7 @@ ngx_http_ratelimit_grow_reader(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    memory = ngx_palloc(r->pool, room);
+    memory = ngx_palloc(r->pool, RL_USAGE_MEMORY(room));
     if (memory == NULL) {
         return NGX_ERROR;
     }

@@ -2,7 +2,7 @@
 # that stream, chunk by chunk, which DIR/SHAPE has for comparison.
 #
 # An event has 505 bytes, 512 as a chunk, and so is the response's head: with a
-# buffer of 512 bytes nginx reads one event at a time.
+# buffer of 512 bytes nginx reads one event at a time, but for the last two.
 
 use strict;
 use warnings;
@@ -33,14 +33,18 @@ sub filled {
 sub openai {
     my ($text, $each) = @_;
 
-    return map {
-        filled('data: {"id":"chatcmpl-1234567890","object":"chat.completion.chunk","created":1700000000,'
-            . '"model":"m","system_fingerprint":"fp_1234567890","service_tier":"default",'
-            . '"choices":[{"index":0,"delta":{"content":"TEXT"},"logprobs":null,"finish_reason":null}],"usage":'
-            . ($each || $_ == EVENTS ? qq({"prompt_tokens":20,"completion_tokens":$_,"total_tokens":) . (20 + $_) . '}'
-               : 'null')
-            . "}\n\n", $text)
-    } 1 .. EVENTS;
+    my $head = 'data: {"id":"chatcmpl-1234567890","object":"chat.completion.chunk","created":1700000000,'
+        . '"model":"m","system_fingerprint":"fp_1234567890","service_tier":"default","choices":[';
+    my $choice = '{"index":0,"delta":{"content":"TEXT"},"logprobs":null,"finish_reason":null}';
+    my $usage = sub {
+        return qq({"prompt_tokens":20,"completion_tokens":$_[0],"total_tokens":) . (20 + $_[0]) . '}';
+    };
+
+    # The last one has no choice, and so no text.
+    return (
+        map({ filled($head . $choice . '],"usage":' . ($each ? $usage->($_) : 'null') . "}\n\n", $text) }
+            1 .. EVENTS - 1),
+        $head . '],"usage":' . $usage->(EVENTS) . "}\n\n");
 }
 
 sub anthropic {

@@ -20,7 +20,7 @@ void require(bool condition) {
 // Of exactly that length, so that no byte beyond it can be touched; made once,
 // since nothing slows a fuzzer down as allocations do.
 unsigned char* block(size_t len) {
-  static unsigned char* blocks[kMax + 1];
+  static unsigned char* blocks[RL_USAGE_MEMORY(kMax) + 1];
   if (blocks[len] == nullptr) {
     blocks[len] = static_cast<unsigned char*>(std::malloc(len));
     require(blocks[len] != nullptr);
@@ -63,11 +63,11 @@ Found read(rl_usage_form_e form, const unsigned char* data, size_t size,
     while ((left = rl_usage_take(&usage, {left, copy + len - left})) != 0) {
       require(left <= len && usage.held <= usage.room);
       if (usage.room == kMax) {
-        rl_usage_skip(&usage);
+        rl_usage_make_room(&usage);
         continue;
       }
       const size_t room = usage.room == 0 ? kPiece + 1 : kMax;
-      rl_usage_grow(&usage, block(room), room);
+      rl_usage_grow(&usage, block(RL_USAGE_MEMORY(room)), room);
     }
     at += len;
   }

@@ -231,8 +231,13 @@ std::string read(rl_usage_form_e form, const std::string& body,
     size_t left = len;
     while ((left = rl_usage_take(&usage, {left, piece.data() + len - left})) !=
            0) {
-      std::vector<unsigned char> larger(memory.size() + left);
-      rl_usage_grow(&usage, larger.data(), larger.size());
+      if (usage.ended != 0 && random->chance(2)) {
+        EXPECT_TRUE(rl_usage_make_room(&usage));
+        continue;
+      }
+      const size_t room = usage.ended + usage.held + left;
+      std::vector<unsigned char> larger(RL_USAGE_MEMORY(room));
+      rl_usage_grow(&usage, larger.data(), room);
       memory.swap(larger);
     }
     at += len;

@@ -52,7 +52,7 @@ class Reader {
     return units();
   }
 
-  std::string units() const {
+  std::string units() {
     uint64_t units = 0;
     return rl_usage_units(&usage_, &units) ? std::to_string(units) : "none";
   }
@@ -62,14 +62,13 @@ class Reader {
 
  private:
   void need(size_t more) {
-    if (usage_.held + 1 > max_ || usage_.room >= max_) {
-      skipped_++;
-      rl_usage_skip(&usage_);
+    if (usage_.room >= max_) {
+      skipped_ += !rl_usage_make_room(&usage_);
       return;
     }
-    const size_t room =
-        std::min(max_, std::max(usage_.held + more, 2 * usage_.room));
-    std::vector<unsigned char> memory(room);
+    const size_t room = std::min(
+        max_, std::max(usage_.ended + usage_.held + more, 2 * usage_.room));
+    std::vector<unsigned char> memory(RL_USAGE_MEMORY(room));
     rl_usage_grow(&usage_, memory.data(), room);
     memory_.swap(memory);
   }

@@ -61,8 +61,9 @@ typedef struct {
   rl_usage_form_e form;
 
   unsigned char *memory; /* the caller's */
-  size_t room;           /* for a text, in memory */
-  size_t held;           /* of a text that has not ended */
+  size_t room;           /* for texts, in memory */
+  size_t ended;          /* bytes of texts that have yet to be read, */
+  size_t held;           /* and of one behind them that has not ended */
   uint32_t matched;      /* bytes of "data:" at the beginning of a line */
   uint32_t marked;       /* of a byte order mark at the body's */
   int at_start;          /* nothing has come but such bytes */
@@ -80,23 +81,30 @@ typedef struct {
 void rl_usage_begin(rl_usage_t *usage, const rl_usage_search_t *search,
                     rl_usage_form_e form) RL_NOEXCEPT;
 
-/* Moves what is held into that memory. */
+/* Memory for that many bytes: what jansson takes stands behind them. */
+#define RL_USAGE_MEMORY(len) (2 * (size_t)(len) + (size_t)(len) / 8 + 8)
+
+/* Moves what is held into memory of RL_USAGE_MEMORY(room) bytes. */
 void rl_usage_grow(rl_usage_t *usage, unsigned char *memory,
                    size_t room) RL_NOEXCEPT;
 
 /*
  * Takes bytes of the body, cut anywhere, and returns how many are left: if
- * any, a text needs more room.  It is to grow, or to be given up by
- * rl_usage_skip, before these are given.
+ * any, there is too little room.  It is to grow, or rl_usage_make_room is to
+ * be called, before these are given.
+ *
+ * rl_usage_make_room: reads what has ended; 0: nothing has, and the text that
+ * needs the room is given up.
  */
 size_t rl_usage_take(rl_usage_t *usage, rl_str_t bytes) RL_NOEXCEPT;
+int rl_usage_make_room(rl_usage_t *usage) RL_NOEXCEPT;
 void rl_usage_skip(rl_usage_t *usage) RL_NOEXCEPT;
 
 /* The body is complete. */
 void rl_usage_end(rl_usage_t *usage) RL_NOEXCEPT;
 
 /* The values so far, added up, at most RL_MAX_UNITS; 0: there is none. */
-int rl_usage_units(const rl_usage_t *usage, uint64_t *units) RL_NOEXCEPT;
+int rl_usage_units(rl_usage_t *usage, uint64_t *units) RL_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

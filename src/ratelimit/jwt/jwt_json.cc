@@ -1,4 +1,4 @@
-// The JSON of a token, made into JSON that jansson takes.
+// The JSON of a token, or of a response, made into JSON that jansson takes.
 //
 // jansson refuses a text for a value that its own types cannot hold, wherever
 // that stands.  But a token says who a client is by one claim, whatever an
@@ -49,8 +49,15 @@ const Byte* string_end(const Byte* at, const Byte* end) {
 
 void put_string(const Byte* at, const Byte* end, bool name, Writer* out) {
   while (at != end) {
+    const void* const escape =
+        std::memchr(at, '\\', static_cast<std::size_t>(end - at));
+    const Byte* const plain_end =
+        escape == nullptr ? end : static_cast<const Byte*>(escape);
+    out->put(slice(at, plain_end));
+    at = plain_end;
+    if (at == end) return;
     const int unit = code_unit(at, end);
-    std::ptrdiff_t len = *at == '\\' && end - at > 1 ? 2 : 1;
+    std::ptrdiff_t len = end - at > 1 ? 2 : 1;
     if (unit >= 0) len = kEscapeLen;
     if (is_high(unit) && is_low(code_unit(at + kEscapeLen, end))) {
       out->put(slice(at, at + 2 * kEscapeLen));
@@ -138,6 +145,10 @@ json_t* parse_key_set(rl_str_t text) {
 json_t* parse_part(rl_str_t text) {
   Byte buf[kMaxPreparedLen];
   return load_object(prepared(text, buf), 0);
+}
+
+json_t* parse_loosely(rl_str_t text, Byte* buf) {
+  return load(prepared(text, buf), 0);
 }
 
 }  // namespace ratelimit

@@ -1,9 +1,4 @@
-// A number in a JSON text, where a JSON pointer says that it is.
-//
-// Only what stands on the way there is looked at; of the rest its brackets and
-// strings must close.  So a text costs some ten instructions a byte and no
-// memory.  jansson, which takes all of it apart, needs 180, and there are back
-// ends that tell their usage in each of thousands of events.
+// What a JSON text says at JSON pointers.
 
 #ifndef RATELIMIT_USAGE_JSON_H_
 #define RATELIMIT_USAGE_JSON_H_
@@ -15,19 +10,16 @@
 
 namespace ratelimit {
 
-// False: the text is no object and no array.  *value: of several members of
-// that name the last one's, as it is written; empty: there is none.
-bool find_value(rl_str_t text, rl_str_t pointer, rl_str_t* value);
+struct Said {
+  std::uint32_t found;  // a bit for each value
+  std::uint64_t values[RL_MAX_USAGE_VALUES];
+};
 
-// Without the space before it.
-rl_str_t trimmed(rl_str_t text);
-
-// The next element of an array behind its bracket; false: there is none.
-bool next_element(Reader* in, rl_str_t* element);
-
-// What a number counts, rounded up; false: it is none, or below 0.  A byte
-// that is of no number follows it.
-bool units_of(rl_str_t value, std::uint64_t* units);
+// Of an array each element as well, the last that has it.  buf is of
+// RL_USAGE_MEMORY(text.len) - text.len bytes.  False: the text is no object
+// and no array.
+bool read_json(rl_str_t text, const rl_usage_search_t& search, Byte* buf,
+               Said* said);
 
 }  // namespace ratelimit
 

@@ -38,53 +38,76 @@ rl_str_t plain_name(rl_str_t pointer) {
   return digits ? rl_str_t{0, end} : slice(at, end);
 }
 
-// False: the text is no object and no array, and says nothing.
-bool find_values(rl_str_t text, rl_usage_t* usage) {
-  rl_usage_t said = *usage;
-  for (std::size_t i = 0; i < usage->search->n; i++) {
-    const rl_usage_pointer_t& pointer = usage->search->pointers[i];
-    rl_str_t value;
-    if (!find_value(text, pointer.pointer, &value)) return false;
-    if (units_of(value, &said.values[pointer.value])) {
-      said.found |= 1u << pointer.value;
-    }
+// Of each text its length stands behind it.
+using Length = std::uint32_t;
+
+// Those that say something are not many, or jansson would cost most of what
+// the response does: in some streams each does.  Of these the last counts, so
+// they are read when there is no more room for others, from the last one on,
+// until all values are there.
+constexpr std::size_t kMaxEnded = 16384;
+
+std::uint32_t all_values(const rl_usage_search_t& search) {
+  std::uint32_t all = 0;
+  for (std::size_t i = 0; i < search.n; i++) {
+    all |= 1u << search.pointers[i].value;
   }
-  *usage = said;
-  return true;
+  return all;
 }
 
-void find_values_of_each(rl_str_t text, rl_usage_t* usage) {
-  Reader in(text);
-  rl_str_t element;
-  if (!in.take('[')) return;
-  while (next_element(&in, &element)) {
-    find_values(element, usage);
+void read_ended(rl_usage_t* usage) {
+  const Byte* end = usage->memory + usage->ended;
+  const std::uint32_t all = all_values(*usage->search);
+  std::uint32_t found = 0;
+  while (end != usage->memory && found != all) {
+    Length len;
+    end -= sizeof(len);
+    std::memcpy(&len, end, sizeof(len));
+    end -= len;
+    Said said;
+    const bool is_json = read_json({len, end}, *usage->search,
+                                   usage->memory + usage->room, &said);
+    usage->broken = !is_json;
+    for (std::uint32_t i = 0; i < RL_MAX_USAGE_VALUES; i++) {
+      if ((said.found & ~found) >> i & 1) usage->values[i] = said.values[i];
+    }
+    found |= said.found;
   }
+  usage->found |= found;
+  if (usage->held != 0) {
+    std::memmove(usage->memory, usage->memory + usage->ended, usage->held);
+  }
+  usage->ended = 0;
 }
 
 // A text is complete.  The body's may begin with a mark, which is not JSON's;
 // that of an event was passed over with its line's name.
-void read_text(rl_usage_t* usage) {
-  rl_str_t text = {usage->held, usage->memory};
-  const bool read = !usage->too_long && text.len != 0;
+void end_text(rl_usage_t* usage) {
+  Byte* const start = usage->memory + usage->ended;
+  rl_str_t text = {usage->held, start};
+  const bool whole = !usage->too_long && text.len != 0;
   if (usage->at_start && text.len >= kMark.size() &&
-      equals({kMark.size(), text.data}, kMark)) {
-    text = slice(text.data + kMark.size(), text.data + text.len);
+      equals({kMark.size(), start}, kMark)) {
+    text.len -= kMark.size();
+    std::memmove(start, start + kMark.size(), text.len);
   }
   usage->held = 0;
   usage->too_long = 0;
   usage->has_data = 0;
   usage->at_start = 0;
-  if (!read || find_name(*usage->search, text) == nullptr) return;
-  usage->broken = !find_values(text, usage);
-  if (!usage->broken) find_values_of_each(trimmed(text), usage);
+  if (!whole || find_name(*usage->search, text) == nullptr) return;
+  const auto len = static_cast<Length>(text.len);
+  std::memcpy(start + len, &len, sizeof(len));
+  usage->ended += len + sizeof(len);
 }
 
 // False: there is no room.
 bool hold(rl_usage_t* usage, rl_str_t bytes) {
   if (usage->too_long || bytes.len == 0) return true;
-  if (bytes.len > usage->room - usage->held) return false;
-  std::memcpy(usage->memory + usage->held, bytes.data, bytes.len);
+  if (usage->ended > kMaxEnded) read_ended(usage);
+  const std::size_t used = usage->ended + usage->held;
+  if (used + bytes.len > usage->room) return false;
+  std::memcpy(usage->memory + used, bytes.data, bytes.len);
   usage->held += bytes.len;
   return true;
 }
@@ -102,7 +125,7 @@ std::size_t take_json_line(rl_usage_t* usage, rl_str_t bytes) {
   const rl_str_t line = slice(bytes.data, line_end);
   if (!hold(usage, line)) return 0;
   if (line_end == end) return line.len;
-  read_text(usage);
+  end_text(usage);
   return line.len + 1;
 }
 
@@ -177,7 +200,7 @@ std::size_t take_event(rl_usage_t* usage, rl_str_t bytes) {
     usage->at_start = 0;
     usage->matched = 0;
     usage->in_data = 0;
-    if (ended) read_text(usage);
+    if (ended) end_text(usage);
   }
   return static_cast<std::size_t>(at - bytes.data);
 }
@@ -298,7 +321,8 @@ void rl_usage_begin(rl_usage_t* usage, const rl_usage_search_t* search,
 
 void rl_usage_grow(rl_usage_t* usage, unsigned char* memory,
                    size_t room) noexcept {
-  if (usage->held != 0) std::memcpy(memory, usage->memory, usage->held);
+  const size_t used = usage->ended + usage->held;
+  if (used != 0) std::memcpy(memory, usage->memory, used);
   usage->memory = memory;
   usage->room = room;
 }
@@ -309,6 +333,15 @@ size_t rl_usage_take(rl_usage_t* usage, rl_str_t bytes) noexcept {
              : ratelimit::take_some(usage, bytes);
 }
 
+int rl_usage_make_room(rl_usage_t* usage) noexcept {
+  if (usage->ended == 0) {
+    rl_usage_skip(usage);
+    return 0;
+  }
+  ratelimit::read_ended(usage);
+  return 1;
+}
+
 void rl_usage_skip(rl_usage_t* usage) noexcept {
   usage->too_long = 1;
   usage->inside = 1;
@@ -316,10 +349,12 @@ void rl_usage_skip(rl_usage_t* usage) noexcept {
 }
 
 void rl_usage_end(rl_usage_t* usage) noexcept {
-  ratelimit::read_text(usage);
+  ratelimit::end_text(usage);
+  ratelimit::read_ended(usage);
 }
 
-int rl_usage_units(const rl_usage_t* usage, uint64_t* units) noexcept {
+int rl_usage_units(rl_usage_t* usage, uint64_t* units) noexcept {
+  ratelimit::read_ended(usage);
   uint64_t sum = 0;
   for (uint32_t i = 0; i < RL_MAX_USAGE_VALUES; ++i) {
     if ((usage->found >> i & 1) != 0) sum += usage->values[i];
