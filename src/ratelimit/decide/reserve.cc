@@ -75,6 +75,7 @@ rl_verdict_e rl_try_or_reserve(rl_process_t* process, rl_item_t* item,
 void rl_use_reserved(rl_process_t* process, rl_item_t* item,
                      const rl_time_t* now) noexcept {
   item->admitted = 1;
+  item->remaining_units = 0;
   item->retry_after_ms = 0;
   item->reset_ms = ratelimit::due_after_ms(*item, item->capacity_units);
   if (item->want_next) item->next_ms = ratelimit::due_after_ms(*item, 1);
