@@ -39,12 +39,14 @@ bounds() {
 }
 
 # What is kept under a lease that is renewed; a Redis that loses everything; a
-# row that is forgotten; windows of several leases; units that are taken back.
+# row that is forgotten; windows of several leases; units that are taken back; a
+# row that several workers have, one of which is killed.
 renewed() { bounds "$1" 'renewals' shorter -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3; }
 lost() { bounds "$1" 'a loss' grace -DT=3 -DQ=1 -DFAIL=2; }
 told() { bounds "$1" 'renewals and a loss' told -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3 -DFAIL=2; }
 forgotten() { bounds "$1" 'a forgotten row' samerow -DT=3 -DQ=1 -DFORGET=1; }
 windows() { bounds "$1" 'a longer window' 'end back' -DT=4 -DQ=1 -DW=3; }
+workers() { bounds "$1" 'a row of several workers' "$2" -DT="$3" -DQ=1 -DSHARE=1 -DFORGET=1; }
 refunds() { bounds "$1" refunds "$2" -DN=1 -DT=3 -DREFUND=1 -DOPS=4; }
 
 rules=(
@@ -60,6 +62,7 @@ done
 renewed 0
 lost 0
 windows 1
+workers 0 seen 3
 refunds 0 'stale newest twice'
 refunds 1 'other twice'
 if [ -n "${RATELIMIT_LONG:-}" ]; then
@@ -67,6 +70,10 @@ if [ -n "${RATELIMIT_LONG:-}" ]; then
     refunds 3 'refilled twice'
     windows 2
     renewed 3
+    workers 0 'samerow late two' 3
+    workers 1 'samerow late two' 3
+    workers 2 'samerow late two' 3
+    workers 3 'seen samerow late two' 3
     for algorithm in 0 1 2 3; do
         lost $algorithm
         forgotten $algorithm
