@@ -59,27 +59,26 @@ void count_recovery(const rl_process_t* process, const Set* set) {
 }
 
 // True: the owner is dead, its work is finished, and the lock is ours.
-bool take_from_dead(const rl_process_t* process, Set* set, uint32_t owner,
-                    bool thorough) {
-  if (!is_dead(process_table_of(process), owner, thorough) ||
-      !finish_commit_of_dead(process, owner) ||
-      !set->lock.compare_exchange_strong(owner, process->owner,
-                                         std::memory_order_acquire,
-                                         std::memory_order_relaxed)) {
-    return false;
-  }
-  count_recovery(process, set);
-  return true;
+bool take_from_dead(const rl_process_t* process, std::atomic<uint32_t>* lock,
+                    uint32_t owner, bool thorough) {
+  return is_dead(process_table_of(process), owner, thorough) &&
+         finish_commit_of_dead(process, owner) &&
+         lock->compare_exchange_strong(owner, process->owner,
+                                       std::memory_order_acquire,
+                                       std::memory_order_relaxed);
 }
 
 // Waits as long as a running owner needs.  False: it does not run.
-bool spin_for_lock(const rl_process_t* process, Set* set) {
+bool spin_for_lock(const rl_process_t* process, std::atomic<uint32_t>* lock) {
   for (int spins = kMinSpins; spins <= kMaxSpins; spins *= 2) {
     for (int i = 0; i < spins; ++i) {
       pause();
     }
-    if (set->lock.load(std::memory_order_relaxed) == 0 &&
-        try_lock(process, set)) {
+    uint32_t word = 0;
+    if (lock->load(std::memory_order_relaxed) == 0 &&
+        lock->compare_exchange_strong(word, process->owner,
+                                      std::memory_order_acquire,
+                                      std::memory_order_relaxed)) {
       return true;
     }
   }
@@ -89,12 +88,16 @@ bool spin_for_lock(const rl_process_t* process, Set* set) {
 }  // namespace
 
 bool lock_soon(const rl_process_t* process, Set* set) {
-  if (spin_for_lock(process, set)) {
+  if (spin_for_lock(process, &set->lock)) {
     return true;
   }
   const uint32_t owner = set->lock.load(std::memory_order_relaxed);
-  return owner != 0 && owner != kMoved &&
-         take_from_dead(process, set, owner, true);
+  if (owner == 0 || owner == kMoved ||
+      !take_from_dead(process, &set->lock, owner, true)) {
+    return false;
+  }
+  count_recovery(process, set);
+  return true;
 }
 
 bool Deadline::wait() {
@@ -109,13 +112,14 @@ bool Deadline::wait() {
   return true;
 }
 
-bool wait_for_lock(const rl_process_t* process, Set* set) {
+bool wait_for_word(const rl_process_t* process, std::atomic<uint32_t>* lock,
+                   bool* from_dead) {
   Deadline deadline;
   for (unsigned round = 0;; ++round) {
-    if (spin_for_lock(process, set)) {
+    if (spin_for_lock(process, lock)) {
       return true;
     }
-    const uint32_t owner = set->lock.load(std::memory_order_relaxed);
+    const uint32_t owner = lock->load(std::memory_order_relaxed);
     if (owner == 0) {
       continue;
     }
@@ -124,13 +128,25 @@ bool wait_for_lock(const rl_process_t* process, Set* set) {
     }
     // A killed owner whose pid is gone is noticed at once; a zombie, or one
     // whose pid was given to somebody else, is worth the time after a sleep.
-    if (take_from_dead(process, set, owner, round > 0)) {
+    if (take_from_dead(process, lock, owner, round > 0)) {
+      *from_dead = true;
       return true;
     }
     if (!deadline.wait()) {
       return false;
     }
   }
+}
+
+bool wait_for_lock(const rl_process_t* process, Set* set) {
+  bool from_dead = false;
+  if (!wait_for_word(process, &set->lock, &from_dead)) {
+    return false;
+  }
+  if (from_dead) {
+    count_recovery(process, set);
+  }
+  return true;
 }
 
 }  // namespace ratelimit

@@ -25,6 +25,10 @@ bool lock_soon(const rl_process_t* process, Set* set);
 // or its set did.
 bool wait_for_lock(const rl_process_t* process, Set* set);
 
+// The same of any lock that names its owner; *from_dead: who had it is dead.
+bool wait_for_word(const rl_process_t* process, std::atomic<uint32_t>* lock,
+                   bool* from_dead);
+
 // False: somebody has the lock, perhaps this process.
 inline bool try_lock(const rl_process_t* process, Set* set) {
   uint32_t word = 0;
