@@ -184,6 +184,8 @@ ngx_http_ratelimit_redis_values(ngx_conf_t *cf,
 
     value = &given[NGX_HTTP_RATELIMIT_REDIS_CLUSTER];
 
+    on = 0;
+
     if (value->data) {
         rv = ngx_http_ratelimit_redis_flag(cf, "cluster", value, &on);
         if (rv != NGX_CONF_OK) {
