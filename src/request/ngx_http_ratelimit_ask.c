@@ -28,6 +28,8 @@ static void ngx_http_ratelimit_leave_leases(
     ngx_http_ratelimit_asking_t *asking, uint64_t now_us);
 static ngx_uint_t ngx_http_ratelimit_ask_leases(
     ngx_http_ratelimit_asking_t *asking, rl_item_t *items, uint64_t now_us);
+static void ngx_http_ratelimit_put_back(ngx_http_ratelimit_asking_t *asking,
+    rl_item_t *items, uint64_t now_us);
 static void ngx_http_ratelimit_do_not_wait(
     ngx_http_ratelimit_asking_t *asking);
 static ngx_uint_t ngx_http_ratelimit_wait_for_leases(ngx_http_request_t *r,
@@ -75,6 +77,7 @@ ngx_http_ratelimit_ask(ngx_http_request_t *r,
     if (ngx_http_ratelimit_ask_leases(asking, items, now_us)) {
 
         if (ngx_http_ratelimit_wait_for_leases(r, record, asking, items)) {
+            ngx_http_ratelimit_put_back(record->asking, items, now_us);
             return RL_PENDING;
         }
 
@@ -85,6 +88,7 @@ ngx_http_ratelimit_ask(ngx_http_request_t *r,
 
     verdict = ngx_http_ratelimit_decide_asked(r, record, asking, process,
                                               items, now_us);
+    ngx_http_ratelimit_give_back(asking, now_us);
     ngx_http_ratelimit_leave_leases(asking, now_us);
     record->asking = NULL;
 
@@ -210,7 +214,10 @@ ngx_http_ratelimit_leave_leases(ngx_http_ratelimit_asking_t *asking,
 }
 
 
-/* true: a lease's answer is to be waited for, and none has refused already */
+/*
+ * Units that are in hand are taken, before another worker does.  True: a
+ * lease's answer is to be waited for, and none has refused already.
+ */
 
 static ngx_uint_t
 ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_asking_t *asking,
@@ -229,22 +236,26 @@ ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_asking_t *asking,
 
         asked->redis = zone->redis;
         asked->verdict = RL_TIMEOUT;
+        asked->taken = 0;
 
         if (zone->redis == NULL) {
             continue;
         }
 
         if (asked->waiter.lease == NULL) {
-            asked->lease = rl_lease_find(zone->leases, &items[i], 1);
+            asked->lease = rl_lease_find(zone->leases, &items[i]);
         }
 
         if (asked->lease == NULL) {
             continue;
         }
 
-        asked->verdict = rl_lease_ask(asked->lease, &asked->waiter,
-                                      items[i].cost_units, asking->asked_us,
-                                      now_us);
+        asked->verdict = rl_lease_take(asked->lease, &asked->waiter, &items[i],
+                                       asking->asked_us, now_us);
+
+        if (asked->verdict == RL_ADMITTED && items[i].cost_units) {
+            asked->taken = 1;
+        }
 
         if (asked->verdict == RL_PENDING) {
             late = now_us - asking->asked_us
@@ -264,6 +275,28 @@ ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_asking_t *asking,
     }
 
     return pending && !refused;
+}
+
+
+/* not all had units: they are taken again when these have come */
+
+static void
+ngx_http_ratelimit_put_back(ngx_http_ratelimit_asking_t *asking,
+    rl_item_t *items, uint64_t now_us)
+{
+    ngx_uint_t                   i;
+    ngx_http_ratelimit_zone_t   *zone;
+    ngx_http_ratelimit_asked_t  *asked;
+
+    for (i = 0; i < asking->n; i++) {
+        asked = &asking->asked[i];
+
+        if (asked->taken) {
+            zone = ngx_http_ratelimit_item_zone(&items[i]);
+            rl_leases_refund(zone->leases, &items[i], now_us);
+            asked->taken = 0;
+        }
+    }
 }
 
 
@@ -337,8 +370,6 @@ ngx_uint_t
 ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
     rl_time_t *now)
 {
-    uint64_t                    now_us;
-    rl_lease_t                 *lease;
     ngx_http_ratelimit_zone_t  *zone;
 
     zone = ngx_http_ratelimit_item_zone(item);
@@ -348,12 +379,5 @@ ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
                && rl_look_bans(process, item, now) != RL_TIMEOUT;
     }
 
-    lease = rl_lease_find(zone->leases, item, 0);
-    if (lease == NULL) {
-        return 0;
-    }
-
-    now_us = ngx_http_ratelimit_now_us();
-
-    return rl_lease_look(lease, now_us, item);
+    return rl_leases_look(zone->leases, ngx_http_ratelimit_now_us(), item);
 }

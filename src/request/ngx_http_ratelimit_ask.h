@@ -49,6 +49,11 @@ rl_verdict_e ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
     rl_process_t *process, rl_item_t *items, uint64_t now_us);
 
+/* what was taken from leases, and not used */
+
+void ngx_http_ratelimit_give_back(ngx_http_ratelimit_asking_t *asking,
+    uint64_t now_us);
+
 /* of ngx_http_ratelimit_asking_t: it waits for no lease any more */
 
 void ngx_http_ratelimit_end_asking(void *data);
@@ -72,7 +77,7 @@ rl_verdict_e ngx_http_ratelimit_settle_item(rl_process_t *process,
     rl_item_t *item, uint64_t units, rl_time_t *now);
 
 /*
- * Looks at an item's bucket; one that is shared is what this worker was told
+ * Looks at an item's bucket; one that is shared is what this machine was told
  * last.  False: nothing is known.
  */
 

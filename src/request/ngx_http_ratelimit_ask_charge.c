@@ -16,8 +16,8 @@ rl_verdict_e
 ngx_http_ratelimit_refund_item(rl_process_t *process, rl_item_t *item,
     rl_time_t *now)
 {
-    uint64_t                    now_us;
     rl_lease_t                 *lease;
+    uint64_t                    now_us;
     ngx_http_ratelimit_zone_t  *zone;
 
     if (!item->leased) {
@@ -25,21 +25,16 @@ ngx_http_ratelimit_refund_item(rl_process_t *process, rl_item_t *item,
     }
 
     zone = ngx_http_ratelimit_item_zone(item);
-
-    /* of a lease that had to give way nothing is known any more */
-
-    lease = rl_lease_find(zone->leases, item, 0);
-    if (lease == NULL) {
-        item->charged = 0;
-        return RL_ADMITTED;
-    }
-
     now_us = ngx_http_ratelimit_now_us();
 
-    rl_lease_refund(lease, item, now_us);
+    /* of a row that had to give way nothing is known any more */
+
+    rl_leases_refund(zone->leases, item, now_us);
     rl_count_corrected(process, item, item->cost_units, 0);
 
-    if (rl_lease_is_due(lease, now_us)) {
+    lease = rl_lease_find(zone->leases, item);
+
+    if (lease && rl_lease_is_due(lease, now_us) == RL_DUE) {
         ngx_http_ratelimit_send_lease(zone->redis, lease);
     }
 
@@ -70,18 +65,19 @@ ngx_http_ratelimit_settle_item(rl_process_t *process, rl_item_t *item,
 
     zone = ngx_http_ratelimit_item_zone(item);
 
-    lease = rl_lease_find(zone->leases, item, 1);
-    if (lease == NULL) {
+    lease = rl_lease_find(zone->leases, item);
+    now_us = ngx_http_ratelimit_now_us();
+
+    if (lease == NULL
+        || rl_lease_settle(lease, item, units, now_us) != RL_OK)
+    {
         return RL_TIMEOUT;
     }
 
-    now_us = ngx_http_ratelimit_now_us();
-
-    rl_lease_settle(lease, item, units, now_us);
     rl_count_corrected(process, item, reserved - ngx_min(units, reserved),
                        units - ngx_min(units, reserved));
 
-    if (rl_lease_is_due(lease, now_us)) {
+    if (rl_lease_is_due(lease, now_us) == RL_DUE) {
         ngx_http_ratelimit_send_lease(zone->redis, lease);
     }
 

@@ -29,8 +29,10 @@ static rl_verdict_e ngx_http_ratelimit_decide_local(ngx_http_request_t *r,
     rl_process_t *process);
 static ngx_uint_t ngx_http_ratelimit_all_admit(
     ngx_http_ratelimit_asking_t *asking);
-static void ngx_http_ratelimit_use_lease(ngx_http_ratelimit_asked_t *asked,
-    uint64_t now_us);
+static void ngx_http_ratelimit_conclude_lease(
+    ngx_http_ratelimit_asked_t *asked, ngx_uint_t keep, uint64_t now_us);
+static void ngx_http_ratelimit_give_back_taken(
+    ngx_http_ratelimit_asked_t *asked, uint64_t now_us);
 
 
 rl_verdict_e
@@ -38,7 +40,7 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_http_ratelimit_asking_t *asking,
     rl_process_t *process, rl_item_t *items, uint64_t now_us)
 {
-    ngx_uint_t                   i, all;
+    ngx_uint_t                   i, all, keep;
     rl_verdict_e                 verdict;
     ngx_http_ratelimit_asked_t  *asked;
 
@@ -77,15 +79,9 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
         }
 
         if (asked->redis) {
-            if (verdict == RL_ADMITTED && asked->verdict == RL_ADMITTED
-                && (all || !asked->item->dry_run))
-            {
-                ngx_http_ratelimit_use_lease(asked, now_us);
+            keep = verdict == RL_ADMITTED && (all || !asked->item->dry_run);
 
-            } else {
-                rl_lease_answer(asked->lease, asked->verdict, now_us,
-                                asked->item);
-            }
+            ngx_http_ratelimit_conclude_lease(asked, keep, now_us);
 
         } else if (!asking->refused) {
 
@@ -311,15 +307,51 @@ ngx_http_ratelimit_all_admit(ngx_http_ratelimit_asking_t *asking)
 }
 
 
+/* keep: what was taken is used */
+
 static void
-ngx_http_ratelimit_use_lease(ngx_http_ratelimit_asked_t *asked,
-    uint64_t now_us)
+ngx_http_ratelimit_conclude_lease(ngx_http_ratelimit_asked_t *asked,
+    ngx_uint_t keep, uint64_t now_us)
 {
-    rl_lease_charge(asked->lease, asked->item, now_us);
+    if (!keep || !asked->taken) {
+        ngx_http_ratelimit_give_back_taken(asked, now_us);
+        rl_lease_answer(asked->lease, asked->verdict, now_us, asked->item);
+        return;
+    }
+
+    asked->taken = 0;
 
     /* of one that has waited, its end sees to that */
 
-    if (asked->waiter.lease == NULL && rl_lease_is_due(asked->lease, now_us)) {
+    if (asked->waiter.lease == NULL
+        && rl_lease_is_due(asked->lease, now_us) == RL_DUE)
+    {
         ngx_http_ratelimit_send_lease(asked->redis, asked->lease);
+    }
+}
+
+
+static void
+ngx_http_ratelimit_give_back_taken(ngx_http_ratelimit_asked_t *asked,
+    uint64_t now_us)
+{
+    ngx_http_ratelimit_zone_t  *zone;
+
+    if (asked->taken) {
+        zone = ngx_http_ratelimit_item_zone(asked->item);
+        rl_leases_refund(zone->leases, asked->item, now_us);
+        asked->taken = 0;
+    }
+}
+
+
+void
+ngx_http_ratelimit_give_back(ngx_http_ratelimit_asking_t *asking,
+    uint64_t now_us)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < asking->n; i++) {
+        ngx_http_ratelimit_give_back_taken(&asking->asked[i], now_us);
     }
 }

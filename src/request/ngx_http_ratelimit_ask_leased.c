@@ -18,17 +18,19 @@
 #define NGX_HTTP_RATELIMIT_LEASED  4
 
 
+static void ngx_http_ratelimit_renew(ngx_http_ratelimit_zone_t *zone,
+    rl_item_t *item);
+
+
 ngx_uint_t
 ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
     rl_process_t *process)
 {
-    uint64_t                           now_us;
-    rl_item_t                         *items;
-    ngx_uint_t                         i, n;
-    rl_lease_t                        *lease,
-                                      *leases[NGX_HTTP_RATELIMIT_LEASED];
-    ngx_http_ratelimit_zone_t         *zone;
-    ngx_http_ratelimit_redis_stats_t  *stats;
+    int                         due[NGX_HTTP_RATELIMIT_LEASED];
+    uint64_t                    now_us;
+    rl_item_t                  *items;
+    ngx_uint_t                  i, n;
+    ngx_http_ratelimit_zone_t  *zone;
 
     n = record->nasked;
 
@@ -42,32 +44,42 @@ ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
     for (i = 0; i < n; i++) {
         zone = ngx_http_ratelimit_item_zone(&items[i]);
 
-        if (zone->redis == NULL) {
-            return 0;
-        }
+        if (zone->redis == NULL
+            || !rl_leases_use(zone->leases, &items[i], now_us, &due[i]))
+        {
+            while (i--) {
+                zone = ngx_http_ratelimit_item_zone(&items[i]);
+                rl_leases_refund(zone->leases, &items[i], now_us);
+            }
 
-        leases[i] = rl_lease_ready(zone->leases, &items[i], now_us);
-
-        if (leases[i] == NULL) {
             return 0;
         }
     }
 
     for (i = 0; i < n; i++) {
         zone = ngx_http_ratelimit_item_zone(&items[i]);
-        stats = zone->redis->stats;
-        lease = leases[i];
 
-        rl_lease_charge(lease, &items[i], now_us);
-
-        if (rl_lease_is_due(lease, now_us)) {
-            ngx_http_ratelimit_send_lease(zone->redis, lease);
+        if (due[i]) {
+            ngx_http_ratelimit_renew(zone, &items[i]);
         }
 
-        (void) ngx_atomic_fetch_add(&stats->leased, 1);
+        (void) ngx_atomic_fetch_add(&zone->redis->stats->leased, 1);
 
         rl_count_decision(process, &items[i], 1, RL_ADMITTED, &record->time);
     }
 
     return 1;
+}
+
+
+static void
+ngx_http_ratelimit_renew(ngx_http_ratelimit_zone_t *zone, rl_item_t *item)
+{
+    rl_lease_t  *lease;
+
+    lease = rl_lease_find(zone->leases, item);
+
+    if (lease) {
+        ngx_http_ratelimit_send_lease(zone->redis, lease);
+    }
 }

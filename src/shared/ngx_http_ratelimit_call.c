@@ -24,12 +24,22 @@
      + RL_SHARD_KEY_LEN + RL_LEASE_REQUEST_LEN + NGX_INT64_LEN)
 
 
+typedef struct {
+    size_t                       len;
+    uint64_t                     ttl_ms;
+    u_char                       bytes[RL_LEASE_REQUEST_LEN];
+} ngx_http_ratelimit_request_t;
+
+
 static void ngx_http_ratelimit_set_send(ngx_http_ratelimit_link_t *link,
     uint64_t now_us, rl_lease_send_t *send);
 static u_char *ngx_http_ratelimit_put_keys(ngx_http_ratelimit_redis_t *redis,
     rl_lease_t *lease, u_char *p);
-static u_char *ngx_http_ratelimit_put_values(ngx_http_ratelimit_link_t *link,
-    rl_lease_t *lease, rl_lease_send_t *send, u_char *p);
+static ngx_uint_t ngx_http_ratelimit_request(ngx_http_ratelimit_link_t *link,
+    rl_lease_t *lease, rl_lease_send_t *send,
+    ngx_http_ratelimit_request_t *request);
+static u_char *ngx_http_ratelimit_put_values(
+    ngx_http_ratelimit_request_t *request, u_char *p);
 static void ngx_http_ratelimit_lease_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static ngx_uint_t ngx_http_ratelimit_lease_error(
@@ -80,10 +90,12 @@ ngx_http_ratelimit_call(ngx_http_ratelimit_link_t *link, rl_lease_t **leases,
     ngx_uint_t n, uint64_t now_us)
 {
     u_char                        *p;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, nsent;
+    rl_lease_t                    *sent[NGX_HTTP_RATELIMIT_BATCH];
     rl_lease_send_t                send;
     ngx_http_ratelimit_heads_t    *heads;
     ngx_http_ratelimit_command_t  *command;
+    ngx_http_ratelimit_request_t   requests[NGX_HTTP_RATELIMIT_BATCH];
 
     heads = &link->redis->heads;
 
@@ -99,24 +111,38 @@ ngx_http_ratelimit_call(ngx_http_ratelimit_link_t *link, rl_lease_t **leases,
 
     ngx_http_ratelimit_set_send(link, now_us, &send);
 
-    p = ngx_cpymem(p, heads->call[n], heads->call_len[n]);
+    nsent = 0;
 
     for (i = 0; i < n; i++) {
-        p = ngx_http_ratelimit_put_keys(link->redis, leases[i], p);
+        if (ngx_http_ratelimit_request(link, leases[i], &send,
+                                       &requests[nsent]))
+        {
+            sent[nsent++] = leases[i];
+        }
     }
 
-    for (i = 0; i < n; i++) {
-        p = ngx_http_ratelimit_put_values(link, leases[i], &send, p);
+    if (nsent == 0) {
+        return;
+    }
+
+    p = ngx_cpymem(p, heads->call[nsent], heads->call_len[nsent]);
+
+    for (i = 0; i < nsent; i++) {
+        p = ngx_http_ratelimit_put_keys(link->redis, sent[i], p);
+    }
+
+    for (i = 0; i < nsent; i++) {
+        p = ngx_http_ratelimit_put_values(&requests[i], p);
     }
 
     command = ngx_http_ratelimit_end_command(link,
                                              ngx_http_ratelimit_lease_reply,
                                              p);
 
-    ngx_memcpy(command->leases, leases, n * sizeof(rl_lease_t *));
-    command->nleases = n;
+    ngx_memcpy(command->leases, sent, nsent * sizeof(rl_lease_t *));
+    command->nleases = nsent;
     command->sent_us = now_us;
-    command->shard = rl_lease_shard(leases[0]);
+    command->shard = rl_lease_shard(sent[0]);
 }
 
 
@@ -162,18 +188,33 @@ ngx_http_ratelimit_put_keys(ngx_http_ratelimit_redis_t *redis,
 }
 
 
-static u_char *
-ngx_http_ratelimit_put_values(ngx_http_ratelimit_link_t *link,
-    rl_lease_t *lease, rl_lease_send_t *send, u_char *p)
+/* false: another worker has just asked, or the row is not to be had */
+
+static ngx_uint_t
+ngx_http_ratelimit_request(ngx_http_ratelimit_link_t *link, rl_lease_t *lease,
+    rl_lease_send_t *send, ngx_http_ratelimit_request_t *request)
 {
-    size_t    len;
-    u_char    request[RL_LEASE_REQUEST_LEN], ttl[NGX_INT64_LEN];
-    uint64_t  ttl_ms;
+    request->len = rl_lease_send(lease, &link->clock, send, request->bytes,
+                                 &request->ttl_ms);
 
-    len = rl_lease_send(lease, &link->clock, send, request, &ttl_ms);
-    p = ngx_http_ratelimit_put_arg(p, request, len);
+    if (request->len == 0 && rl_lease_waiters(lease)) {
+        ngx_http_ratelimit_block(link->redis, lease, send->now_us);
+    }
 
-    return ngx_http_ratelimit_put_arg(p, ttl, rl_render_u64(ttl_ms, ttl));
+    return request->len != 0;
+}
+
+
+static u_char *
+ngx_http_ratelimit_put_values(ngx_http_ratelimit_request_t *request,
+    u_char *p)
+{
+    u_char  ttl[NGX_INT64_LEN];
+
+    p = ngx_http_ratelimit_put_arg(p, request->bytes, request->len);
+
+    return ngx_http_ratelimit_put_arg(p, ttl,
+                                      rl_render_u64(request->ttl_ms, ttl));
 }
 
 
@@ -278,6 +319,10 @@ ngx_http_ratelimit_lease_told(ngx_http_ratelimit_link_t *link,
     stats = link->redis->stats;
 
     told = rl_lease_reply(lease, &link->clock, bytes, now_us, &generation);
+
+    if (rl_lease_wakes(lease)) {
+        ngx_http_ratelimit_wake_others(link->redis);
+    }
 
     if (generation) {
         ngx_http_ratelimit_generation(link, rl_lease_shard(lease), generation);

@@ -2,12 +2,15 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * A worker's end: Redis is told what its leases have used, so that what they
- * hold is free at once and their rows go.
+ * A worker's end.  If it is the last one of this machine Redis is told what
+ * the rows have used, so that what they hold is free at once and they go.
  */
 
 
 #include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_shm.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_shared.h"
 
@@ -18,12 +21,14 @@
 
 #define NGX_HTTP_RATELIMIT_EXIT_TIME    500
 
-/* of more leases, those that were used last */
+/* of more rows, those that hold units */
 
-#define NGX_HTTP_RATELIMIT_EXIT_LEASES  16384
+#define NGX_HTTP_RATELIMIT_EXIT_ROWS    16384
 
 
-static void ngx_http_ratelimit_end_leases(ngx_http_ratelimit_redis_t *redis);
+static void ngx_http_ratelimit_leave_rows(ngx_http_ratelimit_zone_t *zone);
+static void ngx_http_ratelimit_end_rows(ngx_http_ratelimit_zone_t *zone,
+    ngx_uint_t holding, ngx_uint_t *n);
 static void ngx_http_ratelimit_drain(ngx_http_ratelimit_link_t *link,
     uint64_t until_us);
 static ngx_uint_t ngx_http_ratelimit_poll(ngx_connection_t *c, short events,
@@ -35,17 +40,28 @@ ngx_http_ratelimit_exit_shared(ngx_http_ratelimit_main_conf_t *rmcf)
 {
     uint64_t                       until_us;
     ngx_uint_t                     i;
+    ngx_shm_zone_t               **zones;
+    ngx_http_ratelimit_zone_t     *zone;
     ngx_http_ratelimit_link_t     *link;
     ngx_http_ratelimit_redis_t   **redises;
 
+    zones = rmcf->zones.elts;
     redises = rmcf->redises.elts;
     until_us = ngx_http_ratelimit_now_us()
                + NGX_HTTP_RATELIMIT_EXIT_TIME * 1000;
 
+    for (i = 0; i < rmcf->zones.nelts; i++) {
+        zone = zones[i]->data;
+
+        if (zone->leases) {
+            ngx_http_ratelimit_leave_rows(zone);
+        }
+    }
+
     for (i = 0; i < rmcf->redises.nelts; i++) {
         redises[i]->closed = 1;
 
-        ngx_http_ratelimit_end_leases(redises[i]);
+        ngx_http_ratelimit_end_wake(redises[i]);
 
         for (link = redises[i]->links; link; link = link->next) {
             ngx_http_ratelimit_drain(link, until_us);
@@ -55,28 +71,60 @@ ngx_http_ratelimit_exit_shared(ngx_http_ratelimit_main_conf_t *rmcf)
 }
 
 
+/* others go on with them: what this worker has asked for they ask again */
+
 static void
-ngx_http_ratelimit_end_leases(ngx_http_ratelimit_redis_t *redis)
+ngx_http_ratelimit_leave_rows(ngx_http_ratelimit_zone_t *zone)
 {
-    uint64_t       now_us;
-    ngx_uint_t     i, n;
-    rl_lease_t    *lease;
-    rl_leases_t  **leases;
+    void        *rows;
+    size_t       size;
+    rl_lease_t  *lease;
+    ngx_uint_t   n;
+
+    rows = ngx_http_ratelimit_memory(zone->rows, &size);
+
+    if (rl_rows_leave(rows, &ngx_http_ratelimit_this_process)) {
+        n = NGX_HTTP_RATELIMIT_EXIT_ROWS;
+
+        ngx_http_ratelimit_end_rows(zone, 1, &n);
+        ngx_http_ratelimit_end_rows(zone, 0, &n);
+
+        return;
+    }
+
+    for (lease = rl_lease_next(zone->leases, NULL);
+         lease;
+         lease = rl_lease_next(zone->leases, lease))
+    {
+        rl_lease_lost(lease);
+    }
+}
+
+
+static void
+ngx_http_ratelimit_end_rows(ngx_http_ratelimit_zone_t *zone,
+    ngx_uint_t holding, ngx_uint_t *n)
+{
+    uint32_t     at, all;
+    uint64_t     now_us, held_units;
+    rl_lease_t  *lease;
 
     now_us = ngx_http_ratelimit_now_us();
-    leases = redis->leases.elts;
+    all = UINT32_MAX;
 
-    for (i = 0; i < redis->leases.nelts; i++) {
-        n = NGX_HTTP_RATELIMIT_EXIT_LEASES;
+    for (at = 0;
+         *n && rl_leases_held(zone->leases, &at, &all, now_us, &held_units);
+         at++)
+    {
+        if (holding && held_units == 0) {
+            continue;
+        }
 
-        for (lease = rl_lease_older(leases[i], NULL);
-             lease && n;
-             lease = rl_lease_older(leases[i], lease))
-        {
-            if (rl_lease_end(lease, now_us)) {
-                ngx_http_ratelimit_send_lease(redis, lease);
-                n--;
-            }
+        lease = rl_leases_at(zone->leases, at);
+
+        if (lease && rl_lease_end(lease, now_us)) {
+            ngx_http_ratelimit_send_lease(zone->redis, lease);
+            (*n)--;
         }
     }
 }

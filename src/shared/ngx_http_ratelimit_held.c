@@ -2,8 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * What the workers of this machine have of Redis's buckets: rows, and units
- * that they hold.
+ * What this machine has of Redis's buckets: rows, and units that they hold.
  */
 
 
@@ -12,52 +11,64 @@
 #include "shared/ngx_http_ratelimit_redis.h"
 
 
-/* leases a turn: some 50 microseconds */
+/* rows a second: some 200 microseconds, of the worker that is the first */
 
-#define NGX_HTTP_RATELIMIT_HELD_TURN  2048
-
-/* a worker counts twice a second; one that is gone does not */
+#define NGX_HTTP_RATELIMIT_HELD_TURN  8192
 
 #define NGX_HTTP_RATELIMIT_HELD_TTL   3
 
 
-/* goes on with this worker's leases, and begins anew behind the last */
+/* goes on with this machine's rows, and begins anew behind the last */
 
 void
 ngx_http_ratelimit_count_held(ngx_http_ratelimit_redis_t *redis)
 {
-    uint64_t                     held_units;
-    uint64_t                     now_us;
-    ngx_uint_t                   n;
-    rl_leases_t                **leases;
-    ngx_http_ratelimit_held_t   *worker;
-    ngx_http_ratelimit_count_t  *count;
+    uint32_t                           n;
+    uint64_t                           held_units, now_us;
+    rl_leases_t                      **leases;
+    ngx_atomic_uint_t                  counted;
+    ngx_http_ratelimit_count_t        *count;
+    ngx_http_ratelimit_redis_stats_t  *stats;
 
-    count = &redis->count;
+    stats = redis->stats;
+    counted = stats->counted;
+
+    if ((time_t) counted == ngx_time()
+        || !ngx_atomic_cmp_set(&stats->counted, counted, ngx_time()))
+    {
+        return;
+    }
+
+    count = &stats->count;
     leases = redis->leases.elts;
     now_us = ngx_http_ratelimit_now_us();
 
-    worker = &redis->stats->workers[ngx_worker % NGX_HTTP_RATELIMIT_WORKERS];
-    worker->counted = ngx_time();
+    /* a reload may have taken zones away */
 
-    for (n = 0;
-         n < NGX_HTTP_RATELIMIT_HELD_TURN && count->zone < redis->leases.nelts;
-         n++)
-    {
-        count->last = rl_lease_next(leases[count->zone], count->last);
-
-        if (count->last == NULL) {
-            count->zone++;
-            continue;
-        }
-
-        count->rows += rl_lease_has_row(count->last, now_us, &held_units);
-        count->held_units += held_units;
+    if (count->zone >= redis->leases.nelts) {
+        ngx_memzero(count, sizeof(ngx_http_ratelimit_count_t));
     }
 
-    if (count->zone == redis->leases.nelts) {
-        worker->rows = count->rows;
-        worker->held_units = count->held_units;
+    n = NGX_HTTP_RATELIMIT_HELD_TURN;
+
+    while (rl_leases_held(leases[count->zone], &count->at, &n, now_us,
+                          &held_units))
+    {
+        count->rows++;
+        count->held_units += held_units;
+        count->at++;
+        n--;
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    count->at = 0;
+
+    if (++count->zone == redis->leases.nelts) {
+        stats->rows = count->rows;
+        stats->held_units = count->held_units;
 
         ngx_memzero(count, sizeof(ngx_http_ratelimit_count_t));
     }
@@ -68,20 +79,15 @@ void
 ngx_http_ratelimit_sum_held(ngx_http_ratelimit_redis_t *redis, uint64_t *rows,
     uint64_t *held_units)
 {
-    ngx_uint_t                  i;
-    ngx_http_ratelimit_held_t  *worker;
+    ngx_http_ratelimit_redis_stats_t  *stats;
+
+    stats = redis->stats;
 
     *rows = 0;
     *held_units = 0;
 
-    for (i = 0; i < NGX_HTTP_RATELIMIT_WORKERS; i++) {
-        worker = &redis->stats->workers[i];
-
-        if ((time_t) worker->counted + NGX_HTTP_RATELIMIT_HELD_TTL
-            >= ngx_time())
-        {
-            *rows += worker->rows;
-            *held_units += worker->held_units;
-        }
+    if ((time_t) stats->counted + NGX_HTTP_RATELIMIT_HELD_TTL >= ngx_time()) {
+        *rows = stats->rows;
+        *held_units = stats->held_units;
     }
 }

@@ -63,6 +63,7 @@ void
 ngx_http_ratelimit_send_due(ngx_http_ratelimit_link_t *link)
 {
     uint64_t     now_us;
+    rl_due_e     due;
     rl_lease_t  *lease, *leases[NGX_HTTP_RATELIMIT_BATCH];
     ngx_uint_t   i, n, ndue;
 
@@ -75,9 +76,13 @@ ngx_http_ratelimit_send_due(ngx_http_ratelimit_link_t *link)
     for (i = 0; i < ndue; i++) {
         lease = link->due[i];
 
-        if (!rl_lease_is_due(lease, now_us)
-            || ngx_http_ratelimit_is_among(leases, n, lease))
-        {
+        due = rl_lease_is_due(lease, now_us);
+
+        if (due == RL_DUE_LATER) {
+            ngx_http_ratelimit_block(link->redis, lease, now_us);
+        }
+
+        if (due != RL_DUE || ngx_http_ratelimit_is_among(leases, n, lease)) {
             continue;
         }
 
@@ -170,7 +175,7 @@ ngx_http_ratelimit_ending_event(ngx_event_t *ev)
     for (i = 0; i < redis->leases.nelts; i++) {
         while ((lease = rl_leases_ending(leases[i], now_us)) != NULL) {
 
-            if (rl_lease_is_due(lease, now_us)) {
+            if (rl_lease_is_due(lease, now_us) == RL_DUE) {
                 ngx_http_ratelimit_send_lease(redis, lease);
             }
         }

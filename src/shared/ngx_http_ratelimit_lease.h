@@ -24,6 +24,7 @@ typedef struct {
     ngx_http_ratelimit_redis_t  *sent_to;
     rl_verdict_e                 verdict;    /* RL_TIMEOUT: nobody can tell */
     rl_item_t                   *item;       /* NULL: it is decided without */
+    unsigned                     taken:1;    /* its units, of the lease */
 } ngx_http_ratelimit_asked_t;
 
 
@@ -63,6 +64,25 @@ void ngx_http_ratelimit_ending_event(ngx_event_t *ev);
 /* those who wait for it try again; away: nobody will answer them */
 
 void ngx_http_ratelimit_wake(rl_lease_t *lease, ngx_uint_t away);
+
+/*
+ * ngx_http_ratelimit_blocked.c: block() has a lease looked at again, when
+ * another worker's request may be answered.  add_wake() and open_wake() are
+ * for a configuration, old: the one before, or NULL; watch_wake() and
+ * end_wake() for a worker.
+ */
+
+void ngx_http_ratelimit_block(ngx_http_ratelimit_redis_t *redis,
+    rl_lease_t *lease, uint64_t now_us);
+void ngx_http_ratelimit_blocked_event(ngx_event_t *ev);
+void ngx_http_ratelimit_wake_others(ngx_http_ratelimit_redis_t *redis);
+ngx_int_t ngx_http_ratelimit_add_wake(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis);
+ngx_int_t ngx_http_ratelimit_open_wake(ngx_http_ratelimit_redis_t *redis,
+    ngx_http_ratelimit_redis_t *old);
+ngx_int_t ngx_http_ratelimit_watch_wake(ngx_cycle_t *cycle,
+    ngx_http_ratelimit_redis_t *redis);
+void ngx_http_ratelimit_end_wake(ngx_http_ratelimit_redis_t *redis);
 
 /* ngx_http_ratelimit_call.c: one call for up to NGX_HTTP_RATELIMIT_BATCH */
 

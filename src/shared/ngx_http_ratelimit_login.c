@@ -150,7 +150,7 @@ ngx_http_ratelimit_info_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply)
 {
     ngx_str_t                    run_id, role, enabled;
-    ngx_uint_t                   cluster;
+    ngx_uint_t                   cluster, known;
     ngx_http_ratelimit_redis_t  *redis;
 
     if (ngx_http_ratelimit_is_error(link, reply, REDIS_REPLY_STRING)) {
@@ -183,10 +183,18 @@ ngx_http_ratelimit_info_reply(ngx_http_ratelimit_link_t *link,
         return;
     }
 
-    link->lost = link->run_id[0] != '\0'
+    known = link->run_id[0] != '\0';
+
+    link->lost = known
                  && ngx_memcmp(link->run_id, run_id.data, run_id.len) != 0;
 
     ngx_memcpy(link->run_id, run_id.data, run_id.len);
+
+    /* a worker that has just begun has rows of those before it */
+
+    if (!known && !cluster && redis->stats->run) {
+        link->lost = redis->stats->run != ngx_http_ratelimit_run(link);
+    }
 
     if (link->lost) {
         ngx_memzero(&link->clock, sizeof(rl_clock_t));
@@ -278,6 +286,12 @@ ngx_http_ratelimit_ready(ngx_http_ratelimit_link_t *link)
     if (link->lost) {
         link->lost = 0;
         ngx_http_ratelimit_lost_all(link);
+    }
+
+    /* only now: a worker that is killed has left all to who comes next */
+
+    if (!redis->cluster) {
+        redis->stats->run = ngx_http_ratelimit_run(link);
     }
 
     ngx_http_ratelimit_tell_rest(redis);

@@ -22,8 +22,11 @@
 
 static void ngx_http_ratelimit_shard_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
-static void ngx_http_ratelimit_tell_redis(ngx_http_ratelimit_redis_t *redis,
-    ngx_uint_t shard);
+static void ngx_http_ratelimit_notice_loss(ngx_http_ratelimit_redis_t *redis);
+static uint32_t ngx_http_ratelimit_losses(ngx_http_ratelimit_redis_t *redis);
+static ngx_uint_t ngx_http_ratelimit_tell_rows(
+    ngx_http_ratelimit_redis_t *redis, rl_leases_t *leases, u_char *tells,
+    ngx_uint_t *n);
 static void ngx_http_ratelimit_hold_shards(ngx_http_ratelimit_redis_t *redis,
     u_char *tells);
 
@@ -110,21 +113,45 @@ void
 ngx_http_ratelimit_generation(ngx_http_ratelimit_link_t *link,
     ngx_uint_t shard, uint64_t name)
 {
-    uint64_t                     known;
-    ngx_http_ratelimit_redis_t  *redis;
+    uint64_t                           known;
+    ngx_http_ratelimit_redis_stats_t  *stats;
 
-    redis = link->redis;
-    known = redis->generations[shard];
-    redis->generations[shard] = name;
+    stats = link->redis->stats;
+    known = stats->generations[shard];
+
+    /* rows outlive workers, so it is the machine that has known another */
 
     if (known && known != name) {
-        ngx_http_ratelimit_lost(redis, shard);
+        ngx_http_ratelimit_lost(link->redis, shard);
     }
+
+    stats->generations[shard] = name;
 }
 
 
 void
 ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard)
+{
+    ngx_uint_t     i;
+    rl_leases_t  **leases;
+
+    leases = redis->leases.elts;
+
+    for (i = 0; i < redis->leases.nelts; i++) {
+        rl_leases_lose(leases[i], (uint32_t) shard);
+    }
+
+    ngx_http_ratelimit_notice_loss(redis);
+}
+
+
+/*
+ * Nothing is asked for until all machines have had the time to notice; of the
+ * workers of one, each by itself.
+ */
+
+static void
+ngx_http_ratelimit_notice_loss(ngx_http_ratelimit_redis_t *redis)
 {
     if ((ngx_msec_int_t) (redis->closed_until - ngx_current_msec) <= 0) {
         (void) ngx_atomic_fetch_add(&redis->stats->losses, 1);
@@ -136,13 +163,14 @@ ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard)
 
     redis->closed_until = ngx_current_msec + NGX_HTTP_RATELIMIT_GRACE;
 
-    ngx_http_ratelimit_tell_redis(redis, shard);
+    ngx_http_ratelimit_tell_rest(redis);
 }
 
 
 /*
  * In a cluster that is what its shards had: one that is only asked for nodes
  * may be another at each connection, where many stand behind one address.
+ * Else it is counted once for all workers, though each must notice it.
  */
 
 void
@@ -154,7 +182,13 @@ ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link)
     redis = link->redis;
 
     if (!redis->cluster) {
-        ngx_http_ratelimit_lost(redis, RL_SHARDS);
+        if (redis->stats->run != ngx_http_ratelimit_run(link)) {
+            ngx_http_ratelimit_lost(redis, RL_SHARDS);
+
+        } else {
+            ngx_http_ratelimit_notice_loss(redis);
+        }
+
         return;
     }
 
@@ -166,40 +200,51 @@ ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link)
 }
 
 
+ngx_atomic_uint_t
+ngx_http_ratelimit_run(ngx_http_ratelimit_link_t *link)
+{
+    return ngx_murmur_hash2(link->run_id, sizeof(link->run_id)) | 1;
+}
+
+
 /*
  * Redis has lost its counts, or its last ones.  Every machine tells it what it
  * has used, and while it tells a shard that stays closed; nothing is asked for
- * until all have had the time to notice.
+ * until all have had the time to notice.  All workers of a machine tell: one
+ * of them might be killed.
  */
-
-static void
-ngx_http_ratelimit_tell_redis(ngx_http_ratelimit_redis_t *redis,
-    ngx_uint_t shard)
-{
-    if (shard == RL_SHARDS) {
-        ngx_memset(redis->lost, 1, RL_SHARDS);
-
-    } else {
-        redis->lost[shard] = 1;
-    }
-
-    if (!redis->tell.timer_set) {
-        ngx_add_timer(&redis->tell, 1);
-    }
-}
-
 
 void
 ngx_http_ratelimit_tell_rest(ngx_http_ratelimit_redis_t *redis)
 {
-    if (redis->untold && !redis->tell.timer_set) {
+    if (!redis->tell.timer_set
+        && redis->told != ngx_http_ratelimit_losses(redis))
+    {
         ngx_add_timer(&redis->tell, 1);
     }
 }
 
 
+static uint32_t
+ngx_http_ratelimit_losses(ngx_http_ratelimit_redis_t *redis)
+{
+    uint32_t       losses;
+    ngx_uint_t     i;
+    rl_leases_t  **leases;
+
+    leases = redis->leases.elts;
+    losses = 0;
+
+    for (i = 0; i < redis->leases.nelts; i++) {
+        losses += rl_leases_losses(leases[i]);
+    }
+
+    return losses;
+}
+
+
 /*
- * A chunk of the tellings; the next one when those have been answered.  Leases
+ * A chunk of the tellings; the next one when those have been answered.  Rows
  * are many, so they are not gone through for servers that are away.
  */
 
@@ -207,57 +252,66 @@ void
 ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev)
 {
     u_char                       tells[RL_SHARDS];
-    rl_lease_t                  *lease;
-    ngx_uint_t                   i, n, shard;
+    uint32_t                     losses;
+    ngx_uint_t                   i, n, untold;
     rl_leases_t                **leases;
-    ngx_http_ratelimit_link_t   *link;
     ngx_http_ratelimit_redis_t  *redis;
 
     redis = ev->data;
     leases = redis->leases.elts;
+    losses = ngx_http_ratelimit_losses(redis);
     n = 0;
+    untold = 0;
 
-    redis->untold = 0;
     ngx_memzero(tells, sizeof(tells));
 
     for (i = 0; i < redis->leases.nelts; i++) {
-        for (lease = rl_lease_next(leases[i], NULL);
-             lease;
-             lease = rl_lease_next(leases[i], lease))
-        {
-            shard = rl_lease_shard(lease);
-
-            if (redis->lost[shard]) {
-                rl_lease_tell(lease);
-            }
-
-            if (!rl_lease_tells(lease)) {
-                continue;
-            }
-
-            link = redis->shards[shard];
-
-            if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY) {
-                redis->untold = 1;
-                continue;
-            }
-
-            tells[shard] = 1;
-
-            if (n < NGX_HTTP_RATELIMIT_TELL_CHUNK) {
-                ngx_http_ratelimit_send_lease(redis, lease);
-            }
-
-            n++;
-        }
+        untold += ngx_http_ratelimit_tell_rows(redis, leases[i], tells, &n);
     }
-
-    ngx_memzero(redis->lost, sizeof(redis->lost));
 
     if (n) {
         ngx_http_ratelimit_hold_shards(redis, tells);
         ngx_add_timer(ev, 5);
+
+    } else if (untold == 0) {
+        redis->told = losses;
     }
+}
+
+
+/* returns how many are for servers that are away */
+
+static ngx_uint_t
+ngx_http_ratelimit_tell_rows(ngx_http_ratelimit_redis_t *redis,
+    rl_leases_t *leases, u_char *tells, ngx_uint_t *n)
+{
+    uint32_t                    at, shard;
+    ngx_uint_t                  away;
+    rl_lease_t                 *lease;
+    ngx_http_ratelimit_link_t  *link;
+
+    away = 0;
+
+    for (at = 0; rl_leases_untold(leases, &at, &shard); at++) {
+        link = redis->shards[shard];
+
+        if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+            away++;
+            continue;
+        }
+
+        tells[shard] = 1;
+
+        if ((*n)++ < NGX_HTTP_RATELIMIT_TELL_CHUNK) {
+            lease = rl_leases_at(leases, at);
+
+            if (lease) {
+                ngx_http_ratelimit_send_lease(redis, lease);
+            }
+        }
+    }
+
+    return away;
 }
 
 

@@ -34,7 +34,11 @@ void ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis,
 
 void ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link);
 
-/* one that was away may be told what it missed */
+/* names the server's process; not 0 */
+
+ngx_atomic_uint_t ngx_http_ratelimit_run(ngx_http_ratelimit_link_t *link);
+
+/* one that was away is told what it missed, and what others found lost */
 
 void ngx_http_ratelimit_tell_rest(ngx_http_ratelimit_redis_t *redis);
 

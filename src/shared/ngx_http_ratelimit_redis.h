@@ -24,15 +24,15 @@ typedef struct ngx_http_ratelimit_link_s  ngx_http_ratelimit_link_t;
 
 #define NGX_HTTP_RATELIMIT_LATENCIES  16
 #define NGX_HTTP_RATELIMIT_OUTAGES    64
-#define NGX_HTTP_RATELIMIT_WORKERS    1024
 
-/* what a worker has of Redis's buckets, as last counted by itself */
+/* of rows, as far as has been counted */
 
 typedef struct {
-    ngx_atomic_t                 counted;    /* Unix seconds */
-    ngx_atomic_t                 rows;
-    ngx_atomic_t                 held_units;
-} ngx_http_ratelimit_held_t;
+    ngx_uint_t                   zone;       /* of redis->leases */
+    uint32_t                     at;         /* of the zone's */
+    uint64_t                     rows;
+    uint64_t                     held_units;
+} ngx_http_ratelimit_count_t;
 
 
 typedef struct {
@@ -60,8 +60,15 @@ typedef struct {
     ngx_atomic_t                 away[NGX_HTTP_RATELIMIT_OUTAGES];
                                              /* since, Unix ms, by the hash of
                                                 the server; 0: it is not */
-    ngx_http_ratelimit_held_t    workers[NGX_HTTP_RATELIMIT_WORKERS];
-                                             /* by their number */
+    ngx_atomic_t                 counted;    /* Unix seconds; there were */
+    ngx_atomic_t                 rows;       /* so many of this machine, and */
+    ngx_atomic_t                 held_units; /* units that they held */
+    ngx_http_ratelimit_count_t   count;      /* of who has set counted */
+
+    ngx_atomic_t                 run;        /* of its server, not a cluster's;
+                                                0: none was seen yet */
+    volatile uint64_t            generations[RL_SHARDS];
+                                             /* of its counts; 0: not known */
 } ngx_http_ratelimit_redis_stats_t;
 
 
@@ -107,16 +114,6 @@ typedef struct {
 } ngx_http_ratelimit_server_t;
 
 
-/* of leases, as far as a worker has come with them */
-
-typedef struct {
-    ngx_uint_t                   zone;
-    rl_lease_t                  *last;       /* of the zone's, or NULL */
-    uint64_t                     rows;
-    uint64_t                     held_units;
-} ngx_http_ratelimit_count_t;
-
-
 struct ngx_http_ratelimit_redis_s {
     ngx_str_t                    name;
     ngx_array_t                  servers;    /* ngx_http_ratelimit_server_t */
@@ -139,29 +136,29 @@ struct ngx_http_ratelimit_redis_s {
 
     ngx_shm_zone_t              *shm_zone;
     ngx_http_ratelimit_redis_stats_t *stats;
+    int                          wake_fd;    /* tells all workers of a reply */
 
     /* of a worker, from here on */
 
     ngx_array_t                  leases;     /* rl_leases_t *, of its zones */
     ngx_http_ratelimit_link_t   *links;
     ngx_http_ratelimit_link_t   *shards[RL_SHARDS];
-    uint64_t                     generations[RL_SHARDS];
     ngx_str_t                    sha;        /* of the script */
     ngx_log_t                   *log;
     ngx_event_t                  announce;
     ngx_event_t                  look;       /* for a cluster's slots */
     ngx_event_t                  tell;
     ngx_event_t                  ending;     /* leases */
-    ngx_http_ratelimit_count_t   count;
+    ngx_event_t                  blocked;    /* by another worker's requests */
+    ngx_connection_t            *wake;       /* NULL: nobody tells it */
     ngx_msec_t                   closed_until; /* the grace after a loss */
     ngx_msec_t                   held;       /* shards, the last time */
     ngx_uint_t                   rtt_us;     /* a slow mean */
     u_char                       sha_buf[NGX_HTTP_RATELIMIT_SHA_LEN];
     ngx_http_ratelimit_heads_t   heads;
-    u_char                       lost[RL_SHARDS]; /* to be told */
+    uint32_t                     told;       /* of the losses, so many */
     time_t                       complained;
     unsigned                     closed:1;
-    unsigned                     untold:1;   /* leases, to whom is away */
 };
 
 
@@ -201,7 +198,11 @@ void ngx_http_ratelimit_redis_forget(void *data);
 char *ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis);
 
-/* ngx_http_ratelimit_held.c: each worker counts, and all are told */
+/* ngx_http_ratelimit_rows.c: memory for the rows of a zone */
+
+ngx_int_t ngx_http_ratelimit_add_rows(ngx_conf_t *cf, ngx_shm_zone_t *zone);
+
+/* ngx_http_ratelimit_held.c: what this machine's rows hold */
 
 void ngx_http_ratelimit_count_held(ngx_http_ratelimit_redis_t *redis);
 void ngx_http_ratelimit_sum_held(ngx_http_ratelimit_redis_t *redis,

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_redis.h"
 
 #include <sys/random.h>
@@ -42,7 +43,8 @@ ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
     redis->shm_zone->init = ngx_http_ratelimit_redis_init_segment;
     redis->shm_zone->data = redis;
 
-    return NGX_CONF_OK;
+    return ngx_http_ratelimit_add_wake(cf, redis) == NGX_OK ? NGX_CONF_OK
+                                                            : NGX_CONF_ERROR;
 }
 
 
@@ -54,6 +56,10 @@ ngx_http_ratelimit_redis_init_segment(ngx_shm_zone_t *shm_zone, void *data)
 
     redis = shm_zone->data;
     old = data;
+
+    if (ngx_http_ratelimit_open_wake(redis, old) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (old) {
         redis->stats = old->stats;

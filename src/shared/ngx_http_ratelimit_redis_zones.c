@@ -66,6 +66,10 @@ ngx_http_ratelimit_init_redis(ngx_conf_t *cf)
 
         zone->redis->used = 1;
         zone->seed = zone->redis->seed;
+
+        if (ngx_http_ratelimit_add_rows(cf, zones[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     redises = rmcf->redises.elts;

@@ -8,13 +8,13 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_process.h"
+#include "zone/ngx_http_ratelimit_shm.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_loss.h"
 #include "shared/ngx_http_ratelimit_shared.h"
-
-#include <sys/random.h>
 
 
 #define NGX_HTTP_RATELIMIT_MIN_LEASES  1024
@@ -57,6 +57,10 @@ ngx_http_ratelimit_init_shared(ngx_cycle_t *cycle,
         }
     }
 
+    /* a worker without a place among them has no part in the rows */
+
+    (void) ngx_http_ratelimit_process(rmcf);
+
     zones = rmcf->zones.elts;
 
     for (i = 0; i < rmcf->zones.nelts; i++) {
@@ -81,14 +85,18 @@ ngx_http_ratelimit_init_shared(ngx_cycle_t *cycle,
 }
 
 
-/* all workers together remember about as many keys as the zone */
+/*
+ * Leases are of rows that this worker waits for or watches: less than the
+ * zone's buckets
+ */
 
 static ngx_int_t
 ngx_http_ratelimit_init_leases(ngx_cycle_t *cycle,
     ngx_http_ratelimit_zone_t *zone)
 {
-    void             *memory;
-    uint64_t          row, n;
+    void             *memory, *rows;
+    size_t            size;
+    uint64_t          n;
     rl_leases_t     **leases;
     rl_zone_stats_t   stats;
     ngx_core_conf_t  *ccf;
@@ -104,13 +112,17 @@ ngx_http_ratelimit_init_leases(ngx_cycle_t *cycle,
     memory = ngx_alloc(rl_leases_size((uint32_t) n), cycle->log);
     leases = ngx_array_push(&zone->redis->leases);
 
-    if (memory == NULL || leases == NULL
-        || getrandom(&row, sizeof(row), 0) != sizeof(row))
-    {
+    if (memory == NULL || leases == NULL) {
         return NGX_ERROR;
     }
 
-    zone->leases = rl_leases_create(memory, (uint32_t) n, row,
+    rows = ngx_http_ratelimit_memory(zone->rows, &size);
+
+    rl_rows_join(rows, &ngx_http_ratelimit_this_process);
+
+    zone->leases = rl_leases_create(memory, (uint32_t) n,
+                                    &ngx_http_ratelimit_this_process, rows,
+                                    (uint32_t) zone->redis->timeout,
                                     zone->mode == NGX_HTTP_RATELIMIT_LEASE);
     *leases = zone->leases;
 
@@ -123,7 +135,7 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
     ngx_http_ratelimit_redis_t *redis)
 {
     ngx_uint_t                    i, n, shard;
-    ngx_event_t                  *events[4];
+    ngx_event_t                  *events[5];
     ngx_http_ratelimit_link_t    *link;
     ngx_http_ratelimit_server_t  *servers;
 
@@ -133,13 +145,15 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
     redis->look.handler = ngx_http_ratelimit_look_event;
     redis->tell.handler = ngx_http_ratelimit_tell_redis_event;
     redis->ending.handler = ngx_http_ratelimit_ending_event;
+    redis->blocked.handler = ngx_http_ratelimit_blocked_event;
 
     events[0] = &redis->announce;
     events[1] = &redis->look;
     events[2] = &redis->tell;
     events[3] = &redis->ending;
+    events[4] = &redis->blocked;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 5; i++) {
         events[i]->data = redis;
         events[i]->log = cycle->log;
         events[i]->cancelable = 1;
@@ -163,7 +177,7 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
 
     ngx_add_timer(&redis->announce, 500);
 
-    return NGX_OK;
+    return ngx_http_ratelimit_watch_wake(cycle, redis);
 }
 
 
@@ -187,6 +201,7 @@ ngx_http_ratelimit_announce_event(ngx_event_t *ev)
 
     ngx_http_ratelimit_count_held(redis);
     ngx_http_ratelimit_probe_links(redis);
+    ngx_http_ratelimit_tell_rest(redis);
 
     link = redis->shards[0];
     due = stats->next_count;

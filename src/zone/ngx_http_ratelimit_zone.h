@@ -36,7 +36,8 @@ typedef struct {
     u_char                      *seed;       /* the machines' common secret */
     ngx_uint_t                   mode;
     ngx_uint_t                   on_error;
-    rl_leases_t                 *leases;     /* this worker's */
+    ngx_shm_zone_t              *rows;       /* of its buckets in Redis */
+    rl_leases_t                 *leases;     /* of these, this worker's */
 
     ngx_str_t                    state;      /* the file's path, or empty */
     ngx_shm_zone_t              *process_table;

@@ -5,14 +5,38 @@
 #include <cstring>
 #include <vector>
 
+#include "../unit/arena.h"
 #include "ratelimit/ratelimit.h"
 
 namespace {
 
+// A process and its rows; new ones for each input.
+class Machine {
+ public:
+  Machine()
+      : processes_(rl_process_table_size()),
+        rows_(rl_rows_size(4)),
+        memory_(rl_leases_size(4) / 8 + 1) {
+    rl_process_table_create(processes_.get());
+    rl_process_join(&process_, processes_.get(), nullptr, 0);
+  }
+
+  rl_leases_t* begin() {
+    rl_rows_create(rows_.get(), rows_.size(), rows_.size(), 1);
+    return rl_leases_create(memory_.data(), 4, &process_, rows_.get(), 500, 1);
+  }
+
+ private:
+  SharedMemory processes_;
+  SharedMemory rows_;
+  rl_process_t process_ = {};
+  std::vector<uint64_t> memory_;
+};
+
 // A lease with one who waits gets each reply in turn.
 void answer(rl_algorithm_e algorithm, const uint8_t* data, size_t size) {
-  static std::vector<uint64_t> memory(rl_leases_size(4) / 8 + 1);
-  rl_leases_t* leases = rl_leases_create(memory.data(), 4, 1, 1);
+  static Machine machine;
+  rl_leases_t* leases = machine.begin();
   rl_policy_t policy = {};
   policy.algorithm = algorithm;
   rl_item_t item = {};
@@ -21,7 +45,7 @@ void answer(rl_algorithm_e algorithm, const uint8_t* data, size_t size) {
   item.quota.window_ms = 60000;
   item.cost_units = 2;
   rl_clock_t clock = {};
-  rl_lease_t* lease = rl_lease_find(leases, &item, 1);
+  rl_lease_t* lease = rl_lease_find(leases, &item);
   rl_waiter_t waiter = {};
   rl_lease_wait(lease, &waiter, 2);
   uint64_t now_us = 1000000;
@@ -35,8 +59,7 @@ void answer(rl_algorithm_e algorithm, const uint8_t* data, size_t size) {
     rl_lease_reply(lease, &clock, data, now_us, &generation);
     data += RL_LEASE_REPLY_LEN;
     const rl_verdict_e verdict =
-        rl_lease_ask(lease, &waiter, 2, 1000000, now_us);
-    if (verdict == RL_ADMITTED) rl_lease_use(lease, 2, now_us);
+        rl_lease_take(lease, &waiter, &item, 1000000, now_us);
     rl_lease_answer(lease, verdict, now_us, &item);
     if (item.remaining_units > item.limit_units) __builtin_trap();
   }

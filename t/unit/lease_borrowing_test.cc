@@ -25,7 +25,7 @@ class BorrowingTest : public LeaseTest {
     send(lease_);
     answer(lease_ms);
     ASSERT_EQ(RL_ADMITTED, ask(lease_, &waiter, units));
-    rl_lease_use(lease_, units, now_);
+    use(lease_, units);
     rl_lease_leave(&waiter);
   }
 
@@ -43,14 +43,14 @@ class BorrowingTest : public LeaseTest {
     for (int i = 0; i < 100; ++i) {
       now_ += 10000;
       if (ask(lease_, nullptr, 1) == RL_ADMITTED) {
-        rl_lease_use(lease_, 1, now_);
+        use(lease_, 1);
       } else {
         wait_and_use(1);
       }
     }
   }
 
-  uint32_t left() const { return in_hand(*lease_, now_); }
+  uint32_t left() const { return LeaseTest::left(lease_); }
 
   static constexpr size_t kWant = 46, kLongest = 68, kShortest = 72;
   rl_lease_t* lease_;
@@ -68,7 +68,7 @@ TEST_F(BorrowingTest, IsByTheRateOfUse) {
   EXPECT_EQ(24u, sent(kShortest, 2));
   EXPECT_GT(left(), 50u);
   EXPECT_LT(left(), 1000u);
-  EXPECT_FALSE(rl_lease_is_due(lease_, now_));
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease_, now_));
 }
 
 TEST_F(BorrowingTest, GrowsNoFasterThanTwice) {
@@ -90,10 +90,10 @@ TEST_F(BorrowingTest, GrowsNoFasterThanTwice) {
 
 TEST_F(BorrowingTest, IsRenewedBeforeAllIsUsed) {
   warm_up();
-  while (!rl_lease_is_due(lease_, now_)) {
+  while (rl_lease_is_due(lease_, now_) == RL_NOT_DUE) {
     ASSERT_GT(left(), 1u);
     now_ += 10000;
-    rl_lease_use(lease_, 1, now_);
+    use(lease_, 1);
   }
   EXPECT_GT(left(), 0u);
   const uint32_t kept = left();
@@ -101,7 +101,7 @@ TEST_F(BorrowingTest, IsRenewedBeforeAllIsUsed) {
   EXPECT_EQ(kept, sent(kKeep, 7));
   EXPECT_EQ(0u, sent(kNeed, 7));
   EXPECT_GT(sent(kWant, 3), 10u);
-  rl_lease_use(lease_, 1, now_);  // what is kept can be used meanwhile
+  use(lease_, 1);  // what is kept can be used meanwhile
   answer();
   EXPECT_EQ(kept - 1 + sent(kWant, 3), left());
 }
@@ -109,18 +109,18 @@ TEST_F(BorrowingTest, IsRenewedBeforeAllIsUsed) {
 // The lease that is taken out of the wheel, at some time before its end.
 TEST_F(BorrowingTest, IsRenewedBeforeItsEndIfItIsUsed) {
   warm_up();
-  const uint64_t end_us = lease_->left_until_us;
+  const uint64_t end_us = row(lease_).left_until_us;
   now_ += 10000;
-  rl_lease_use(lease_, 1, now_);
+  use(lease_, 1);
   now_ += 10000;
-  rl_lease_use(lease_, 1, now_);
+  use(lease_, 1);
   EXPECT_EQ(nullptr, rl_leases_ending(leases_, now_));
   now_ = rl_leases_next_us(leases_);
   ASSERT_LT(now_, end_us - 2 * 1000);
   ASSERT_GT(now_, end_us - 10 * 1000);
   EXPECT_EQ(lease_, rl_leases_ending(leases_, now_));
   EXPECT_EQ(nullptr, rl_leases_ending(leases_, now_));
-  EXPECT_TRUE(rl_lease_is_due(lease_, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease_, now_));
   send(lease_);
   EXPECT_GT(sent(kKeep, 7), 0u);
   answer();
@@ -130,32 +130,32 @@ TEST_F(BorrowingTest, IsRenewedBeforeItsEndIfItIsUsed) {
 TEST_F(BorrowingTest, GoesBackBeforeItsEndIfOthersMayNeedIt) {
   warm_up();
   free_ = 100;
-  while (!rl_lease_is_due(lease_, now_))
-    rl_lease_use(lease_, 1, now_);
+  while (rl_lease_is_due(lease_, now_) == RL_NOT_DUE)
+    use(lease_, 1);
   send(lease_);
   answer();
   ASSERT_GT(left(), 3u);
   now_ = rl_leases_next_us(leases_);
   EXPECT_EQ(lease_, rl_leases_ending(leases_, now_));
-  EXPECT_TRUE(rl_lease_is_due(lease_, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease_, now_));
   send(lease_);
   EXPECT_EQ(0u, sent(kKeep, 7));
   EXPECT_EQ(0u, sent(kWant, 3));
   EXPECT_EQ(0u, left());
   answer();
-  EXPECT_FALSE(rl_lease_is_due(lease_, now_));
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease_, now_));
   EXPECT_EQ(UINT64_MAX, rl_leases_next_us(leases_));
 }
 
 TEST_F(BorrowingTest, EndsOfItselfWhereThereIsEnough) {
   warm_up();
-  while (!rl_lease_is_due(lease_, now_))
-    rl_lease_use(lease_, 1, now_);
+  while (rl_lease_is_due(lease_, now_) == RL_NOT_DUE)
+    use(lease_, 1);
   send(lease_);
   answer();
   now_ = rl_leases_next_us(leases_);
   EXPECT_EQ(lease_, rl_leases_ending(leases_, now_));
-  EXPECT_FALSE(rl_lease_is_due(lease_, now_));
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease_, now_));
 }
 
 TEST_F(BorrowingTest, StopsWhereNothingMoreThanWhatWaitsIsGiven) {
@@ -170,7 +170,7 @@ TEST_F(BorrowingTest, StopsWhereNothingMoreThanWhatWaitsIsGiven) {
     rl_lease_wait(lease_, &waiter, units);
     send(lease_);
     reply(lease_, r);
-    rl_lease_use(lease_, units, now_);
+    use(lease_, units);
     rl_lease_leave(&waiter);
   }
   EXPECT_EQ(10u, sent(kLongest, 4));
@@ -181,7 +181,7 @@ TEST_F(BorrowingTest, AWorkerThatExitsBorrowsNothing) {
   warm_up();
   exiting_ = 1;
   while (left() > 0)
-    rl_lease_use(lease_, 1, now_);
+    use(lease_, 1);
   wait_and_use(1);
   EXPECT_EQ(1u, sent(kWant, 3));
   EXPECT_EQ(10u, sent(kLongest, 4));
@@ -195,23 +195,23 @@ TEST_F(BorrowingTest, AtTheEndAllGoesBackWithTheRow) {
   rl_lease_wait(lease_, &waiter, 500);
   send(lease_);  // and there is no time for its reply
   EXPECT_TRUE(rl_lease_end(lease_, now_));
-  EXPECT_TRUE(rl_lease_is_due(lease_, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease_, now_));
   send(lease_);
   EXPECT_EQ(kLastRequest, sent(kFlags, 1));
   EXPECT_EQ(0u, sent(kKeep, 7));
   EXPECT_EQ(0u, sent(kWant, 3));
   EXPECT_EQ(0u, sent(kNeed, 7));
-  EXPECT_FALSE(rl_lease_is_due(lease_, now_));
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease_, now_));
 }
 
 // Redis's new row must not end before the lease that the units are under.
 TEST_F(BorrowingTest, WhatIsKeptIsToldWithItsSpan) {
   warm_up();
-  const uint64_t rest_us = lease_->left_until_us - now_;
+  const uint64_t rest_us = row(lease_).left_until_us - now_;
   exiting_ = 1;  // it does not borrow: a short life
   rl_waiter_t waiter = {};
   rl_lease_wait(lease_, &waiter, left() + 1);
-  rl_lease_tell(lease_);
+  rl_leases_lose(leases_, rl_lease_shard(lease_));
   send(lease_);
   EXPECT_GT(sent(kKeep, 7), 0u);
   EXPECT_GE(1000 * sent(kLongest, 4), rest_us);

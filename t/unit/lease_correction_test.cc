@@ -27,7 +27,10 @@ class CorrectionTest : public LeaseTest {
     now_ += 1000;
     rl_item_t it = item(1, 100);
     it.cost_units = cost;
-    rl_lease_charge(lease, &it, now_);
+    if (cost > 0) {
+      EXPECT_EQ(RL_ADMITTED, rl_lease_take(lease, nullptr, &it, 0, now_));
+    }
+    it.leased = 1;
     return it;
   }
 
@@ -49,11 +52,11 @@ TEST_F(CorrectionTest, WhatRedisWasNotToldOfIsInHandAgain) {
   EXPECT_EQ(1, it.leased);
   EXPECT_EQ(50u, it.remaining_units);
   now_ += 1000;
-  rl_lease_refund(lease, &it, now_);
+  rl_leases_refund(leases_, &it, now_);
   EXPECT_EQ(0, it.charged);
   EXPECT_EQ(53u, it.remaining_units);
-  EXPECT_EQ(3u, in_hand(*lease, now_));
-  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(3u, left(lease));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
   EXPECT_EQ(0u, back(lease));
   EXPECT_EQ(0u, sent(kUsed, 7));
 }
@@ -62,8 +65,8 @@ TEST_F(CorrectionTest, AfterTheLeaseItIsAsIfItHadNotBeenUsed) {
   rl_lease_t* lease = find(1, 100);
   rl_item_t it = charged(lease, 3, 3);
   now_ += 5000000;
-  rl_lease_refund(lease, &it, now_);
-  EXPECT_EQ(0u, in_hand(*lease, now_));
+  rl_leases_refund(leases_, &it, now_);
+  EXPECT_EQ(0u, left(lease));
   rl_waiter_t waiter = {};
   rl_lease_wait(lease, &waiter, 1);
   EXPECT_EQ(0u, back(lease));
@@ -78,15 +81,15 @@ TEST_F(CorrectionTest, WhatRedisWasToldOfIsTakenBackOnce) {
   EXPECT_EQ(3u, sent(kUsed, 7));
   now_ += 1000;
   reply(lease, Reply());
-  rl_lease_refund(lease, &it, now_);
-  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  rl_leases_refund(leases_, &it, now_);
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
   uint64_t age_ms = 0;
   EXPECT_EQ(3u, back(lease, &age_ms));
   EXPECT_EQ(3u, sent(kUsed, 7));
   // A round trip, what it may be late, and what is cut off.
   EXPECT_EQ(1u + 1 + 50 + 2, age_ms);
   rl_lease_lost(lease);
-  EXPECT_FALSE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease, now_));
   EXPECT_EQ(0u, back(lease));
 }
 
@@ -96,7 +99,7 @@ TEST_F(CorrectionTest, NothingIsTakenBackThatMayHaveLeft) {
   send(lease);
   reply(lease, Reply());
   now_ += 59940000;
-  rl_lease_refund(lease, &it, now_);
+  rl_leases_refund(leases_, &it, now_);
   EXPECT_EQ(0u, back(lease));
 }
 
@@ -108,12 +111,12 @@ TEST_F(CorrectionTest, NothingIsTakenBackFromAnotherWindow) {
   rl_item_t pending = it;
   send(lease);
   reply(lease, Reply());  // of no window
-  rl_lease_refund(lease, &it, now_);
+  rl_leases_refund(leases_, &it, now_);
   EXPECT_EQ(0u, back(lease));
   reply(lease, Reply());
   window_end_ += 60000;
   charged(lease, 1, 5);
-  rl_lease_refund(lease, &pending, now_);
+  rl_leases_refund(leases_, &pending, now_);
   EXPECT_EQ(0u, back(lease));
   EXPECT_EQ(1u, sent(kUsed, 7));
 }
@@ -123,8 +126,8 @@ TEST_F(CorrectionTest, AfterALossNothingIsTakenBack) {
   rl_item_t it = charged(lease, 3, 3);
   send(lease);
   reply(lease, Reply());
-  rl_lease_refund(lease, &it, now_);
-  rl_lease_tell(lease);
+  rl_leases_refund(leases_, &it, now_);
+  rl_leases_lose(leases_, rl_lease_shard(lease));
   send(lease);
   EXPECT_EQ(kTellsAll, sent(kFlags, 1));
   uint64_t told = 0;
@@ -140,11 +143,11 @@ TEST_F(CorrectionTest, OfAnotherRowNothingIsKnown) {
   rl_item_t it = charged(lease, 3, 3);
   make(8);
   lease = find(1, 100);
-  rl_lease_refund(lease, &it, now_);
-  EXPECT_FALSE(rl_lease_is_due(lease, now_));
+  rl_leases_refund(leases_, &it, now_);
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease, now_));
   now_ += 1000;
   charged(lease, 5, 5);
-  rl_lease_refund(lease, &it, now_);
+  rl_leases_refund(leases_, &it, now_);
   EXPECT_EQ(0u, back(lease));
   EXPECT_EQ(5u, sent(kUsed, 7));
 }
@@ -154,15 +157,15 @@ TEST_F(CorrectionTest, AFinalCostTakesUnitsInHandOrIsADebt) {
   rl_item_t it = charged(lease, 1, 4);
   rl_lease_settle(lease, &it, 3, now_);
   EXPECT_EQ(3u, it.cost_units);
-  EXPECT_EQ(1u, in_hand(*lease, now_));
+  EXPECT_EQ(1u, left(lease));
   EXPECT_EQ(51u, it.remaining_units);
   rl_lease_settle(lease, &it, 7, now_);
-  EXPECT_EQ(0u, in_hand(*lease, now_));
+  EXPECT_EQ(0u, left(lease));
   EXPECT_EQ(47u, it.remaining_units);
-  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
   send(lease);
   EXPECT_EQ(7u, sent(kUsed, 7));
-  EXPECT_FALSE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease, now_));
   reply(lease, Reply());
   rl_lease_settle(lease, &it, 2, now_);
   EXPECT_EQ(1, it.charged);

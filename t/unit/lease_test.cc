@@ -20,9 +20,9 @@ TEST_F(LeaseTest, WhoeverWaitsIsServedInOrder) {
   EXPECT_EQ(RL_PENDING, ask(lease, nullptr));
   ASSERT_EQ(RL_OK, rl_lease_wait(lease, &a, 2));
   ASSERT_EQ(RL_OK, rl_lease_wait(lease, &b, 3));
-  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
   EXPECT_EQ(kRequestLen, send(lease));
-  EXPECT_FALSE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease, now_));
   EXPECT_EQ(kFirstRequest, sent(kFlags, 1));
   EXPECT_EQ(2u, sent(kNeed, 7));
   EXPECT_EQ(5u, sent(kWaits, 7));
@@ -34,9 +34,9 @@ TEST_F(LeaseTest, WhoeverWaitsIsServedInOrder) {
   EXPECT_EQ(RL_PENDING, ask(lease, &b, 3));  // two are the first one's
   EXPECT_EQ(RL_PENDING, ask(lease, nullptr));
   rl_lease_leave(&a);
-  rl_lease_use(lease, 2, now_);
+  use(lease, 2);
   EXPECT_EQ(RL_PENDING, ask(lease, &b, 3));
-  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
   send(lease);
   EXPECT_EQ(2u, sent(kKeep, 7));
   EXPECT_EQ(2u, sent(kUsed, 7));
@@ -55,7 +55,7 @@ TEST_F(LeaseTest, UnitsThatNobodyWaitsForGoBackAndAreGone) {
   r.granted = 1;
   reply(lease, r);
   rl_lease_leave(&a);
-  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
   send(lease);
   EXPECT_EQ(0u, sent(kKeep, 7));
   EXPECT_EQ(0u, sent(kNeed, 7));
@@ -76,7 +76,7 @@ TEST_F(LeaseTest, UnitsEndALittleBeforeTheirSpanSinceTheSending) {
   EXPECT_EQ(RL_ADMITTED, ask(lease, &a));
   now_ += 3;
   EXPECT_EQ(RL_PENDING, ask(lease, &a));
-  EXPECT_TRUE(rl_lease_is_due(lease, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
 }
 
 TEST_F(LeaseTest, AReplyThatComesTooLateGivesNothing) {
@@ -99,7 +99,7 @@ TEST_F(LeaseTest, AnAgeIsToldLess) {
   Reply r;
   r.granted = 1;
   reply(lease, r);
-  rl_lease_use(lease, 1, now_);
+  use(lease, 1);
   rl_lease_leave(&a);
   now_ += 20480000;
   rl_lease_wait(lease, &a, 1);
@@ -159,7 +159,7 @@ TEST_F(LeaseTest, AnotherWindowForgetsWhatWasUsed) {
   r.left_ms = 60000;
   reply(lease, r);
   EXPECT_EQ(RL_ADMITTED, ask(lease, &a, 2));
-  rl_lease_use(lease, 2, now_);
+  use(lease, 2);
   rl_lease_leave(&a);
   rl_lease_wait(lease, &a, 1);
   send(lease);
@@ -169,7 +169,7 @@ TEST_F(LeaseTest, AnotherWindowForgetsWhatWasUsed) {
   r.granted = 1;
   reply(lease, r);
   EXPECT_EQ(RL_ADMITTED, ask(lease, &a, 1));
-  rl_lease_use(lease, 1, now_);
+  use(lease, 1);
   rl_lease_leave(&a);
   rl_lease_wait(lease, &a, 1);
   send(lease);
@@ -204,9 +204,9 @@ TEST_F(LeaseTest, TellsItsOwnUsesByAge) {
   r.lease_ms = 60000;
   reply(lease, r);
   rl_lease_leave(&a);
-  rl_lease_use(lease, 5, now_);
+  use(lease, 5);
   now_ += 30000000;  // half a window
-  rl_lease_use(lease, 7, now_);
+  use(lease, 7);
   r.status = kTellAll;
   r.granted = 0;
   rl_lease_wait(lease, &a, 1);
@@ -237,9 +237,9 @@ TEST_F(LeaseTest, TellsDebtAndWhatWasUsedSince) {
   r.lease_ms = 60000;
   r.left_ms = 5000;
   reply(lease, r);
-  rl_lease_use(lease, 4, now_);
+  use(lease, 4);
   now_ += 1024000;
-  rl_lease_tell(lease);
+  rl_leases_lose(leases_, rl_lease_shard(lease));
   EXPECT_EQ(kRequestLen + kGcraTellingLen, send(lease));
   double debt_ms;
   std::memcpy(&debt_ms, request_ + kRequestLen, 8);
@@ -286,8 +286,6 @@ TEST_F(LeaseTest, TheOldestThatNobodyWaitsForGivesWay) {
   rl_lease_t* second = find(2);
   find(3);
   EXPECT_EQ(second, find(4));
-  rl_item_t it = item(2);
-  EXPECT_EQ(nullptr, rl_lease_find(leases_, &it, 0));
   EXPECT_EQ(first, find(1));
   std::vector<rl_waiter_t> waiters(2);
   rl_lease_wait(find(3), &waiters[0], 1);
@@ -295,62 +293,46 @@ TEST_F(LeaseTest, TheOldestThatNobodyWaitsForGivesWay) {
   EXPECT_EQ(nullptr, find(5));
 }
 
-TEST_F(LeaseTest, IsReadyOnlyIfAllIsInHandAndNobodyIsBefore) {
+TEST_F(LeaseTest, IsUsedAtOnceIfAllIsInHandAndNobodyWaits) {
   rl_item_t it = item(1);
-  const auto ready = [&] { return rl_lease_ready(leases_, &it, now_); };
-  EXPECT_EQ(nullptr, ready());
-  EXPECT_EQ(nullptr, rl_lease_find(leases_, &it, 0));
+  int due = 0;
+  const auto used = [&](uint64_t cost) {
+    it.cost_units = cost;
+    return rl_leases_use(leases_, &it, now_, &due) != 0;
+  };
+  EXPECT_FALSE(used(1));
   rl_lease_t* lease = find(1);
-  EXPECT_EQ(nullptr, ready());
+  EXPECT_FALSE(used(1));
   rl_waiter_t a = {};
   rl_lease_wait(lease, &a, 3);
   send(lease);
   Reply r;
-  r.granted = 5;
+  r.granted = 9;
   reply(lease, r);
-  it.cost_units = 2;
-  EXPECT_EQ(lease, ready());
-  it.cost_units = 3;
-  EXPECT_EQ(nullptr, ready());  // three are for who waits
+  EXPECT_FALSE(used(2));
   rl_lease_leave(&a);
-  EXPECT_EQ(lease, ready());
-  it.cost_units = 6;
-  EXPECT_EQ(nullptr, ready());
-  it.cost_units = 0;
-  EXPECT_EQ(nullptr, ready());
-  it.cost_units = 5;
-  it.quota.units = 12;
-  EXPECT_EQ(lease, ready());
-  EXPECT_EQ(12u, limit_of(*lease));
-  now_ = lease->left_until_us;
-  EXPECT_EQ(nullptr, ready());
+  now_ += 1000;
+  EXPECT_FALSE(used(10));
+  EXPECT_FALSE(used(0));
+  EXPECT_TRUE(used(4));
+  EXPECT_TRUE(due);  // what is left goes back
+  EXPECT_TRUE(it.admitted && it.charged && it.leased);
+  it.quota.units = it.capacity_units = 12;
+  EXPECT_TRUE(used(5));
+  EXPECT_FALSE(due);
+  EXPECT_EQ(12u, it.limit_units);
+  EXPECT_EQ(9u, row(lease).used_units);
+  rl_leases_refund(leases_, &it, now_);
+  EXPECT_FALSE(it.charged);
+  EXPECT_EQ(5u, left(lease));
+  now_ = row(lease).left_until_us;
+  EXPECT_FALSE(used(1));
 }
 
-TEST_F(LeaseTest, WhatIsReadyIsUsed) {
-  make(2);
-  rl_lease_t* first = find(1);
-  rl_waiter_t a = {};
-  rl_lease_wait(first, &a, 1);
-  send(first);
-  Reply r;
-  r.granted = 1;
-  reply(first, r);
-  rl_lease_leave(&a);
-  rl_lease_t* second = find(2);
-  rl_item_t it = item(1);
-  EXPECT_EQ(first, rl_lease_ready(leases_, &it, now_));
-  EXPECT_EQ(second, find(3));  // which now was not used for longest
-}
-
-TEST_F(LeaseTest, ManyAreFoundAgain) {
+TEST_F(LeaseTest, OnlySoManyAreMade) {
   make(1000);
   for (uint64_t i = 0; i < 3000; ++i)
     find(i);
-  rl_item_t it;
-  for (uint64_t i = 0; i < 3000; ++i) {
-    it = item(i);
-    EXPECT_EQ(i >= 2000, rl_lease_find(leases_, &it, 0) != nullptr) << i;
-  }
   int n = 0;
   for (rl_lease_t* l = nullptr; (l = rl_lease_next(leases_, l)) != nullptr;) {
     n++;
@@ -371,7 +353,7 @@ TEST_F(LeaseTest, ABucketBelongsToItsWindow) {
   unsigned char one[RL_SHARED_KEY_LEN], two[RL_SHARED_KEY_LEN];
   rl_lease_key(find(1), one);
   const rl_item_t it = item(1, 10, 61000);
-  rl_lease_key(rl_lease_find(leases_, &it, 1), two);
+  rl_lease_key(rl_lease_find(leases_, &it), two);
   EXPECT_NE(0, std::memcmp(one, two, sizeof(one)));
 }
 

@@ -1,16 +1,18 @@
-// What the tests of leases have in common: a reply of Redis, and leases with a
-// clock that stands still.
+// What the tests of leases have in common: a reply of Redis, and a worker's
+// leases with a clock that stands still.
 
 #ifndef RATELIMIT_T_UNIT_LEASE_UTIL_H_
 #define RATELIMIT_T_UNIT_LEASE_UTIL_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "arena.h"
 #include "ratelimit/ratelimit.h"
 #include "ratelimit/shared/lease.h"
 #include "ratelimit/shared/wire.h"
@@ -62,13 +64,43 @@ struct Reply {
   }
 };
 
+// A process table for all tests, as its redo logs are large.
+inline void* process_table() {
+  static const SharedMemory* memory = [] {
+    auto* made = new SharedMemory(rl_process_table_size());
+    rl_process_table_create(made->get());
+    return made;
+  }();
+  return memory->get();
+}
+
+// A worker: a process of its own to the rows, within this one.
+struct Worker {
+  Worker(void* rows, uint32_t n, int borrow)
+      : memory(rl_leases_size(n) / 8 + 1) {
+    EXPECT_EQ(RL_OK, rl_process_join(&process, process_table(), nullptr, 0));
+    rl_rows_join(rows, &process);
+    leases = rl_leases_create(memory.data(), n, &process, rows, 500, borrow);
+  }
+  ~Worker() { rl_process_leave(&process); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  rl_process_t process = {};
+  std::vector<uint64_t> memory;
+  rl_leases_t* leases;
+};
+
 class LeaseTest : public testing::Test {
  protected:
   LeaseTest() { make(8); }
 
+  // A worker of a machine of its own.
   void make(uint32_t n, int borrow = 0) {
-    memory_.assign(rl_leases_size(n) / 8 + 1, 0);
-    leases_ = rl_leases_create(memory_.data(), n, 1000, borrow);
+    rows_ = std::make_unique<SharedMemory>(rl_rows_size(4 * n));
+    rl_rows_create(rows_->get(), rows_->size(), 0, 1000);
+    worker_ = std::make_unique<Worker>(rows_->get(), n, borrow);
+    leases_ = worker_->leases;
   }
 
   rl_item_t item(uint64_t key, uint64_t units = 10, uint64_t ms = 60000) {
@@ -84,7 +116,23 @@ class LeaseTest : public testing::Test {
 
   rl_lease_t* find(uint64_t key, uint64_t units = 10) {
     const rl_item_t it = item(key, units);
-    return rl_lease_find(leases_, &it, 1);
+    return rl_lease_find(leases_, &it);
+  }
+
+  // As it is now; one of zeros where there is none.
+  static Row row(const rl_lease_t* lease) {
+    const Entry entry = enter(*lease);
+    return entry.row() == nullptr ? Row() : *entry.row();
+  }
+
+  uint64_t left(const rl_lease_t* lease) const {
+    return in_hand(row(lease), now_);
+  }
+
+  // Also what is not in hand.
+  void use(rl_lease_t* lease, uint64_t units) const {
+    Entry entry = enter(*lease);
+    ratelimit::use(entry.make(lease->terms, false, now_), units, now_);
   }
 
   // The request's field at a byte.
@@ -107,12 +155,16 @@ class LeaseTest : public testing::Test {
 
   rl_verdict_e ask(const rl_lease_t* lease, const rl_waiter_t* waiter,
                    uint64_t units = 1) {
-    return rl_lease_ask(lease, waiter, units, kStart, now_);
+    Entry entry = enter(*lease);
+    Row* row = entry.write();
+    if (row != nullptr) row->terms = lease->terms;
+    return ratelimit::ask(*lease, row, waiter, units, kStart, now_);
   }
 
   rl_algorithm_e algorithm_ = RL_SLIDING;
   rl_policy_t policy_ = {};
-  std::vector<uint64_t> memory_;
+  std::unique_ptr<SharedMemory> rows_;
+  std::unique_ptr<Worker> worker_;
   rl_leases_t* leases_ = nullptr;
   rl_clock_t clock_ = {};
   uint64_t now_ = kStart;

@@ -5,10 +5,11 @@
  * them, what it sends there and what comes back.
  * A chapter of ratelimit.h.
  *
- * In Redis each process has a row of its own in a bucket: what it has used so
- * far, and the units it holds until when (see rows.lua).  Here that row is a
- * lease.  Whoever finds too few units in hand waits, the lease is sent, and
- * its reply says how many there are now.
+ * In Redis each machine has a row in a bucket: what it has used so far, and
+ * the units it holds until when (see rows.lua).  Its workers have that row
+ * together, in memory that they share: who finds enough units in hand takes
+ * them.  Whoever finds too few waits, by a lease of its own: a request is
+ * sent, one of a row at a time, and its reply says how many there are now.
  *
  * Leases that borrow are given more than what waits, by the rate at which they
  * are used, and are renewed before they end; others have what waits, for some
@@ -32,35 +33,67 @@ typedef struct rl_lease_s rl_lease_t;
 typedef struct rl_leases_s rl_leases_t;
 
 /*
- * A process's leases in memory of its own, aligned to 8: n of them at most, of
- * which the one that was not used for longest gives way.  first_row is random.
- * borrow: whether they may borrow units that nobody waits for yet.
+ * The rows of a zone, about n, in memory of that size that its workers share,
+ * aligned to 64; used: so many of its first bytes may not be zero.  first_id
+ * is random.  RL_ERROR: it is another version's.
+ * rl_rows_join: this process uses them.  rl_rows_leave: it does not any more;
+ * true if no other one does that lives.
+ */
+size_t rl_rows_size(uint32_t n) RL_NOEXCEPT;
+void rl_rows_create(void *memory, size_t size, size_t used,
+                    uint64_t first_id) RL_NOEXCEPT;
+int rl_rows_attach(void *memory) RL_NOEXCEPT;
+void rl_rows_join(void *memory, const rl_process_t *process) RL_NOEXCEPT;
+int rl_rows_leave(void *memory, const rl_process_t *process) RL_NOEXCEPT;
+
+/*
+ * A process's leases of these rows in memory of its own, aligned to 8: n of
+ * them at most, of which the one that was not used for longest gives way.
+ * process must stay where it is.  timeout_ms: no request is under way for
+ * longer.  borrow: whether units may be borrowed that nobody waits for yet.
  */
 size_t rl_leases_size(uint32_t n) RL_NOEXCEPT;
-rl_leases_t *rl_leases_create(void *memory, uint32_t n, uint64_t first_row,
-                              int borrow) RL_NOEXCEPT;
+rl_leases_t *rl_leases_create(void *memory, uint32_t n,
+                              const rl_process_t *process, void *rows,
+                              uint32_t timeout_ms, int borrow) RL_NOEXCEPT;
 
 /*
- * The lease of an item's bucket, whose quota it is told.  NULL: there is none,
- * or if `make` is true, all are waited for.
- * rl_lease_next: each of them in turn, from NULL on.
- * rl_lease_older: the same, the one that was used last first.
+ * The lease of an item's bucket.  NULL: all are in use.
+ * rl_lease_next: each of this process's in turn, from NULL on.
  */
-rl_lease_t *rl_lease_find(rl_leases_t *leases, const rl_item_t *item,
-                          int make) RL_NOEXCEPT;
+rl_lease_t *rl_lease_find(rl_leases_t *leases,
+                          const rl_item_t *item) RL_NOEXCEPT;
 rl_lease_t *rl_lease_next(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
-rl_lease_t *rl_lease_older(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
 
 /*
- * The lease of an item's bucket if the units that the item costs are in hand,
- * it costs any, and nobody waits before it; else NULL.
+ * Charges an item if the units that it costs are in hand, it costs any, and
+ * nobody waits for them; *due gets whether there is anything to send then.
+ * False: nothing was done.
+ * rl_leases_refund: what was charged goes back, as by rl_refund().  Units that
+ * Redis was told of go back with the next request, once: they are lost where
+ * it gets lost.
+ * rl_leases_look: fills the second part of an item by what was told last, and
+ * charges nothing; false: nothing was told, or it was too long ago.
  */
-rl_lease_t *rl_lease_ready(rl_leases_t *leases, const rl_item_t *item,
-                           uint64_t now_us) RL_NOEXCEPT;
+int rl_leases_use(rl_leases_t *leases, rl_item_t *item, uint64_t now_us,
+                  int *due) RL_NOEXCEPT;
+void rl_leases_refund(rl_leases_t *leases, rl_item_t *item,
+                      uint64_t now_us) RL_NOEXCEPT;
+int rl_leases_look(const rl_leases_t *leases, uint64_t now_us,
+                   rl_item_t *item) RL_NOEXCEPT;
 
-/* Whether Redis has a lease's row; held_units gets what is in hand. */
-int rl_lease_has_row(const rl_lease_t *lease, uint64_t now_us,
-                     uint64_t *held_units) RL_NOEXCEPT;
+/*
+ * A walk through the machine's rows, from *at = 0 on: the next one of which
+ * Redis is to be told all, and its shard; or that Redis has, and the units
+ * that it holds, of *n at the most.  False: there is none.  Who goes on adds 1
+ * to *at.
+ * rl_leases_at: a lease of the row there; NULL: it is gone, or all are in use.
+ */
+int rl_leases_untold(const rl_leases_t *leases, uint32_t *at,
+                     uint32_t *shard) RL_NOEXCEPT;
+int rl_leases_held(const rl_leases_t *leases, uint32_t *at, uint32_t *n,
+                   uint64_t now_us, uint64_t *held_units) RL_NOEXCEPT;
+rl_lease_t *rl_leases_at(rl_leases_t *leases, uint32_t at) RL_NOEXCEPT;
 
 /*
  * A lease that ends soon, each of them once; NULL: none does.  next_us: when
@@ -87,36 +120,27 @@ void rl_lease_leave(rl_waiter_t *waiter) RL_NOEXCEPT;
 rl_waiter_t *rl_lease_waiters(const rl_lease_t *lease) RL_NOEXCEPT;
 
 /*
- * Whether the units are in hand (RL_ADMITTED), or Redis has just said that
- * there are none (RL_REFUSED), or is to be asked (RL_PENDING).  Who waited
- * longer goes first; waiter is NULL for a request that does not wait yet.
- * Where nothing has been told since asked_us, cost 0 is pending as well.
+ * Charges an item if the units that it costs are in hand (RL_ADMITTED), in one
+ * step, as another process might take them else.  RL_REFUSED: Redis has just
+ * said that there are none.  RL_PENDING: it is to be asked.  RL_TIMEOUT: the
+ * row is not to be had.  Who waited longer goes first; waiter is NULL for a
+ * request that does not wait yet.  Where nothing has been told since asked_us,
+ * cost 0 is pending as well.
  */
-rl_verdict_e rl_lease_ask(const rl_lease_t *lease, const rl_waiter_t *waiter,
-                          uint64_t units, uint64_t asked_us,
-                          uint64_t now_us) RL_NOEXCEPT;
-
-/* Takes units, also such as are not in hand: these are a debt. */
-void rl_lease_use(rl_lease_t *lease, uint64_t units,
-                  uint64_t now_us) RL_NOEXCEPT;
-
-/* Takes an item's cost, and notes in the item that it was charged. */
-void rl_lease_charge(rl_lease_t *lease, rl_item_t *item,
-                     uint64_t now_us) RL_NOEXCEPT;
+rl_verdict_e rl_lease_take(rl_lease_t *lease, const rl_waiter_t *waiter,
+                           rl_item_t *item, uint64_t asked_us,
+                           uint64_t now_us) RL_NOEXCEPT;
 
 /* Fills the second part of an item by what the last reply said. */
 void rl_lease_answer(const rl_lease_t *lease, rl_verdict_e verdict,
                      uint64_t now_us, rl_item_t *item) RL_NOEXCEPT;
 
 /*
- * As rl_refund and rl_settle, of an item whose cost was charged to a lease:
- * its `leased` is true.  Units that Redis was told of go back with the next
- * request, once: they are lost where it gets lost.
+ * As rl_settle, of an item that was charged to a lease: its `leased` is true.
+ * RL_ERROR: its row is not to be had.
  */
-void rl_lease_refund(rl_lease_t *lease, rl_item_t *item,
-                     uint64_t now_us) RL_NOEXCEPT;
-void rl_lease_settle(rl_lease_t *lease, rl_item_t *item, uint64_t final_units,
-                     uint64_t now_us) RL_NOEXCEPT;
+int rl_lease_settle(rl_lease_t *lease, rl_item_t *item, uint64_t final_units,
+                    uint64_t now_us) RL_NOEXCEPT;
 
 /*
  * What a server's clock can show: the least that it was ahead of ours, which a
@@ -130,27 +154,42 @@ typedef struct {
   uint64_t set_us;       /* when that was noticed; 0: never */
 } rl_clock_t;
 
-/* Whether there is anything to send: units to get, or to give back. */
-int rl_lease_is_due(const rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;
-int rl_lease_is_sent(const rl_lease_t *lease) RL_NOEXCEPT;
+/*
+ * Whether there is anything to send: units to get, or to give back.
+ * RL_DUE_LATER: another process's request is under way, behind which somebody
+ * waits here.  Then rl_lease_block notes that its lease is to be looked at
+ * again soon; rl_leases_unblock gives each of these once, until NULL.
+ */
+typedef enum {
+  RL_NOT_DUE = 0,
+  RL_DUE,
+  RL_DUE_LATER
+} rl_due_e;
+
+rl_due_e rl_lease_is_due(const rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;
+void rl_lease_block(rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;
+rl_lease_t *rl_leases_unblock(rl_leases_t *leases) RL_NOEXCEPT;
 
 /*
- * The next request says all that was used of the bucket, as a Redis that has
- * lost it must be told.
+ * Redis has lost a shard's counts, or of RL_SHARDS all: until they were told,
+ * the next request of each row says all that was used of the bucket.
+ * rl_leases_losses: how often that was, in any process.
  */
-void rl_lease_tell(rl_lease_t *lease) RL_NOEXCEPT;
-int rl_lease_tells(const rl_lease_t *lease) RL_NOEXCEPT;
+void rl_leases_lose(rl_leases_t *leases, uint32_t shard) RL_NOEXCEPT;
+uint32_t rl_leases_losses(const rl_leases_t *leases) RL_NOEXCEPT;
 
 /*
  * rl_lease_send writes a lease's request into buf and how long Redis is to
- * keep the bucket into *ttl_ms; returns its length.  rtt_us: how long a reply
+ * keep the bucket into *ttl_ms; returns its length, or 0: another process has
+ * sent one, or there is no room for the row.  rtt_us: how long a reply
  * usually takes, life_ms: for how long units are to be held that are waited
  * for, slack_ms: how late the request may come.  wall_ms is the guess at
  * Redis's time while its clock is not known.  exiting: nothing is borrowed any
  * more.
  * rl_lease_lost: there will be no reply.
- * rl_lease_end: the next request is the row's last, and the process will use
- * nothing any more; true if Redis has the row and had better be told.
+ * rl_lease_end: the next request is the row's last, and what is used of the
+ * bucket later will be another row's; true if Redis has the row and had better
+ * be told.
  */
 #define RL_LEASE_REQUEST_LEN 232
 typedef struct {
@@ -185,6 +224,9 @@ rl_lease_reply_e rl_lease_reply(rl_lease_t *lease, rl_clock_t *clock,
                                 const unsigned char *reply, uint64_t now_us,
                                 uint64_t *generation) RL_NOEXCEPT;
 
+/* Whether others wait for what the last reply has said. */
+int rl_lease_wakes(const rl_lease_t *lease) RL_NOEXCEPT;
+
 /*
  * Names in Redis, behind a prefix: a bucket's, of RL_SHARED_KEY_LEN bytes, and
  * its shard's, of RL_SHARD_KEY_LEN.  Shards have a hash tag, so that in a
@@ -204,7 +246,7 @@ void rl_item_key(const rl_item_t *item, unsigned char *buf) RL_NOEXCEPT;
 
 /*
  * What Redis has under that name, as its clock shows now_ms: units that count,
- * units held by leases, and the processes that have a row.  Units of a lease
+ * units held by leases, and the machines that have a row.  Units of a lease
  * that has ended count from then on.  RL_ERROR: those bytes are no bucket of
  * the item's algorithm.
  */
@@ -224,13 +266,6 @@ typedef struct {
   uint64_t name;
 } rl_shard_t;
 void rl_shard_reply(const unsigned char *reply, rl_shard_t *out) RL_NOEXCEPT;
-
-/*
- * As rl_lease_answer, of what was told last, for who only looks; 0: nothing
- * was, or it was too long ago.
- */
-int rl_lease_look(const rl_lease_t *lease, uint64_t now_us,
-                  rl_item_t *item) RL_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -1,17 +1,20 @@
-// A lease: this process's row of a shared bucket.
+// A lease: a process's hold on a row, by which it waits for units and sends
+// requests.  What the row says outlives it.
 //
 // The rules, of which each one that is dropped lets too much through
 // (t/system/shared/model.cc drops them one by one):
-//   - one request at a time is under way, and a reply is believed only while
-//     it is; what a request does not keep is gone when it is sent;
+//   - one request of a row at a time is under way, and a reply is believed
+//     only by who sent it, and while it is; what a request does not keep is
+//     gone when it is sent;
 //   - units are in hand until *sent* + span, less 1/1024 for drift, never
 //     until received + span; kept units, until the later of both ends;
-//   - a use's age is told less 1/1024, so that it is dated at or after it;
+//   - a use's age is told less 1/1024, so that it is dated at or after it; no
+//     clock shows less to a row than it has seen;
 //   - what is kept after a loss is told with a span that is not shorter than
 //     its lease;
 //   - units that Redis was told of are taken back once, while their use still
 //     counts, and in its window only; after a loss not at all;
-//   - a lease that was forgotten goes on under another row.
+//   - a row that was forgotten goes on as another one.
 
 #ifndef RATELIMIT_SHARED_LEASE_H_
 #define RATELIMIT_SHARED_LEASE_H_
@@ -19,40 +22,34 @@
 #include <cstdint>
 
 #include "ratelimit/ratelimit.h"
+#include "ratelimit/shared/row.h"
+#include "ratelimit/shared/row_table.h"
 #include "ratelimit/shared/timing_wheel.h"
 #include "ratelimit/shared/wire.h"
 
-namespace ratelimit {
-
-// Own uses by the sixteenth of the window that they fell in, for the telling.
-struct OwnUses {
-  uint64_t slot;    // the newest
-  uint64_t end_us;  // of it
-  uint64_t units[kWireSlots];
+struct rl_leases_s {
+  const rl_process_t* process;
+  ratelimit::RowTable* rows;
+  uint64_t timeout_us;  // of a request under way
+  bool borrow;
+  uint32_t size;
+  uint32_t mask;  // of chains
+  uint32_t made;  // of the leases, those that were ever used
+  uint32_t newest;
+  uint32_t oldest;
+  uint32_t blocked;  // the first of those
+  rl_lease_s* leases;
+  uint32_t* chains;
+  ratelimit::TimingWheel wheel;
 };
-
-// What is borrowed: see sizing.h.
-struct Borrowing {
-  bool allowed;
-  bool active;
-  float rate_per_ms;       // of use, lately
-  float yield_units;       // used for a request, lately
-  uint64_t recent_units;   // used since the last request
-  uint64_t low_units;      // in hand, at which it is renewed; 0: it is not
-  uint64_t not_before_us;  // it did not pay
-  uint64_t margin_us;      // before its end
-  uint64_t check_us;       // it ends soon then; 0: nobody looks
-  WheelLink link;
-};
-
-}  // namespace ratelimit
 
 struct rl_lease_s {
   rl_leases_s* owner;
   rl_hash_t name;  // of the bucket in Redis
-  uint32_t next;   // in its chain; of free ones, the next of them
+  uint32_t next;   // in its chain
   uint32_t newer;  // by when they were used
   uint32_t older;
+  uint32_t next_blocked;
 
   rl_waiter_t* first;
   rl_waiter_t* last;
@@ -60,82 +57,67 @@ struct rl_lease_s {
   uint32_t lookers;  // of them, for no units
   uint64_t waits_units;
 
-  // The item's.
-  rl_algorithm_e algorithm;
-  uint32_t window_months;
-  int32_t tz_ms;
-  uint64_t window_ms;
-  uint64_t quota_units;
-  uint64_t capacity_units;
-
-  uint64_t row;
-  uint32_t number;      // of the last request
-  uint64_t used_units;  // of the window, so far
-  uint64_t sent_used;   // as the request under way says
-  uint64_t told_used;   // as Redis knows
-  uint64_t sent_need;   // of the request under way
-  uint64_t left_units;  // in hand
-  uint64_t left_until_us;
-  uint64_t last_use_us;
+  ratelimit::Terms terms;
+  // Of the request that is under way; 0: none.  Until its reply has come no
+  // other one is sent, also of another row: it would be taken for that one's.
+  uint32_t number;
   uint64_t sent_us;
-  uint64_t window_end_ms;
-  uint64_t since_us;       // it was made, or found another window
-  uint64_t back_units;     // to be taken back,
-  uint64_t back_since_us;  // the oldest of their uses
-  ratelimit::OwnUses own;
-  bool is_sent;
-  bool is_first;
-  bool tells;
+  uint32_t more_beside;  // number of another's request while which it waited
+  uint64_t more_units;   // for so many, as the row has noted
+  bool is_counted;       // among those who wait, in the row
+  bool is_blocked;
   bool ends;
-  bool owes;  // more was used than was in hand
-
-  // What was told last.
-  uint64_t told_sent_us;  // 0: nothing yet
-  uint64_t told_us;
-  int64_t free_units;
-  uint64_t granted_units;
-  uint64_t others_units;
-  uint64_t left_ms;
-  uint64_t wait_ms;
-
-  uint64_t refused_until_us;
-  uint64_t refused_units;
-  uint64_t refused_limit;
-
-  ratelimit::Borrowing borrowing;
+  bool wakes;  // others wait for what was told last
+  ratelimit::WheelLink link;
 };
 
 namespace ratelimit {
 
-inline bool has_window(const rl_lease_s& lease) {
-  return lease.algorithm == RL_FIXED || lease.algorithm == RL_CALENDAR;
+inline Entry enter(const rl_lease_s& lease) {
+  return {lease.owner->process, lease.owner->rows, lease.name};
 }
 
-inline uint64_t limit_of(const rl_lease_s& lease) {
-  return lease.algorithm == RL_GCRA ? lease.capacity_units : lease.quota_units;
+// Whether another process has a request of the row under way, and may still be
+// told a reply.
+bool is_under_way(const rl_leases_s& leases, const Row& row, uint64_t now_us);
+
+// Of other processes.
+inline bool others_wait(const rl_lease_s& lease, const Row& row,
+                        uint64_t now_us) {
+  return is_waited_for(row, now_us) &&
+         row.waiting > static_cast<uint32_t>(lease.is_counted);
 }
 
-inline uint64_t in_hand(const rl_lease_s& lease, uint64_t now_us) {
-  return now_us < lease.left_until_us ? lease.left_units : 0;
+// This process's lease of that name, made if there is none; nullptr: all are
+// in use.
+rl_lease_t* find_lease(rl_leases_t* leases, const rl_hash_t& name);
+
+// What a request gets of a row, which may be none: see rl_lease_take.
+rl_verdict_e ask(const rl_lease_s& lease, const Row* row,
+                 const rl_waiter_t* waiter, uint64_t units, uint64_t asked_us,
+                 uint64_t now_us);
+
+// Says in the row that somebody waits here.
+void note_waiting(rl_lease_t* lease, Row* row, uint64_t now_us);
+
+// rl_leases_ending() is to have it at that time; 0: not at all.
+void watch_end(rl_lease_s* lease, uint64_t check_us, uint64_t now_us) noexcept;
+
+inline uint64_t less_drift(uint64_t span) {
+  return span - span / 1024 - 1;
 }
 
-// How long so many units of gcra take to come back.
-inline uint64_t fill_ms(const rl_lease_t& lease, uint64_t units) {
-  __extension__ typedef unsigned __int128 uint128_t;
-  const uint128_t ms =
-      (uint128_t{units} * lease.window_ms + lease.quota_units - 1) /
-      lease.quota_units;
-  constexpr uint64_t kMost = uint64_t{1} << 62;
-  return ms < kMost ? static_cast<uint64_t>(ms) : kMost;
+// What the clock shows at the latest: a clock that drifts away by 1/1024 may
+// be as much further ahead.
+inline uint64_t latest_ms(int64_t ahead_ms, uint64_t at_us, uint64_t now_us) {
+  return static_cast<uint64_t>(
+             static_cast<int64_t>(now_us / 1000) + ahead_ms +
+             static_cast<int64_t>((now_us - at_us) / 1024000)) +
+         1;
 }
 
-// A sixteenth of the window.
-inline uint64_t slot_us(const rl_lease_t& lease) {
-  return lease.window_ms * 1000 / 16 + 1;
-}
-
-// rl_leases_ending() is to have it at its check_us.
-void watch_end(rl_lease_s* lease, uint64_t now_us) noexcept;
+// The name of an item's bucket in Redis.
+rl_hash_t name_of(const rl_item_t& item);
 
 }  // namespace ratelimit
 

@@ -47,11 +47,12 @@ void count_waits(const rl_lease_s& lease, uint64_t keep, WireRequest* out) {
 }
 
 // Whether it borrows, by what was used since the last request.
-void decide_borrowing(rl_lease_s* lease, uint64_t life_ms, uint64_t now_us) {
-  Borrowing* b = &lease->borrowing;
+void decide_borrowing(Row* row, uint64_t waits_units, uint64_t life_ms,
+                      uint64_t now_us) {
+  Borrowing* b = &row->borrowing;
   const double elapsed_ms =
-      std::max(1.0, static_cast<double>(now_us - lease->sent_us) / 1000);
-  const auto units = static_cast<double>(b->recent_units + lease->waits_units);
+      std::max(1.0, static_cast<double>(now_us - row->sent_us) / 1000);
+  const auto units = static_cast<double>(b->recent_units + waits_units);
   const double weight =
       std::min(1.0, elapsed_ms / static_cast<double>(life_ms) + 0.3);
   b->rate_per_ms = static_cast<float>(b->rate_per_ms * (1 - weight) +
@@ -74,97 +75,115 @@ void decide_borrowing(rl_lease_s* lease, uint64_t life_ms, uint64_t now_us) {
   }
 }
 
-bool ends_soon(const rl_lease_s& lease, uint64_t now_us) {
-  const uint64_t check_us = lease.borrowing.check_us;
-  return check_us != 0 && now_us >= check_us && in_hand(lease, now_us) > 0;
+bool ends_soon(const Row& row, uint64_t now_us) {
+  const uint64_t check_us = row.borrowing.check_us;
+  return check_us != 0 && now_us >= check_us && in_hand(row, now_us) > 0;
 }
 
-uint64_t expected_units(const rl_lease_s& lease, uint64_t life_ms) {
+uint64_t expected_units(const Row& row, uint64_t life_ms) {
   const double units =
-      std::ceil(static_cast<double>(lease.borrowing.rate_per_ms) *
+      std::ceil(static_cast<double>(row.borrowing.rate_per_ms) *
                 static_cast<double>(life_ms));
   return units < static_cast<double>(kMaxWant) ? static_cast<uint64_t>(units)
                                                : kMaxWant;
 }
 
-bool is_in_use(const rl_lease_s& lease) {
-  return static_cast<double>(lease.borrowing.recent_units) >= kLeaveUnits;
+bool is_in_use(const Row& row) {
+  return static_cast<double>(row.borrowing.recent_units) >= kLeaveUnits;
+}
+
+// What those who wait lack, here and in other processes.
+void set_waits(rl_lease_s* lease, Row* row, WireRequest* out) {
+  const uint64_t more =
+      row->more_units - std::min(row->more_units, lease->more_units);
+  if (lease->first != nullptr) count_waits(*lease, out->keep_units, out);
+  out->waits_units = std::min<uint64_t>(out->waits_units + more, RL_MAX_UNITS);
+  row->more_units = 0;
+  row->reserved_units = more;
+  lease->more_units = 0;
+}
+
+uint64_t kept_units(const Row& row, bool waited_for, bool ends,
+                    bool given_back, uint64_t expected, uint64_t now_us) {
+  if (!waited_for && (!row.borrowing.active || given_back)) return 0;
+  const uint64_t units = in_hand(row, now_us);
+  return ends ? std::min(units, expected) : units;
 }
 
 }  // namespace
 
-uint64_t longest_ms(const rl_lease_s& lease,
-                    const rl_lease_send_t& send) noexcept {
-  return std::min(std::max(lease.window_ms / 16, shortest_ms(send)),
+uint64_t longest_ms(const Row& row, const rl_lease_send_t& send) {
+  return std::min(std::max(row.terms.window_ms / 16, shortest_ms(send)),
                   kMaxLeaseMs);
 }
 
-void size_request(rl_lease_s* lease, const rl_lease_send_t& send,
-                  WireRequest* out) noexcept {
-  Borrowing* b = &lease->borrowing;
-  const uint64_t life_ms = longest_ms(*lease, send);
-  const bool waited_for = lease->first != nullptr && !lease->ends;
-  const bool ends = ends_soon(*lease, send.now_us) && !waited_for;
-  const bool given_back = ends && !is_in_use(*lease);
+void size_request(rl_lease_s* lease, Row* row, const rl_lease_send_t& send,
+                  WireRequest* out) {
+  Borrowing* b = &row->borrowing;
+  const uint64_t life_ms = longest_ms(*row, send);
+  const bool waited_for = !lease->ends && is_waited_for(*row, send.now_us);
+  const bool ends = ends_soon(*row, send.now_us) && !waited_for;
+  const bool given_back = ends && !is_in_use(*row);
   const uint64_t recent = b->recent_units;
   if (b->allowed && !send.exiting && !lease->ends) {
-    decide_borrowing(lease, life_ms, send.now_us);
+    decide_borrowing(row, lease->waits_units, life_ms, send.now_us);
   } else {
     b->active = false;
   }
-  const uint64_t expected = expected_units(*lease, life_ms);
-  uint64_t keep = in_hand(*lease, send.now_us);
-  if (!waited_for && (!b->active || given_back)) keep = 0;
-  if (ends) keep = std::min(keep, expected);
-  if (waited_for) count_waits(*lease, keep, out);
+  const uint64_t expected = expected_units(*row, life_ms);
+  const uint64_t keep =
+      kept_units(*row, waited_for, ends, given_back, expected, send.now_us);
+  out->keep_units = keep;
+  if (!lease->ends) set_waits(lease, row, out);
   uint64_t want = 0;
   if (b->active && !given_back) {
     // Not at once as much as it may use: twice what it had or used.
     const uint64_t most =
         2 * std::max<uint64_t>(
-                {lease->granted_units, recent + lease->waits_units, 1});
+                {row->granted_units, recent + lease->waits_units, 1});
     want = std::min<uint64_t>(expected, most);
     want = want > keep ? want - keep : 0;
   }
   out->want_units = static_cast<uint32_t>(std::min<uint64_t>(
       std::max<uint64_t>(want, out->waits_units), kMaxWant));
-  out->keep_units = keep;
   out->longest_ms = b->active ? static_cast<uint32_t>(life_ms) : send.life_ms;
   out->shortest_ms = static_cast<uint16_t>(
       std::min<uint64_t>({out->longest_ms, shortest_ms(send), UINT16_MAX}));
-  lease->left_units = keep;
+  row->left_units = keep;
   b->recent_units = 0;
   b->low_units = 0;
   b->check_us = 0;
   b->margin_us = 3 * uint64_t{send.rtt_us};
 }
 
-void size_reply(rl_lease_s* lease, uint64_t now_us) noexcept {
-  Borrowing* b = &lease->borrowing;
-  if (!b->active || in_hand(*lease, now_us) == 0) return;
-  if (lease->left_until_us > now_us + b->margin_us) {
-    b->check_us = lease->left_until_us - b->margin_us;
+void size_reply(Row* row, uint64_t now_us) {
+  Borrowing* b = &row->borrowing;
+  if (!b->active || in_hand(*row, now_us) == 0) return;
+  if (row->left_until_us > now_us + b->margin_us) {
+    // As early as the wheel is.
+    b->check_us = (row->left_until_us - b->margin_us) >>
+                  kWheelTickShift << kWheelTickShift;
   }
-  if (lease->granted_units >= kRenewedUnits) {
+  if (row->granted_units >= kRenewedUnits) {
     const double used = std::ceil(static_cast<double>(b->rate_per_ms) *
                                   static_cast<double>(b->margin_us) / 1000);
-    const uint64_t half = lease->granted_units / 2;
+    const uint64_t half = row->granted_units / 2;
     b->low_units = used < static_cast<double>(half)
                        ? std::max<uint64_t>(1, static_cast<uint64_t>(used))
                        : half;
   }
 }
 
-bool is_renewed(const rl_lease_s& lease, uint64_t now_us) noexcept {
-  const Borrowing& b = lease.borrowing;
-  if (!b.active) return lease.left_units > 0;
-  if (lease.left_units <= b.low_units && b.low_units > 0) {
-    return now_us >= lease.refused_until_us;
+bool is_renewed(const Row& row, uint64_t now_us) {
+  const Borrowing& b = row.borrowing;
+  if (!b.active) return row.left_units > 0;
+  if (row.left_units <= b.low_units && b.low_units > 0) {
+    return now_us >= row.refused_until_us;
   }
-  if (!ends_soon(lease, now_us)) return false;
-  return is_in_use(lease) ||
-         (lease.left_units >= kGivenBackUnits &&
-          lease.free_units < static_cast<int64_t>(limit_of(lease) / 2));
+  if (!ends_soon(row, now_us)) return false;
+  return is_in_use(row) ||
+         (row.left_units >= kGivenBackUnits &&
+          row.free_units < static_cast<int64_t>(limit_of(row) / 2));
 }
 
 }  // namespace ratelimit

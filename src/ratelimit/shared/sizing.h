@@ -18,18 +18,17 @@ namespace ratelimit {
 
 // A request's need, waits, want, keep and spans.  Units that are not kept are
 // gone.
-void size_request(rl_lease_s* lease, const rl_lease_send_t& send,
-                  WireRequest* out) noexcept;
+void size_request(rl_lease_s* lease, Row* row, const rl_lease_send_t& send,
+                  WireRequest* out);
 
 // What a reply has given: when it is to be renewed.
-void size_reply(rl_lease_s* lease, uint64_t now_us) noexcept;
+void size_reply(Row* row, uint64_t now_us);
 
-// Whether a lease that nobody waits for is to be renewed or given back.
-bool is_renewed(const rl_lease_s& lease, uint64_t now_us) noexcept;
+// Whether a row that nobody waits for is to be renewed or given back.
+bool is_renewed(const Row& row, uint64_t now_us);
 
 // The longest lease of a window: what a ring may readmit late.
-uint64_t longest_ms(const rl_lease_s& lease,
-                    const rl_lease_send_t& send) noexcept;
+uint64_t longest_ms(const Row& row, const rl_lease_send_t& send);
 
 }  // namespace ratelimit
 
