@@ -23,7 +23,7 @@ ngx_http_ratelimit_is_away(ngx_http_ratelimit_redis_t *redis,
 
     link = redis->shards[rl_lease_shard(lease)];
 
-    if ((ngx_msec_int_t) (redis->closed_until - ngx_current_msec) > 0) {
+    if (ngx_http_ratelimit_is_closed(redis)) {
         return 1;
     }
 

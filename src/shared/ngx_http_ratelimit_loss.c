@@ -145,15 +145,12 @@ ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard)
 }
 
 
-/*
- * Nothing is asked for until all machines have had the time to notice; of the
- * workers of one, each by itself.
- */
+/* nothing is asked for until all machines have had the time to notice */
 
 static void
 ngx_http_ratelimit_notice_loss(ngx_http_ratelimit_redis_t *redis)
 {
-    if ((ngx_msec_int_t) (redis->closed_until - ngx_current_msec) <= 0) {
+    if (!ngx_http_ratelimit_is_closed(redis)) {
         (void) ngx_atomic_fetch_add(&redis->stats->losses, 1);
 
         ngx_log_error(NGX_LOG_WARN, redis->log, 0,
@@ -161,7 +158,7 @@ ngx_http_ratelimit_notice_loss(ngx_http_ratelimit_redis_t *redis)
                       "told what was used", &redis->name);
     }
 
-    redis->closed_until = ngx_current_msec + NGX_HTTP_RATELIMIT_GRACE;
+    redis->stats->closed_until = ngx_current_msec + NGX_HTTP_RATELIMIT_GRACE;
 
     ngx_http_ratelimit_tell_rest(redis);
 }

@@ -67,6 +67,9 @@ typedef struct {
 
     ngx_atomic_t                 run;        /* of its server, not a cluster's;
                                                 0: none was seen yet */
+    ngx_atomic_t                 closed_until;
+                                             /* the grace after a loss, as
+                                                ngx_current_msec */
     volatile uint64_t            generations[RL_SHARDS];
                                              /* of its counts; 0: not known */
 } ngx_http_ratelimit_redis_stats_t;
@@ -151,7 +154,6 @@ struct ngx_http_ratelimit_redis_s {
     ngx_event_t                  ending;     /* leases */
     ngx_event_t                  blocked;    /* by another worker's requests */
     ngx_connection_t            *wake;       /* NULL: nobody tells it */
-    ngx_msec_t                   closed_until; /* the grace after a loss */
     ngx_msec_t                   held;       /* shards, the last time */
     ngx_uint_t                   rtt_us;     /* a slow mean */
     u_char                       sha_buf[NGX_HTTP_RATELIMIT_SHA_LEN];
@@ -197,6 +199,11 @@ void ngx_http_ratelimit_redis_forget(void *data);
 
 char *ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis);
+
+/* nothing is asked for while a Redis that has lost counts is told of them */
+
+#define ngx_http_ratelimit_is_closed(redis)                                   \
+    ((ngx_msec_int_t) ((redis)->stats->closed_until - ngx_current_msec) > 0)
 
 /* ngx_http_ratelimit_rows.c: memory for the rows of a zone */
 

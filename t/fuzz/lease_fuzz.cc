@@ -50,7 +50,7 @@ void answer(rl_algorithm_e algorithm, const uint8_t* data, size_t size) {
   rl_lease_wait(lease, &waiter, 2);
   uint64_t now_us = 1000000;
   for (; size >= RL_LEASE_REPLY_LEN; size -= RL_LEASE_REPLY_LEN) {
-    const rl_lease_send_t send = {now_us, 1795880000000, 300, 5, 50, 0};
+    const rl_lease_send_t send = {now_us, 1795880000000, 300, 5, 50, 0, 0};
     unsigned char request[RL_LEASE_REQUEST_LEN];
     uint64_t ttl_ms;
     uint64_t generation;

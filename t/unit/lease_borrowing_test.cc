@@ -187,6 +187,22 @@ TEST_F(BorrowingTest, AWorkerThatExitsBorrowsNothing) {
   EXPECT_EQ(10u, sent(kLongest, 4));
 }
 
+// A Redis that lacks the last counts would grant what others have used.
+TEST_F(BorrowingTest, NothingIsAskedForWhileOthersTell) {
+  warm_up();
+  rl_waiter_t waiter = {};
+  rl_lease_wait(lease_, &waiter, left() + 1);
+  rl_leases_lose(leases_, RL_SHARDS);
+  closed_ = 1;
+  const uint64_t kept = left();
+  send(lease_);
+  EXPECT_EQ(kTellsAll, sent(kFlags, 1));
+  EXPECT_EQ(kept, sent(kKeep, 7));
+  EXPECT_EQ(0u, sent(kNeed, 7));
+  EXPECT_EQ(0u, sent(kWaits, 7));
+  EXPECT_EQ(0u, sent(kWant, 3));
+}
+
 TEST_F(BorrowingTest, AtTheEndAllGoesBackWithTheRow) {
   EXPECT_FALSE(rl_lease_end(lease_, now_));  // Redis knows of none
   warm_up();

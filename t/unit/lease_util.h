@@ -141,7 +141,8 @@ class LeaseTest : public testing::Test {
   }
 
   size_t send(rl_lease_t* lease) {
-    const rl_lease_send_t how = {now_, 1795880000000, 1000, 10, 50, exiting_};
+    const rl_lease_send_t how = {now_, 1795880000000, 1000,   10,
+                                 50,   exiting_,      closed_};
     uint64_t ttl_ms;
     return rl_lease_send(lease, &clock_, &how, request_, &ttl_ms);
   }
@@ -170,6 +171,7 @@ class LeaseTest : public testing::Test {
   uint64_t now_ = kStart;
   uint64_t generation_ = 0;
   uint8_t exiting_ = 0;
+  uint8_t closed_ = 0;
   unsigned char request_[RL_LEASE_REQUEST_LEN] = {};
 };
 

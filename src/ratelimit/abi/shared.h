@@ -185,7 +185,8 @@ uint32_t rl_leases_losses(const rl_leases_t *leases) RL_NOEXCEPT;
  * usually takes, life_ms: for how long units are to be held that are waited
  * for, slack_ms: how late the request may come.  wall_ms is the guess at
  * Redis's time while its clock is not known.  exiting: nothing is borrowed any
- * more.
+ * more.  closed: nothing is asked for at all, while others tell what they have
+ * used.
  * rl_lease_lost: there will be no reply.
  * rl_lease_end: the next request is the row's last, and what is used of the
  * bucket later will be another row's; true if Redis has the row and had better
@@ -199,6 +200,7 @@ typedef struct {
   uint32_t life_ms;
   uint16_t slack_ms;
   uint8_t exiting;
+  uint8_t closed;
 } rl_lease_send_t;
 
 size_t rl_lease_send(rl_lease_t *lease, const rl_clock_t *clock,

@@ -134,9 +134,9 @@ void size_request(rl_lease_s* lease, Row* row, const rl_lease_send_t& send,
   const uint64_t keep =
       kept_units(*row, waited_for, ends, given_back, expected, send.now_us);
   out->keep_units = keep;
-  if (!lease->ends) set_waits(lease, row, out);
+  if (!lease->ends && !send.closed) set_waits(lease, row, out);
   uint64_t want = 0;
-  if (b->active && !given_back) {
+  if (b->active && !given_back && !send.closed) {
     // Not at once as much as it may use: twice what it had or used.
     const uint64_t most =
         2 * std::max<uint64_t>(
