@@ -59,7 +59,9 @@ ngx_http_ratelimit_init_shared(ngx_cycle_t *cycle,
 
     /* a worker without a place among them has no part in the rows */
 
-    (void) ngx_http_ratelimit_process(rmcf);
+    if (rmcf->zones.nelts && rmcf->redises.nelts) {
+        (void) ngx_http_ratelimit_process(rmcf);
+    }
 
     zones = rmcf->zones.elts;
 

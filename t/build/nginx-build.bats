@@ -3,6 +3,7 @@
 # nginx's own build reads `config`: as a dynamic module with Debian's options,
 # and with nginx's defaults, -O and -Werror among them, as a dynamic module by
 # clang and as a static one by gcc, as far as that goes without nginx's .c files.
+# Only the long form compiles: CMake's build has the same sources and warnings.
 
 . t/tools/symbols.sh
 
@@ -37,23 +38,38 @@ make_in() {
         --with-ld-opt=-fPIC --add-dynamic-module="$root"
 }
 
+in_long_form() {
+    [ -n "${RATELIMIT_LONG:-}" ] || skip 'in the long form'
+}
+
+@test 'make would compile every source once' {
+    diff <(make_in dynamic -n modules | grep -o 'src/[^ ]*\.cc\?$' |
+        sed 's|^src/||' | LC_ALL=C sort) \
+        <(grep -E '^[^#].*\.cc?$' "$root/src/sources.txt" | LC_ALL=C sort)
+}
+
 @test 'make modules' {
+    in_long_form
     make_in dynamic modules
 }
 
 @test 'that module needs no C++ run-time library' {
+    in_long_form
     needs_no_cxx "$module"
 }
 
 @test 'that module leaves no C++ symbol undefined' {
+    in_long_form
     leaves_no_cxx "$module"
 }
 
 @test 'that module exports what nginx looks up' {
+    in_long_form
     exports_three "$module"
 }
 
 @test 'nginx loads that module' {
+    in_long_form
     printf '%s\n' "load_module $module;" 'events { }' > "$objs/nginx.conf"
     "$NGINX_BINARY" -t -q -p "$objs" -c "$objs/nginx.conf" -e stderr \
         -g "pid $objs/nginx.pid;"
@@ -77,7 +93,7 @@ make_in() {
 }
 
 @test 'a static build compiles with nothing but defaults' {
-    [ -n "${RATELIMIT_LONG:-}" ] || skip 'in the long form'
+    in_long_form
     make_in static $(sed -n 's/^\([^\t ]*addon[^\t %]*\.o\):.*/\1/p' \
         "$objs/static/Makefile")
 }
@@ -87,11 +103,11 @@ make_in() {
 }
 
 @test 'configure --add-dynamic-module, for clang' {
-    [ -n "${RATELIMIT_LONG:-}" ] || skip 'in the long form'
+    in_long_form
     configure clang --with-cc=clang --add-dynamic-module="$root"
 }
 
 @test 'make modules, by clang' {
-    [ -n "${RATELIMIT_LONG:-}" ] || skip 'in the long form'
+    in_long_form
     make_in clang modules
 }

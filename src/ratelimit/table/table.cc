@@ -20,16 +20,17 @@ Place place_of(Set* set, uint32_t index, uint64_t idle_at, uint64_t now_ms) {
           idle_at};
 }
 
-// A bucket that an earlier scan has seen, which is idle or has no debt.  Most
-// scans find several, so that most evictions need none.  A bucket may have
-// been used since; that is looked up.
+// A bucket that an earlier scan has seen, which is idle, or was not used since
+// and has no debt.  Most scans find several, so that most evictions need none.
 Place hinted_place(Set* set, uint32_t kept, uint64_t now_ms) {
   uint32_t hint = set->hint & ~kept;
   while (hint != 0) {
     const auto i = static_cast<uint32_t>(__builtin_ctz(hint));
     hint &= hint - 1;
     set->hint &= ~(1u << i);
-    const Place place = place_of(set, i, idle_at_ms(set->buckets[i]), now_ms);
+    const uint64_t idle_at = idle_at_ms(set->buckets[i]);
+    if (idle_at > now_ms && idle_at > set->hint_until_ms) continue;
+    const Place place = place_of(set, i, idle_at, now_ms);
     if (place.debt_share == 0) return place;
   }
   return {set, kNone, false, false, 0, 0};
@@ -51,22 +52,17 @@ void consider(Set* set, uint32_t index, uint64_t idle_at, uint64_t now_ms,
   }
 }
 
-// Those of a full set that are idle, or else will be in the first half of the
-// time until all are: in a flood the older half of its keys.
-uint32_t soon_idle(const uint64_t (&idle_at)[kBucketsPerSet], uint32_t kept,
-                   uint64_t now_ms) {
+// Up to when those of a full set that may go soon are idle: now, if any is, or
+// else the first half of the time until all are, in a flood the older half of
+// its keys.  Places that are held are never idle.
+uint64_t soon_ms(const uint64_t (&idle_at)[kBucketsPerSet], uint64_t now_ms) {
   uint64_t first = UINT64_MAX;
   uint64_t last = 0;
   for (const uint64_t at : idle_at) {
     first = std::min(first, at);
-    last = std::max(last, at);
+    if (at != UINT64_MAX) last = std::max(last, at);
   }
-  const uint64_t until = std::max(now_ms, first + (last - first) / 2);
-  uint32_t soon = 0;
-  for (uint32_t i = 0; i < kBucketsPerSet; ++i) {
-    soon |= uint32_t{idle_at[i] <= until} << i;
-  }
-  return soon & ~kept;
+  return first <= now_ms || first > last ? now_ms : first + (last - first) / 2;
 }
 
 // Looks at every bucket of a full set, and notes the others that may go.
@@ -76,15 +72,13 @@ void scan(Set* set, uint32_t kept, uint64_t now_ms, Place* best) {
     idle_at[i] = idle_at_ms(set->buckets[i]);
     if ((kept >> i & 1) == 0) consider(set, i, idle_at[i], now_ms, best);
   }
-  set->hint = soon_idle(idle_at, kept, now_ms);
-  if (best->set == set && best->index != kNone) {
-    set->hint &= ~(1u << best->index);
+  set->hint_until_ms = soon_ms(idle_at, now_ms);
+  uint32_t soon = 0;
+  for (uint32_t i = 0; i < kBucketsPerSet; ++i) {
+    soon |= uint32_t{idle_at[i] <= set->hint_until_ms} << i;
   }
-}
-
-// Nothing worth mentioning is lost with it.
-bool may_go(const Place& place) {
-  return place.index != kNone && place.debt_share == 0;
+  if (best->set == set && best->index != kNone) soon &= ~(1u << best->index);
+  set->hint = soon & ~kept;
 }
 
 }  // namespace
@@ -109,7 +103,7 @@ Place choose_place(Set* first, uint32_t first_kept, Set* second,
   }
   if (best.index == kNone) {
     scan(first, first_kept, now_ms, &best);
-    if (second != first && !may_go(best)) {
+    if (second != first && (best.index == kNone || best.evicts_active)) {
       scan(second, second_kept, now_ms, &best);
     }
   }

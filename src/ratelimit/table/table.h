@@ -45,7 +45,8 @@ struct alignas(64) Set {
   uint32_t hint;               // bit i: the last scan found that buckets[i]
                                // may go soon
   uint32_t half_moved;         // see move_set()
-  uint32_t spare[4];
+  uint64_t hint_until_ms;      // and was idle by then, if it is not used again
+  uint32_t spare[2];
   uint8_t tags[32];  // of buckets[i]; the last one is unused
   Bucket buckets[kBucketsPerSet];
 };
@@ -151,8 +152,7 @@ struct Place {
 // Chooses a place: free, else an idle bucket's or that of one with no debt, of
 // these about the one that is idle soonest, else of the smallest debt. `first`
 // is the primary set; `second`, which may be the same one, is only looked at
-// where the first is crowded, and all of its buckets only where those of the
-// first are in debt.  Buckets whose bits are in `first_kept` and
+// where the first is crowded.  Buckets whose bits are in `first_kept` and
 // `second_kept` are spared, and taken for occupied.
 Place choose_place(Set* first, uint32_t first_kept, Set* second,
                    uint32_t second_kept, uint64_t now_ms);
