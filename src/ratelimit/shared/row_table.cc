@@ -72,7 +72,10 @@ bool wait_for_row_set(const rl_process_t* process, RowSet* set) {
 }
 
 Row* Entry::make(const Terms& terms, bool borrow, uint64_t now_us) {
-  if (row_ != nullptr) return write();
+  if (row_ != nullptr) {
+    write()->borrowing.allowed = borrow;  // a reload may have changed it
+    return row_;
+  }
   const uint32_t i = place_for(*set_, now_us);
   if (i == kRowsPerSet) return nullptr;
   note_use(table_, static_cast<uint32_t>(set_ - row_sets(table_)));
