@@ -58,6 +58,8 @@ ngx_http_ratelimit_redis_init_segment(ngx_shm_zone_t *shm_zone, void *data)
     old = data;
 
     if (ngx_http_ratelimit_open_wake(redis, old) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
+                      "ratelimit: eventfd() failed");
         return NGX_ERROR;
     }
 

@@ -77,6 +77,8 @@ ngx_http_ratelimit_init_rows(ngx_shm_zone_t *shm_zone, void *data)
     if (data == NULL && !shm_zone->shm.exists) {
 
         if (getrandom(&id, sizeof(id), 0) != sizeof(id)) {
+            ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
+                          "ratelimit: getrandom() failed");
             return NGX_ERROR;
         }
 
