@@ -3,7 +3,8 @@
 # nginx's own build reads `config`: as a dynamic module with Debian's options,
 # and with nginx's defaults, -O and -Werror among them, as a dynamic module by
 # clang and as a static one by gcc, as far as that goes without nginx's .c files.
-# Only the long form compiles: CMake's build has the same sources and warnings.
+# Only the long form compiles, and has the static build: CMake's has the same
+# sources and warnings.
 
 . t/tools/symbols.sh
 
@@ -81,11 +82,13 @@ in_long_form() {
 }
 
 @test 'configure --add-module' {
+    in_long_form
     configure static --add-module="$root"
 }
 
 # Right before the filter that a dynamic module asks to precede.
 @test 'a static build gives the module the same place' {
+    in_long_form
     diff <(sed -n '/module_order/,$s/^ *"\(.*\)",$/\1/p' \
         "$objs"/dynamic/*_module_modules.c) \
         <(grep -A 1 '"ngx_http_ratelimit_module",' \
@@ -99,6 +102,7 @@ in_long_form() {
 }
 
 @test 'a static build hides none of nginx' {
+    in_long_form
     ! grep -- --version-script "$objs/static/Makefile"
 }
 
