@@ -43,7 +43,7 @@ sub burst {
         my $socket = RateLimit::connection();
         syswrite $socket, "GET /t?k=$i HTTP/1.0\r\n\r\n";
         push @sockets, $socket;
-        sleep 0.002;
+        sleep 0.01;
     }
 
     $redis->continue;
@@ -71,7 +71,7 @@ run_tests();
 __DATA__
 
 === TEST 1: the connection stands, and all are decided for which there was room
---- init: main::burst(150)
+--- init: main::burst(190)
 --- request
 GET /out
 --- response_body_like: ^200:1\d\d( 503:\d+)?$
