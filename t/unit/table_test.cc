@@ -295,44 +295,22 @@ TEST(Table, OldKeysOfAFloodGoBeforeNewOnes) {
   EXPECT_LE(95, kept);
 }
 
-// A scan notes idle buckets that may go next; one of these may be in use by
-// then.
-TEST(Table, WhatWasNotedAsIdleAndIsHeldAgainStays) {
-  Arena arena(64 * 1024);
-  rl_process_t process = arena.join();
-  const Policy brief(arena.zone(), "brief", 10, 1000);
-  const Policy places(arena.zone(), "places", 10, RL_PLACE_MS, RL_CONCURRENT);
-  std::mt19937_64 random(7);
-  const auto come = [&](uint64_t n, uint64_t now_ms) {
-    for (uint64_t i = 0; i < n; ++i) {
-      decide(&process, brief.item_of({random(), random()}), now_ms);
-    }
-  };
-  const auto hold = [&](int i, uint64_t now_ms) {
-    rl_item_t item = places.item("key" + std::to_string(i));
-    const rl_time_t now = at(now_ms);
-    EXPECT_EQ(RL_ADMITTED, rl_decide(&process, &item, 1, &now));
-    return item;
-  };
-  constexpr int kKeys = 200;
-  std::vector<rl_item_t> held;
-  for (int i = 0; i < kKeys; ++i) {
-    held.push_back(hold(i, 1000));
+// A scan notes which buckets may go next; one of these may be in use by then.
+TEST(Table, WhatWasNotedAsIdleAndIsUsedAgainStays) {
+  const Shape shape = {RL_SLIDING, 10, 10, 0, 60000, 0};
+  Set set{};
+  for (uint32_t i = 0; i < kBucketsPerSet; ++i) {
+    set.buckets[i].key = i;
+    open(&set.buckets[i], shape, at(1000));
+    charge(&set.buckets[i], shape, 1, at(1000));
+    mark(&set, i, 1);
   }
-  come(2 * stats(arena.zone(), 1000).capacity, 1000);
-  const rl_time_t later = at(5000);
-  for (rl_item_t& item : held) {
-    rl_release(&process, &item, 1, &later);
-  }
-  come(60, 5000);  // so every set was scanned
-  for (int i = 0; i < kKeys; ++i) {
-    hold(i, 5000);
-  }
-  come(300, 5000);
-  for (int i = 0; i < kKeys; ++i) {
-    const rl_item_t item = places.item("key" + std::to_string(i));
-    EXPECT_EQ(9u, remaining(&process, item, 5000)) << i;
-  }
+  const uint64_t now = 100000;
+  ASSERT_EQ(0u, choose_place(&set, 0, &set, 0, now).index);
+  charge(&set.buckets[1], shape, 1, at(now));
+  const Place place = choose_place(&set, 0, &set, 0, now);
+  EXPECT_EQ(2u, place.index);
+  EXPECT_FALSE(place.evicts_active);
 }
 
 TEST(Table, WarnsOfEvictionsOnceAMinute) {
