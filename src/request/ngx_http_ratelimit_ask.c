@@ -204,7 +204,7 @@ ngx_http_ratelimit_leave_leases(ngx_http_ratelimit_asking_t *asking,
         if (asked->waiter.lease) {
             rl_lease_leave(&asked->waiter);
 
-            if (rl_lease_is_due(asked->lease, now_us)) {
+            if (rl_lease_is_due(asked->lease, now_us) != RL_NOT_DUE) {
                 ngx_http_ratelimit_send_lease(asked->sent_to, asked->lease);
             }
         }
@@ -356,7 +356,9 @@ ngx_http_ratelimit_wait_for_leases(ngx_http_request_t *r,
 
         asked->sent_to = asked->redis;
 
-        ngx_http_ratelimit_send_lease(asked->redis, asked->lease);
+        if (asked->verdict == RL_PENDING) {
+            ngx_http_ratelimit_send_lease(asked->redis, asked->lease);
+        }
 
         items[0].retry_after_ms = ngx_max(items[0].retry_after_ms,
                                           asked->redis->timeout + 1);

@@ -193,15 +193,22 @@ static void
 ngx_http_ratelimit_look_at_blocked(ngx_http_ratelimit_redis_t *redis,
     rl_lease_t *lease, uint64_t now_us)
 {
+    rl_due_e  due;
+
     if (rl_lease_waiters(lease) == NULL) {
         return;
     }
 
-    if (rl_lease_is_due(lease, now_us) == RL_DUE_LATER) {
+    due = rl_lease_is_due(lease, now_us);
+
+    if (due == RL_DUE_LATER) {
         ngx_http_ratelimit_block(redis, lease, now_us);
         return;
     }
 
     ngx_http_ratelimit_wake(lease, 0);
-    ngx_http_ratelimit_send_lease(redis, lease);
+
+    if (due == RL_DUE) {
+        ngx_http_ratelimit_send_lease(redis, lease);
+    }
 }

@@ -78,7 +78,7 @@ ngx_http_ratelimit_send_due(ngx_http_ratelimit_link_t *link)
 
         due = rl_lease_is_due(lease, now_us);
 
-        if (due == RL_DUE_LATER) {
+        if (due == RL_DUE_LATER || due == RL_DUE_NOTHING) {
             ngx_http_ratelimit_block(link->redis, lease, now_us);
         }
 

@@ -106,6 +106,10 @@ TEST_F(RowTableTest, WhoIsBlockedIsNotLeftBehind) {
   rl_lease_leave(&more);
   EXPECT_EQ(RL_PENDING, ask(a_, nullptr, 1));
   EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(a_, now_));  // they do not go back
+  rl_waiter_t late = {};
+  rl_lease_wait(a_, &late, 1);
+  EXPECT_EQ(RL_DUE_NOTHING, rl_lease_is_due(a_, now_));  // and it is woken
+  rl_lease_leave(&late);
   rl_item_t it = item(1, 100);
   it.cost_units = 3;
   EXPECT_EQ(RL_ADMITTED, rl_lease_take(b_, &b, &it, 0, now_));

@@ -159,11 +159,14 @@ typedef struct {
  * RL_DUE_LATER: another process's request is under way, behind which somebody
  * waits here.  Then rl_lease_block notes that its lease is to be looked at
  * again soon; rl_leases_unblock gives each of these once, until NULL.
+ * RL_DUE_NOTHING: the same, but the units that somebody waits for have come,
+ * or are kept for others a moment.
  */
 typedef enum {
   RL_NOT_DUE = 0,
   RL_DUE,
-  RL_DUE_LATER
+  RL_DUE_LATER,
+  RL_DUE_NOTHING
 } rl_due_e;
 
 rl_due_e rl_lease_is_due(const rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;

@@ -196,7 +196,8 @@ rl_due_e rl_lease_is_due(const rl_lease_t* lease, uint64_t now_us) noexcept {
   const bool waits = lease->lookers > 0 ||
                      lease->waits_units > ratelimit::in_hand(*row, now_us);
   if (ratelimit::is_under_way(*lease->owner, *row, now_us)) {
-    return waits ? RL_DUE_LATER : RL_NOT_DUE;
+    if (waits) return RL_DUE_LATER;
+    return lease->first != nullptr ? RL_DUE_NOTHING : RL_NOT_DUE;
   }
   return waits || lease->ends || row->owes || row->back_units > 0 ||
                  ratelimit::has_to_tell(lease->owner->rows, *row) ||
@@ -204,7 +205,7 @@ rl_due_e rl_lease_is_due(const rl_lease_t* lease, uint64_t now_us) noexcept {
                   !ratelimit::others_wait(*lease, *row, now_us) &&
                   ratelimit::is_renewed(*row, now_us))
              ? RL_DUE
-             : RL_NOT_DUE;
+             : (lease->first != nullptr ? RL_DUE_NOTHING : RL_NOT_DUE);
 }
 
 void rl_lease_lost(rl_lease_t* lease) noexcept {
