@@ -53,8 +53,6 @@ static void ngx_http_ratelimit_api_override_decides(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
 static ngx_int_t ngx_http_ratelimit_api_constant_quota(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_known_t *known);
-static ngx_int_t ngx_http_ratelimit_api_is_constant(
-    ngx_http_ratelimit_policy_t *policy);
 static json_t *ngx_http_ratelimit_api_top_key(
     ngx_http_ratelimit_api_call_t *call, rl_top_key_t *key);
 static json_t *ngx_http_ratelimit_api_refused(
@@ -313,71 +311,26 @@ static ngx_int_t
 ngx_http_ratelimit_api_constant_quota(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_known_t *known)
 {
-    uint32_t                       scales[NGX_HTTP_RATELIMIT_MAX_SCALES];
-    ngx_str_t                     *text;
-    ngx_uint_t                     i;
-    ngx_http_ratelimit_value_t   **scale;
-    ngx_http_ratelimit_policy_t   *policy;
+    ngx_http_ratelimit_policy_t  *policy;
 
     policy = known->policy;
 
-    if (!ngx_http_ratelimit_api_is_constant(policy)) {
+    if ((policy->step.varies & (NGX_HTTP_RATELIMIT_VARIES_QUOTA
+                                |NGX_HTTP_RATELIMIT_VARIES_CAPACITY))
+        && !policy->constant_quota.unlimited)
+    {
         return NGX_DECLINED;
     }
 
-    known->item.quota = policy->constant_quota;
-
-    scale = policy->scales.elts;
-
-    for (i = 0; i < policy->scales.nelts; i++) {
-        text = ngx_http_ratelimit_value_text(scale[i]);
-
-        (void) rl_parse_scale(ngx_http_ratelimit_str(text), &scales[i]);
-    }
-
-    if (i) {
-        known->item.quota.units = rl_scale_units(known->item.quota.units,
-                                                 scales, i);
-    }
+    known->item.quota = policy->step.item.quota;
 
     rl_override_apply(&policy->core, &known->item.bucket, &call->now,
                       &known->item.quota);
 
-    known->item.capacity_units = known->item.quota.units;
-
-    if (policy->capacity && known->item.quota.units) {
-        text = ngx_http_ratelimit_value_text(policy->capacity);
-
-        (void) ngx_http_ratelimit_parse_capacity(text,
-                                                 &known->item.capacity_units);
-    }
+    known->item.capacity_units = rl_capacity_units(&policy->core,
+                                                   &known->item.quota);
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_api_is_constant(ngx_http_ratelimit_policy_t *policy)
-{
-    ngx_uint_t                    i;
-    ngx_http_ratelimit_value_t  **scale;
-
-    if (policy->quota
-        || (policy->capacity
-            && ngx_http_ratelimit_value_varies(policy->capacity)))
-    {
-        return 0;
-    }
-
-    scale = policy->scales.elts;
-
-    for (i = 0; i < policy->scales.nelts; i++) {
-        if (ngx_http_ratelimit_value_varies(scale[i])) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 

@@ -76,8 +76,6 @@ char *ngx_http_ratelimit_policy(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 #define NGX_HTTP_RATELIMIT_CAPACITY                                           \
     "must be an integer of 1 to 999999999999999"
-const char *ngx_http_ratelimit_parse_capacity(ngx_str_t *text,
-    uint64_t *units);
 
 /* ngx_http_ratelimit_policy.c */
 

@@ -29,6 +29,8 @@ static char *ngx_http_ratelimit_policy_constants(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
 static char *ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
+static const char *ngx_http_ratelimit_parse_capacity(ngx_str_t *text,
+    uint64_t *units);
 static ngx_int_t ngx_http_ratelimit_policy_partition(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_line_t *line);
 static ngx_int_t ngx_http_ratelimit_join_keys(ngx_conf_t *cf,
@@ -286,7 +288,7 @@ ngx_http_ratelimit_policy_capacity(ngx_conf_t *cf,
 }
 
 
-const char *
+static const char *
 ngx_http_ratelimit_parse_capacity(ngx_str_t *text, uint64_t *units)
 {
     if (rl_parse_units(ngx_http_ratelimit_str(text), units) != NULL
