@@ -283,7 +283,7 @@ ngx_http_ratelimit_lease_error(ngx_http_ratelimit_link_t *link,
         return 1;
     }
 
-    node = ngx_http_ratelimit_asking(link, reply->str);
+    node = ngx_http_ratelimit_redirect(link, reply->str);
 
     if (node) {
         for (i = 0; i < command->nleases; i++) {

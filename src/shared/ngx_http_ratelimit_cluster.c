@@ -9,6 +9,7 @@
 
 #include "ngx_http_ratelimit.h"
 #include "shared/ngx_http_ratelimit_cluster.h"
+#include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_loss.h"
 #include "shared/ngx_http_ratelimit_outage.h"
 
@@ -20,11 +21,17 @@ static void ngx_http_ratelimit_slots_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_take_slots(ngx_http_ratelimit_link_t *link,
     redisReply *range);
+static ngx_http_ratelimit_link_t *ngx_http_ratelimit_told_node(
+    ngx_http_ratelimit_link_t *link, redisReply *node, ngx_uint_t make);
+static void ngx_http_ratelimit_demoted(ngx_http_ratelimit_link_t *replica,
+    redisReply *range);
+static ngx_uint_t ngx_http_ratelimit_in_range(
+    ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard, redisReply *range);
 static void ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
     ngx_uint_t shard, ngx_http_ratelimit_link_t *link);
 static ngx_uint_t ngx_http_ratelimit_shard_slot(
     ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard);
-static ngx_http_ratelimit_link_t *ngx_http_ratelimit_redirect(
+static ngx_http_ratelimit_link_t *ngx_http_ratelimit_named_node(
     ngx_http_ratelimit_link_t *link, char *text);
 static void ngx_http_ratelimit_asking_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
@@ -49,6 +56,7 @@ ngx_http_ratelimit_slots_reply(ngx_http_ratelimit_link_t *link,
 {
     size_t                       i;
     ngx_uint_t                   shard;
+    ngx_http_ratelimit_link_t   *node;
     ngx_http_ratelimit_redis_t  *redis;
 
     if (reply == NULL) {
@@ -83,6 +91,14 @@ ngx_http_ratelimit_slots_reply(ngx_http_ratelimit_link_t *link,
         if (--link->steps == 0) {
             ngx_http_ratelimit_ready(link);
         }
+
+        return;
+    }
+
+    for (node = redis->links; node; node = node->next) {
+        if (node->state == NGX_HTTP_RATELIMIT_LINK_READY) {
+            ngx_http_ratelimit_send_waiting(node);
+        }
     }
 }
 
@@ -93,45 +109,103 @@ static void
 ngx_http_ratelimit_take_slots(ngx_http_ratelimit_link_t *link,
     redisReply *range)
 {
-    redisReply                 *host, *port;
-    ngx_uint_t                  slot, shard;
-    ngx_http_ratelimit_link_t  *node;
+    size_t                      i;
+    ngx_uint_t                  shard;
+    ngx_http_ratelimit_link_t  *node, *replica;
 
     if (range->type != REDIS_REPLY_ARRAY || range->elements < 3
         || range->element[0]->type != REDIS_REPLY_INTEGER
-        || range->element[1]->type != REDIS_REPLY_INTEGER
-        || range->element[2]->type != REDIS_REPLY_ARRAY
-        || range->element[2]->elements < 2)
+        || range->element[1]->type != REDIS_REPLY_INTEGER)
     {
         return;
     }
 
-    host = range->element[2]->element[0];
-    port = range->element[2]->element[1];
-
-    if (port->type != REDIS_REPLY_INTEGER) {
-        return;
-    }
-
-    /* no host: the one that was asked */
-
-    node = (host->type == REDIS_REPLY_STRING && host->len)
-           ? ngx_http_ratelimit_node(link->redis, (u_char *) host->str,
-                                     host->len, port->integer)
-           : ngx_http_ratelimit_node_at(link->redis, &link->sockaddr.sockaddr,
-                                        link->socklen, &link->server->host);
+    node = ngx_http_ratelimit_told_node(link, range->element[2], 1);
 
     if (node == NULL) {
         return;
     }
 
-    for (shard = 0; shard < RL_SHARDS; shard++) {
-        slot = ngx_http_ratelimit_shard_slot(link->redis, shard);
+    for (i = 3; i < range->elements; i++) {
+        replica = ngx_http_ratelimit_told_node(link, range->element[i], 0);
 
-        if (slot >= (ngx_uint_t) range->element[0]->integer
-            && slot <= (ngx_uint_t) range->element[1]->integer)
-        {
+        if (replica) {
+            ngx_http_ratelimit_demoted(replica, range);
+        }
+    }
+
+    for (shard = 0; shard < RL_SHARDS; shard++) {
+        if (ngx_http_ratelimit_in_range(link->redis, shard, range)) {
             ngx_http_ratelimit_set_shard(link->redis, shard, node);
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_ratelimit_in_range(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard, redisReply *range)
+{
+    long long  slot;
+
+    slot = ngx_http_ratelimit_shard_slot(redis, shard);
+
+    return slot >= range->element[0]->integer
+           && slot <= range->element[1]->integer;
+}
+
+
+/* [host, port, ...]; without a host it is the one that was asked */
+
+static ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_told_node(ngx_http_ratelimit_link_t *link,
+    redisReply *node, ngx_uint_t make)
+{
+    redisReply  *host, *port;
+
+    if (node->type != REDIS_REPLY_ARRAY || node->elements < 2) {
+        return NULL;
+    }
+
+    host = node->element[0];
+    port = node->element[1];
+
+    if (port->type != REDIS_REPLY_INTEGER) {
+        return NULL;
+    }
+
+    if (host->type != REDIS_REPLY_STRING || host->len == 0) {
+        return ngx_http_ratelimit_node_at(link->redis,
+                                          &link->sockaddr.sockaddr,
+                                          link->socklen, &link->server->host);
+    }
+
+    return ngx_http_ratelimit_node(link->redis, (u_char *) host->str,
+                                   host->len, port->integer, make);
+}
+
+
+/*
+ * A master that became a replica has written what its replicas, one of which
+ * is the master now, may never have read.
+ */
+
+static void
+ngx_http_ratelimit_demoted(ngx_http_ratelimit_link_t *replica,
+    redisReply *range)
+{
+    ngx_uint_t                   shard;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = replica->redis;
+
+    for (shard = 0; shard < RL_SHARDS; shard++) {
+
+        if (redis->counted[shard] == replica
+            && ngx_http_ratelimit_in_range(redis, shard, range))
+        {
+            redis->counted[shard] = NULL;
+            ngx_http_ratelimit_lost(redis, shard);
         }
     }
 }
@@ -139,7 +213,8 @@ ngx_http_ratelimit_take_slots(ngx_http_ratelimit_link_t *link,
 
 /*
  * A shard that moves from a node that is there takes its counts along; what
- * one that is gone wrote last may be lost with it.
+ * one that is gone wrote last may be lost with it.  A node that was only told
+ * to have it has nothing to lose: one that starts says what it had long ago.
  */
 
 static void
@@ -148,15 +223,16 @@ ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
 {
     ngx_http_ratelimit_link_t  *old;
 
-    old = redis->shards[shard];
-
-    if (old == link) {
+    if (redis->shards[shard] == link) {
         return;
     }
 
     redis->shards[shard] = link;
 
-    if (old && old->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+    old = redis->counted[shard];
+
+    if (old && old != link && old->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+        redis->counted[shard] = NULL;
         ngx_http_ratelimit_lost(redis, shard);
     }
 
@@ -183,45 +259,61 @@ ngx_http_ratelimit_shard_slot(ngx_http_ratelimit_redis_t *redis,
 }
 
 
-ngx_http_ratelimit_link_t *
+/*
+ * Nobody else is asked before this node has said of itself whether it is a
+ * master still: the new one may not know it yet.
+ */
+
+ngx_uint_t
 ngx_http_ratelimit_moved(ngx_http_ratelimit_link_t *link, char *text,
     ngx_uint_t shard)
 {
-    ngx_http_ratelimit_link_t  *node;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = link->redis;
 
     if (ngx_strncmp(text, "MOVED ", 6) != 0) {
-        return NULL;
+        return 0;
     }
 
-    node = ngx_http_ratelimit_redirect(link, text);
+    if (redis->shards[shard] == link) {
+        redis->shards[shard] = NULL;
 
-    if (node) {
-        ngx_http_ratelimit_set_shard(link->redis, shard, node);
-        ngx_http_ratelimit_is_whole(link->redis);
+        ngx_http_ratelimit_look_for_slots(link);
+
+        if (!redis->look.timer_set) {
+            ngx_add_timer(&redis->look, NGX_HTTP_RATELIMIT_LOOK_AGAIN);
+        }
     }
 
-    return node;
+    return 1;
 }
 
 
-/* a slot is on its way: once, the node that it goes to is to answer */
+/* a slot that is on its way is asked for once, and so says who asks */
 
 ngx_http_ratelimit_link_t *
-ngx_http_ratelimit_asking(ngx_http_ratelimit_link_t *link, char *text)
+ngx_http_ratelimit_redirect(ngx_http_ratelimit_link_t *link, char *text)
 {
     ngx_str_t                   arg;
+    ngx_uint_t                  asks;
     ngx_http_ratelimit_link_t  *node;
 
-    if (ngx_strncmp(text, "ASK ", 4) != 0) {
+    asks = (ngx_strncmp(text, "ASK ", 4) == 0);
+
+    if (!asks && ngx_strncmp(text, "MOVED ", 6) != 0) {
         return NULL;
     }
 
-    node = ngx_http_ratelimit_redirect(link, text);
+    node = ngx_http_ratelimit_named_node(link, text);
+
+    if (!asks || node == NULL) {
+        return node;
+    }
 
     ngx_str_set(&arg, "ASKING");
 
-    return (node
-            && node->state == NGX_HTTP_RATELIMIT_LINK_READY
+    return (node->state == NGX_HTTP_RATELIMIT_LINK_READY
             && ngx_http_ratelimit_command(node,
                                           ngx_http_ratelimit_asking_reply,
                                           &arg, 1))
@@ -237,7 +329,7 @@ ngx_http_ratelimit_asking_reply(ngx_http_ratelimit_link_t *link,
 
 
 static ngx_http_ratelimit_link_t *
-ngx_http_ratelimit_redirect(ngx_http_ratelimit_link_t *link, char *text)
+ngx_http_ratelimit_named_node(ngx_http_ratelimit_link_t *link, char *text)
 {
     u_char     *host, *colon, *last;
     ngx_int_t   port;
@@ -254,7 +346,7 @@ ngx_http_ratelimit_redirect(ngx_http_ratelimit_link_t *link, char *text)
 
     return (colon == host)
            ? NULL : ngx_http_ratelimit_node(link->redis, host, colon - host,
-                                            port);
+                                            port, 1);
 }
 
 

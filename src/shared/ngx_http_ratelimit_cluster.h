@@ -20,24 +20,29 @@ void ngx_http_ratelimit_look_for_slots(ngx_http_ratelimit_link_t *link);
 void ngx_http_ratelimit_look_event(ngx_event_t *ev);
 
 /*
- * What a node answers of a slot that is not its own, "MOVED 3999 host:port",
- * or not any more, "ASK ...": the node that has it.  NULL: text says nothing
- * such, or not whom.  That of ASK is to be asked at once.
+ * A node answers "MOVED 3999 host:port" of a slot that is not its own.  True:
+ * it does, and who has the shard now is asked for; what waits is sent then.
  */
 
-ngx_http_ratelimit_link_t *ngx_http_ratelimit_moved(
-    ngx_http_ratelimit_link_t *link, char *text, ngx_uint_t shard);
-ngx_http_ratelimit_link_t *ngx_http_ratelimit_asking(
+ngx_uint_t ngx_http_ratelimit_moved(ngx_http_ratelimit_link_t *link,
+    char *text, ngx_uint_t shard);
+
+/*
+ * The node that it names there, or in "ASK ..." of a slot that is on its way,
+ * who is to be asked at once.  NULL: it says nothing such, or that is away.
+ */
+
+ngx_http_ratelimit_link_t *ngx_http_ratelimit_redirect(
     ngx_http_ratelimit_link_t *link, char *text);
 
 /*
- * ngx_http_ratelimit_node.c: the node of that address, as text or not, made if
- * need be; its certificate is for host
+ * ngx_http_ratelimit_node.c: the node of that address, as text or not; NULL if
+ * there is none, and it is not to be made.  Its certificate is for host.
  */
 
 ngx_http_ratelimit_link_t *ngx_http_ratelimit_node(
     ngx_http_ratelimit_redis_t *redis, u_char *host, size_t len,
-    ngx_int_t port);
+    ngx_int_t port, ngx_uint_t make);
 ngx_http_ratelimit_link_t *ngx_http_ratelimit_node_at(
     ngx_http_ratelimit_redis_t *redis, struct sockaddr *sockaddr,
     socklen_t socklen, ngx_str_t *host);

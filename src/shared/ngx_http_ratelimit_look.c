@@ -106,11 +106,7 @@ ngx_http_ratelimit_look_reply(ngx_http_ratelimit_link_t *link,
     if (reply && reply->type == REDIS_REPLY_ERROR
         && look->redirects++ < NGX_HTTP_RATELIMIT_MAX_REDIRECTS)
     {
-        node = ngx_http_ratelimit_moved(link, reply->str,
-                                        rl_item_shard(&look->item));
-        if (node == NULL) {
-            node = ngx_http_ratelimit_asking(link, reply->str);
-        }
+        node = ngx_http_ratelimit_redirect(link, reply->str);
     }
 
     if (node == NULL) {

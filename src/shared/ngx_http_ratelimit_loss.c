@@ -126,6 +126,7 @@ ngx_http_ratelimit_generation(ngx_http_ratelimit_link_t *link,
     }
 
     stats->generations[shard] = name;
+    link->redis->counted[shard] = link;
 }
 
 
@@ -190,7 +191,7 @@ ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link)
     }
 
     for (shard = 0; shard < RL_SHARDS; shard++) {
-        if (redis->shards[shard] == link) {
+        if (redis->counted[shard] == link) {
             ngx_http_ratelimit_lost(redis, shard);
         }
     }

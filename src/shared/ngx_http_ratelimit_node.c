@@ -14,6 +14,9 @@
 #define NGX_HTTP_RATELIMIT_MAX_NODES  1000
 
 
+static ngx_http_ratelimit_link_t *ngx_http_ratelimit_find_node(
+    ngx_http_ratelimit_redis_t *redis, struct sockaddr *sockaddr,
+    socklen_t socklen);
 static ngx_http_ratelimit_link_t *ngx_http_ratelimit_add_node(
     ngx_http_ratelimit_redis_t *redis, struct sockaddr *sockaddr,
     socklen_t socklen, ngx_str_t *host);
@@ -21,7 +24,7 @@ static ngx_http_ratelimit_link_t *ngx_http_ratelimit_add_node(
 
 ngx_http_ratelimit_link_t *
 ngx_http_ratelimit_node(ngx_http_ratelimit_redis_t *redis, u_char *host,
-    size_t len, ngx_int_t port)
+    size_t len, ngx_int_t port, ngx_uint_t make)
 {
     ngx_str_t                   name;
     ngx_addr_t                  addr;
@@ -47,8 +50,10 @@ ngx_http_ratelimit_node(ngx_http_ratelimit_redis_t *redis, u_char *host,
         name.data = host;
         name.len = len;
 
-        node = ngx_http_ratelimit_node_at(redis, addr.sockaddr, addr.socklen,
-                                          &name);
+        node = make ? ngx_http_ratelimit_node_at(redis, addr.sockaddr,
+                                                 addr.socklen, &name)
+                    : ngx_http_ratelimit_find_node(redis, addr.sockaddr,
+                                                   addr.socklen);
     }
 
     ngx_destroy_pool(pool);
@@ -64,23 +69,41 @@ ngx_http_ratelimit_node_at(ngx_http_ratelimit_redis_t *redis,
     ngx_uint_t                  n;
     ngx_http_ratelimit_link_t  *node;
 
+    node = ngx_http_ratelimit_find_node(redis, sockaddr, socklen);
+    if (node) {
+        return node;
+    }
+
     n = 0;
 
     for (node = redis->links; node; node = node->next) {
         n++;
+    }
+
+    return (n < NGX_HTTP_RATELIMIT_MAX_NODES)
+           ? ngx_http_ratelimit_add_node(redis, sockaddr, socklen, host)
+           : NULL;
+}
+
+
+static ngx_http_ratelimit_link_t *
+ngx_http_ratelimit_find_node(ngx_http_ratelimit_redis_t *redis,
+    struct sockaddr *sockaddr, socklen_t socklen)
+{
+    ngx_http_ratelimit_link_t  *node;
+
+    for (node = redis->links; node; node = node->next) {
 
         if (node->socklen
             && ngx_cmp_sockaddr(&node->sockaddr.sockaddr, node->socklen,
                                 sockaddr, socklen, 1)
                == NGX_OK)
         {
-            return node;
+            break;
         }
     }
 
-    return (n < NGX_HTTP_RATELIMIT_MAX_NODES)
-           ? ngx_http_ratelimit_add_node(redis, sockaddr, socklen, host)
-           : NULL;
+    return node;
 }
 
 

@@ -145,7 +145,8 @@ struct ngx_http_ratelimit_redis_s {
 
     ngx_array_t                  leases;     /* rl_leases_t *, of its zones */
     ngx_http_ratelimit_link_t   *links;
-    ngx_http_ratelimit_link_t   *shards[RL_SHARDS];
+    ngx_http_ratelimit_link_t   *shards[RL_SHARDS];   /* as one was told */
+    ngx_http_ratelimit_link_t   *counted[RL_SHARDS];  /* who counted last */
     ngx_str_t                    sha;        /* of the script */
     ngx_log_t                   *log;
     ngx_event_t                  announce;

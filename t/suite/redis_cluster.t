@@ -63,6 +63,23 @@ sub move_slots {
     }
 }
 
+# What $node says of slots of $from, until the others have told it better.
+sub tell_wrongly {
+    my ($node, $from, $to) = @_;
+
+    for my $range (@{$from->ask('CLUSTER', 'SLOTS')}) {
+        my ($first, $last, $master) = @$range;
+        next if $master->[1] != $from->{port};
+        for my $shard (0 .. 255) {
+            my $slot = $from->ask('CLUSTER', 'KEYSLOT', sprintf('{%02x}', $shard));
+            $node->ask('CLUSTER', 'SETSLOT', $slot, 'NODE', id($to))
+                if $slot >= $first && $slot <= $last;
+        }
+    }
+}
+
+sub statuses { join ' ', map { RateLimit::curl('-o /dev/null -w "%{http_code}"', "/t?a=$_") } @_ }
+
 run_tests();
 
 __DATA__
@@ -132,7 +149,46 @@ are new
 
 
 
-=== TEST 6: a look-up follows a slot that has moved
+=== TEST 6: nor is a node asked for what it only was told to have
+--- init
+    sleep 1.5;
+    main::tell_wrongly($main::nodes[1], $main::nodes[3], $main::nodes[2]);
+    $_->disconnect for $main::nodes[1], $main::nodes[2];
+    sleep 1.5;
+    RateLimit::publish('out', main::statuses(map { "k$_" } 1 .. 6));
+--- request
+GET /out
+--- response_body chomp
+429 429 429 429 429 429
+--- error_log
+is back at 127.0.0.1:
+--- no_error_log
+are new
+
+
+
+=== TEST 7: a master is replaced that is there, by a replica that lacks writes
+--- init
+    sleep 1.5;
+    my ($master, $replica) = @main::nodes[3, 0];
+    $master->ask('ACL', 'SETUSER', 'default', '-psync', '-sync');
+    $master->ask('CLIENT', 'KILL', 'TYPE', 'replica');
+    main::statuses(map { ("n$_") x 3 } 1 .. 30);
+    $replica->ask('CLUSTER', 'FAILOVER', 'TAKEOVER');
+    Redis::wait_for('it', sub { $master->ask('INFO', 'replication') =~ /role:slave/ });
+    main::statuses(map { "n$_" } 1 .. 30);
+    sleep 2.5;
+    RateLimit::publish('out', main::statuses(map { "n$_" } 1 .. 30));
+--- request
+GET /out
+--- response_body eval
+'429' . ' 429' x 29
+--- error_log
+are new, it is told
+
+
+
+=== TEST 8: a look-up follows a slot that has moved
 --- init
     sleep 1.5;
     main::move_slots($main::nodes[2], $main::nodes[1]);
@@ -145,7 +201,7 @@ Accept: application/json
 
 
 
-=== TEST 7: and one that moves
+=== TEST 9: and one that moves
 --- init
     sleep 1.5;
     main::move_slots($main::nodes[1], $main::nodes[2], 'half');
@@ -158,7 +214,7 @@ Accept: application/json
 
 
 
-=== TEST 8: so does what is decided
+=== TEST 10: so does what is decided
 --- init: sleep 1.5
 --- request eval
 [map "GET /t?a=k$_", 1 .. 6]
@@ -169,7 +225,7 @@ did not decide
 
 
 
-=== TEST 9: a server without slots that is away: the cluster is not
+=== TEST 11: a server without slots that is away: the cluster is not
 --- seed: server=127.0.0.1:1
 --- init: sleep 1.5
 --- request
@@ -182,13 +238,13 @@ is away at 127.0.0.1:1:
 
 
 
-=== TEST 10: a node with slots that is away: so is the cluster, until it is back
+=== TEST 12: a node with slots that is away: so is the cluster, until it is back
 --- init
     sleep 1.5;
-    $main::nodes[3]->stop;
+    $main::nodes[0]->stop;
     sleep 0.5;
     RateLimit::publish('away', RateLimit::curl(q(-H 'Accept: application/json'), '/ratelimit/'));
-    $main::nodes[3]->run;
+    $main::nodes[0]->run;
     sleep 3;
 --- request eval
 ["GET /away", "GET /ratelimit/"]
