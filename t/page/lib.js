@@ -27,6 +27,17 @@ function end(error) {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+// Whether that becomes true, on a machine that may have more to do.
+async function becomes(condition) {
+  for (let tries = 0; tries < 90; ++tries) {
+    if (await condition()) {
+      return true;
+    }
+    await sleep(100);
+  }
+  return false;
+}
+
 // The status of a request; with a key of its own.
 function get(url, key = "nobody", headers = {}) {
   return new Promise((resolve, reject) => {
@@ -83,5 +94,5 @@ const figure = async (page, policy, name) => {
   return Number(text.replaceAll(",", ""));
 };
 
-module.exports = { cardOf, check, end, figure, get, open, repeat, rowOf, same,
-  sleep };
+module.exports = { becomes, cardOf, check, end, figure, get, open, repeat, rowOf,
+  same, sleep };

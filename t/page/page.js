@@ -10,8 +10,8 @@
 
 const { chromium } = require("playwright-core");
 const { testSights } = require("./sights.js");
-const { cardOf, check, end, figure, get, open, repeat, rowOf, same, sleep } =
-  require("./lib.js");
+const { becomes, cardOf, check, end, figure, get, open, repeat, rowOf, same,
+  sleep } = require("./lib.js");
 
 const [dir, server, many, empty] = process.argv.slice(2);
 const browserPath = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -34,9 +34,8 @@ async function testShowing(page) {
     "it says that it is live");
 
   const before = await figure(page, "token", "admitted");
-  await sleep(4500);
-  const after = await figure(page, "token", "admitted");
-  check(after > before + 100, "figures move under load", { before, after });
+  check(await becomes(async () => await figure(page, "token", "admitted")
+    > before + 100), "figures move under load", before);
   check((await page.locator("#policies article path.admitted").first()
     .getAttribute("d")).startsWith("M"), "a chart is drawn");
 
@@ -266,8 +265,8 @@ async function testPause(page) {
   await sleep(3000);
   same(await figure(page, "token", "admitted"), before, "Pause stops the figures");
   await page.getByRole("button", { name: "Resume" }).click();
-  await sleep(1500);
-  check(await figure(page, "token", "admitted") > before, "and they go on");
+  check(await becomes(async () => await figure(page, "token", "admitted") > before),
+    "and they go on");
 }
 
 // What others' pages, or a hole in this one, could do.

@@ -5,7 +5,7 @@
 
 const fs = require("node:fs");
 const axe = require("axe-core");
-const { cardOf, check, get, open, repeat, rowOf, same, sleep } =
+const { becomes, cardOf, check, get, open, repeat, rowOf, same } =
   require("./lib.js");
 
 const LONG = "policy_whose_name_has_sixty_characters_as_some_generators_do_"
@@ -201,8 +201,8 @@ async function testFrozen(page, dir) {
     check(await state.evaluate((e) => e.getBoundingClientRect().top >= 0),
       "wherever one has scrolled to");
     await page.screenshot({ path: `${dir}/frozen.png` });
-    await sleep(1500);
-    check(await state.textContent() !== text, "the age grows");
+    check(await becomes(async () => await state.textContent() !== text),
+      "the age grows");
   } finally {
     signalWorkers(dir, "SIGCONT");
   }
