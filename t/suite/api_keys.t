@@ -528,10 +528,10 @@ main::stay_clear_of_halving();
 --- error_code eval
 [200, 429, (200) x 5, 429, 200, 200]
 --- response_body_filters eval
-[(Api::any()) x 4, (Api::at("refused.dry_run", "admitted.dry_run")) x 2, Api::at("policies.0.refused_keys.last_minute"),
+[(Api::any()) x 4, Api::at("refused.dry_run", "admitted.dry_run"), Api::at("refused.dry_run"), Api::at("policies.0.refused_keys.last_minute"),
  Api::any(), Api::at("refused.dry_run"), Api::at("policies.0.refused_keys.last_minute")]
 --- response_body eval
-[("") x 4, "refused.dry_run: false\nadmitted.dry_run: null\n", "refused.dry_run: true\nadmitted.dry_run: null\n",
+[("") x 4, "refused.dry_run: false\nadmitted.dry_run: null\n", "refused.dry_run: true\n",
  "policies.0.refused_keys.last_minute: 1\n", "", "refused.dry_run: false\n", "policies.0.refused_keys.last_minute: 2\n"]
 
 
