@@ -90,8 +90,13 @@ endforeach()
 set_tests_properties(build.package build.suggest docs.demo docs.demo_machines
   PROPERTIES RESOURCE_LOCK build_folder)
 
-# Three Debians, each of them twice.
-set_tests_properties(build.chroots PROPERTIES TIMEOUT 5400)
+# Three Debians, each of them twice; every fault for a minute, in both modes.
+set_tests_properties(build.chroots system.machines PROPERTIES TIMEOUT 5400)
+
+# They take longest and wait most of the time, so they begin first.
+set_tests_properties(system.machines suite.redis_cluster system.upgrade
+  system.shared clients.clients page.browser docs.demo_machines
+  PROPERTIES COST 100)
 
 # Before and after all suites that run.
 add_test(NAME suites.start COMMAND bash t/tools/starts.sh

@@ -38,6 +38,11 @@ _END_
     $block->set_value('request', 'GET /t?k=' . $block->name =~ s/\W//gr) if !defined $block->request;
 });
 
+sub wait_until_decided {
+    Redis::wait_for('Redis', sub {
+        RateLimit::curl('-o /dev/null -w "%{http_code}"', '/t?k=' . rand) eq '200' });
+}
+
 run_tests();
 
 __DATA__
@@ -114,10 +119,12 @@ of "ratelimit_redis" "main", and http has no "resolver", in
 
 === TEST 7: the name server is away: the address is the one that was told last
 --- init
+    main::wait_until_decided();
     $main::dns->pause;
     select undef, undef, undef, 2.1;
     $main::redis->disconnect;
-    select undef, undef, undef, 2.1;
+    select undef, undef, undef, 0.2;
+    main::wait_until_decided();
     $main::dns->set;  # for the next block, whose nginx starts before its init
     $main::dns->continue;
 --- request eval

@@ -156,10 +156,12 @@ check 'what a killed worker has left is removed' wait_for none_of $left
 # And one that leaves.
 fill_large
 wait_for temporary > "$dir/waited"
+old=$(workers)
+kill -STOP $old
 left=$(temporary)
 touch "$dir/mark"
-old=$(workers)
 kill -HUP "$master"
+kill -CONT $old
 for pid in $old; do
     wait_for gone "$pid" > "$dir/waited"
 done

@@ -59,8 +59,8 @@ run_tests() {
     folders="$*"
     names=$(IFS='|'; echo "${selected[*]}")
     say "$name"
-    # One more than there are cores: most of them wait most of the time.
-    ctest --test-dir "$build" -j$((jobs + 1)) --output-on-failure \
+    # More than there are cores: most of them wait most of the time.
+    ctest --test-dir "$build" -j$((jobs + 2)) --output-on-failure \
         -R "^($names)" -L "^(${folders// /|})\$" < /dev/null 2>&1 |
         tee "$log" | grep --line-buffered -v -E '^ +Start |: unit\..* Passed |^$' >&2
     status=${PIPESTATUS[0]}
