@@ -17,16 +17,20 @@
 
 #define NGX_HTTP_RATELIMIT_GRACE       1000
 
+/* a turn: rows that are told, of so many that are looked at */
+
 #define NGX_HTTP_RATELIMIT_TELL_CHUNK  128
+#define NGX_HTTP_RATELIMIT_TELL_LOOKS  8192
 
 
 static void ngx_http_ratelimit_shard_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_notice_loss(ngx_http_ratelimit_redis_t *redis);
-static uint32_t ngx_http_ratelimit_losses(ngx_http_ratelimit_redis_t *redis);
+static ngx_uint_t ngx_http_ratelimit_has_told(
+    ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard);
 static ngx_uint_t ngx_http_ratelimit_tell_rows(
-    ngx_http_ratelimit_redis_t *redis, rl_leases_t *leases, u_char *tells,
-    ngx_uint_t *n);
+    ngx_http_ratelimit_redis_t *redis, rl_leases_t *leases, ngx_uint_t shard,
+    uint64_t now_us, uint32_t *looks, ngx_uint_t n);
 static void ngx_http_ratelimit_hold_shards(ngx_http_ratelimit_redis_t *redis,
     u_char *tells);
 
@@ -215,101 +219,101 @@ ngx_http_ratelimit_run(ngx_http_ratelimit_link_t *link)
 void
 ngx_http_ratelimit_tell_rest(ngx_http_ratelimit_redis_t *redis)
 {
-    if (!redis->tell.timer_set
-        && redis->told != ngx_http_ratelimit_losses(redis))
-    {
-        ngx_add_timer(&redis->tell, 1);
+    ngx_uint_t  shard;
+
+    for (shard = 0; shard < RL_SHARDS && !redis->tell.timer_set; shard++) {
+        if (!ngx_http_ratelimit_has_told(redis, shard)) {
+            ngx_add_timer(&redis->tell, 1);
+        }
     }
 }
 
 
-static uint32_t
-ngx_http_ratelimit_losses(ngx_http_ratelimit_redis_t *redis)
+static ngx_uint_t
+ngx_http_ratelimit_has_told(ngx_http_ratelimit_redis_t *redis,
+    ngx_uint_t shard)
 {
-    uint32_t       losses;
     ngx_uint_t     i;
     rl_leases_t  **leases;
 
     leases = redis->leases.elts;
-    losses = 0;
 
     for (i = 0; i < redis->leases.nelts; i++) {
-        losses += rl_leases_losses(leases[i]);
+        if (!rl_leases_have_told(leases[i], (uint32_t) shard)) {
+            return 0;
+        }
     }
 
-    return losses;
+    return 1;
 }
 
 
 /*
- * A chunk of the tellings; the next one when those have been answered.  Rows
- * are many, so they are not gone through for servers that are away.
+ * A chunk of the tellings, shard by shard, so that those that were told open;
+ * the next one when they have been answered.  Those of a server that is away
+ * wait for it.
  */
 
 void
 ngx_http_ratelimit_tell_redis_event(ngx_event_t *ev)
 {
     u_char                       tells[RL_SHARDS];
-    uint32_t                     losses;
-    ngx_uint_t                   i, n, untold;
+    uint32_t                     looks;
+    uint64_t                     now_us;
+    ngx_uint_t                   i, n, shard, more;
     rl_leases_t                **leases;
+    ngx_http_ratelimit_link_t   *link;
     ngx_http_ratelimit_redis_t  *redis;
 
     redis = ev->data;
     leases = redis->leases.elts;
-    losses = ngx_http_ratelimit_losses(redis);
+    looks = NGX_HTTP_RATELIMIT_TELL_LOOKS;
+    now_us = ngx_http_ratelimit_now_us();
     n = 0;
-    untold = 0;
+    more = 0;
 
-    ngx_memzero(tells, sizeof(tells));
+    for (shard = 0; shard < RL_SHARDS; shard++) {
+        link = redis->shards[shard];
+        tells[shard] = 0;
 
-    for (i = 0; i < redis->leases.nelts; i++) {
-        untold += ngx_http_ratelimit_tell_rows(redis, leases[i], tells, &n);
+        if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+            continue;
+        }
+
+        for (i = 0; i < redis->leases.nelts; i++) {
+            n += ngx_http_ratelimit_tell_rows(redis, leases[i], shard, now_us,
+                                              &looks,
+                                         NGX_HTTP_RATELIMIT_TELL_CHUNK - n);
+        }
+
+        tells[shard] = !ngx_http_ratelimit_has_told(redis, shard);
+        more |= tells[shard];
     }
 
-    if (n) {
+    if (more) {
         ngx_http_ratelimit_hold_shards(redis, tells);
         ngx_add_timer(ev, 5);
-
-    } else if (untold == 0) {
-        redis->told = losses;
     }
 }
 
 
-/* returns how many are for servers that are away */
+/* returns how many are sent, at most n */
 
 static ngx_uint_t
 ngx_http_ratelimit_tell_rows(ngx_http_ratelimit_redis_t *redis,
-    rl_leases_t *leases, u_char *tells, ngx_uint_t *n)
+    rl_leases_t *leases, ngx_uint_t shard, uint64_t now_us, uint32_t *looks,
+    ngx_uint_t n)
 {
-    uint32_t                    at, shard;
-    ngx_uint_t                  away;
-    rl_lease_t                 *lease;
-    ngx_http_ratelimit_link_t  *link;
+    ngx_uint_t   i;
+    rl_lease_t  *untold[NGX_HTTP_RATELIMIT_TELL_CHUNK];
 
-    away = 0;
+    n = rl_leases_untold(leases, (uint32_t) shard, now_us, looks, untold, n);
 
-    for (at = 0; rl_leases_untold(leases, &at, &shard); at++) {
-        link = redis->shards[shard];
-
-        if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY) {
-            away++;
-            continue;
-        }
-
-        tells[shard] = 1;
-
-        if ((*n)++ < NGX_HTTP_RATELIMIT_TELL_CHUNK) {
-            lease = rl_leases_at(leases, at);
-
-            if (lease) {
-                ngx_http_ratelimit_send_lease(redis, lease);
-            }
-        }
+    for (i = 0; i < n; i++) {
+        ngx_http_ratelimit_send_lease(redis, untold[i]);
     }
 
-    return away;
+    return n;
 }
 
 

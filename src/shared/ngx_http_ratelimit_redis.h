@@ -159,7 +159,6 @@ struct ngx_http_ratelimit_redis_s {
     ngx_uint_t                   rtt_us;     /* a slow mean */
     u_char                       sha_buf[NGX_HTTP_RATELIMIT_SHA_LEN];
     ngx_http_ratelimit_heads_t   heads;
-    uint32_t                     told;       /* of the losses, so many */
     time_t                       complained;
     unsigned                     closed:1;
 };

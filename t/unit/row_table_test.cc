@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <memory>
-#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -250,34 +249,6 @@ TEST_F(RowTableTest, TheRowThatWasNotUsedForLongestGivesWay) {
   for (uint64_t key = 11; key <= 17; ++key)
     get(find(key), 1, 1);
   EXPECT_EQ(0u, row(find(1)).id);
-}
-
-TEST_F(RowTableTest, AllAreToldAfterALossByWhomever) {
-  std::vector<rl_lease_t*> leases;
-  for (uint64_t key = 1; key <= 20; ++key) {
-    leases.push_back(find_of(other_->leases, key));
-    if (key <= 8) get(find(key), 1, 1);
-  }
-  const auto untold = [this](rl_leases_t* of) {
-    int n = 0;
-    uint32_t shard;
-    for (uint32_t at = 0; rl_leases_untold(of, &at, &shard) != 0; ++at) {
-      EXPECT_EQ(shard, rl_lease_shard(rl_leases_at(of, at)));
-      ++n;
-    }
-    return n;
-  };
-  EXPECT_EQ(0, untold(leases_));
-  rl_leases_lose(leases_, RL_SHARDS);
-  EXPECT_EQ(1u, rl_leases_losses(other_->leases));
-  EXPECT_EQ(8, untold(leases_));
-  EXPECT_EQ(8, untold(other_->leases));
-  EXPECT_EQ(RL_DUE, rl_lease_is_due(a_, now_));
-  send(a_);
-  EXPECT_EQ(kTellsAll, sent(kFlags, 1));
-  EXPECT_EQ(8, untold(leases_));  // until it has been answered
-  reply(a_, Reply());
-  EXPECT_EQ(7, untold(leases_));
 }
 
 // What is lost while it is told is told again.

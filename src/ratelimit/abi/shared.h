@@ -83,14 +83,11 @@ int rl_leases_look(const rl_leases_t *leases, uint64_t now_us,
                    rl_item_t *item) RL_NOEXCEPT;
 
 /*
- * A walk through the machine's rows, from *at = 0 on: the next one of which
- * Redis is to be told all, and its shard; or that Redis has, and the units
- * that it holds, of *n at the most.  False: there is none.  Who goes on adds 1
- * to *at.
+ * A walk through the machine's rows, from *at = 0 on: the next one that Redis
+ * has, and the units that it holds, of *n at the most.  False: there is none.
+ * Who goes on adds 1 to *at.
  * rl_leases_at: a lease of the row there; NULL: it is gone, or all are in use.
  */
-int rl_leases_untold(const rl_leases_t *leases, uint32_t *at,
-                     uint32_t *shard) RL_NOEXCEPT;
 int rl_leases_held(const rl_leases_t *leases, uint32_t *at, uint32_t *n,
                    uint64_t now_us, uint64_t *held_units) RL_NOEXCEPT;
 rl_lease_t *rl_leases_at(rl_leases_t *leases, uint32_t at) RL_NOEXCEPT;
@@ -176,10 +173,18 @@ rl_lease_t *rl_leases_unblock(rl_leases_t *leases) RL_NOEXCEPT;
 /*
  * Redis has lost a shard's counts, or of RL_SHARDS all: until they were told,
  * the next request of each row says all that was used of the bucket.
- * rl_leases_losses: how often that was, in any process.
+ * rl_leases_untold goes on with this process's part in that: leases of rows
+ * that are to be sent now, n at the most; of *looks at rows that many are left
+ * then.  Whose request is lost is met again; each process goes through all, as
+ * another may be killed, and leaves out what others have sent.
+ * rl_leases_have_told: this process has met none any more.
  */
 void rl_leases_lose(rl_leases_t *leases, uint32_t shard) RL_NOEXCEPT;
-uint32_t rl_leases_losses(const rl_leases_t *leases) RL_NOEXCEPT;
+size_t rl_leases_untold(rl_leases_t *leases, uint32_t shard, uint64_t now_us,
+                        uint32_t *looks, rl_lease_t **untold,
+                        size_t n) RL_NOEXCEPT;
+int rl_leases_have_told(const rl_leases_t *leases,
+                        uint32_t shard) RL_NOEXCEPT;
 
 /*
  * rl_lease_send writes a lease's request into buf and how long Redis is to

@@ -27,6 +27,18 @@
 #include "ratelimit/shared/timing_wheel.h"
 #include "ratelimit/shared/wire.h"
 
+namespace ratelimit {
+
+// How far this process has gone through the rows of a shard that was lost.
+struct Telling {
+  uint32_t told;   // the epoch of which all have been told
+  uint32_t epoch;  // of the other two
+  uint32_t from;   // those before it have been told, or need not be
+  uint32_t next;   // those before it were sent, or somebody else's request is
+};
+
+}  // namespace ratelimit
+
 struct rl_leases_s {
   const rl_process_t* process;
   ratelimit::RowTable* rows;
@@ -41,6 +53,7 @@ struct rl_leases_s {
   rl_lease_s* leases;
   uint32_t* chains;
   ratelimit::TimingWheel wheel;
+  ratelimit::Telling tellings[RL_SHARDS];
 };
 
 struct rl_lease_s {

@@ -79,11 +79,7 @@ bool is_over(const Row& row, const rl_lease_send_t& send) {
 }
 
 uint64_t ttl_of(const Row& row, uint64_t life_ms) {
-  uint64_t keep_ms = row.terms.window_ms + row.terms.window_ms / 16;
-  if (row.terms.algorithm == RL_GCRA && row.terms.quota_units > 0) {
-    keep_ms = std::max(keep_ms, fill_ms(row, row.terms.capacity_units));
-  }
-  return keep_ms + 2 * life_ms + 1000;
+  return remembered_ms(row) + 2 * life_ms + 1000;
 }
 
 void set_clock(Row* row, const rl_clock_t& clock, uint64_t now_us,

@@ -127,6 +127,14 @@ inline uint64_t fill_ms(const Row& row, uint64_t units) {
   return ms < kMost ? static_cast<uint64_t>(ms) : kMost;
 }
 
+// For how long Redis may remember what was used.
+inline uint64_t remembered_ms(const Row& row) {
+  const uint64_t ms = row.terms.window_ms + row.terms.window_ms / 16;
+  return row.terms.algorithm == RL_GCRA && row.terms.quota_units > 0
+             ? std::max(ms, fill_ms(row, row.terms.capacity_units))
+             : ms;
+}
+
 // A sixteenth of the window.
 inline uint64_t slot_us(const Row& row) {
   return row.terms.window_ms * 1000 / 16 + 1;

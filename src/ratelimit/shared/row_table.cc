@@ -11,7 +11,7 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kRowTableMagic = 0x73776f7274736c72u;  // "rlstrows"
-constexpr uint32_t kRowTableVersion = 1;
+constexpr uint32_t kRowTableVersion = 2;
 
 // So many rows for each that is wanted: as they are not spread evenly, seven
 // would be too few in every third set.

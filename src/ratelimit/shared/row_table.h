@@ -32,7 +32,6 @@ struct alignas(64) RowTable {
   uint32_t version;
   uint32_t sets;
   std::atomic<uint64_t> next_id;
-  std::atomic<uint32_t> losses;
   std::atomic<uint32_t> epochs[RL_SHARDS];  // of the shards' counts in Redis
   std::atomic<uint32_t> users[RL_MAX_PROCESSES];  // owner words; 0: none
 };
@@ -47,6 +46,10 @@ inline uint32_t shard_of(const rl_hash_t& name) {
 
 inline RowSet* row_sets(RowTable* table) {
   return reinterpret_cast<RowSet*>(table + 1);
+}
+
+inline const RowSet* row_sets(const RowTable* table) {
+  return reinterpret_cast<const RowSet*>(table + 1);
 }
 
 inline RowSet* row_set_of(RowTable* table, const rl_hash_t& name) {
