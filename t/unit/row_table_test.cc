@@ -80,6 +80,26 @@ TEST_F(RowTableTest, OneRequestAtATime) {
   EXPECT_EQ(RL_DUE, rl_lease_is_due(b_, now_));
 }
 
+// Of more than a turn looks at, those that came first are not left behind.
+TEST_F(RowTableTest, WhoWasBlockedFirstIsLookedAtFirst) {
+  rl_waiter_t waiters[3] = {};
+  rl_lease_t* leases[3];
+  for (uint64_t key = 1; key <= 3; ++key) {
+    send(find(key, 100));
+    leases[key - 1] = find_of(other_->leases, key);
+    rl_lease_wait(leases[key - 1], &waiters[key - 1], 1);
+    rl_lease_block(leases[key - 1], now_);
+  }
+  EXPECT_EQ(leases[0], rl_leases_unblock(other_->leases));
+  rl_lease_block(leases[0], now_);
+  EXPECT_EQ(leases[1], rl_leases_unblock(other_->leases));
+  EXPECT_EQ(leases[2], rl_leases_unblock(other_->leases));
+  EXPECT_EQ(leases[0], rl_leases_unblock(other_->leases));
+  EXPECT_EQ(nullptr, rl_leases_unblock(other_->leases));
+  rl_lease_block(leases[1], now_);
+  EXPECT_EQ(leases[1], rl_leases_unblock(other_->leases));
+}
+
 // Units that others wait for are asked for as well, and left for them.
 TEST_F(RowTableTest, WhoIsBlockedIsNotLeftBehind) {
   rl_waiter_t a = {}, more = {}, b = {};

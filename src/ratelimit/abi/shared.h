@@ -155,7 +155,8 @@ typedef struct {
  * Whether there is anything to send: units to get, or to give back.
  * RL_DUE_LATER: another process's request is under way, behind which somebody
  * waits here.  Then rl_lease_block notes that its lease is to be looked at
- * again soon; rl_leases_unblock gives each of these once, until NULL.
+ * again soon; rl_leases_unblock gives each of these once, in their order,
+ * until NULL.
  * RL_DUE_NOTHING: the same, but the units that somebody waits for have come,
  * or are kept for others a moment.
  */

@@ -49,7 +49,8 @@ struct rl_leases_s {
   uint32_t made;  // of the leases, those that were ever used
   uint32_t newest;
   uint32_t oldest;
-  uint32_t blocked;  // the first of those
+  uint32_t blocked;  // the first of those, in the order that they came in
+  uint32_t last_blocked;
   rl_lease_s* leases;
   uint32_t* chains;
   ratelimit::TimingWheel wheel;

@@ -211,9 +211,13 @@ rl_waiter_t* rl_lease_waiters(const rl_lease_t* lease) noexcept {
 void rl_lease_block(rl_lease_t* lease, uint64_t now_us) noexcept {
   rl_leases_t* leases = lease->owner;
   if (!lease->is_blocked) {
+    const auto index = static_cast<uint32_t>(lease - leases->leases);
     lease->is_blocked = true;
-    lease->next_blocked = leases->blocked;
-    leases->blocked = static_cast<uint32_t>(lease - leases->leases);
+    lease->next_blocked = kNoLease;
+    (leases->blocked == kNoLease
+         ? leases->blocked
+         : leases->leases[leases->last_blocked].next_blocked) = index;
+    leases->last_blocked = index;
   }
   ratelimit::Entry entry = ratelimit::enter(*lease);
   ratelimit::Row* row = entry.write();
