@@ -137,6 +137,46 @@ TEST_F(RowTableTest, WhoIsBlockedIsNotLeftBehind) {
   EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(a_, now_));
 }
 
+// Of a key that others wait for as well, so that the count does not end.
+TEST_F(RowTableTest, AKilledWorkerWaitsNoMore) {
+  rl_waiter_t a = {}, b = {};
+  rl_lease_wait(a_, &a, 1);
+  send(a_);
+  rl_lease_wait(b_, &b, 1);
+  rl_lease_block(b_, now_);
+  EXPECT_EQ(2u, row(a_).waiting);
+  const Worker third(rows_->get(), 8, 0);  // in b's place
+  rl_process_leave(&other_->process);
+  now_ += 100000;
+  reply(a_, Reply());
+  send(a_);
+  EXPECT_EQ(1u, row(a_).waiting);
+  reply(a_, Reply());
+  EXPECT_FALSE(rl_lease_wakes(a_));
+  rl_lease_leave(&a);
+  EXPECT_EQ(0u, row(a_).waiting);
+}
+
+// Nobody who lives is left out by that for long, or counted twice.
+TEST_F(RowTableTest, WhoStillWaitsIsCountedAgain) {
+  rl_waiter_t a = {}, b = {};
+  rl_lease_wait(a_, &a, 1);
+  send(a_);
+  rl_lease_wait(b_, &b, 1);
+  rl_lease_block(b_, now_);
+  const Worker third(rows_->get(), 8, 0);
+  now_ += 1000;
+  reply(a_, Reply());
+  send(a_);
+  EXPECT_EQ(1u, row(a_).waiting);
+  rl_lease_block(b_, now_);
+  rl_lease_block(b_, now_);
+  EXPECT_EQ(2u, row(a_).waiting);
+  rl_lease_leave(&b);
+  rl_lease_leave(&a);
+  EXPECT_EQ(0u, row(a_).waiting);
+}
+
 // The request of a worker that stands still is given up, and its reply is
 // nobody's.
 TEST_F(RowTableTest, AReplyToWhatWasGivenUpIsNotBelieved) {

@@ -150,14 +150,19 @@ bool is_under_way(const rl_leases_s& leases, const Row& row, uint64_t now_us) {
          !is_dead(process_table_of(leases.process), row.owner, false);
 }
 
+// Counted anew where nobody has said so for long, and where a process has
+// come or gone: one that was killed would be counted for as long as others
+// wait.  Who lives says so again when it looks the next time.
 void note_waiting(rl_lease_t* lease, Row* row, uint64_t now_us) {
   if (lease->first == nullptr) return;
-  if (now_us >= row->waits_until_us) {
+  const uint32_t changes = changes_of(lease->owner->process);
+  if (now_us >= row->waits_until_us || changes != row->changes) {
     row->waiting = 0;
-    lease->is_counted = false;
+    row->waits_since_us = now_us;
+    row->changes = changes;
   }
-  if (!lease->is_counted) row->waiting++;
-  lease->is_counted = true;
+  if (!is_counted(*lease, *row)) row->waiting++;
+  lease->waits_since_us = row->waits_since_us;
   row->waits_until_us = now_us + lease->owner->timeout_us;
 }
 

@@ -78,7 +78,7 @@ struct rl_lease_s {
   uint64_t sent_us;
   uint32_t more_beside;  // number of another's request while which it waited
   uint64_t more_units;   // for so many, as the row has noted
-  bool is_counted;       // among those who wait, in the row
+  uint64_t waits_since_us;  // counted in the row among those; 0: it is not
   bool is_blocked;
   bool ends;
   bool wakes;  // others wait for what was told last
@@ -95,11 +95,17 @@ inline Entry enter(const rl_lease_s& lease) {
 // told a reply.
 bool is_under_way(const rl_leases_s& leases, const Row& row, uint64_t now_us);
 
+// Among those who wait, in the row.
+inline bool is_counted(const rl_lease_s& lease, const Row& row) {
+  return lease.waits_since_us != 0 &&
+         lease.waits_since_us == row.waits_since_us;
+}
+
 // Of other processes.
 inline bool others_wait(const rl_lease_s& lease, const Row& row,
                         uint64_t now_us) {
   return is_waited_for(row, now_us) &&
-         row.waiting > static_cast<uint32_t>(lease.is_counted);
+         row.waiting > static_cast<uint32_t>(is_counted(lease, row));
 }
 
 // This process's lease of that name, made if there is none; nullptr: all are

@@ -196,11 +196,11 @@ void rl_lease_leave(rl_waiter_t* waiter) noexcept {
   lease->lookers -= waiter->units == 0;
   lease->waits_units -= waiter->units;
   waiter->lease = nullptr;
-  if (lease->first != nullptr || !lease->is_counted) return;
+  if (lease->first != nullptr || lease->waits_since_us == 0) return;
   ratelimit::Entry entry = ratelimit::enter(*lease);
   ratelimit::Row* row = entry.write();
-  if (row != nullptr && row->waiting > 0) row->waiting--;
-  lease->is_counted = false;
+  if (row != nullptr && ratelimit::is_counted(*lease, *row)) row->waiting--;
+  lease->waits_since_us = 0;
   lease->more_units = 0;
 }
 

@@ -52,9 +52,10 @@ struct alignas(64) Row {
   uint64_t used_units;  // of the window, so far
   uint64_t last_use_us;
 
-  // Who waits, in any process: so many, as far as they have said so lately.
+  // Who waits, in any process: so many, as far as they have said so since.
   uint32_t waiting;
   uint32_t owner;  // of the request under way: see process_table.h
+  uint64_t waits_since_us;
   uint64_t waits_until_us;
   uint64_t more_units;      // that others wait for than who sent the request
   uint64_t reserved_units;  // of those in hand, for them
@@ -66,6 +67,7 @@ struct alignas(64) Row {
   uint32_t number;      // of the last request
   uint32_t epoch;       // of its shard, that Redis was told of
   uint32_t sent_epoch;  // as the request under way does
+  uint32_t changes;     // of the process table, when it was counted who waits
   bool is_sent;
   bool is_first;
   bool tells;          // Redis has asked for it
