@@ -137,6 +137,28 @@ TEST_F(RowTableTest, WhoIsBlockedIsNotLeftBehind) {
   EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(a_, now_));
 }
 
+TEST_F(RowTableTest, WhatNobodyWaitsForAnyMoreIsNotAskedFor) {
+  rl_waiter_t a = {}, b = {}, c = {};
+  rl_lease_wait(a_, &a, 1);
+  send(a_);
+  rl_lease_wait(b_, &b, 3);
+  rl_lease_wait(b_, &c, 4);
+  rl_lease_block(b_, now_);
+  rl_lease_leave(&b);
+  reply(a_, Reply());
+  send(a_);
+  EXPECT_EQ(1u + 4, sent(kWaits, 7));
+  rl_lease_leave(&c);  // too late
+  reply(a_, Reply());
+  rl_lease_wait(b_, &b, 3);
+  send(a_);
+  rl_lease_block(b_, now_);
+  rl_lease_leave(&b);
+  reply(a_, Reply());
+  send(a_);
+  EXPECT_EQ(1u, sent(kWaits, 7));
+}
+
 // Of a key that others wait for as well, so that the count does not end.
 TEST_F(RowTableTest, AKilledWorkerWaitsNoMore) {
   rl_waiter_t a = {}, b = {};

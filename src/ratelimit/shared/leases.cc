@@ -1,5 +1,6 @@
 // The leases of a process, and what it finds by them of its machine's rows.
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 
@@ -83,6 +84,14 @@ uint32_t room(rl_leases_t* leases) {
     index = lease.newer;
   }
   return kNoLease;
+}
+
+// Units that the next request was to ask for: nobody waits for them any more.
+void take_back_more(rl_lease_t* lease, Row* row, uint64_t units) {
+  if (lease->more_beside != row->number) return;  // it has been sent
+  units = std::min({units, lease->more_units, row->more_units});
+  lease->more_units -= units;
+  row->more_units -= units;
 }
 
 Terms terms_of(const rl_item_t& item) {
@@ -196,10 +205,15 @@ void rl_lease_leave(rl_waiter_t* waiter) noexcept {
   lease->lookers -= waiter->units == 0;
   lease->waits_units -= waiter->units;
   waiter->lease = nullptr;
-  if (lease->first != nullptr || lease->waits_since_us == 0) return;
+  const bool all = lease->first == nullptr;
+  if (lease->more_units == 0 && (!all || lease->waits_since_us == 0)) return;
   ratelimit::Entry entry = ratelimit::enter(*lease);
   ratelimit::Row* row = entry.write();
-  if (row != nullptr && ratelimit::is_counted(*lease, *row)) row->waiting--;
+  if (row != nullptr) {
+    ratelimit::take_back_more(lease, row, waiter->units);
+    if (all && ratelimit::is_counted(*lease, *row)) row->waiting--;
+  }
+  if (!all) return;
   lease->waits_since_us = 0;
   lease->more_units = 0;
 }
