@@ -12,11 +12,14 @@
 #include "request/ngx_http_ratelimit_ask.h"
 
 
+static void ngx_http_ratelimit_send_correction(
+    ngx_http_ratelimit_zone_t *zone, rl_item_t *item, uint64_t now_us);
+
+
 rl_verdict_e
 ngx_http_ratelimit_refund_item(rl_process_t *process, rl_item_t *item,
     rl_time_t *now)
 {
-    rl_lease_t                 *lease;
     uint64_t                    now_us;
     ngx_http_ratelimit_zone_t  *zone;
 
@@ -32,13 +35,25 @@ ngx_http_ratelimit_refund_item(rl_process_t *process, rl_item_t *item,
     rl_leases_refund(zone->leases, item, now_us);
     rl_count_corrected(process, item, item->cost_units, 0);
 
+    ngx_http_ratelimit_send_correction(zone, item, now_us);
+
+    return RL_ADMITTED;
+}
+
+
+/* where all leases are in use whoever has one of the row next sends it */
+
+static void
+ngx_http_ratelimit_send_correction(ngx_http_ratelimit_zone_t *zone,
+    rl_item_t *item, uint64_t now_us)
+{
+    rl_lease_t  *lease;
+
     lease = rl_lease_find(zone->leases, item);
 
     if (lease && rl_lease_is_due(lease, now_us) == RL_DUE) {
         ngx_http_ratelimit_send_lease(zone->redis, lease);
     }
-
-    return RL_ADMITTED;
 }
 
 
@@ -48,7 +63,6 @@ ngx_http_ratelimit_settle_item(rl_process_t *process, rl_item_t *item,
 {
     uint64_t                    now_us;
     uint64_t                    reserved;
-    rl_lease_t                 *lease;
     ngx_http_ratelimit_zone_t  *zone;
 
     if (!item->leased) {
@@ -64,22 +78,16 @@ ngx_http_ratelimit_settle_item(rl_process_t *process, rl_item_t *item,
     }
 
     zone = ngx_http_ratelimit_item_zone(item);
-
-    lease = rl_lease_find(zone->leases, item);
     now_us = ngx_http_ratelimit_now_us();
 
-    if (lease == NULL
-        || rl_lease_settle(lease, item, units, now_us) != RL_OK)
-    {
+    if (rl_leases_settle(zone->leases, item, units, now_us) != RL_OK) {
         return RL_TIMEOUT;
     }
 
     rl_count_corrected(process, item, reserved - ngx_min(units, reserved),
                        units - ngx_min(units, reserved));
 
-    if (rl_lease_is_due(lease, now_us) == RL_DUE) {
-        ngx_http_ratelimit_send_lease(zone->redis, lease);
-    }
+    ngx_http_ratelimit_send_correction(zone, item, now_us);
 
     return RL_ADMITTED;
 }

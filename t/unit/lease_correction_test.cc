@@ -155,11 +155,11 @@ TEST_F(CorrectionTest, OfAnotherRowNothingIsKnown) {
 TEST_F(CorrectionTest, AFinalCostTakesUnitsInHandOrIsADebt) {
   rl_lease_t* lease = find(1, 100);
   rl_item_t it = charged(lease, 1, 4);
-  rl_lease_settle(lease, &it, 3, now_);
+  rl_leases_settle(leases_, &it, 3, now_);
   EXPECT_EQ(3u, it.cost_units);
   EXPECT_EQ(1u, left(lease));
   EXPECT_EQ(51u, it.remaining_units);
-  rl_lease_settle(lease, &it, 7, now_);
+  rl_leases_settle(leases_, &it, 7, now_);
   EXPECT_EQ(0u, left(lease));
   EXPECT_EQ(47u, it.remaining_units);
   EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
@@ -167,10 +167,10 @@ TEST_F(CorrectionTest, AFinalCostTakesUnitsInHandOrIsADebt) {
   EXPECT_EQ(7u, sent(kUsed, 7));
   EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease, now_));
   reply(lease, Reply());
-  rl_lease_settle(lease, &it, 2, now_);
+  rl_leases_settle(leases_, &it, 2, now_);
   EXPECT_EQ(1, it.charged);
   EXPECT_EQ(5u, back(lease));
-  rl_lease_settle(lease, &it, 0, now_);
+  rl_leases_settle(leases_, &it, 0, now_);
   EXPECT_EQ(0, it.charged);
   reply(lease, Reply());
   EXPECT_EQ(2u, back(lease));
@@ -180,10 +180,110 @@ TEST_F(CorrectionTest, AnUnchargedItemMayBeSettled) {
   rl_lease_t* lease = find(1, 100);
   rl_item_t it = charged(lease, 0, 0);
   EXPECT_EQ(0, it.charged);
-  rl_lease_settle(lease, &it, 4, now_);
+  rl_leases_settle(leases_, &it, 4, now_);
   EXPECT_EQ(1, it.charged);
   send(lease);
   EXPECT_EQ(4u, sent(kUsed, 7));
+}
+
+// A request that is under way is not told of it.
+TEST_F(CorrectionTest, WhatWasOwedAndComesBackIsNotInHand) {
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 1, 4);
+  rl_leases_settle(leases_, &it, 9, now_);  // Redis is away meanwhile
+  EXPECT_EQ(0u, left(lease));
+  rl_leases_settle(leases_, &it, 3, now_);
+  EXPECT_EQ(1u, left(lease));
+  send(lease);
+  EXPECT_EQ(3u, sent(kUsed, 7));
+}
+
+// A row that was idle for so long goes on as another one.
+TEST_F(CorrectionTest, AFinalCostThatComesLateIsStillCounted) {
+  for (const rl_algorithm_e algorithm : {RL_SLIDING, RL_GCRA}) {
+    algorithm_ = algorithm;
+    make(8);
+    rl_lease_t* lease = find(1, 100);
+    rl_item_t it = charged(lease, 1, 1);
+    send(lease);
+    reply(lease, Reply());
+    const uint64_t id = row(lease).id;
+    now_ += 80000000;
+    rl_leases_settle(leases_, &it, 8, now_);
+    EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
+    send(lease);
+    EXPECT_NE(id, row(lease).id);
+    EXPECT_EQ(kFirstRequest, sent(kFlags, 1));
+    EXPECT_EQ(7u, sent(kUsed, 7));
+    EXPECT_EQ(0u, sent(kAge, 5));
+    reply(lease, Reply());
+    send(lease);
+    EXPECT_EQ(7u, sent(kUsed, 7));
+  }
+}
+
+// Redis does not count it in the window that is over, and opens none for it.
+TEST_F(CorrectionTest, AFinalCostAfterTheWindowIsOwedInTheNext) {
+  algorithm_ = RL_FIXED;
+  window_end_ = 1795880060000;
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 1, 1);
+  send(lease);
+  Reply r;
+  r.window_end_ms = window_end_;
+  reply(lease, r);
+  now_ += 61000000;
+  rl_leases_settle(leases_, &it, 8, now_);
+  send(lease);
+  EXPECT_EQ(8u, sent(kUsed, 7));
+  reply(lease, Reply());  // there is no window
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease, now_));
+  now_ += 1000000;
+  rl_waiter_t waiter = {};
+  rl_lease_wait(lease, &waiter, 1);
+  send(lease);
+  r.granted = 1;
+  r.window_end_ms += 62000;
+  reply(lease, r);
+  rl_lease_leave(&waiter);
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
+  send(lease);
+  EXPECT_EQ(7u, sent(kUsed, 7));
+  r.granted = 0;
+  reply(lease, r);
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease, now_));
+  r.window_end_ms += 60000;
+  now_ += 10000000;
+  send(lease);
+  reply(lease, r);  // it was counted once
+  EXPECT_EQ(0u, row(lease).used_units);
+}
+
+TEST_F(CorrectionTest, WhatIsOwedForAWholeWindowIsForgotten) {
+  algorithm_ = RL_FIXED;
+  window_end_ = 1795880060000;
+  rl_lease_t* lease = find(1, 100);
+  rl_item_t it = charged(lease, 1, 1);
+  now_ += 61000000;
+  rl_leases_settle(leases_, &it, 8, now_);
+  send(lease);
+  reply(lease, Reply());
+  now_ += 60000000;
+  charged(lease, 1, 1);
+  EXPECT_EQ(RL_NOT_DUE, rl_lease_is_due(lease, now_));
+  EXPECT_EQ(1u, row(lease).used_units);
+}
+
+// All leases are in use by others that wait.
+TEST_F(CorrectionTest, NoLeaseIsNeeded) {
+  make(1);
+  rl_item_t it = charged(find(1, 100), 1, 1);
+  rl_waiter_t waiter = {};
+  rl_lease_wait(find(2, 100), &waiter, 1);
+  ASSERT_EQ(nullptr, find(1, 100));
+  EXPECT_EQ(RL_OK, rl_leases_settle(leases_, &it, 8, now_));
+  rl_lease_leave(&waiter);
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(find(1, 100), now_));
 }
 
 }  // namespace

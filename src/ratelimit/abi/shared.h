@@ -72,6 +72,8 @@ rl_lease_t *rl_lease_next(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
  * rl_leases_refund: what was charged goes back, as by rl_refund().  Units that
  * Redis was told of go back with the next request, once: they are lost where
  * it gets lost.
+ * rl_leases_settle: as rl_settle, of an item that was charged to a lease: its
+ * `leased` is true.  RL_ERROR: its row is not to be had.
  * rl_leases_look: fills the second part of an item by what was told last, and
  * charges nothing; false: nothing was told, or it was too long ago.
  */
@@ -79,6 +81,8 @@ int rl_leases_use(rl_leases_t *leases, rl_item_t *item, uint64_t now_us,
                   int *due) RL_NOEXCEPT;
 void rl_leases_refund(rl_leases_t *leases, rl_item_t *item,
                       uint64_t now_us) RL_NOEXCEPT;
+int rl_leases_settle(rl_leases_t *leases, rl_item_t *item,
+                     uint64_t final_units, uint64_t now_us) RL_NOEXCEPT;
 int rl_leases_look(const rl_leases_t *leases, uint64_t now_us,
                    rl_item_t *item) RL_NOEXCEPT;
 
@@ -131,13 +135,6 @@ rl_verdict_e rl_lease_take(rl_lease_t *lease, const rl_waiter_t *waiter,
 /* Fills the second part of an item by what the last reply said. */
 void rl_lease_answer(const rl_lease_t *lease, rl_verdict_e verdict,
                      uint64_t now_us, rl_item_t *item) RL_NOEXCEPT;
-
-/*
- * As rl_settle, of an item that was charged to a lease: its `leased` is true.
- * RL_ERROR: its row is not to be had.
- */
-int rl_lease_settle(rl_lease_t *lease, rl_item_t *item, uint64_t final_units,
-                    uint64_t now_us) RL_NOEXCEPT;
 
 /*
  * What a server's clock can show: the least that it was ahead of ours, which a

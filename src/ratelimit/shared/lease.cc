@@ -32,13 +32,17 @@ void learn(uint64_t clock_ms, uint64_t sent_us, rl_clock_t* clock) {
   }
 }
 
+// What was owed in a window that is over, or before one was opened, is owed in
+// the next.
 void take_window(Row* row, uint64_t window_end_ms, uint64_t now_us) {
   if (window_end_ms == row->window_end_ms) return;
   row->window_end_ms = window_end_ms;
   row->since_us = now_us;
   row->back_units = 0;
   row->left_units = 0;
-  row->used_units = row->sent_used = 0;
+  row->sent_used = 0;
+  row->used_units = row->owed_units = carried_units(*row, now_us);
+  row->owes = row->owed_units > 0 && window_end_ms != 0;
 }
 
 void take_units(Row* row, const WireReply& reply, uint64_t now_us) {
@@ -87,6 +91,11 @@ void take_reply(const rl_lease_t& lease, Row* row, const WireReply& reply,
   row->is_first = false;
   row->tells = false;
   row->epoch = row->sent_epoch;
+  if (!has_window(*row) || (reply.window_end_ms == row->window_end_ms &&
+                            reply.window_end_ms != 0)) {
+    row->owed_units -= row->sent_owed;
+  }
+  row->sent_owed = 0;
   if (has_window(*row)) take_window(row, reply.window_end_ms, now_us);
   take_units(row, reply, now_us);
   row->told_used = row->sent_used;

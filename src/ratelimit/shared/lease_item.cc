@@ -64,12 +64,12 @@ void rl_lease_answer(const rl_lease_t* lease, rl_verdict_e verdict,
   ratelimit::fill_answer(none, verdict, 0, item);
 }
 
-int rl_lease_settle(rl_lease_t* lease, rl_item_t* item, uint64_t final_units,
-                    uint64_t now_us) noexcept {
-  Entry entry = ratelimit::enter(*lease);
-  Row* row = entry.locked()
-                 ? entry.make(lease->terms, lease->owner->borrow, now_us)
-                 : nullptr;
+int rl_leases_settle(rl_leases_t* leases, rl_item_t* item,
+                     uint64_t final_units, uint64_t now_us) noexcept {
+  Entry entry(leases->process, leases->rows, ratelimit::name_of(*item));
+  Row* row = entry.locked() ? entry.make(ratelimit::terms_of(*item),
+                                         leases->borrow, now_us)
+                            : nullptr;
   if (row == nullptr) return RL_ERROR;
   const uint64_t at_us = row->see(now_us);
   if (!item->charged) item->charge_id = at_us;

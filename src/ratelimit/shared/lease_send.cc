@@ -12,10 +12,11 @@ namespace ratelimit {
 namespace {
 
 // A row that Redis has dropped, since it was idle for so long, begins anew.
-void begin_row(RowTable* rows, Row* row) {
+void begin_row(RowTable* rows, Row* row, uint64_t now_us) {
   row->id = rows->next_id.fetch_add(1);
   row->number = 0;
-  row->used_units = row->sent_used = row->told_used = 0;
+  row->sent_used = row->told_used = 0;
+  row->used_units = row->owed_units = carried_units(*row, now_us);
   row->left_units = 0;
   row->window_end_ms = 0;
   row->back_units = 0;
@@ -148,6 +149,7 @@ void note_sent(rl_lease_t* lease, Row* row, const WireRequest& request,
   row->owes = false;
   row->sent_us = now_us;
   row->sent_used = row->used_units;
+  row->sent_owed = row->owed_units;
   row->sent_need = request.need_units;
   row->sent_epoch = epoch_of(lease->owner->rows, row->name);
   row->is_sent = true;
@@ -176,7 +178,7 @@ size_t rl_lease_send(rl_lease_t* lease, const rl_clock_t* clock,
   rl_lease_send_t at = *send;
   at.now_us = row->see(send->now_us);
   if (ratelimit::is_over(*row, at)) {
-    ratelimit::begin_row(lease->owner->rows, row);
+    ratelimit::begin_row(lease->owner->rows, row, at.now_us);
   }
   if (row->sent_us == 0) row->since_us = at.now_us;
   ratelimit::note_waiting(lease, row, at.now_us);

@@ -94,12 +94,6 @@ void take_back_more(rl_lease_t* lease, Row* row, uint64_t units) {
   row->more_units -= units;
 }
 
-Terms terms_of(const rl_item_t& item) {
-  return {item.policy->algorithm, item.quota.window_months,
-          item.policy->tz_ms,     item.quota.window_ms,
-          item.quota.units,       item.capacity_units};
-}
-
 }  // namespace
 
 rl_lease_t* find_lease(rl_leases_t* leases, const rl_hash_t& name) {

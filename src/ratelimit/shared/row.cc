@@ -40,6 +40,8 @@ void use(Row* row, uint64_t units, uint64_t now_us) {
   const uint64_t left = in_hand(*row, now_us);
   if (units > left) {
     row->owes = true;
+    row->owed_units += units - left;
+    row->owed_us = now_us;
     row->free_units -= static_cast<int64_t>(units - left);
   }
   row->left_units = std::max(left, units);
@@ -68,7 +70,11 @@ void take_back(Row* row, uint64_t units, uint64_t used_us, uint64_t now_us) {
     row->used_units -= units;
     row->borrowing.recent_units -=
         std::min(units, row->borrowing.recent_units);
-    if (now_us < row->left_until_us) row->left_units += units;
+    // What was not in hand before is not in hand now.
+    const uint64_t owed =
+        std::min(units, row->owed_units - row->sent_owed);
+    row->owed_units -= owed;
+    if (now_us < row->left_until_us) row->left_units += units - owed;
     return;
   }
   row->back_since_us =

@@ -71,10 +71,13 @@ struct alignas(64) Row {
   bool is_sent;
   bool is_first;
   bool tells;          // Redis has asked for it
-  bool owes;           // more was used than was in hand
+  bool owes;           // more was used than was in hand: to be said soon
   uint64_t sent_used;  // as the request under way says
   uint64_t told_used;  // as Redis knows
-  uint64_t sent_need;  // of the request under way
+  uint64_t owed_units;  // used so, and not known to be counted in Redis
+  uint64_t owed_us;     // the last of these
+  uint64_t sent_owed;   // of them, as the request under way says
+  uint64_t sent_need;   // of the request under way
   uint64_t sent_us;
   uint64_t window_end_ms;
   uint64_t since_us;       // it was made, or found another window
@@ -129,6 +132,13 @@ inline uint64_t fill_ms(const Row& row, uint64_t units) {
   return ms < kMost ? static_cast<uint64_t>(ms) : kMost;
 }
 
+// What is owed is counted under the row, or in the window, that comes next, if
+// it would not have left until then.
+inline uint64_t carried_units(const Row& row, uint64_t now_us) {
+  return now_us < row.owed_us + row.terms.window_ms * 1000 ? row.owed_units
+                                                           : 0;
+}
+
 // For how long Redis may remember what was used.
 inline uint64_t remembered_ms(const Row& row) {
   const uint64_t ms = row.terms.window_ms + row.terms.window_ms / 16;
@@ -153,6 +163,12 @@ void use_in_hand(Row* row, uint64_t units, uint64_t now_us);
 
 // Units of a use at that time come back.
 void take_back(Row* row, uint64_t units, uint64_t used_us, uint64_t now_us);
+
+inline Terms terms_of(const rl_item_t& item) {
+  return {item.policy->algorithm, item.quota.window_months,
+          item.policy->tz_ms,     item.quota.window_ms,
+          item.quota.units,       item.capacity_units};
+}
 
 // What an override may change of a bucket that keeps its name.
 inline void take_quota(const rl_item_t& item, Row* row) {
