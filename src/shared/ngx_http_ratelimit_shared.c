@@ -57,7 +57,7 @@ ngx_http_ratelimit_init_shared(ngx_cycle_t *cycle,
         }
     }
 
-    /* a worker without a place among them has no part in the rows */
+    /* one without a place among them has no part in the rows until it has */
 
     if (rmcf->zones.nelts && rmcf->redises.nelts) {
         (void) ngx_http_ratelimit_process(rmcf);
@@ -119,8 +119,6 @@ ngx_http_ratelimit_init_leases(ngx_cycle_t *cycle,
     }
 
     rows = ngx_http_ratelimit_memory(zone->rows, &size);
-
-    rl_rows_join(rows, &ngx_http_ratelimit_this_process);
 
     zone->leases = rl_leases_create(memory, (uint32_t) n,
                                     &ngx_http_ratelimit_this_process, rows,
@@ -192,14 +190,21 @@ ngx_http_ratelimit_announce_event(ngx_event_t *ev)
                                             + sizeof("{00}machines")];
     ngx_str_t                           args[5];
     ngx_atomic_uint_t                   due;
+    ngx_uint_t                          i;
+    rl_leases_t                       **leases;
     ngx_http_ratelimit_link_t          *link;
     ngx_http_ratelimit_redis_t         *redis;
     ngx_http_ratelimit_redis_stats_t   *stats;
 
     redis = ev->data;
+    leases = redis->leases.elts;
     stats = redis->stats;
 
     ngx_add_timer(ev, 500);
+
+    for (i = 0; i < redis->leases.nelts; i++) {
+        rl_leases_join(leases[i]);
+    }
 
     ngx_http_ratelimit_count_held(redis);
     ngx_http_ratelimit_probe_links(redis);

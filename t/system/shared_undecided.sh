@@ -74,4 +74,20 @@ check 'nothing of it was charged here' same '8 9' "$(get 'left?k=a') $(get 'left
 check 'nor in Redis: the other key has its unit' \
     same "200 PASSED shared $both" "$(told 't?k=b')"
 
+# A worker that finds no place when it begins, and later does.
+stop_nginx
+wait_for test ! -e "$dir/nginx.pid"
+plant p
+start
+sleep 2
+check 'without a place among the processes the request passes undecided' \
+    same '200 ERROR ' "$(told 't?k=c')"
+check 'and the log says why' grep -q \
+    'this worker process found no place in the process table' "$dir/error.log"
+plant ''
+sleep 1.2
+check 'once it has one Redis decides' \
+    same "200 PASSED shared $both" "$(told 't?k=c')"
+check 'and counts' same "429 REJECTED shared $both" "$(told 't?k=c')"
+
 finish

@@ -79,7 +79,6 @@ struct Worker {
   Worker(void* rows, uint32_t n, int borrow)
       : memory(rl_leases_size(n) / 8 + 1) {
     EXPECT_EQ(RL_OK, rl_process_join(&process, process_table(), nullptr, 0));
-    rl_rows_join(rows, &process);
     leases = rl_leases_create(memory.data(), n, &process, rows, 500, borrow);
   }
   ~Worker() { rl_process_leave(&process); }

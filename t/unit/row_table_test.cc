@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -344,8 +345,22 @@ TEST_F(RowTableTest, ALossMeanwhileIsTold) {
 }
 
 TEST_F(RowTableTest, TheLastThatLeavesIsTold) {
-  EXPECT_FALSE(rl_rows_leave(rows_->get(), &worker_->process));
-  EXPECT_TRUE(rl_rows_leave(rows_->get(), &other_->process));
+  EXPECT_FALSE(rl_leases_leave(leases_));
+  EXPECT_TRUE(rl_leases_leave(other_->leases));
+}
+
+// One that found no place among the processes at first.
+TEST_F(RowTableTest, WhoCameLaterIsNotTheLast) {
+  rl_process_t process = {};
+  std::vector<uint64_t> memory(rl_leases_size(8) / 8 + 1);
+  rl_leases_t* leases =
+      rl_leases_create(memory.data(), 8, &process, rows_->get(), 500, 0);
+  rl_process_join(&process, process_table(), nullptr, 0);
+  rl_leases_join(leases);
+  rl_leases_leave(other_->leases);
+  EXPECT_FALSE(rl_leases_leave(leases_));
+  EXPECT_TRUE(rl_leases_leave(leases));
+  rl_process_leave(&process);
 }
 
 TEST_F(RowTableTest, AfterTheEndABucketHasAnotherRow) {

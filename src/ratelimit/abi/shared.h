@@ -36,26 +36,27 @@ typedef struct rl_leases_s rl_leases_t;
  * The rows of a zone, about n, in memory of that size that its workers share,
  * aligned to 64; used: so many of its first bytes may not be zero.  first_id
  * is random.  RL_ERROR: it is another version's.
- * rl_rows_join: this process uses them.  rl_rows_leave: it does not any more;
- * true if no other one does that lives.
  */
 size_t rl_rows_size(uint32_t n) RL_NOEXCEPT;
 void rl_rows_create(void *memory, size_t size, size_t used,
                     uint64_t first_id) RL_NOEXCEPT;
 int rl_rows_attach(void *memory) RL_NOEXCEPT;
-void rl_rows_join(void *memory, const rl_process_t *process) RL_NOEXCEPT;
-int rl_rows_leave(void *memory, const rl_process_t *process) RL_NOEXCEPT;
 
 /*
  * A process's leases of these rows in memory of its own, aligned to 8: n of
  * them at most, of which the one that was not used for longest gives way.
  * process must stay where it is.  timeout_ms: no request is under way for
  * longer.  borrow: whether units may be borrowed that nobody waits for yet.
+ * rl_leases_join: the process uses the rows, once it has its place among those
+ * that share them.  rl_leases_leave: it does not any more; true if no other one
+ * does that lives.
  */
 size_t rl_leases_size(uint32_t n) RL_NOEXCEPT;
 rl_leases_t *rl_leases_create(void *memory, uint32_t n,
                               const rl_process_t *process, void *rows,
                               uint32_t timeout_ms, int borrow) RL_NOEXCEPT;
+void rl_leases_join(rl_leases_t *leases) RL_NOEXCEPT;
+int rl_leases_leave(rl_leases_t *leases) RL_NOEXCEPT;
 
 /*
  * The lease of an item's bucket.  NULL: all are in use.
@@ -190,10 +191,13 @@ int rl_leases_have_told(const rl_leases_t *leases,
  * sent one, or there is no room for the row.  rtt_us: how long a reply
  * usually takes, life_ms: for how long units are to be held that are waited
  * for, slack_ms: how late the request may come.  wall_ms is the guess at
- * Redis's time while its clock is not known.  exiting: nothing is borrowed any
- * more.  closed: nothing is asked for at all, while others tell what they have
+ * Redis's time while its clock is not known.  exiting: nobody will read the
+ * reply, and nothing is kept.  closed: nothing is asked for at all, while others tell what they have
  * used.
  * rl_lease_lost: there will be no reply.
+ * rl_lease_hand_over: the same, as this process ends, while others go on with
+ * the row: who uses it next renews what is in hand.  True if it is not in use,
+ * and had better be given back.
  * rl_lease_end: the next request is the row's last, and what is used of the
  * bucket later will be another row's; true if Redis has the row and had better
  * be told.
@@ -213,6 +217,7 @@ size_t rl_lease_send(rl_lease_t *lease, const rl_clock_t *clock,
                      const rl_lease_send_t *send, unsigned char *buf,
                      uint64_t *ttl_ms) RL_NOEXCEPT;
 void rl_lease_lost(rl_lease_t *lease) RL_NOEXCEPT;
+int rl_lease_hand_over(rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;
 int rl_lease_end(rl_lease_t *lease, uint64_t now_us) RL_NOEXCEPT;
 
 /* What a reply, of RL_LEASE_REPLY_LEN bytes, has changed. */

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "ratelimit/shared/lease.h"
+#include "ratelimit/table/process_table.h"
 
 namespace ratelimit {
 
@@ -148,7 +149,29 @@ rl_leases_t* rl_leases_create(void* memory, uint32_t n,
   leases->leases = reinterpret_cast<rl_lease_s*>(leases + 1);
   leases->chains = reinterpret_cast<uint32_t*>(leases->leases + n);
   std::memset(leases->chains, 0xff, chains * sizeof(uint32_t));
+  rl_leases_join(leases);
   return leases;
+}
+
+void rl_leases_join(rl_leases_t* leases) noexcept {
+  const rl_process_t* process = leases->process;
+  if (process->process_table == nullptr) return;
+  leases->rows->users[process->slot].store(process->owner);
+}
+
+int rl_leases_leave(rl_leases_t* leases) noexcept {
+  const rl_process_t* process = leases->process;
+  if (process->process_table == nullptr) return 0;
+  // In this order: of several that leave at once, one finds none.
+  leases->rows->users[process->slot].store(0);
+  for (const std::atomic<uint32_t>& user : leases->rows->users) {
+    const uint32_t owner = user.load();
+    if (owner != 0 && !ratelimit::is_dead(ratelimit::process_table_of(process),
+                                          owner, true)) {
+      return 0;
+    }
+  }
+  return 1;
 }
 
 rl_lease_t* rl_lease_find(rl_leases_t* leases,

@@ -135,23 +135,3 @@ int rl_rows_attach(void* memory) noexcept {
              ? RL_OK
              : RL_ERROR;
 }
-
-void rl_rows_join(void* memory, const rl_process_t* process) noexcept {
-  if (process->process_table == nullptr) return;
-  static_cast<RowTable*>(memory)->users[process->slot].store(process->owner);
-}
-
-int rl_rows_leave(void* memory, const rl_process_t* process) noexcept {
-  auto* table = static_cast<RowTable*>(memory);
-  if (process->process_table == nullptr) return 0;
-  // In this order: of several that leave at once, one finds none.
-  table->users[process->slot].store(0);
-  for (const std::atomic<uint32_t>& user : table->users) {
-    const uint32_t owner = user.load();
-    if (owner != 0 && !ratelimit::is_dead(ratelimit::process_table_of(process),
-                                          owner, true)) {
-      return 0;
-    }
-  }
-  return 1;
-}
