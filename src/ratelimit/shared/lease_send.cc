@@ -73,10 +73,13 @@ void set_telling(Row* row, uint64_t now_us, WireRequest* out) {
   }
 }
 
-bool is_over(const Row& row, const rl_lease_send_t& send) {
+// A Redis that has lost it is told of it for as long as it counts.
+bool is_over(const RowTable* rows, const Row& row,
+             const rl_lease_send_t& send) {
   const uint64_t idle_ms = row.terms.window_ms + 2 * longest_ms(row, send);
   return row.told_sent_us != 0 &&
-         send.now_us - row.told_sent_us > idle_ms * 1000;
+         send.now_us - row.told_sent_us > idle_ms * 1000 &&
+         (!has_to_tell(rows, row) || is_past(row, send.now_us));
 }
 
 uint64_t ttl_of(const Row& row, uint64_t life_ms) {
@@ -177,7 +180,7 @@ size_t rl_lease_send(rl_lease_t* lease, const rl_clock_t* clock,
   if (row == nullptr) return 0;
   rl_lease_send_t at = *send;
   at.now_us = row->see(send->now_us);
-  if (ratelimit::is_over(*row, at)) {
+  if (ratelimit::is_over(lease->owner->rows, *row, at)) {
     ratelimit::begin_row(lease->owner->rows, row, at.now_us);
   }
   if (row->sent_us == 0) row->since_us = at.now_us;

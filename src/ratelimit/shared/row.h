@@ -147,6 +147,13 @@ inline uint64_t remembered_ms(const Row& row) {
              : ms;
 }
 
+// What it used has left, and it holds nothing: told, it would say nothing.
+inline bool is_past(const Row& row, uint64_t now_us) {
+  return in_hand(row, now_us) == 0 &&
+         now_us > std::max(row.last_use_us, row.told_us) +
+                      remembered_ms(row) * 1000;
+}
+
 // A sixteenth of the window.
 inline uint64_t slot_us(const Row& row) {
   return row.terms.window_ms * 1000 / 16 + 1;

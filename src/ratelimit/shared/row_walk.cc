@@ -1,8 +1,6 @@
 // Going through all rows of a machine: those that Redis is to be told of, and
 // those that are given back at the end.
 
-#include <algorithm>
-
 #include "ratelimit/shared/lease.h"
 
 namespace ratelimit {
@@ -50,13 +48,6 @@ bool is_asked(const rl_leases_t* leases, const Row& row, uint64_t now_us) {
     return now_us < row.sent_us + leases->timeout_us;
   }
   return is_under_way(*leases, row, now_us);
-}
-
-// What it used has left, and it holds nothing: told, it would say nothing.
-bool is_past(const Row& row, uint64_t now_us) {
-  return in_hand(row, now_us) == 0 &&
-         now_us > std::max(row.last_use_us, row.told_us) +
-                      remembered_ms(row) * 1000;
 }
 
 }  // namespace
