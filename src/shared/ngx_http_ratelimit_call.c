@@ -164,7 +164,7 @@ ngx_http_ratelimit_set_send(ngx_http_ratelimit_link_t *link, uint64_t now_us,
     send->now_us = now_us;
     send->wall_ms = (uint64_t) tp->sec * 1000 + tp->msec;
     send->rtt_us = (uint32_t) link->redis->rtt_us;
-    send->exiting = ngx_exiting ? 1 : 0;
+    send->exiting = link->redis->closed;
     send->closed = ngx_http_ratelimit_is_closed(link->redis);
     send->life_ms = (uint32_t) ngx_min(rtts_ms, link->redis->timeout);
     send->slack_ms = (uint16_t) ngx_max(rtts_ms, 50);

@@ -4,12 +4,11 @@
  *
  * A worker's end.  If it is the last one of this machine Redis is told what
  * the rows have used, so that what they hold is free at once and they go.
+ * Else others go on with them.
  */
 
 
 #include "ngx_http_ratelimit.h"
-#include "zone/ngx_http_ratelimit_process.h"
-#include "zone/ngx_http_ratelimit_shm.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_shared.h"
@@ -50,6 +49,10 @@ ngx_http_ratelimit_exit_shared(ngx_http_ratelimit_main_conf_t *rmcf)
     until_us = ngx_http_ratelimit_now_us()
                + NGX_HTTP_RATELIMIT_EXIT_TIME * 1000;
 
+    for (i = 0; i < rmcf->redises.nelts; i++) {
+        redises[i]->closed = 1;
+    }
+
     for (i = 0; i < rmcf->zones.nelts; i++) {
         zone = zones[i]->data;
 
@@ -59,8 +62,6 @@ ngx_http_ratelimit_exit_shared(ngx_http_ratelimit_main_conf_t *rmcf)
     }
 
     for (i = 0; i < rmcf->redises.nelts; i++) {
-        redises[i]->closed = 1;
-
         ngx_http_ratelimit_end_wake(redises[i]);
 
         for (link = redises[i]->links; link; link = link->next) {
@@ -71,19 +72,14 @@ ngx_http_ratelimit_exit_shared(ngx_http_ratelimit_main_conf_t *rmcf)
 }
 
 
-/* others go on with them: what this worker has asked for they ask again */
-
 static void
 ngx_http_ratelimit_leave_rows(ngx_http_ratelimit_zone_t *zone)
 {
-    void        *rows;
-    size_t       size;
-    rl_lease_t  *lease;
+    uint64_t     now_us;
     ngx_uint_t   n;
+    rl_lease_t  *lease;
 
-    rows = ngx_http_ratelimit_memory(zone->rows, &size);
-
-    if (rl_rows_leave(rows, &ngx_http_ratelimit_this_process)) {
+    if (rl_leases_leave(zone->leases)) {
         n = NGX_HTTP_RATELIMIT_EXIT_ROWS;
 
         ngx_http_ratelimit_end_rows(zone, 1, &n);
@@ -92,11 +88,15 @@ ngx_http_ratelimit_leave_rows(ngx_http_ratelimit_zone_t *zone)
         return;
     }
 
+    now_us = ngx_http_ratelimit_now_us();
+
     for (lease = rl_lease_next(zone->leases, NULL);
          lease;
          lease = rl_lease_next(zone->leases, lease))
     {
-        rl_lease_lost(lease);
+        if (rl_lease_hand_over(lease, now_us)) {
+            ngx_http_ratelimit_send_lease(zone->redis, lease);
+        }
     }
 }
 

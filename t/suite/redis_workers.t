@@ -29,12 +29,18 @@ add_block_preprocessor(sub {
     ratelimit_zone  zone=api:1m redis=main mode=$mode on_error=refuse;
     ratelimit_policy large key=\$arg_k quota=60000/1m;
     ratelimit_policy small key=\$arg_k quota=500/1h;
+    ratelimit_policy hour  key=\$arg_k quota=1000000/1h;
     keepalive_requests 1000000;
 _END_
     $block->set_value('config', <<'_END_');
     location /large { ratelimit large; empty_gif; }
     location /small { ratelimit small; empty_gif; }
     location /both  { ratelimit large small; empty_gif; }
+    location /hour  { ratelimit hour; empty_gif; }
+    location /slow  {
+        ratelimit  hour cost=5 settle=$upstream_http_x_cost;
+        proxy_pass http://127.0.0.1:$arg_u;
+    }
 _END_
     workers($block->workers // 4);
     $block->set_value('request', "GET /out\n");
@@ -93,6 +99,20 @@ sub wait_for {
 sub asked {
     my ($all) = $redis->ask('INFO', 'commandstats') =~ /cmdstat_evalsha:calls=(\d+)/;
     return $all // 0;
+}
+
+# A request that a worker has until the function that is returned is called.
+sub slow {
+    my ($uri) = @_;
+    my $backend = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die;
+    my $client = RateLimit::connection();
+    $client->print("GET $uri&u=" . $backend->sockport . " HTTP/1.0\r\n\r\n");
+    my $served = $backend->accept;
+    return sub {
+        $served->print("HTTP/1.0 204 x\r\nX-Cost: 1\r\n\r\n");
+        $served->close;
+        return scalar <$client>;
+    };
 }
 
 sub tell { RateLimit::publish('out', join('', map { "$_\n" } @_)) }
@@ -209,6 +229,32 @@ kill 'HUP', main::master();
 main::wait_for('workers', sub { scalar main::workers_now() });
 --- response_body
 rows 0
+--- no_error_log
+[alert]
+[emerg]
+
+
+
+=== TEST 8: a worker that is about to end leaves the others what is in hand
+--- workers: 1
+--- init
+main::begin();
+my ($finish, $end) = map { main::slow("/slow?k=$_") } 'h', 'other';
+main::admitted('/hour?k=h', 1);
+kill 'HUP', main::master();
+main::wait_for('reload', sub { main::workers_now() == 2 });
+sleep 0.5;
+RateLimit::pipeline(20, sub { '/hour?k=h' });
+my $said = $finish->();
+sleep 0.2;
+my $asked = main::asked();
+RateLimit::pipeline(1, sub { '/hour?k=h' });
+$asked = main::asked() - $asked;
+$end->();
+main::tell($said =~ / 204 / ? 'settled' : $said, $asked ? 'asked' : 'not asked');
+--- response_body
+settled
+not asked
 --- no_error_log
 [alert]
 [emerg]

@@ -363,6 +363,37 @@ TEST_F(RowTableTest, WhoCameLaterIsNotTheLast) {
   rl_process_leave(&process);
 }
 
+// The worker that watched the end of what was borrowed ends.
+TEST_F(RowTableTest, WhoUsesItNextRenewsWhatWasHandedOver) {
+  const Worker ends(rows_->get(), 8, 1), goes_on(rows_->get(), 8, 1);
+  rl_lease_t* lease = find_of(ends.leases, 1);
+  for (int i = 0; i < 3; ++i)
+    get(lease, 8, 8);
+  get(lease, 8, 2);
+  EXPECT_FALSE(rl_lease_hand_over(lease, now_));
+  rl_item_t it = item(1, 100);
+  int due = 0;
+  ASSERT_TRUE(rl_leases_use(goes_on.leases, &it, now_, &due));
+  EXPECT_TRUE(due);
+  lease = find_of(goes_on.leases, 1);
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
+  EXPECT_NE(0u, send(lease));
+  EXPECT_EQ(5u, sent(kKeep, 7));
+}
+
+TEST_F(RowTableTest, WhatIsNotInUseGoesBackAtAWorkersEnd) {
+  const Worker ends(rows_->get(), 8, 1);
+  rl_lease_t* lease = find_of(ends.leases, 1);
+  for (int i = 0; i < 3; ++i)
+    get(lease, 8, 8);
+  get(lease, 8, 1);
+  EXPECT_TRUE(rl_lease_hand_over(lease, now_));
+  EXPECT_EQ(RL_DUE, rl_lease_is_due(lease, now_));
+  exiting_ = 1;
+  EXPECT_NE(0u, send(lease));
+  EXPECT_EQ(0u, sent(kKeep, 7));
+}
+
 TEST_F(RowTableTest, AfterTheEndABucketHasAnotherRow) {
   get(a_, 5, 1);
   const uint64_t id = row(a_).id;

@@ -48,8 +48,8 @@ int rl_rows_attach(void *memory) RL_NOEXCEPT;
  * process must stay where it is.  timeout_ms: no request is under way for
  * longer.  borrow: whether units may be borrowed that nobody waits for yet.
  * rl_leases_join: the process uses the rows, once it has its place among those
- * that share them.  rl_leases_leave: it does not any more; true if no other one
- * does that lives.
+ * that share them.  rl_leases_leave: it does not any more; true if no other
+ * one does that lives.
  */
 size_t rl_leases_size(uint32_t n) RL_NOEXCEPT;
 rl_leases_t *rl_leases_create(void *memory, uint32_t n,
@@ -192,8 +192,8 @@ int rl_leases_have_told(const rl_leases_t *leases,
  * usually takes, life_ms: for how long units are to be held that are waited
  * for, slack_ms: how late the request may come.  wall_ms is the guess at
  * Redis's time while its clock is not known.  exiting: nobody will read the
- * reply, and nothing is kept.  closed: nothing is asked for at all, while others tell what they have
- * used.
+ * reply, and nothing is kept.  closed: nothing is asked for at all, while
+ * others tell what they have used.
  * rl_lease_lost: there will be no reply.
  * rl_lease_hand_over: the same, as this process ends, while others go on with
  * the row: who uses it next renews what is in hand.  True if it is not in use,

@@ -232,6 +232,21 @@ void rl_lease_lost(rl_lease_t* lease) noexcept {
   lease->number = 0;
 }
 
+int rl_lease_hand_over(rl_lease_t* lease, uint64_t now_us) noexcept {
+  rl_lease_lost(lease);
+  if (!lease->link.is_in) return 0;
+  Entry entry = ratelimit::enter(*lease);
+  Row* row = entry.write();
+  if (row == nullptr || ratelimit::in_hand(*row, now_us) == 0 ||
+      ratelimit::is_under_way(*lease->owner, *row, now_us) ||
+      ratelimit::is_waited_for(*row, now_us)) {
+    return 0;
+  }
+  // Its end was watched here: who uses it next watches it from then on.
+  row->borrowing.low_units = row->left_units;
+  return !ratelimit::is_in_use(*row);
+}
+
 int rl_lease_end(rl_lease_t* lease, uint64_t now_us) noexcept {
   Entry entry = ratelimit::enter(*lease);
   Row* row = entry.write();

@@ -88,10 +88,6 @@ uint64_t expected_units(const Row& row, uint64_t life_ms) {
                                                : kMaxWant;
 }
 
-bool is_in_use(const Row& row) {
-  return static_cast<double>(row.borrowing.recent_units) >= kLeaveUnits;
-}
-
 // What those who wait lack, here and in other processes.
 void set_waits(rl_lease_s* lease, Row* row, WireRequest* out) {
   const uint64_t more =
@@ -111,6 +107,10 @@ uint64_t kept_units(const Row& row, bool waited_for, bool ends,
 }
 
 }  // namespace
+
+bool is_in_use(const Row& row) {
+  return static_cast<double>(row.borrowing.recent_units) >= kLeaveUnits;
+}
 
 uint64_t longest_ms(const Row& row, const rl_lease_send_t& send) {
   return std::min(std::max(row.terms.window_ms / 16, shortest_ms(send)),

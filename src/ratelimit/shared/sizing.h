@@ -24,6 +24,9 @@ void size_request(rl_lease_s* lease, Row* row, const rl_lease_send_t& send,
 // What a reply has given: when it is to be renewed.
 void size_reply(Row* row, uint64_t now_us);
 
+// Whether what was used since the last request makes it worth to be kept.
+bool is_in_use(const Row& row);
+
 // Whether a row that nobody waits for is to be renewed or given back.
 bool is_renewed(const Row& row, uint64_t now_us);
 
