@@ -119,6 +119,7 @@ typedef struct {
 
 struct ngx_http_ratelimit_redis_s {
     ngx_str_t                    name;
+    ngx_str_t                    identity;   /* for segments: which Redis */
     ngx_array_t                  servers;    /* ngx_http_ratelimit_server_t */
     ngx_str_t                    user;
     ngx_str_t                    password;
@@ -178,6 +179,8 @@ ngx_int_t ngx_http_ratelimit_init_redis(ngx_conf_t *cf);
 
 char *ngx_http_ratelimit_redis_add_server(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis, ngx_str_t *value);
+ngx_int_t ngx_http_ratelimit_redis_identify(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis);
 ngx_int_t ngx_http_ratelimit_redis_resolve(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis);
 

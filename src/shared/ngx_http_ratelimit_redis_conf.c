@@ -128,7 +128,10 @@ ngx_http_ratelimit_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rp = ngx_array_push(&rmcf->redises);
-    if (rp == NULL) {
+
+    if (rp == NULL
+        || ngx_http_ratelimit_redis_identify(cf, redis) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

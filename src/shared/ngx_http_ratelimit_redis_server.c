@@ -12,6 +12,8 @@
 #include "shared/ngx_http_ratelimit_redis.h"
 
 
+static ngx_int_t ngx_http_ratelimit_redis_compare(const void *one,
+    const void *two);
 static void ngx_http_ratelimit_redis_local(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis);
 static ngx_int_t ngx_http_ratelimit_redis_lookup(ngx_conf_t *cf,
@@ -56,6 +58,70 @@ ngx_http_ratelimit_redis_add_server(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * Rows and what is known of counts are of one Redis.  Where a reload names
+ * other servers, or other data on them, there are others, and old workers go
+ * on with theirs.  The order of the servers says nothing.
+ */
+
+ngx_int_t
+ngx_http_ratelimit_redis_identify(ngx_conf_t *cf,
+    ngx_http_ratelimit_redis_t *redis)
+{
+    size_t                        len;
+    u_char                       *p;
+    ngx_str_t                    *names;
+    ngx_uint_t                    i, n;
+    ngx_http_ratelimit_server_t  *servers;
+
+    servers = redis->servers.elts;
+    n = redis->servers.nelts;
+
+    names = ngx_palloc(cf->pool, n * sizeof(ngx_str_t));
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = sizeof("@:cluster/") + NGX_INT_T_LEN + redis->name.len
+          + redis->prefix.len;
+
+    for (i = 0; i < n; i++) {
+        names[i] = servers[i].name;
+        len += names[i].len + 1;
+    }
+
+    ngx_sort(names, n, sizeof(ngx_str_t), ngx_http_ratelimit_redis_compare);
+
+    redis->identity.data = ngx_pnalloc(cf->pool, len);
+    if (redis->identity.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(redis->identity.data, "%V@", &redis->name);
+
+    for (i = 0; i < n; i++) {
+        p = ngx_sprintf(p, "%V,", &names[i]);
+    }
+
+    p = ngx_sprintf(p, "%i%s/%V", redis->db, redis->cluster ? ":cluster" : "",
+                    &redis->prefix);
+
+    redis->identity.len = p - redis->identity.data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_redis_compare(const void *one, const void *two)
+{
+    const ngx_str_t  *a = one;
+    const ngx_str_t  *b = two;
+
+    return ngx_memn2cmp(a->data, b->data, a->len, b->len);
 }
 
 

@@ -24,7 +24,7 @@ ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
     u_char     *p;
     ngx_str_t   name;
 
-    name.len = sizeof("ngx_http_ratelimit_redis_") - 1 + redis->name.len;
+    name.len = sizeof("ngx_http_ratelimit_redis_") - 1 + redis->identity.len;
     name.data = ngx_pnalloc(cf->pool, name.len);
     if (name.data == NULL) {
         return NGX_CONF_ERROR;
@@ -32,7 +32,7 @@ ngx_http_ratelimit_redis_segment(ngx_conf_t *cf,
 
     p = ngx_cpymem(name.data, "ngx_http_ratelimit_redis_",
                    sizeof("ngx_http_ratelimit_redis_") - 1);
-    ngx_memcpy(p, redis->name.data, redis->name.len);
+    ngx_memcpy(p, redis->identity.data, redis->identity.len);
 
     redis->shm_zone = ngx_shared_memory_add(cf, &name, 16 * ngx_pagesize,
                                             &ngx_http_ratelimit_module);

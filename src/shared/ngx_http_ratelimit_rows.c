@@ -30,22 +30,23 @@ ngx_http_ratelimit_add_rows(ngx_conf_t *cf, ngx_shm_zone_t *shm_zone)
 {
     u_char                     *p;
     size_t                      size, prefix;
-    ngx_str_t                   name;
+    ngx_str_t                   name, *redis;
     ngx_http_ratelimit_zone_t  *zone;
 
     zone = shm_zone->data;
+    redis = &zone->redis->identity;
     prefix = sizeof("ngx_http_ratelimit_rows_") - 1;
 
     /* those of another Redis are others */
 
-    name.len = prefix + zone->name.len + 1 + zone->redis_name.len;
+    name.len = prefix + zone->name.len + 1 + redis->len;
     name.data = ngx_pnalloc(cf->pool, name.len);
     if (name.data == NULL) {
         return NGX_ERROR;
     }
 
     p = ngx_cpymem(name.data, "ngx_http_ratelimit_rows_", prefix);
-    ngx_sprintf(p, "%V@%V", &zone->name, &zone->redis_name);
+    ngx_sprintf(p, "%V@%V", &zone->name, redis);
 
     size = rl_rows_size((uint32_t) ngx_min(shm_zone->shm.size
                                            / NGX_HTTP_RATELIMIT_BUCKET_LEN,
