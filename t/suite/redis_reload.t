@@ -153,3 +153,37 @@ RateLimit::publish('out', main::rows($main::first) . "\n");
 GET /out
 --- response_body
 1
+
+
+
+=== TEST 8: a key that borrows
+--- init
+main::begin();
+RateLimit::publish('out', main::asked(200, '/large?k=m') < 60 ? "borrows\n" : "asks\n");
+--- request
+GET /out
+--- response_body
+borrows
+
+
+
+=== TEST 9: asks each time when its zone is strict
+--- mode: strict
+--- init
+main::begin();
+RateLimit::publish('out', main::asked(50, '/large?k=m') < 45 ? "borrows\n" : "asks\n");
+--- request
+GET /out
+--- response_body
+asks
+
+
+
+=== TEST 10: and borrows again when it is not
+--- init
+main::begin();
+RateLimit::publish('out', main::asked(200, '/large?k=m') < 60 ? "borrows\n" : "asks\n");
+--- request
+GET /out
+--- response_body
+borrows
