@@ -205,7 +205,7 @@ ngx_http_ratelimit_demoted(ngx_http_ratelimit_link_t *replica,
             && ngx_http_ratelimit_in_range(redis, shard, range))
         {
             redis->counted[shard] = NULL;
-            ngx_http_ratelimit_lost(redis, shard);
+            redis->lacks[shard] = 1;
         }
     }
 }
@@ -223,7 +223,7 @@ ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
 {
     ngx_http_ratelimit_link_t  *old;
 
-    if (redis->shards[shard] == link) {
+    if (redis->shards[shard] == link && !redis->lacks[shard]) {
         return;
     }
 
@@ -231,12 +231,21 @@ ngx_http_ratelimit_set_shard(ngx_http_ratelimit_redis_t *redis,
 
     old = redis->counted[shard];
 
-    if (old && old != link && old->state != NGX_HTTP_RATELIMIT_LINK_READY) {
-        redis->counted[shard] = NULL;
-        ngx_http_ratelimit_lost(redis, shard);
+    if (old && old != link) {
+        if (old->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+            redis->counted[shard] = NULL;
+            redis->lacks[shard] = 1;
+
+        } else {
+            redis->stats->runs[shard] = 0;
+        }
     }
 
     if (link->state == NGX_HTTP_RATELIMIT_LINK_READY) {
+        if (redis->lacks[shard]) {
+            ngx_http_ratelimit_lost_shard(link, shard);
+        }
+
         ngx_http_ratelimit_touch_shard(redis, shard, 0);
         ngx_http_ratelimit_tell_rest(redis);
     }

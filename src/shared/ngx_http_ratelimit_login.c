@@ -283,10 +283,8 @@ ngx_http_ratelimit_ready(ngx_http_ratelimit_link_t *link)
 
     redis->stats->server = link->nserver;
 
-    if (link->lost) {
-        link->lost = 0;
-        ngx_http_ratelimit_lost_all(link);
-    }
+    ngx_http_ratelimit_lost_all(link);
+    link->lost = 0;
 
     /* only now: a worker that is killed has left all to who comes next */
 

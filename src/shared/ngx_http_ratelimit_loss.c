@@ -172,7 +172,7 @@ ngx_http_ratelimit_notice_loss(ngx_http_ratelimit_redis_t *redis)
 /*
  * In a cluster that is what its shards had: one that is only asked for nodes
  * may be another at each connection, where many stand behind one address.
- * Else it is counted once for all workers, though each must notice it.
+ * It is counted once for all workers, though each must notice it.
  */
 
 void
@@ -184,6 +184,10 @@ ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link)
     redis = link->redis;
 
     if (!redis->cluster) {
+        if (!link->lost) {
+            return;
+        }
+
         if (redis->stats->run != ngx_http_ratelimit_run(link)) {
             ngx_http_ratelimit_lost(redis, RL_SHARDS);
 
@@ -195,10 +199,36 @@ ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link)
     }
 
     for (shard = 0; shard < RL_SHARDS; shard++) {
-        if (redis->counted[shard] == link) {
-            ngx_http_ratelimit_lost(redis, shard);
+        if (redis->shards[shard] == link
+            && (redis->lacks[shard]
+                || (link->lost && redis->counted[shard] == link)))
+        {
+            ngx_http_ratelimit_lost_shard(link, shard);
         }
     }
+}
+
+
+void
+ngx_http_ratelimit_lost_shard(ngx_http_ratelimit_link_t *link,
+    ngx_uint_t shard)
+{
+    ngx_atomic_t                *run;
+    ngx_http_ratelimit_redis_t  *redis;
+
+    redis = link->redis;
+    run = &redis->stats->runs[shard];
+
+    redis->lacks[shard] = 0;
+
+    if (*run == ngx_http_ratelimit_run(link)) {
+        ngx_http_ratelimit_notice_loss(redis);
+        return;
+    }
+
+    *run = ngx_http_ratelimit_run(link);
+
+    ngx_http_ratelimit_lost(redis, shard);
 }
 
 

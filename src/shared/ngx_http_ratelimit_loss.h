@@ -30,9 +30,14 @@ void ngx_http_ratelimit_generation(ngx_http_ratelimit_link_t *link,
 void ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis,
     ngx_uint_t shard);
 
-/* all that a server had */
+/*
+ * A server can be used, and lacks counts that it had, or that were another's
+ * before; of a cluster this shard, as its last server is gone
+ */
 
 void ngx_http_ratelimit_lost_all(ngx_http_ratelimit_link_t *link);
+void ngx_http_ratelimit_lost_shard(ngx_http_ratelimit_link_t *link,
+    ngx_uint_t shard);
 
 /* names the server's process; not 0 */
 

@@ -67,6 +67,9 @@ typedef struct {
 
     ngx_atomic_t                 run;        /* of its server, not a cluster's;
                                                 0: none was seen yet */
+    ngx_atomic_t                 runs[RL_SHARDS];
+                                             /* of a cluster's shards, that
+                                                lacked counts; 0: none did */
     ngx_atomic_t                 closed_until;
                                              /* the grace after a loss, as
                                                 ngx_current_msec */
@@ -148,6 +151,8 @@ struct ngx_http_ratelimit_redis_s {
     ngx_http_ratelimit_link_t   *links;
     ngx_http_ratelimit_link_t   *shards[RL_SHARDS];   /* as one was told */
     ngx_http_ratelimit_link_t   *counted[RL_SHARDS];  /* who counted last */
+    u_char                       lacks[RL_SHARDS]; /* counts, perhaps: its
+                                                link is to tell whose */
     ngx_str_t                    sha;        /* of the script */
     ngx_log_t                   *log;
     ngx_event_t                  announce;
