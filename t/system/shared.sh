@@ -39,14 +39,16 @@ bounds() {
 }
 
 # What is kept under a lease that is renewed; a Redis that loses everything; a
-# row that is forgotten; windows of several leases; units that are taken back; a
-# row that several workers have, one of which is killed.
+# row that is forgotten; windows of several leases; units that are taken back;
+# costs that are settled into debt; a row that several workers have, one of which
+# is killed.
 renewed() { bounds "$1" 'renewals' shorter -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3; }
 lost() { bounds "$1" 'a loss' grace -DT=3 -DQ=1 -DFAIL=2; }
 told() { bounds "$1" 'renewals and a loss' told -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3 -DFAIL=2; }
 forgotten() { bounds "$1" 'a forgotten row' samerow -DT=3 -DQ=1 -DFORGET=1; }
 windows() { bounds "$1" 'a longer window' 'end back' -DT=4 -DQ=1 -DW=3; }
 workers() { bounds "$1" 'a row of several workers' "$2" -DT="$3" -DQ=1 -DSHARE=1 -DFORGET=1; }
+debts() { bounds "$1" debts lent -DN=1 -DT=3 -DQ=1 -DREFUND=1 -DDEBT=1 -DOPS=3; }
 refunds() { bounds "$1" refunds "$2" -DN=1 -DT=3 -DREFUND=1 -DOPS=4; }
 
 rules=(
@@ -65,9 +67,13 @@ windows 1
 workers 0 seen 3
 refunds 0 'stale newest twice'
 refunds 1 'other twice'
+debts 0
+debts 1
 if [ -n "${RATELIMIT_LONG:-}" ]; then
     refunds 2 'other twice'
     refunds 3 'refilled twice'
+    debts 2
+    debts 3
     windows 2
     renewed 3
     workers 0 'samerow late two' 3
