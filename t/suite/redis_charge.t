@@ -28,6 +28,7 @@ add_block_preprocessor(sub {
     ratelimit_policy login  key=\$arg_k quota=2/1h count_status=403 $how;
     ratelimit_policy settle key=\$arg_k quota=10/1h $how;
     ratelimit_policy late   key=\$arg_k quota=1/1h $how;
+    ratelimit_policy second key=\$arg_k quota=10/2s $how;
 _END_
     $block->set_value('config', <<'_END_');
     ratelimit_headers x-ratelimit;
@@ -39,6 +40,11 @@ _END_
         ratelimit  settle cost=$arg_c settle=$upstream_http_x_cost;
         proxy_pass http://127.0.0.1:$server_port/cost?f=$arg_f;
     }
+    location = /second { ratelimit second; empty_gif; }
+    location = /slow {
+        ratelimit  second settle=$upstream_http_x_cost;
+        proxy_pass http://127.0.0.1:$arg_u;
+    }
     location = /cost { add_header X-Cost $arg_f; return 204; }
     location = /both {
         ratelimit skip;
@@ -46,8 +52,22 @@ _END_
         empty_gif;
     }
 _END_
-    $block->set_value('init', 'select undef, undef, undef, 0.5');
+    $block->set_value('init', 'select undef, undef, undef, 0.5') if !defined $block->init;
 });
+
+# A request whose response comes after so long, and tells its final cost.
+sub slow {
+    my ($uri, $seconds, $cost) = @_;
+    my $backend = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 1) or die;
+    my $client = RateLimit::connection();
+    select undef, undef, undef, 0.5;
+    $client->print("GET $uri&u=" . $backend->sockport . " HTTP/1.0\r\n\r\n");
+    my $served = $backend->accept;
+    select undef, undef, undef, $seconds;
+    $served->print("HTTP/1.0 204 x\r\nX-Cost: $cost\r\n\r\n");
+    $served->close;
+    <$client> =~ / 204 / or die;
+}
 
 run_tests();
 
@@ -140,3 +160,22 @@ __DATA__
 ["GET /skip/200?k=a", "GET /skip/200?k=f", "GET /login/200?k=a", "GET /settle?k=a&c=1&f=0"]
 --- error_code eval
 [429, 429, 429, 429]
+
+
+
+=== TEST 10: a final cost that comes when its window is over counts in the next
+--- how: algorithm=fixed
+--- init: main::slow('/slow?k=f', 2.4, 8)
+--- request eval
+[("GET /second?k=f") x 4]
+--- error_code eval
+[200, 200, 200, 429]
+
+
+
+=== TEST 11: and that of a bucket that was idle since
+--- init: main::slow('/slow?k=g', 2.8, 8)
+--- request eval
+[("GET /second?k=g") x 4]
+--- error_code eval
+[200, 200, 200, 429]
