@@ -76,7 +76,7 @@ void take_refusal(Row* row, const WireReply& reply) {
 // Of what is in hand, what is for those who wait in other processes.
 uint64_t reserved_for_others(const rl_lease_t& lease, const Row& row,
                              uint64_t now_us) {
-  return lease.more_units == 0 && now_us < row.reserved_until_us
+  return lease.more_units == 0 && now_us < row.told_us + kReservedUs
              ? row.reserved_units
              : 0;
 }
@@ -105,9 +105,7 @@ void take_reply(const rl_lease_t& lease, Row* row, const WireReply& reply,
   row->granted_units = reply.granted_units;
   row->left_ms = reply.left_ms;
   row->wait_ms = reply.wait_ms;
-  if (others_wait(lease, *row, now_us)) {
-    row->reserved_until_us = now_us + kReservedUs;
-  }
+  if (!others_wait(lease, *row, now_us)) row->reserved_units = 0;
 }
 
 rl_lease_reply_e take_late(const rl_lease_t& lease, const WireReply& reply,
@@ -167,11 +165,11 @@ void note_waiting(rl_lease_t* lease, Row* row, uint64_t now_us) {
   const uint32_t changes = changes_of(lease->owner->process);
   if (now_us >= row->waits_until_us || changes != row->changes) {
     row->waiting = 0;
-    row->waits_since_us = now_us;
+    row->counting++;
     row->changes = changes;
   }
   if (!is_counted(*lease, *row)) row->waiting++;
-  lease->waits_since_us = row->waits_since_us;
+  lease->counting = row->counting;
   row->waits_until_us = now_us + lease->owner->timeout_us;
 }
 

@@ -78,7 +78,7 @@ struct rl_lease_s {
   uint64_t sent_us;
   uint32_t more_beside;  // number of another's request while which it waited
   uint64_t more_units;   // for so many, as the row has noted
-  uint64_t waits_since_us;  // counted in the row among those; 0: it is not
+  uint32_t counting;     // in the row, where it counts; 0: nobody waits
   bool is_blocked;
   bool ends;
   bool wakes;  // others wait for what was told last
@@ -97,8 +97,7 @@ bool is_under_way(const rl_leases_s& leases, const Row& row, uint64_t now_us);
 
 // Among those who wait, in the row.
 inline bool is_counted(const rl_lease_s& lease, const Row& row) {
-  return lease.waits_since_us != 0 &&
-         lease.waits_since_us == row.waits_since_us;
+  return lease.counting != 0 && lease.counting == row.counting;
 }
 
 // Of other processes.

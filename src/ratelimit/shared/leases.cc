@@ -223,7 +223,7 @@ void rl_lease_leave(rl_waiter_t* waiter) noexcept {
   lease->waits_units -= waiter->units;
   waiter->lease = nullptr;
   const bool all = lease->first == nullptr;
-  if (lease->more_units == 0 && (!all || lease->waits_since_us == 0)) return;
+  if (lease->more_units == 0 && (!all || lease->counting == 0)) return;
   ratelimit::Entry entry = ratelimit::enter(*lease);
   ratelimit::Row* row = entry.write();
   if (row != nullptr) {
@@ -231,7 +231,7 @@ void rl_lease_leave(rl_waiter_t* waiter) noexcept {
     if (all && ratelimit::is_counted(*lease, *row)) row->waiting--;
   }
   if (!all) return;
-  lease->waits_since_us = 0;
+  lease->counting = 0;
   lease->more_units = 0;
 }
 

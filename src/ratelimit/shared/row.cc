@@ -41,7 +41,6 @@ void use(Row* row, uint64_t units, uint64_t now_us) {
   if (units > left) {
     row->owes = true;
     row->owed_units += units - left;
-    row->owed_us = now_us;
     row->free_units -= static_cast<int64_t>(units - left);
   }
   row->left_units = std::max(left, units);

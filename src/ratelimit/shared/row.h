@@ -35,10 +35,10 @@ struct Borrowing {
   bool active;
   float rate_per_ms;       // of use, lately
   float yield_units;       // used for a request, lately
+  uint32_t margin_us;      // before its end
   uint64_t recent_units;   // used since the last request
   uint64_t low_units;      // in hand, at which it is renewed; 0: it is not
   uint64_t not_before_us;  // it did not pay
-  uint64_t margin_us;      // before its end
   uint64_t check_us;       // it ends soon then; 0: nobody looks
 };
 
@@ -52,14 +52,15 @@ struct alignas(64) Row {
   uint64_t used_units;  // of the window, so far
   uint64_t last_use_us;
 
-  // Who waits, in any process: so many, as far as they have said so since.
+  // Who waits, in any process: so many, as far as they have said so since the
+  // count was begun, and how often the process table had changed then.
   uint32_t waiting;
   uint32_t owner;  // of the request under way: see process_table.h
-  uint64_t waits_since_us;
+  uint32_t counting;
+  uint32_t changes;
   uint64_t waits_until_us;
   uint64_t more_units;      // that others wait for than who sent the request
-  uint64_t reserved_units;  // of those in hand, for them
-  uint64_t reserved_until_us;
+  uint64_t reserved_units;  // of those in hand, for them, when it was told
 
   Terms terms;
 
@@ -67,7 +68,6 @@ struct alignas(64) Row {
   uint32_t number;      // of the last request
   uint32_t epoch;       // of its shard, that Redis was told of
   uint32_t sent_epoch;  // as the request under way does
-  uint32_t changes;     // of the process table, when it was counted who waits
   bool is_sent;
   bool is_first;
   bool tells;          // Redis has asked for it
@@ -75,7 +75,6 @@ struct alignas(64) Row {
   uint64_t sent_used;  // as the request under way says
   uint64_t told_used;  // as Redis knows
   uint64_t owed_units;  // used so, and not known to be counted in Redis
-  uint64_t owed_us;     // the last of these
   uint64_t sent_owed;   // of them, as the request under way says
   uint64_t sent_need;   // of the request under way
   uint64_t sent_us;
@@ -104,6 +103,8 @@ struct alignas(64) Row {
     return seen_us;
   }
 };
+
+static_assert(sizeof(Row) == 512, "a row for each bucket costs so much");
 
 inline bool has_window(const Row& row) {
   return row.terms.algorithm == RL_FIXED || row.terms.algorithm == RL_CALENDAR;
@@ -135,8 +136,8 @@ inline uint64_t fill_ms(const Row& row, uint64_t units) {
 // What is owed is counted under the row, or in the window, that comes next, if
 // it would not have left until then.
 inline uint64_t carried_units(const Row& row, uint64_t now_us) {
-  return now_us < row.owed_us + row.terms.window_ms * 1000 ? row.owed_units
-                                                           : 0;
+  const uint64_t until_us = row.last_use_us + row.terms.window_ms * 1000;
+  return now_us < until_us ? row.owed_units : 0;
 }
 
 // For how long Redis may remember what was used.

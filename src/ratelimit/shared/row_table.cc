@@ -86,6 +86,7 @@ Row* Entry::make(const Terms& terms, bool borrow, uint64_t now_us) {
   row->name = name_;
   row->terms = terms;
   row->id = table_->next_id.fetch_add(1);
+  row->counting = static_cast<uint32_t>(row->id << 12);  // unlike one before
   row->epoch = epoch_of(table_, name_);
   row->is_first = true;
   row->borrowing.allowed = borrow;

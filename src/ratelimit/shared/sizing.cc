@@ -153,7 +153,7 @@ void size_request(rl_lease_s* lease, Row* row, const rl_lease_send_t& send,
   b->recent_units = 0;
   b->low_units = 0;
   b->check_us = 0;
-  b->margin_us = 3 * uint64_t{send.rtt_us};
+  b->margin_us = 3 * send.rtt_us;
 }
 
 void size_reply(Row* row, uint64_t now_us) {
