@@ -296,6 +296,7 @@ ngx_http_ratelimit_init_module(ngx_cycle_t *cycle)
 
     ngx_http_ratelimit_init_statistics(rmcf);
     ngx_http_ratelimit_init_usage_filter(rmcf);
+    ngx_http_ratelimit_configure_shared(rmcf);
 
     return NGX_OK;
 }

@@ -37,6 +37,26 @@ static void ngx_http_ratelimit_machines_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 
 
+void
+ngx_http_ratelimit_configure_shared(ngx_http_ratelimit_main_conf_t *rmcf)
+{
+    size_t                       size;
+    ngx_uint_t                   i;
+    ngx_shm_zone_t             **zones;
+    ngx_http_ratelimit_zone_t   *zone;
+
+    zones = rmcf->zones.elts;
+
+    for (i = 0; i < rmcf->zones.nelts; i++) {
+        zone = zones[i]->data;
+
+        if (zone->redis) {
+            rl_rows_configure(ngx_http_ratelimit_memory(zone->rows, &size));
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_ratelimit_init_shared(ngx_cycle_t *cycle,
     ngx_http_ratelimit_main_conf_t *rmcf)

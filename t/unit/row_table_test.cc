@@ -349,6 +349,16 @@ TEST_F(RowTableTest, TheLastThatLeavesIsTold) {
   EXPECT_TRUE(rl_leases_leave(other_->leases));
 }
 
+// A reload's workers begin after those before it were told to leave.
+TEST_F(RowTableTest, WhoIsAboutToBeginGoesOnWithTheRows) {
+  rl_leases_leave(other_->leases);
+  rl_rows_configure(rows_->get());
+  rl_leases_join(leases_);
+  EXPECT_FALSE(rl_leases_leave(leases_));
+  const Worker third(rows_->get(), 8, 0);
+  EXPECT_TRUE(rl_leases_leave(third.leases));
+}
+
 // One that found no place among the processes at first.
 TEST_F(RowTableTest, WhoCameLaterIsNotTheLast) {
   rl_process_t process = {};

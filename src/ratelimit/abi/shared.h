@@ -36,11 +36,14 @@ typedef struct rl_leases_s rl_leases_t;
  * The rows of a zone, about n, in memory of that size that its workers share,
  * aligned to 64; used: so many of its first bytes may not be zero.  first_id
  * is random.  RL_ERROR: it is another version's.
+ * rl_rows_configure: processes of a configuration are about to begin that use
+ * them.
  */
 size_t rl_rows_size(uint32_t n) RL_NOEXCEPT;
 void rl_rows_create(void *memory, size_t size, size_t used,
                     uint64_t first_id) RL_NOEXCEPT;
 int rl_rows_attach(void *memory) RL_NOEXCEPT;
+void rl_rows_configure(void *memory) RL_NOEXCEPT;
 
 /*
  * A process's leases of these rows in memory of its own, aligned to 8: n of
@@ -49,7 +52,7 @@ int rl_rows_attach(void *memory) RL_NOEXCEPT;
  * longer.  borrow: whether units may be borrowed that nobody waits for yet.
  * rl_leases_join: the process uses the rows, once it has its place among those
  * that share them.  rl_leases_leave: it does not any more; true if no other
- * one does that lives.
+ * one does that lives or is about to begin.
  */
 size_t rl_leases_size(uint32_t n) RL_NOEXCEPT;
 rl_leases_t *rl_leases_create(void *memory, uint32_t n,

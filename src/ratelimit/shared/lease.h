@@ -44,6 +44,7 @@ struct rl_leases_s {
   ratelimit::RowTable* rows;
   uint64_t timeout_us;  // of a request under way
   bool borrow;
+  uint32_t configuration;  // of this process
   uint32_t size;
   uint32_t mask;  // of chains
   uint32_t made;  // of the leases, those that were ever used

@@ -142,6 +142,7 @@ rl_leases_t* rl_leases_create(void* memory, uint32_t n,
   leases->rows = static_cast<ratelimit::RowTable*>(rows);
   leases->timeout_us = uint64_t{timeout_ms} * 1000;
   leases->borrow = borrow != 0;
+  leases->configuration = leases->rows->configurations.load();
   leases->size = n;
   leases->mask = chains - 1;
   leases->newest = leases->oldest = leases->blocked = kNoLease;
@@ -155,6 +156,11 @@ rl_leases_t* rl_leases_create(void* memory, uint32_t n,
 
 void rl_leases_join(rl_leases_t* leases) noexcept {
   const rl_process_t* process = leases->process;
+  uint32_t begun = leases->rows->begun.load();
+  while (begun < leases->configuration &&
+         !leases->rows->begun.compare_exchange_weak(begun,
+                                                    leases->configuration)) {
+  }
   if (process->process_table == nullptr) return;
   leases->rows->users[process->slot].store(process->owner);
 }
@@ -171,7 +177,8 @@ int rl_leases_leave(rl_leases_t* leases) noexcept {
       return 0;
     }
   }
-  return 1;
+  // A reload's processes may be about to begin.
+  return leases->rows->begun.load() == leases->rows->configurations.load();
 }
 
 rl_lease_t* rl_lease_find(rl_leases_t* leases,

@@ -11,7 +11,7 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kRowTableMagic = 0x73776f7274736c72u;  // "rlstrows"
-constexpr uint32_t kRowTableVersion = 2;
+constexpr uint32_t kRowTableVersion = 3;
 
 // So many rows for each that is wanted: as they are not spread evenly, seven
 // would be too few in every third set.
@@ -127,6 +127,10 @@ void rl_rows_create(void* memory, size_t size, size_t used,
   table->next_id.store(first_id);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   table->magic = ratelimit::kRowTableMagic;
+}
+
+void rl_rows_configure(void* memory) noexcept {
+  static_cast<RowTable*>(memory)->configurations.fetch_add(1);
 }
 
 int rl_rows_attach(void* memory) noexcept {

@@ -32,6 +32,8 @@ struct alignas(64) RowTable {
   uint32_t version;
   uint32_t sets;
   std::atomic<uint64_t> next_id;
+  std::atomic<uint32_t> configurations;  // that use it, so far
+  std::atomic<uint32_t> begun;           // so many of them have processes
   std::atomic<uint32_t> epochs[RL_SHARDS];  // of the shards' counts in Redis
   std::atomic<uint32_t> users[RL_MAX_PROCESSES];  // owner words; 0: none
 };
