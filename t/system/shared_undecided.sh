@@ -74,6 +74,28 @@ check 'nothing of it was charged here' same '8 9' "$(get 'left?k=a') $(get 'left
 check 'nor in Redis: the other key has its unit' \
     same "200 PASSED shared $both" "$(told 't?k=b')"
 
+# rows: what this machine has of all buckets in Redis.
+rows() {
+    local line
+    exec 3<> "/dev/tcp/127.0.0.1/$redis_port"
+    cat >&3 << 'END'
+EVAL "local n = 0 for _, k in ipairs(redis.call('KEYS', '*')) do if not k:find('gen') and not k:find('machines') then n = n + (redis.call('STRLEN', k) - 72) / 36 end end return n" 0
+END
+    read -r line <&3
+    exec 3>&-
+    tr -d -c 0-9 <<< "$line"
+}
+
+# A reload whose worker begins when the one before has gone.
+had=$(rows)
+plant s
+old=$(pgrep -P "$master")
+kill -HUP "$master"
+wait_for sh -c "! kill -0 $old 2> /dev/null"
+check 'rows are left to a worker that is about to begin' test "$had" -gt 0
+sleep 1
+check 'which goes on with them' same "$had" "$(rows)"
+
 # A worker that finds no place when it begins, and later does.
 stop_nginx
 wait_for test ! -e "$dir/nginx.pid"

@@ -2,8 +2,9 @@
  * Linked into the module in front of its core and of nginx (ld's --wrap): what
  * keeps a worker from deciding, as the first byte of the file named by
  * FAULT_FILE says: "p", it finds no place in the process table; "l", a lock's
- * owner does not move; "k", nor does it for who only looks; "v", nginx fails to evaluate a variable.  The second
- * byte counts how often a place was looked for in vain.
+ * owner does not move; "k", nor does it for who only looks; "v", nginx fails to
+ * evaluate a variable; "s", a worker is slow to begin with shared rows.  The
+ * second byte counts how often a place was looked for in vain.
  */
 
 #include <fcntl.h>
@@ -56,6 +57,19 @@ rl_verdict_e __wrap_rl_look(rl_process_t *process, rl_item_t *items, size_t n,
                             const rl_time_t *now) {
   return control[0] == 'k' ? RL_TIMEOUT
                            : __real_rl_look(process, items, n, now);
+}
+
+rl_leases_t *__real_rl_leases_create(void *memory, uint32_t n,
+                                     const rl_process_t *process, void *rows,
+                                     uint32_t timeout_ms, int borrow);
+rl_leases_t *__wrap_rl_leases_create(void *memory, uint32_t n,
+                                     const rl_process_t *process, void *rows,
+                                     uint32_t timeout_ms, int borrow);
+rl_leases_t *__wrap_rl_leases_create(void *memory, uint32_t n,
+                                     const rl_process_t *process, void *rows,
+                                     uint32_t timeout_ms, int borrow) {
+  if (control[0] == 's') usleep(700000);
+  return __real_rl_leases_create(memory, n, process, rows, timeout_ms, borrow);
 }
 
 void *__real_ngx_http_get_flushed_variable(void *request, uintptr_t index);
