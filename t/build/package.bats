@@ -4,6 +4,7 @@
 # lintian says.  chroots.bats builds it from the source, and installs it.
 
 . t/tools/debian.sh
+. t/tools/links.sh
 
 dir=$BUILD/package-check
 name=libnginx-mod-http-ratelimit
@@ -59,6 +60,15 @@ END
 @test 'it holds every example' {
     diff <(find conf-examples -type f -printf '%f\n' | grep -v -x -e demo -e nginx.vim | LC_ALL=C sort) \
         <(cd "$dir/root/usr/share/doc/$name/conf-examples/" && find . -type f -printf '%f\n' | LC_ALL=C sort)
+}
+
+@test 'its documents link to what it has' {
+    local document
+    for document in $(find "$dir/root/usr/share/doc/$name" -name '*.md'); do
+        echo "$document:"
+        linked "$document"
+    done
+    zgrep -q '^## ' "$dir/root/usr/share/doc/$name/changelog.gz"
 }
 
 @test 'its man pages are whole' {

@@ -3,6 +3,8 @@
 # nginx accepts every configuration in the documents, and their links lead
 # somewhere.  recipes.bats runs the recipes.
 
+. t/tools/links.sh
+
 dir=$BUILD/readme
 
 # Each block to a file of its own, and the key files that they name.
@@ -38,27 +40,6 @@ accepted() {
         fi
     } > "$conf"
     "$NGINX_BINARY" -t -q -p "$dir/" -c "$conf" -e stderr
-}
-
-linked() { # README
-    local link file missing=0
-    while read -r link; do
-        file=$1
-        case $link in
-            http*) continue ;;
-            \#*) ;;
-            *) file=$(dirname "$1")/${link%%#*} ;;
-        esac
-        [ -e "$file" ] &&
-            case $link in
-                *\#*) headings "$file" | grep -q -x -- "${link#*#}" ;;
-            esac || { echo "no $link"; missing=1; }
-    done < <(grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//')
-    return $missing
-}
-
-headings() {
-    sed -n 's/^##* //p' "$1" | tr '[:upper:] ' '[:lower:]-' | tr -d ',.:'
 }
 
 @test 'nginx accepts every configuration' {
