@@ -98,6 +98,20 @@ fields() {
         tr -d '\r' | tr '[:upper:]' '[:lower:]'
 }
 
+# within_a_second COMMAND...: what it prints, the first time that it takes no
+# longer than the windows it is about.  A machine that is busy with other things
+# has more tries, each with what was counted before forgotten.
+within_a_second() {
+    local began printed
+    for _ in $(seq 20); do
+        began=${EPOCHREALTIME/./}
+        printed=$("$@")
+        [ $((${EPOCHREALTIME/./} - began)) -ge 1000000 ] || { echo "$printed"; return; }
+        sleep 2
+    done
+    echo 'never within a second'
+}
+
 is() {
     echo "got: $1"
     [ "$1" = "$2" ]
@@ -125,7 +139,7 @@ base64url() {
 
 @test 'several limits at once' {
     recipe 'Several limits at once'
-    is "$(statuses 21 /)" '20 200, 1 429'
+    is "$(within_a_second statuses 21 /)" '20 200, 1 429'
     fields / | grep -E '^ratelimit-policy: "hourly";q=1000;w=3600, "burst";q=20;w=1$'
 }
 
@@ -214,15 +228,26 @@ base64url() {
 }
 
 @test 'ten at once' {
-    recipe 'At most ten at once' 'location /slow { limit_rate 100; alias files/; }'
-    local number
-    for number in $(seq 14); do
-        curl -sS --noproxy '*' -o /dev/null -m 1 -w '%{http_code}\n' \
-            "http://127.0.0.1:$port/slow/3000" 2> /dev/null &
-    done > "$dir/slow"
-    wait
-    is "$(grep -c 200 "$dir/slow")" 10
-    is "$(grep -c 429 "$dir/slow")" 4
+    recipe 'At most ten at once' \
+        'location /slow/ { limit_rate_after 1k; limit_rate 1; alias files/; }'
+    local number slow=()
+    for number in $(seq 10); do
+        curl -sS --noproxy '*' -i -N "http://127.0.0.1:$port/slow/3000" \
+            > "$dir/slow.$number" 3>&- &
+        slow+=($!)
+    done
+    for _ in $(seq 300); do
+        [ "$(grep -a -l '^HTTP/1.1 200' "$dir"/slow.* | wc -l)" -lt 10 ] || break
+        sleep 0.1
+    done
+    is "$(statuses 4 /)" '4 429'
+    kill "${slow[@]}"
+    wait "${slow[@]}" || true
+    for _ in $(seq 300); do
+        [ "$(statuses 4 /)" != '4 200' ] || return 0
+        sleep 0.1
+    done
+    return 1
 }
 
 @test 'a queue' {
@@ -243,6 +268,10 @@ base64url() {
     ln -sf "$server" "$dir/redis-server"
     (cd "$dir" && ./redis-server --port 0 --unixsocket redis.sock --save '' \
         --daemonize yes --pidfile "$dir/redis.pid" --logfile redis.log) 3>&-
+    for _ in $(seq 300); do
+        ! redis-cli -s "$dir/redis.sock" ping || break
+        sleep 0.1
+    done
     recipe 'Several machines, one quota'
     sleep 0.6
     is "$(statuses 601 /)" '600 200, 1 429'
@@ -250,8 +279,14 @@ base64url() {
 
 @test 'gRPC' {
     recipe 'gRPC, WebSocket'
-    is "$(statuses 100 / -H 'Content-Type: application/grpc')" '100 502'
-    fields / -H 'Content-Type: application/grpc' | grep -x 'grpc-status: 8'
+    is "$(within_a_second grpc_statuses 101)" '100 502, 1 200 8'
+}
+
+# grpc_statuses CALLS: as statuses, with gRPC's where there is one.
+grpc_statuses() {
+    curl -sS --noproxy '*' -o /dev/null -w '%{http_code} %header{grpc-status}\n' \
+        -H 'Content-Type: application/grpc' "http://127.0.0.1:$port/#[1-$1]" | uniq -c |
+        awk '{ $1 = $1; line = line (NR > 1 ? ", " : "") $0 } END { print line }'
 }
 
 @test 'your own error' {
