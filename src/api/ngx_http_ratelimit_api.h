@@ -173,20 +173,26 @@ ngx_int_t ngx_http_ratelimit_api_add_text(ngx_http_ratelimit_api_call_t *call,
 ngx_int_t ngx_http_ratelimit_api_add_json(ngx_http_ratelimit_api_call_t *call,
     json_t *json, ngx_uint_t indent);
 
+/* ngx_http_ratelimit_api_json.c */
+
+json_t *ngx_http_ratelimit_api_string(ngx_str_t *text);
+json_t *ngx_http_ratelimit_api_key_id(uint64_t key_id);
+json_t *ngx_http_ratelimit_api_key_label(ngx_http_ratelimit_policy_t *policy,
+    uint64_t key_id);
+json_t *ngx_http_ratelimit_api_time(rl_time_t *now, uint64_t mono_ms);
+
 /* ngx_http_ratelimit_api_status.c */
 
 ngx_int_t ngx_http_ratelimit_api_status(ngx_http_ratelimit_api_call_t *call);
+
+/* ngx_http_ratelimit_api_override_list.c */
+
 ngx_int_t ngx_http_ratelimit_api_overrides(
     ngx_http_ratelimit_api_call_t *call);
-json_t *ngx_http_ratelimit_api_string(ngx_str_t *text);
-json_t *ngx_http_ratelimit_api_key_id(uint64_t key_id);
-json_t *ngx_http_ratelimit_api_time(rl_time_t *now, uint64_t mono_ms);
 json_t *ngx_http_ratelimit_api_list_overrides(
     ngx_http_ratelimit_api_call_t *call);
 json_t *ngx_http_ratelimit_api_override(ngx_http_ratelimit_api_call_t *call,
     ngx_str_t *zone, rl_override_t *override);
-json_t *ngx_http_ratelimit_api_key_label(ngx_http_ratelimit_policy_t *policy,
-    uint64_t key_id);
 ngx_str_t ngx_http_ratelimit_api_override_policy(rl_override_t *override);
 
 /* ngx_http_ratelimit_api_history.c */
