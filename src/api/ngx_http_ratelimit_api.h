@@ -241,11 +241,6 @@ ngx_int_t ngx_http_ratelimit_api_parse_id(
 json_t *ngx_http_ratelimit_api_bucket(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket);
 
-/* NGX_DECLINED: nobody knows its quota, or it has none */
-
-ngx_int_t ngx_http_ratelimit_api_item(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket, rl_item_t *item);
-
 /*
  * ngx_http_ratelimit_api_shared.c: what Redis says of keys of a shared policy,
  * before they are told.  The tags of what is meant are taken.

@@ -12,6 +12,7 @@
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "shared/ngx_http_ratelimit_look.h"
 #include "api/ngx_http_ratelimit_api.h"
+#include "api/ngx_http_ratelimit_api_known.h"
 
 
 typedef struct {
