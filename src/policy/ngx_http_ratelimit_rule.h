@@ -40,6 +40,11 @@ char *ngx_http_ratelimit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_ratelimit_compile_dry_run(ngx_conf_t *cf, ngx_str_t *text,
     ngx_http_ratelimit_value_t **value);
 
+/* ngx_http_ratelimit_rule_methods.c */
+
+char *ngx_http_ratelimit_rule_methods(ngx_conf_t *cf, void *conf,
+    ngx_http_ratelimit_param_t *param, ngx_str_t *value);
+
 /* ngx_http_ratelimit_inherit.c */
 
 char *ngx_http_ratelimit_merge_rules(ngx_conf_t *cf,
