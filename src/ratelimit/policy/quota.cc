@@ -1,4 +1,4 @@
-// Quotas, windows, scales and the names of algorithms, as configured.
+// Quotas, windows, units and the names of algorithms, as configured.
 
 #include <algorithm>
 #include <cstddef>
@@ -7,6 +7,7 @@
 
 #include "ratelimit/base/choices.h"
 #include "ratelimit/base/text.h"
+#include "ratelimit/policy/origin.h"
 #include "ratelimit/ratelimit.h"
 
 namespace ratelimit {
@@ -66,9 +67,6 @@ constexpr const char* kQuotaOrMonthPhrase =
     "\"unlimited\"";
 constexpr const char* kPlacesPhrase =
     "must be an integer of 0 to 1000000, or \"unlimited\"";
-constexpr const char* kScalePhrase =
-    "must be a percentage such as \"50%\" or \"12.5%\", of 0% to 10000% with "
-    "at most three decimals";
 constexpr const char* kTzPhrase =
     "must be \"Z\" or an offset of UTC such as \"+09:00\", of -14:00 to "
     "+14:00";
@@ -105,17 +103,6 @@ WindowError take_window(Reader in, bool months, rl_quota_t* out) {
   return WindowError::kInvalid;
 }
 
-// Who a number comes from.  A configuration's constant beyond a bound is a
-// mistake to be told.  A variable's is a number all the same, and the greatest
-// that there is: taken for none, it would switch a limit off.
-enum class Origin { kConstant, kVariable };
-
-bool take_number(Reader* in, std::uint64_t max, Origin origin,
-                 std::uint64_t* out) {
-  return origin == Origin::kConstant ? in->take_number(max, out)
-                                     : in->take_at_most(max, out);
-}
-
 struct Power {
   char suffix;
   std::uint64_t factor;
@@ -144,45 +131,6 @@ bool take_units(Reader* in, Origin origin, std::uint64_t* out) {
   }
   *out = units;
   return true;
-}
-
-// Thousandths of a percent; 100 % is 100000.
-constexpr std::uint32_t kScaleOne = 100000;
-constexpr std::uint32_t kScaleMaxPercent = 10000;
-
-// As many scales are multiplied without rounding in between; a configuration
-// with more is rounded down once after each so many.
-constexpr std::size_t kExactScales = 16;
-
-// A scale of less than 2^32 adds at most one limb to a product.
-std::uint64_t scale_exactly(std::uint64_t units, const std::uint32_t* scales,
-                            std::size_t n) {
-  std::uint32_t limbs[kExactScales + 2] = {
-      static_cast<std::uint32_t>(units),
-      static_cast<std::uint32_t>(units >> 32)};
-  std::size_t len = 2;
-  for (std::size_t i = 0; i < n; i++) {
-    std::uint64_t carry = 0;
-    for (std::size_t j = 0; j < len; j++) {
-      carry += std::uint64_t{limbs[j]} * scales[i];
-      limbs[j] = static_cast<std::uint32_t>(carry);
-      carry >>= 32;
-    }
-    if (carry != 0) limbs[len++] = static_cast<std::uint32_t>(carry);
-  }
-  // Rounding down by each divisor in turn is rounding down by their product.
-  for (std::size_t i = 0; i < n; i++) {
-    std::uint64_t rest = 0;
-    for (std::size_t j = len; j-- > 0;) {
-      rest = rest << 32 | limbs[j];
-      limbs[j] = static_cast<std::uint32_t>(rest / kScaleOne);
-      rest %= kScaleOne;
-    }
-    if (len > 2 && limbs[len - 1] == 0) len--;
-  }
-  const std::uint64_t scaled = std::uint64_t{limbs[1]} << 32 | limbs[0];
-  if (len > 2 || scaled > RL_MAX_UNITS) return RL_MAX_UNITS;
-  return scaled == 0 ? 1 : scaled;
 }
 
 // Seconds with decimals behind them, as milliseconds, rounded up.
@@ -214,45 +162,6 @@ bool take_separator(Reader* in) {
   }
   in->at = start;
   return false;
-}
-
-// The digits behind a point, as thousandths.  Of a variable's, the result of a
-// division perhaps, those behind the third are dropped, but nothing becomes 0.
-bool take_thousandths(Reader* in, Origin origin, std::uint64_t* value) {
-  const unsigned char* const start = in->at;
-  std::uint64_t worth = 100;
-  bool rest = false;
-  for (; !in->done() && is_digit(*in->at); in->at++) {
-    if (worth == 0 && origin == Origin::kConstant) return false;
-    *value += worth * static_cast<std::uint64_t>(*in->at - '0');
-    rest = rest || *in->at != '0';
-    worth /= 10;
-  }
-  if (*value == 0 && rest) *value = 1;
-  return in->at != start;
-}
-
-const char* parse_scale(rl_str_t text, Origin origin, std::uint32_t* out) {
-  constexpr std::uint64_t kMost = kScaleMaxPercent * std::uint64_t{1000};
-  if (text.len == 0) {
-    *out = kScaleOne;
-    return nullptr;
-  }
-  Reader in(text);
-  std::uint64_t value = 0;
-  if (!take_number(&in, kScaleMaxPercent, origin, &value)) {
-    return kScalePhrase;
-  }
-  value *= 1000;
-  if (in.take('.') && !take_thousandths(&in, origin, &value)) {
-    return kScalePhrase;
-  }
-  if (value > kMost && origin == Origin::kVariable) value = kMost;
-  if (!in.take('%') || !in.done() || value > kMost) {
-    return kScalePhrase;
-  }
-  *out = static_cast<std::uint32_t>(value);
-  return nullptr;
 }
 
 const char* parse_quota(rl_str_t text, bool months, Origin origin,
@@ -381,28 +290,6 @@ const char* rl_read_seconds(rl_str_t text, std::uint64_t* out) noexcept {
   if (!in.done()) return ratelimit::kSecondsPhrase;
   *out = sum;
   return nullptr;
-}
-
-const char* rl_parse_scale(rl_str_t text, std::uint32_t* out) noexcept {
-  return ratelimit::parse_scale(text, Origin::kConstant, out);
-}
-
-const char* rl_read_scale(rl_str_t text, std::uint32_t* out) noexcept {
-  return ratelimit::parse_scale(text, Origin::kVariable, out);
-}
-
-std::uint64_t rl_scale_units(std::uint64_t units, const std::uint32_t* scales,
-                             std::size_t n) noexcept {
-  if (units == 0) return 0;
-  for (std::size_t i = 0; i < n; i++) {
-    if (scales[i] == 0) return 0;
-  }
-  while (n > ratelimit::kExactScales) {
-    units = ratelimit::scale_exactly(units, scales, ratelimit::kExactScales);
-    scales += ratelimit::kExactScales;
-    n -= ratelimit::kExactScales;
-  }
-  return ratelimit::scale_exactly(units, scales, n);
 }
 
 const char* rl_parse_algorithm(rl_str_t text, rl_algorithm_e* out) noexcept {
