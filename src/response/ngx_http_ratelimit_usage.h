@@ -41,14 +41,14 @@ struct ngx_http_ratelimit_reader_s {
 char *ngx_http_ratelimit_usage(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* once all plans are known: which of their lines ask for a body */
-
-ngx_int_t ngx_http_ratelimit_init_usages(ngx_conf_t *cf);
-
 /* ngx_http_ratelimit_usage_filter.c */
 
 void ngx_http_ratelimit_init_usage_filter(
     ngx_http_ratelimit_main_conf_t *rmcf);
+
+/* ngx_http_ratelimit_usage_init.c */
+
+ngx_int_t ngx_http_ratelimit_init_usages(ngx_conf_t *cf);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_USAGE_H_INCLUDED_ */
