@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
 #include <vector>
 
 #include "counters_fixture.h"
@@ -110,6 +112,30 @@ TEST_F(HistoryTest, KeepsAnHour) {
     ASSERT_EQ(step % 3, samples[i].refused);
   }
   EXPECT_EQ(0u, history(kStart + (steps + 361) * kStepMs).size());
+}
+
+// As often as one is admitted another one is refused.
+TEST_F(HistoryTest, NoSampleIsReadHalfWritten) {
+  constexpr uint64_t kSteps = 1000000;
+  std::atomic<uint64_t> now_ms{kStart};
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    for (uint64_t i = 0; i < kSteps; ++i) {
+      requests(1, 1, kStart);
+      record(now_ms + kStepMs);
+      now_ms += kStepMs;
+    }
+    done = true;
+  });
+  uint64_t torn = 0;
+  while (!done) {
+    // Those that are about to be written again, too.
+    for (const rl_history_sample_t& sample : history(now_ms)) {
+      torn += sample.admitted != sample.refused ? 1 : 0;
+    }
+  }
+  writer.join();
+  EXPECT_EQ(0u, torn);
 }
 
 TEST_F(HistoryTest, AnotherPolicysRowBeginsAnew) {

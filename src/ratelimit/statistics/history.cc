@@ -7,6 +7,8 @@ namespace ratelimit {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr auto kAcquire = std::memory_order_acquire;
+constexpr auto kRelease = std::memory_order_release;
 constexpr uint32_t kPlaces = RL_HISTORY_SAMPLES + 1;
 
 struct Counted {
@@ -33,24 +35,23 @@ bool take(History* history, uint32_t step) {
   return false;
 }
 
+// Whoever reads a count finds its step to be 0 by then, or a later one.
 void write(History* history, const Counted& counted) {
   HistorySample* sample = &history->samples[counted.step % kPlaces];
   sample->step.store(0, kRelaxed);
-  std::atomic_thread_fence(std::memory_order_release);
-  sample->admitted.store(counted.admitted, kRelaxed);
-  sample->refused.store(counted.refused, kRelaxed);
-  sample->dry_run.store(counted.dry_run, kRelaxed);
-  sample->waiting.store(counted.waiting, kRelaxed);
-  sample->step.store(counted.step, std::memory_order_release);
+  sample->admitted.store(counted.admitted, kRelease);
+  sample->refused.store(counted.refused, kRelease);
+  sample->dry_run.store(counted.dry_run, kRelease);
+  sample->waiting.store(counted.waiting, kRelease);
+  sample->step.store(counted.step, kRelease);
 }
 
 // False: it is not there, or another one by now.
 bool read(const History& history, uint32_t step, Counted* out) {
   const HistorySample& sample = history.samples[step % kPlaces];
-  if (sample.step.load(std::memory_order_acquire) != step) return false;
-  *out = {step, sample.admitted.load(kRelaxed), sample.refused.load(kRelaxed),
-          sample.dry_run.load(kRelaxed), sample.waiting.load(kRelaxed)};
-  std::atomic_thread_fence(std::memory_order_acquire);
+  if (sample.step.load(kAcquire) != step) return false;
+  *out = {step, sample.admitted.load(kAcquire), sample.refused.load(kAcquire),
+          sample.dry_run.load(kAcquire), sample.waiting.load(kAcquire)};
   return sample.step.load(kRelaxed) == step;
 }
 
