@@ -75,6 +75,7 @@ END
     local page
     for page in ngx_http_ratelimit_module.8 ratelimit-suggest.1; do
         zcat "$dir/root/usr/share/man"/man?/"$page.gz" > "$dir/$page"
+        [ "$(head -n 1 "$dir/$page")" = "'\\\" t" ] # to read its tables
         grep -A 3 -x NAME "$dir/$page" | grep "${page%.*}.* limits"
     done
     grep ratelimit_policy "$dir/ngx_http_ratelimit_module.8"
