@@ -212,7 +212,7 @@ ngx_http_ratelimit_info(redisReply *reply, char *name)
 
     ngx_str_null(&value);
 
-    p = ngx_strstr(reply->str, name);
+    p = (char *) ngx_strstr(reply->str, name);
 
     if (p) {
         value.data = (u_char *) p + ngx_strlen(name);
