@@ -14,6 +14,7 @@
 
 static ngx_int_t ngx_http_ratelimit_redis_compare(const void *one,
     const void *two);
+static ngx_uint_t ngx_http_ratelimit_resolves(ngx_resolver_t *resolver);
 static void ngx_http_ratelimit_redis_local(ngx_conf_t *cf,
     ngx_http_ratelimit_redis_t *redis);
 static ngx_int_t ngx_http_ratelimit_redis_lookup(ngx_conf_t *cf,
@@ -136,9 +137,7 @@ ngx_http_ratelimit_redis_resolve(ngx_conf_t *cf,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    /* nginx puts one without servers where none is configured */
-
-    if (clcf->resolver && clcf->resolver->connections.nelts) {
+    if (ngx_http_ratelimit_resolves(clcf->resolver)) {
         redis->resolver = clcf->resolver;
         ngx_http_ratelimit_redis_local(cf, redis);
         return NGX_OK;
@@ -175,6 +174,32 @@ ngx_http_ratelimit_redis_resolve(ngx_conf_t *cf,
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * nginx puts a resolver without servers where none is configured.  They are an
+ * array in nginx, a list in Angie.
+ */
+
+static ngx_uint_t
+ngx_http_ratelimit_resolves(ngx_resolver_t *resolver)
+{
+    void  *servers, *first;
+
+    if (resolver == NULL) {
+        return 0;
+    }
+
+    servers = &resolver->connections;
+
+    if (sizeof(resolver->connections) == sizeof(ngx_array_t)) {
+        return ((ngx_array_t *) servers)->nelts != 0;
+    }
+
+    ngx_memcpy(&first, servers, sizeof(void *));
+
+    return first != NULL;
 }
 
 
