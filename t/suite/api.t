@@ -710,7 +710,8 @@ RateLimit::pipeline(60, sub { ($_[0] % 2 ? "/t/1" : "/t/300") . "?k=$_[0]" });
 [Api::at("policies.n", "policies.0.name", "policies.32.name", "policies.299.name", "policies.299.requests.refused", "overrides"),
  [sub { my %n; $n{$_}++ for $_[0] =~ /^(nginx_ratelimit_\w+)\{.*policy="p\d+"/mg; return CORE::join '', map { "$_ $n{$_}\n" } sort keys %n }],
  Api::at("top_refused.n", "top_admitted.n"),
- Api::at("policies.n", "policies.4.name", "policies.4.samples", "policies.299.zone")]
+ # Ten seconds in which nothing was asked may have ended.
+ [@{Api::at("policies.n", "policies.4.name", "policies.4.samples", "policies.299.zone")}, sub { $_[0] =~ s/\[(\[\d+,\d+,0,0,0,0\],?)+\]/[]/r }]]
 --- response_body eval
 ["policies.n: 300\npolicies.0.name: p1\npolicies.32.name: p33\npolicies.299.name: p300\npolicies.299.requests.refused: 30\noverrides: []\n",
  "nginx_ratelimit_banned_keys 300\nnginx_ratelimit_bans_total 300\nnginx_ratelimit_delayed_total 300\nnginx_ratelimit_errors_total 300\nnginx_ratelimit_refunds_total 300\nnginx_ratelimit_requests_total 1200\nnginx_ratelimit_units_total 900\nnginx_ratelimit_used_ratio_bucket 1800\nnginx_ratelimit_used_ratio_count 300\nnginx_ratelimit_used_ratio_sum 300\nnginx_ratelimit_waited_seconds_total 300\nnginx_ratelimit_waiting 300\n",
