@@ -8,9 +8,11 @@ import os
 import random
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -34,6 +36,30 @@ class Plan:
         if self.fault == "failover":
             self.quota, self.keys = 1000, "a"  # not used up yet when it happens
         self.zone = "64k" if self.fault == "full" else "1m"
+
+
+class Clock:
+    """That of a process, as libfaketime makes it, with its words for that; if
+    monotonic, that clock too.  $FAKETIME_LIBRARY is the library."""
+
+    def __init__(self, words, monotonic=False):
+        self.dir = tempfile.mkdtemp(prefix="ratelimit-clock-")
+        os.chmod(self.dir, 0o755)  # workers may be nobody
+        self.monotonic = monotonic
+        self.set(words)
+
+    def set(self, words):
+        with open(f"{self.dir}/new", "w") as out:
+            out.write(words + "\n")
+        os.rename(f"{self.dir}/new", f"{self.dir}/clock")
+
+    def environment(self):
+        return {**os.environ, "LD_PRELOAD": os.environ["FAKETIME_LIBRARY"],
+                "FAKETIME_TIMESTAMP_FILE": f"{self.dir}/clock", "FAKETIME_NO_CACHE": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "0" if self.monotonic else "1"}
+
+    def remove(self):
+        shutil.rmtree(self.dir)
 
 
 class Link:
@@ -84,9 +110,6 @@ class Link:
 
 
 class Machine:
-    """clock: libfaketime's words for how its clock goes, and whether that is true
-    of the monotonic one as well."""
-
     def __init__(self, number, plan, root, server, replica=None, clock=None):
         self.number = number
         self.plan = plan
@@ -134,24 +157,12 @@ http {{
 }}""")
 
     def start(self):
-        environment = dict(os.environ)
-        if self.clock:
-            library, words, monotonic = self.clock
-            self.set_clock(words)
-            environment.update(
-                LD_PRELOAD=library, FAKETIME_TIMESTAMP_FILE=f"{self.dir}/clock",
-                FAKETIME_NO_CACHE="1",
-                FAKETIME_DONT_FAKE_MONOTONIC="0" if monotonic else "1")
         # A daemon: only that replaces itself when it is told.
         subprocess.run(
             [os.environ["NGINX_BINARY"], "-p", self.dir, "-c", "nginx.conf",
-             "-e", f"{self.dir}/error.log"], check=True, env=environment)
+             "-e", f"{self.dir}/error.log"], check=True,
+            env=self.clock and self.clock.environment())
         self.until(self.masters)
-
-    def set_clock(self, words):
-        with open(f"{self.dir}/clock.new", "w") as out:
-            out.write(words + "\n")
-        os.rename(f"{self.dir}/clock.new", f"{self.dir}/clock")
 
     def masters(self):
         """Also one that is being replaced, which is the last."""

@@ -23,7 +23,7 @@ import traceback
 import exact
 import redis
 from faults import FAULTS
-from machine import ALGORITHMS, PATHS, Link, Machine, Plan
+from machine import ALGORITHMS, PATHS, Clock, Link, Machine, Plan
 
 # nginx's clock in a response is that of its turn's beginning.
 SLACK = 0.15
@@ -49,12 +49,13 @@ class World:
         if self.plan.fault != "clocks" or number == 0:
             return None
         words = ("+0s", "+0s x1.0002", "+0s x0.9998")[(number - 1) % 3]
-        return os.environ["FAKETIME_LIBRARY"], words, number > 1
+        return Clock(words, monotonic=number > 1)
 
     def end(self):
         for machine in self.machines:
             machine.kill()
-        for one in filter(None, (self.server, self.replica)):
+        clocks = [one.clock for one in self.machines]
+        for one in filter(None, [self.server, self.replica] + clocks):
             one.remove()
         if os.environ.get("KEEP"):
             print(self.root)
