@@ -17,7 +17,8 @@
 
 
 static ngx_int_t ngx_http_ratelimit_jwt_token(ngx_http_request_t *r,
-    ngx_http_ratelimit_jwt_set_t *set, rl_str_t *token);
+    rl_jwt_cache_t *cache, ngx_http_ratelimit_jwt_set_t *set,
+    rl_jwt_set_t *core, ngx_http_ratelimit_scratch_t *scratch);
 
 
 /* the index of a claim that a "jwt=" source yields */
@@ -114,15 +115,16 @@ ngx_http_ratelimit_init_jwt(ngx_conf_t *cf)
 
 ngx_int_t
 ngx_http_ratelimit_jwt_value(ngx_http_request_t *r, ngx_int_t claim,
-    rl_str_t *out)
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     u_char                          *p;
-    rl_str_t                         token, value;
+    rl_str_t                         value;
     rl_time_t                        now;
     ngx_int_t                        rc;
     ngx_uint_t                       i;
     const char                      *reason;
     rl_jwt_set_t                     core;
+    ngx_http_ratelimit_scratch_t     own, *known;
     ngx_http_ratelimit_jwt_set_t    *set;
     ngx_http_ratelimit_loc_conf_t   *rlcf;
     ngx_http_ratelimit_main_conf_t  *rmcf;
@@ -137,11 +139,19 @@ ngx_http_ratelimit_jwt_value(ngx_http_request_t *r, ngx_int_t claim,
 
     ngx_http_ratelimit_now(&now);
 
+    own.jwt_set = NULL;
+    known = scratch ? scratch : &own;
+
     set = rlcf->jwt->elts;
 
     for (i = 0; i < rlcf->jwt->nelts; i++) {
 
-        rc = ngx_http_ratelimit_jwt_token(r, &set[i], &token);
+        core.id = set[i].id;
+        core.lines = set[i].lines.elts;
+        core.nlines = set[i].lines.nelts;
+
+        rc = ngx_http_ratelimit_jwt_token(r, rmcf->jwt_cache, &set[i], &core,
+                                          known);
 
         if (rc == NGX_DECLINED) {
             continue;
@@ -151,12 +161,8 @@ ngx_http_ratelimit_jwt_value(ngx_http_request_t *r, ngx_int_t claim,
             return rc;
         }
 
-        core.id = set[i].id;
-        core.lines = set[i].lines.elts;
-        core.nlines = set[i].lines.nelts;
-
-        reason = rl_jwt_claim(rmcf->jwt_cache, &core, token, claim, &now,
-                              &value);
+        reason = rl_jwt_claim(rmcf->jwt_cache, &core, &known->token, claim,
+                              &now, &value);
 
         if (reason) {
             ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
@@ -166,7 +172,7 @@ ngx_http_ratelimit_jwt_value(ngx_http_request_t *r, ngx_int_t claim,
 
         /* the cache may overwrite it at the next token */
 
-        p = ngx_pnalloc(r->pool, value.len);
+        p = ngx_http_ratelimit_key_buf(r, scratch, value.len);
         if (p == NULL) {
             return NGX_ERROR;
         }
@@ -182,25 +188,42 @@ ngx_http_ratelimit_jwt_value(ngx_http_request_t *r, ngx_int_t claim,
 }
 
 
+/* to scratch->token, unless the set has read it there already */
+
 static ngx_int_t
-ngx_http_ratelimit_jwt_token(ngx_http_request_t *r,
-    ngx_http_ratelimit_jwt_set_t *set, rl_str_t *token)
+ngx_http_ratelimit_jwt_token(ngx_http_request_t *r, rl_jwt_cache_t *cache,
+    ngx_http_ratelimit_jwt_set_t *set, rl_jwt_set_t *core,
+    ngx_http_ratelimit_scratch_t *scratch)
 {
+    rl_str_t   text;
+    ngx_int_t  rc;
     ngx_str_t  value;
 
+    if (scratch->jwt_set == set) {
+        return NGX_OK;
+    }
+
     if (set->text.len == 0) {
-        return ngx_http_ratelimit_bearer(r, token);
+        rc = ngx_http_ratelimit_bearer(r, &text);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+    } else {
+        if (ngx_http_ratelimit_value(r, set->token, &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (value.len == 0) {
+            return NGX_DECLINED;
+        }
+
+        text = ngx_http_ratelimit_str(&value);
     }
 
-    if (ngx_http_ratelimit_value(r, set->token, &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (value.len == 0) {
-        return NGX_DECLINED;
-    }
-
-    *token = ngx_http_ratelimit_str(&value);
+    scratch->jwt_set = set;
+    rl_jwt_name(cache, core, text, &scratch->token);
 
     return NGX_OK;
 }

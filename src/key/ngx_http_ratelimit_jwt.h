@@ -12,6 +12,7 @@
 
 #include "ngx_http_ratelimit.h"
 #include "conf/ngx_http_ratelimit_value.h"
+#include "key/ngx_http_ratelimit_scratch.h"
 
 
 /* "ratelimit_jwt" lines of one level whose token is the same */
@@ -34,7 +35,7 @@ char *ngx_http_ratelimit_jwt_add_claim(ngx_conf_t *cf, rl_str_t *name,
     ngx_int_t *index);
 ngx_int_t ngx_http_ratelimit_init_jwt(ngx_conf_t *cf);
 ngx_int_t ngx_http_ratelimit_jwt_value(ngx_http_request_t *r, ngx_int_t claim,
-    rl_str_t *out);
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_JWT_H_INCLUDED_ */

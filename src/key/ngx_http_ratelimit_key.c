@@ -62,8 +62,8 @@ ngx_http_ratelimit_key_text(ngx_http_request_t *r,
 
 ngx_int_t
 ngx_http_ratelimit_key_first(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_uint_t *i,
-    rl_str_t *out)
+    ngx_http_ratelimit_key_t *key, ngx_http_ratelimit_scratch_t *scratch,
+    ngx_uint_t *i, rl_str_t *out)
 {
     ngx_int_t                     rc;
     ngx_http_ratelimit_source_t  *source;

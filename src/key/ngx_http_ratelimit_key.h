@@ -11,11 +11,7 @@
 
 
 #include "ngx_http_ratelimit.h"
-
-
-/* what a key of usual length is decoded into, on the stack */
-
-#define NGX_HTTP_RATELIMIT_SCRATCH  128
+#include "key/ngx_http_ratelimit_scratch.h"
 
 
 typedef struct {
@@ -49,26 +45,27 @@ ngx_http_ratelimit_key_t *ngx_http_ratelimit_find_key(ngx_conf_t *cf,
 ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out);
 ngx_int_t ngx_http_ratelimit_key_first(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, u_char *scratch, ngx_uint_t *i,
-    rl_str_t *out);
+    ngx_http_ratelimit_key_t *key, ngx_http_ratelimit_scratch_t *scratch,
+    ngx_uint_t *i, rl_str_t *out);
 
 /* ngx_http_ratelimit_key_source.c */
 
 /*
- * scratch is NULL or NGX_HTTP_RATELIMIT_SCRATCH bytes, in which a value may be
- * decoded rather than in the request's pool.  NGX_DECLINED: the source yields
- * nothing.
+ * scratch is that of a decision, in which a value may be decoded rather than
+ * in the request's pool, or NULL.  NGX_DECLINED: the source yields nothing.
  */
 
 ngx_int_t ngx_http_ratelimit_key_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
 
 /* ngx_http_ratelimit_key_cgi.c */
 
 char *ngx_http_ratelimit_cgi_source(ngx_conf_t *cf,
     ngx_http_ratelimit_source_t *source);
 ngx_int_t ngx_http_ratelimit_cgi_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_KEY_H_INCLUDED_ */

@@ -54,7 +54,8 @@ ngx_http_ratelimit_cgi_source(ngx_conf_t *cf,
 
 ngx_int_t
 ngx_http_ratelimit_cgi_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
 {
     ngx_int_t    rc;
     rl_str_t     name;

@@ -15,27 +15,29 @@
 /* NGX_DECLINED: the field yields nothing */
 
 typedef ngx_int_t (*ngx_http_ratelimit_field_pt)(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch, rl_str_t *out);
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 
 
 static ngx_int_t ngx_http_ratelimit_authorization(ngx_http_request_t *r,
     rl_source_t *source, ngx_http_ratelimit_field_pt extract,
-    u_char *scratch, rl_str_t *out);
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_find_field(ngx_http_request_t *r,
     rl_source_t *source, rl_str_t *name,
-    ngx_http_ratelimit_field_pt extract, u_char *scratch, rl_str_t *out);
+    ngx_http_ratelimit_field_pt extract,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch,
-    rl_str_t *out);
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch,
-    rl_str_t *out);
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_header(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch,
-    rl_str_t *out);
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch,
-    rl_str_t *out);
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 
 
 /* the bearer credential */
@@ -51,7 +53,7 @@ ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out)
 
 ngx_int_t
 ngx_http_ratelimit_basic(ngx_http_request_t *r, rl_source_t *source,
-    u_char *scratch, rl_str_t *out)
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     return ngx_http_ratelimit_authorization(r, source,
                                             ngx_http_ratelimit_key_basic,
@@ -71,7 +73,7 @@ ngx_http_ratelimit_header(ngx_http_request_t *r, rl_source_t *source,
 
 ngx_int_t
 ngx_http_ratelimit_cookie(ngx_http_request_t *r, rl_source_t *source,
-    u_char *scratch, rl_str_t *out)
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     rl_str_t  name;
 
@@ -91,7 +93,7 @@ ngx_http_ratelimit_cookie(ngx_http_request_t *r, rl_source_t *source,
 static ngx_int_t
 ngx_http_ratelimit_authorization(ngx_http_request_t *r,
     rl_source_t *source, ngx_http_ratelimit_field_pt extract,
-    u_char *scratch, rl_str_t *out)
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     rl_str_t          name;
     ngx_int_t         rc;
@@ -124,7 +126,8 @@ ngx_http_ratelimit_authorization(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_ratelimit_find_field(ngx_http_request_t *r,
     rl_source_t *source, rl_str_t *name,
-    ngx_http_ratelimit_field_pt extract, u_char *scratch, rl_str_t *out)
+    ngx_http_ratelimit_field_pt extract,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     ngx_int_t         rc;
     ngx_uint_t        i;
@@ -159,8 +162,8 @@ ngx_http_ratelimit_find_field(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch,
-    rl_str_t *out)
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     return rl_key_bearer(ngx_http_ratelimit_str(field), out) ? NGX_OK
                                                              : NGX_DECLINED;
@@ -169,8 +172,8 @@ ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch,
-    rl_str_t *out)
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     u_char  *buf;
 
@@ -186,8 +189,8 @@ ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_header(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch,
-    rl_str_t *out)
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     return rl_key_header(ngx_http_ratelimit_str(field), out) ? NGX_OK
                                                              : NGX_DECLINED;
@@ -196,8 +199,8 @@ ngx_http_ratelimit_key_header(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field, u_char *scratch,
-    rl_str_t *out)
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     u_char  *buf;
 
@@ -213,10 +216,11 @@ ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
 
 
 u_char *
-ngx_http_ratelimit_key_buf(ngx_http_request_t *r, u_char *scratch, size_t len)
+ngx_http_ratelimit_key_buf(ngx_http_request_t *r,
+    ngx_http_ratelimit_scratch_t *scratch, size_t len)
 {
     if (scratch && len <= NGX_HTTP_RATELIMIT_SCRATCH) {
-        return scratch;
+        return scratch->bytes;
     }
 
     return ngx_pnalloc(r->pool, len);

@@ -11,22 +11,23 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "key/ngx_http_ratelimit_scratch.h"
 
 
 /* NGX_DECLINED: no such field yields anything */
 
 ngx_int_t ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out);
 ngx_int_t ngx_http_ratelimit_basic(ngx_http_request_t *r, rl_source_t *source,
-    u_char *scratch, rl_str_t *out);
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 ngx_int_t ngx_http_ratelimit_header(ngx_http_request_t *r,
     rl_source_t *source, rl_str_t *out);
 ngx_int_t ngx_http_ratelimit_cookie(ngx_http_request_t *r,
-    rl_source_t *source, u_char *scratch, rl_str_t *out);
+    rl_source_t *source, ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 
 /* scratch, if there is one and len fits, else memory of the request's */
 
-u_char *ngx_http_ratelimit_key_buf(ngx_http_request_t *r, u_char *scratch,
-    size_t len);
+u_char *ngx_http_ratelimit_key_buf(ngx_http_request_t *r,
+    ngx_http_ratelimit_scratch_t *scratch, size_t len);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_KEY_FIELD_H_INCLUDED_ */

@@ -16,14 +16,16 @@
 static ngx_int_t ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_var(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, rl_str_t *out);
 
 
 ngx_int_t
 ngx_http_ratelimit_key_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
 {
     switch (source->core.kind) {
 
@@ -43,7 +45,8 @@ ngx_http_ratelimit_key_value(ngx_http_request_t *r,
         return ngx_http_ratelimit_key_arg(r, source, out);
 
     case RL_SOURCE_JWT:
-        return ngx_http_ratelimit_jwt_value(r, source->index, out);
+        return ngx_http_ratelimit_jwt_value(r, source->index, scratch,
+                                            out);
 
     case RL_SOURCE_ADDR:
         return ngx_http_ratelimit_key_addr(r, source, scratch, out);
@@ -78,7 +81,8 @@ ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, u_char *scratch, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
 {
     size_t                len;
     u_char               *address, *buf;

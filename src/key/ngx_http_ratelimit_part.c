@@ -79,7 +79,8 @@ ngx_http_ratelimit_part_starts(ngx_cycle_t *cycle, rl_zone_t *zone,
 
 ngx_int_t
 ngx_http_ratelimit_any_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_part_t *part, u_char *scratch, rl_part_t *out)
+    ngx_http_ratelimit_part_t *part, ngx_http_ratelimit_scratch_t *scratch,
+    rl_part_t *out)
 {
     ngx_int_t   rc;
     ngx_str_t   s;

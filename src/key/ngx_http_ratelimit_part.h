@@ -13,6 +13,7 @@
 #include "ngx_http_ratelimit.h"
 #include "conf/ngx_http_ratelimit_str.h"
 #include "conf/ngx_http_ratelimit_value.h"
+#include "key/ngx_http_ratelimit_scratch.h"
 
 
 /* one "key=": a variable of "ratelimit_key", or any value */
@@ -46,17 +47,19 @@ ngx_int_t ngx_http_ratelimit_parts_hash(ngx_http_request_t *r,
     ngx_array_t *parts, const rl_zone_t *zone, rl_hash_t *hash);
 
 ngx_int_t ngx_http_ratelimit_any_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_part_t *part, u_char *scratch, rl_part_t *out);
+    ngx_http_ratelimit_part_t *part, ngx_http_ratelimit_scratch_t *scratch,
+    rl_part_t *out);
 
 /*
  * As the core wants a key's only part: a tag and what the source yields are
- * not put together for its hash.  scratch is of NGX_HTTP_RATELIMIT_SCRATCH
- * bytes, and must live as long as *out.  NGX_DECLINED: it is empty.
+ * not put together for its hash.  *out lives until the next call with this
+ * scratch.  NGX_DECLINED: it is empty.
  */
 
 static ngx_inline ngx_int_t
 ngx_http_ratelimit_get_part(ngx_http_request_t *r,
-    ngx_http_ratelimit_part_t *part, u_char *scratch, rl_part_t *out)
+    ngx_http_ratelimit_part_t *part, ngx_http_ratelimit_scratch_t *scratch,
+    rl_part_t *out)
 {
     out->hash_prefix = part->prefixes;
 

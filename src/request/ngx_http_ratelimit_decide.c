@@ -170,10 +170,13 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
     ngx_http_ratelimit_loc_conf_t *rlcf, ngx_array_t *plan,
     ngx_http_ratelimit_record_t *record)
 {
-    ngx_int_t                   rc;
-    rl_item_t                  *item, *same;
-    ngx_uint_t                  n, earlier;
-    ngx_http_ratelimit_step_t  *step;
+    ngx_int_t                      rc;
+    rl_item_t                     *item, *same;
+    ngx_uint_t                     n, earlier;
+    ngx_http_ratelimit_step_t     *step;
+    ngx_http_ratelimit_scratch_t   scratch;
+
+    scratch.jwt_set = NULL;
 
     step = plan->elts;
     earlier = record->nitems;
@@ -209,7 +212,8 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
         }
 
         if (rc == NGX_OK) {
-            rc = ngx_http_ratelimit_item(r, step, item, same, &record->time);
+            rc = ngx_http_ratelimit_item(r, step, item, same, &scratch,
+                                         &record->time);
         }
 
         if (step->varies) {

@@ -52,15 +52,16 @@ ngx_int_t ngx_http_ratelimit_item_bucket(ngx_http_request_t *r,
 
 /*
  * Fills what an item asks of the core, but for NGX_HTTP_RATELIMIT_VARIES_ITEM.
- * same is an item with the same key, or NULL.  NGX_DECLINED: the policy does
- * not apply to this request.  NGX_ABORT: nobody can tell what it allows.
+ * same is an item with the same key, or NULL; scratch is the decision's.
+ * NGX_DECLINED: the policy does not apply to this request.  NGX_ABORT: nobody
+ * can tell what it allows.
  */
 
 static ngx_inline ngx_int_t
 ngx_http_ratelimit_item(ngx_http_request_t *r, ngx_http_ratelimit_step_t *step,
-    rl_item_t *item, rl_item_t *same, rl_time_t *now)
+    rl_item_t *item, rl_item_t *same, ngx_http_ratelimit_scratch_t *scratch,
+    rl_time_t *now)
 {
-    u_char     scratch[NGX_HTTP_RATELIMIT_SCRATCH];
     ngx_int_t  rc;
     rl_part_t  part, *key;
 

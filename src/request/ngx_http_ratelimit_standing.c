@@ -117,6 +117,7 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
     rl_item_t                        item;
     rl_process_t                    *process;
     ngx_http_ratelimit_look_t       *look;
+    ngx_http_ratelimit_scratch_t     scratch;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
     look = ngx_http_ratelimit_find_look(r, policy);
@@ -130,8 +131,10 @@ ngx_http_ratelimit_look(ngx_http_request_t *r,
 
     ngx_http_ratelimit_now(&standing->time);
 
+    scratch.jwt_set = NULL;
+
     look->looking = 1;
-    rc = ngx_http_ratelimit_item(r, &policy->step, &item, NULL,
+    rc = ngx_http_ratelimit_item(r, &policy->step, &item, NULL, &scratch,
                                  &standing->time);
 
     if (rc == NGX_OK

@@ -93,8 +93,10 @@ bool ask(const std::string& token) {
     std::string first;
     for (int again = 0; again < 2; again++) {
       rl_str_t out = {0, nullptr};
-      const char* const error = rl_jwt_claim(
-          setup.cache, &setup.set, {in.size(), in.data()}, i, &now, &out);
+      rl_jwt_token_t named;
+      rl_jwt_name(setup.cache, &setup.set, {in.size(), in.data()}, &named);
+      const char* const error =
+          rl_jwt_claim(setup.cache, &setup.set, &named, i, &now, &out);
       require(ERR_peek_error() == 0);
       const std::string value =
           error != nullptr

@@ -497,3 +497,44 @@ main::bearer(main::token('ES256', 'p256', {sub => 'a'}))
 --- suppress_stderr
 --- error_log
 "ratelimit_jwt" has more than 4 keys for ES256: those with a "kid" do not verify tokens without one
+
+
+
+=== TEST 24: several claims of a request's tokens, each of the first that has it
+--- http_config
+    ratelimit_zone   zone=api:64k;
+    ratelimit_key    $user jwt=sub;
+    ratelimit_key    $org jwt=org;
+    ratelimit_policy user key=$user quota=2/1h;
+    ratelimit_policy org  key=$org  quota=3/1h;
+--- config
+    location /t {
+        ratelimit_jwt HS256 $TEST_NGINX_HTML_DIR/secret.txt;
+        ratelimit_jwt HS256 $TEST_NGINX_HTML_DIR/other.txt token=$http_x_token;
+        ratelimit user org;
+        ratelimit_headers x-ratelimit policies=org;
+        add_header X-Key "$user $org";
+        empty_gif;
+    }
+--- request eval
+[("GET /t") x 8]
+--- more_headers eval
+my $bearer = sub { main::bearer(main::hs256({@_})) };
+my $other = sub {
+    "X-Token: " . main::token('HS256', 'another secret, which is older', {@_});
+};
+[$bearer->(sub => 'a', org => 'x'),
+ $bearer->(sub => 'b', org => 'x'),
+ $bearer->(sub => 'b') . "\n" . $other->(sub => 'z', org => 'x'),
+ $bearer->(sub => 'c', org => 'x'),
+ $bearer->(sub => 'b') . "\n" . $other->(org => 'y'),
+ $bearer->(sub => 'c') . "\n" . $other->(org => 'y'),
+ $other->(sub => 'c', org => 'y'),
+ $bearer->(sub => 'a') . "A\n" . $other->(sub => 'c')]
+--- error_code eval
+[200, 200, 200, 429, 429, 200, 200, 429]
+--- response_headers eval
+["X-RateLimit-Remaining: 2\nX-Key: jwt:a jwt:x", "X-RateLimit-Remaining: 1\nX-Key: jwt:b jwt:x",
+ "X-RateLimit-Remaining: 0\nX-Key: jwt:b jwt:x", "X-RateLimit-Remaining: 0",
+ "X-RateLimit-Remaining: 3", "X-RateLimit-Remaining: 2\nX-Key: jwt:c jwt:y",
+ "X-RateLimit-Remaining: 1\nX-Key: jwt:c jwt:y", "!X-RateLimit-Remaining"]

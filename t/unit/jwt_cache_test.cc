@@ -48,6 +48,19 @@ TEST(JwtCache, SeveralClaims) {
   }
 }
 
+TEST(JwtCache, SeveralClaimsOfATokenThatWasNamedOnce) {
+  Verifier verifier({"sub", "none", "/org/id"});
+  verifier.line("HS256", kSecret);
+  const std::string token =
+      issue("HS256", R"({"sub":"alice","org":{"id":"o1"}})");
+  EXPECT_EQ(verifier.several(token, 3), "alice ! o1 ");
+  EXPECT_EQ(verifier.several(token + "A", 3), "! ! ! ");
+  verifier.drop_lines();
+  EXPECT_EQ(verifier.several(token, 3), "alice ! o1 ");
+  const std::string longest(RL_JWT_MAX_TOKEN_LEN + 1, 'x');
+  EXPECT_EQ(verifier.several(longest, 3), "! ! ! ");
+}
+
 TEST(JwtCache, LinesOfAnotherLevelRememberForThemselves) {
   Verifier verifier;
   verifier.line("HS256", kSecret);

@@ -290,13 +290,31 @@ class Verifier {
   // From now on nothing but what is remembered verifies.
   void drop_lines() { lines_.clear(); }
 
+  // The claims' values or what stands for them, of a token named once.
+  std::string several(const std::string& token, std::size_t n) {
+    const rl_jwt_set_t set = {set_id, lines_.data(), lines_.size()};
+    const Exact in(token);
+    rl_jwt_token_t named;
+    rl_jwt_name(cache_, &set, in, &named);
+    std::string values;
+    for (std::size_t i = 0; i < n; i++) {
+      rl_str_t out = {0, nullptr};
+      const char* const error =
+          rl_jwt_claim(cache_, &set, &named, i, &now, &out);
+      values += error == nullptr ? str(out) + " " : std::string("! ");
+    }
+    return values;
+  }
+
   // The claim's value, or "!" and why there is none.
   std::string operator()(const std::string& token, std::size_t claim = 0) {
     const rl_jwt_set_t set = {set_id, lines_.data(), lines_.size()};
     const Exact in(token);
     rl_str_t out = {0, nullptr};
+    rl_jwt_token_t named;
+    rl_jwt_name(cache_, &set, in, &named);
     const char* const error =
-        rl_jwt_claim(cache_, &set, in, claim, &now, &out);
+        rl_jwt_claim(cache_, &set, &named, claim, &now, &out);
     if (ERR_peek_error() != 0) return "!leaves an error in OpenSSL's queue";
     return error == nullptr ? str(out) : std::string("!") + error;
   }

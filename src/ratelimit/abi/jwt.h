@@ -88,13 +88,26 @@ rl_jwt_cache_t *rl_jwt_cache_create(void *memory, const rl_str_t *claims,
                                     const unsigned char seed[16]) RL_NOEXCEPT;
 
 /*
+ * A token, and the name that a cache knows it by for one set.  To name it
+ * takes as long as it is, and is done once for all that is asked of it.
+ */
+typedef struct {
+  rl_str_t text;
+  rl_hash_t name;
+} rl_jwt_token_t;
+
+void rl_jwt_name(const rl_jwt_cache_t *cache, const rl_jwt_set_t *set,
+                 rl_str_t text, rl_jwt_token_t *out) RL_NOEXCEPT;
+
+/*
  * The claim's value as text: a string's bytes or an integer's digits, never
- * empty.  NULL: *out is it, until the next call with this cache; else why
- * there is none, as "has expired".  Only now->wall_ms counts.
+ * empty.  The token was named with this cache and this set.  NULL: *out is
+ * the value, until the next call with this cache; else why there is none, as
+ * "has expired".  Only now->wall_ms counts.
  */
 const char *rl_jwt_claim(rl_jwt_cache_t *cache, const rl_jwt_set_t *set,
-                         rl_str_t token, size_t claim, const rl_time_t *now,
-                         rl_str_t *out) RL_NOEXCEPT;
+                         const rl_jwt_token_t *token, size_t claim,
+                         const rl_time_t *now, rl_str_t *out) RL_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

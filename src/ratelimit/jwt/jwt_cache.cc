@@ -193,17 +193,26 @@ rl_jwt_cache_t* rl_jwt_cache_create(void* memory, const rl_str_t* claims,
   return cache;
 }
 
+void rl_jwt_name(const rl_jwt_cache_t* cache, const rl_jwt_set_t* set,
+                 rl_str_t text, rl_jwt_token_t* out) noexcept {
+  out->text = text;
+  if (text.len <= RL_JWT_MAX_TOKEN_LEN) {
+    out->name = ratelimit::hash_token(cache, set, text);
+  }
+}
+
 const char* rl_jwt_claim(rl_jwt_cache_t* cache, const rl_jwt_set_t* set,
-                         rl_str_t token, size_t claim, const rl_time_t* now,
-                         rl_str_t* out) noexcept {
-  if (token.len > RL_JWT_MAX_TOKEN_LEN) return "is too long";
-  const rl_hash_t name = ratelimit::hash_token(cache, set, token);
+                         const rl_jwt_token_t* token, size_t claim,
+                         const rl_time_t* now, rl_str_t* out) noexcept {
+  if (token->text.len > RL_JWT_MAX_TOKEN_LEN) return "is too long";
+  const rl_hash_t name = token->name;
   const ratelimit::Entry* entry = ratelimit::find_entry(cache, name);
   if (entry == nullptr) {
     ratelimit::Refused& slot = cache->refused[name.lo % ratelimit::kRefused];
     if (ratelimit::is_refused(slot, name, now->wall_ms)) return slot.reason;
     ratelimit::Verified verified;
-    const char* const error = ratelimit::verify_token(*set, token, &verified);
+    const char* const error =
+        ratelimit::verify_token(*set, token->text, &verified);
     if (error != nullptr) {
       slot = {name, now->wall_ms + ratelimit::kRefusedMs, error};
       return error;
