@@ -61,6 +61,30 @@ TEST(JwtCache, SeveralClaimsOfATokenThatWasNamedOnce) {
   EXPECT_EQ(verifier.several(longest, 3), "! ! ! ");
 }
 
+// Whichever piece of it they stand in, and at its end.
+TEST(JwtCache, EveryByteOfATokenCounts) {
+  Verifier verifier;
+  for (const std::size_t len : {0u, 700u, 1475u, 2200u}) {
+    const std::string claims =
+        R"({"sub":"alice","x":")" + std::string(len, 'x') + "\"}";
+    std::string token = issue("HS256", claims);
+    verifier.line("HS256", kSecret);
+    ASSERT_EQ(verifier(token), "alice");
+    verifier.drop_lines();
+    for (char& c : token) {
+      for (const int bit : {1, 128}) {
+        c = static_cast<char>(c ^ bit);
+        ASSERT_EQ(verifier(token).substr(0, 1), "!") << &c - &token[0];
+        c = static_cast<char>(c ^ bit);
+      }
+    }
+    ASSERT_EQ(verifier(token.substr(1)).substr(0, 1), "!");
+    ASSERT_EQ(verifier(token.substr(0, token.size() - 1)).substr(0, 1), "!");
+    ASSERT_EQ(verifier(token + std::string(1, 0)).substr(0, 1), "!");
+    ASSERT_EQ(verifier(token), "alice");
+  }
+}
+
 TEST(JwtCache, LinesOfAnotherLevelRememberForThemselves) {
   Verifier verifier;
   verifier.line("HS256", kSecret);

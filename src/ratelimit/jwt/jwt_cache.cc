@@ -11,13 +11,20 @@
 // the second check where one request asks several times, and a client that
 // repeats itself; a flood of different ones costs a check each.
 //
-// A match stands for a signature, so tokens are named by SipHash-2-4, which is
-// made to be a MAC, and not by the 1-3 of the buckets: 128 bits under a secret
-// of this process and its forks.
+// A match stands for a signature, so tokens are named by what is made to be a
+// MAC, and not by the SipHash-1-3 of the buckets: 128 bits under a secret of
+// this process and its forks.  It is built as UMAC is: NH makes 32 bytes of
+// each kilobyte, of which those of two different tokens are the same once in
+// 2^128, however they were chosen; and SipHash-2-4 hashes these, with the
+// token's length and its set, so that no name tells anything of NH's key.  So
+// it is as hard to forge as SipHash-2-4 of all the token, at two fifths of the
+// instructions for one of 800 bytes.
 
+#include <algorithm>
 #include <cstring>
 
 #include "ratelimit/jwt/jwt.h"
+#include "ratelimit/base/nh.h"
 #include "ratelimit/base/siphash.h"
 
 namespace ratelimit {
@@ -59,6 +66,7 @@ std::size_t align_up(std::size_t len) {
 
 struct rl_jwt_cache_s {
   std::uint64_t seed[2];
+  ratelimit::NhKey nh_key;
   const rl_str_t* claims;
   std::size_t nclaims;
   std::uint64_t head;  // where the next entry goes, modulo ring_len
@@ -92,8 +100,27 @@ rl_hash_t hash_token(const rl_jwt_cache_t* cache, const rl_jwt_set_t* set,
                      rl_str_t token) {
   TokenHash hash(cache->seed[0], cache->seed[1]);
   hash.add_word(set->id);
-  hash.add(token.data, token.len);
+  hash.add_word(token.len);
+  for (std::size_t at = 0; at < token.len; at += kNhLen) {
+    const NhSums sums =
+        nh(cache->nh_key, token.data + at, std::min(token.len - at, kNhLen));
+    for (const NhSum sum : {sums.first, sums.second}) {
+      hash.add_word(static_cast<std::uint64_t>(sum));
+      hash.add_word(static_cast<std::uint64_t>(sum >> 64));
+    }
+  }
   return hash.finish();
+}
+
+// From the seed, by what hashes the tokens' sums, of words that are no
+// token's: these are always of more than one.
+void make_nh_key(rl_jwt_cache_t* cache) {
+  std::uint64_t i = 0;
+  for (std::uint64_t& word : cache->nh_key.words) {
+    TokenHash hash(cache->seed[0], cache->seed[1]);
+    hash.add_word(i++);
+    word = hash.finish().lo;
+  }
 }
 
 bool same(const rl_hash_t& a, const rl_hash_t& b) {
@@ -185,6 +212,7 @@ rl_jwt_cache_t* rl_jwt_cache_create(void* memory, const rl_str_t* claims,
   std::memset(memory, 0, sizeof(rl_jwt_cache_t));
   cache->seed[0] = ratelimit::load_le64(seed);
   cache->seed[1] = ratelimit::load_le64(seed + 8);
+  ratelimit::make_nh_key(cache);
   cache->claims = claims;
   cache->nclaims = nclaims;
   cache->ring_len = ratelimit::kRingLen + ratelimit::max_entry_len(nclaims);
