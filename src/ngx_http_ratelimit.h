@@ -106,6 +106,8 @@ typedef struct {
     ngx_http_ratelimit_headers_t *headers;   /* NULL: inherit */
     unsigned                     want_next:1; /* of headers, next_ms */
     unsigned                     spread:1;   /* of headers, turns */
+    unsigned                     responds:1; /* a charge of the plans depends
+                                                on the response */
     ngx_http_ratelimit_body_t   *body;
     ngx_array_t                 *jwt;        /* ngx_http_ratelimit_jwt_set_t;
                                                 NULL: inherit */

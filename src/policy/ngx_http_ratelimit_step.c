@@ -61,10 +61,6 @@ ngx_http_ratelimit_init_step(ngx_http_ratelimit_policy_t *policy)
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_LABEL;
     }
 
-    if (policy->condition) {
-        step->varies |= NGX_HTTP_RATELIMIT_VARIES_CHARGE;
-    }
-
     if (policy->core.algorithm == RL_CONCURRENT) {
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_PLACE;
     }
@@ -180,8 +176,8 @@ ngx_http_ratelimit_step_rule(ngx_http_ratelimit_loc_conf_t *rlcf,
         step->varies |= NGX_HTTP_RATELIMIT_VARIES_LINE;
     }
 
-    if (rule->settle.value) {
-        step->varies |= NGX_HTTP_RATELIMIT_VARIES_CHARGE;
+    if (rule->settle.value || step->policy->condition) {
+        rlcf->responds = 1;
     }
 
     if (rule->wait_ms) {

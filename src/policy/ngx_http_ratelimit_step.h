@@ -21,15 +21,14 @@
 #define NGX_HTTP_RATELIMIT_VARIES_CAPACITY  0x04
 #define NGX_HTTP_RATELIMIT_VARIES_COST      0x08
 #define NGX_HTTP_RATELIMIT_VARIES_DRY_RUN   0x10
-#define NGX_HTTP_RATELIMIT_VARIES_CHARGE    0x20  /* with the response */
-#define NGX_HTTP_RATELIMIT_VARIES_POLICY    0x40  /* an earlier step of it may
+#define NGX_HTTP_RATELIMIT_VARIES_POLICY    0x20  /* an earlier step of it may
                                                      have decided */
-#define NGX_HTTP_RATELIMIT_VARIES_PLACE     0x80  /* is held until the end */
+#define NGX_HTTP_RATELIMIT_VARIES_PLACE     0x40  /* is held until the end */
 
-#define NGX_HTTP_RATELIMIT_VARIES_BAN       0x100
-#define NGX_HTTP_RATELIMIT_VARIES_LABEL     0x200 /* that operators see */
-#define NGX_HTTP_RATELIMIT_VARIES_WAIT      0x400
-#define NGX_HTTP_RATELIMIT_VARIES_SAME_KEY  0x800 /* an earlier step may have
+#define NGX_HTTP_RATELIMIT_VARIES_BAN       0x80
+#define NGX_HTTP_RATELIMIT_VARIES_LABEL     0x100 /* that operators see */
+#define NGX_HTTP_RATELIMIT_VARIES_WAIT      0x200
+#define NGX_HTTP_RATELIMIT_VARIES_SAME_KEY  0x400 /* an earlier step may have
                                                      hashed it */
 
 /* the longest that a request waits for its decision, in ms */

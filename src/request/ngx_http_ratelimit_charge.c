@@ -52,13 +52,11 @@
 
 
 static void ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    rl_process_t *process);
+    ngx_http_ratelimit_record_t *record, rl_item_t *item);
 static void ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t when);
 static ngx_int_t ngx_http_ratelimit_settle(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    rl_process_t *process, ngx_uint_t when);
+    ngx_http_ratelimit_record_t *record, rl_item_t *item, ngx_uint_t when);
 
 
 /* a later phase refuses: n items stand before those of its decision */
@@ -67,23 +65,14 @@ void
 ngx_http_ratelimit_return_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t n)
 {
-    rl_item_t                       *item;
-    ngx_uint_t                       i;
-    rl_process_t                    *process;
-    ngx_http_ratelimit_main_conf_t  *rmcf;
-
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
-
-    process = ngx_http_ratelimit_process(rmcf);
-    if (process == NULL) {
-        return;
-    }
+    rl_item_t   *item;
+    ngx_uint_t   i;
 
     for (i = record->kept; i < n; i++) {
         item = &record->items[i];
 
         if (!ngx_http_ratelimit_item_policy(item)->keep) {
-            ngx_http_ratelimit_return_charge(r, record, item, process);
+            ngx_http_ratelimit_return_charge(r, record, item);
         }
     }
 }
@@ -145,19 +134,10 @@ ngx_int_t
 ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
-    ngx_int_t                        counts;
-    rl_item_t                       *item;
-    ngx_uint_t                       i;
-    rl_process_t                    *process;
-    ngx_http_ratelimit_policy_t     *policy;
-    ngx_http_ratelimit_main_conf_t  *rmcf;
-
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
-
-    process = ngx_http_ratelimit_process(rmcf);
-    if (process == NULL) {
-        return NGX_OK;
-    }
+    ngx_int_t                     counts;
+    rl_item_t                    *item;
+    ngx_uint_t                    i;
+    ngx_http_ratelimit_policy_t  *policy;
 
     for (i = 0; i < record->nitems; i++) {
         item = &record->items[i];
@@ -177,12 +157,18 @@ ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
+        if (counts && item->data == NULL) {
+            continue;
+        }
+
+        ngx_http_ratelimit_age_record(record);
+
         if (!counts) {
-            ngx_http_ratelimit_return_charge(r, record, item, process);
+            ngx_http_ratelimit_return_charge(r, record, item);
 
         } else if (item->data
                    && !record->refused
-                   && ngx_http_ratelimit_settle(r, record, item, process,
+                   && ngx_http_ratelimit_settle(r, record, item,
                                                 NGX_HTTP_RATELIMIT_RESPONSE)
                       != NGX_OK)
         {
@@ -197,9 +183,18 @@ ngx_http_ratelimit_correct_charges(ngx_http_request_t *r,
 
 static void
 ngx_http_ratelimit_return_charge(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    rl_process_t *process)
+    ngx_http_ratelimit_record_t *record, rl_item_t *item)
 {
+    rl_process_t                    *process;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+    if (process == NULL) {
+        return;
+    }
+
     item->data = NULL;
 
     if (!item->charged) {
@@ -225,26 +220,16 @@ static void
 ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record, ngx_uint_t when)
 {
-    ngx_uint_t                       i;
-    rl_process_t                    *process;
-    ngx_http_ratelimit_main_conf_t  *rmcf;
+    ngx_uint_t  i;
 
     if (!record->responds || record->refused) {
-        return;
-    }
-
-    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
-
-    process = ngx_http_ratelimit_process(rmcf);
-    if (process == NULL) {
         return;
     }
 
     ngx_http_ratelimit_age_record(record);
 
     for (i = 0; i < record->nitems; i++) {
-        (void) ngx_http_ratelimit_settle(r, record, &record->items[i], process,
-                                         when);
+        (void) ngx_http_ratelimit_settle(r, record, &record->items[i], when);
     }
 }
 
@@ -256,13 +241,14 @@ ngx_http_ratelimit_settle_charges(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_settle(ngx_http_request_t *r,
-    ngx_http_ratelimit_record_t *record, rl_item_t *item,
-    rl_process_t *process, ngx_uint_t when)
+    ngx_http_ratelimit_record_t *record, rl_item_t *item, ngx_uint_t when)
 {
-    uint64_t                      units;
-    ngx_str_t                     value;
-    const char                   *allowed;
-    ngx_http_ratelimit_settle_t  *settle;
+    uint64_t                         units;
+    ngx_str_t                        value;
+    const char                      *allowed;
+    rl_process_t                    *process;
+    ngx_http_ratelimit_settle_t     *settle;
+    ngx_http_ratelimit_main_conf_t  *rmcf;
 
     settle = item->data;
 
@@ -270,6 +256,13 @@ ngx_http_ratelimit_settle(ngx_http_request_t *r,
         || settle->at_end != (when != NGX_HTTP_RATELIMIT_RESPONSE)
         || (when == NGX_HTTP_RATELIMIT_MEANWHILE && settle->every == 0))
     {
+        return NGX_OK;
+    }
+
+    rmcf = ngx_http_get_module_main_conf(r, ngx_http_ratelimit_module);
+
+    process = ngx_http_ratelimit_process(rmcf);
+    if (process == NULL) {
         return NGX_OK;
     }
 

@@ -147,6 +147,10 @@ ngx_http_ratelimit_prepare(ngx_http_request_t *r,
         ngx_http_ratelimit_set_time(record);
     }
 
+    if (rlcf->responds) {
+        record->responds = 1;
+    }
+
     if (ngx_http_ratelimit_prepare_items(r, rlcf, plan, record) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -249,10 +253,6 @@ ngx_http_ratelimit_vary(ngx_http_request_t *r,
 {
     if (step->varies & NGX_HTTP_RATELIMIT_VARIES_PLACE) {
         record->holds = 1;
-    }
-
-    if (step->varies & NGX_HTTP_RATELIMIT_VARIES_CHARGE) {
-        record->responds = 1;
     }
 
     if ((step->varies & NGX_HTTP_RATELIMIT_VARIES_ITEM)

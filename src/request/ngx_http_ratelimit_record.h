@@ -34,7 +34,7 @@ typedef struct {
     ngx_uint_t                   status;     /* to refuse it with */
     unsigned                     refused:1;
     unsigned                     dry_run:1;  /* would have been refused */
-    unsigned                     responds:1; /* a charge depends on the
+    unsigned                     responds:1; /* a charge may depend on the
                                                 response */
     unsigned                     error:1;    /* a policy was not decided, */
     unsigned                     failed:1;   /* and so the request refused */

@@ -2,12 +2,13 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * The fields on every response to a request that a policy decided, whatever
- * its status and whoever made it.
+ * Every response to a request that a policy decided, whatever its status and
+ * whoever made it: corrects what was charged, and tells of it in fields.
  */
 
 
 #include "ngx_http_ratelimit.h"
+#include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_record.h"
 #include "response/ngx_http_ratelimit_headers.h"
 #include "response/ngx_http_ratelimit_tell.h"
@@ -29,14 +30,22 @@ ngx_http_ratelimit_header_filter(ngx_http_request_t *r)
     if (r == r->main) {
         record = ngx_http_ratelimit_get_record(r);
 
-        if (record
-            && (record->refused
-                || (record->nitems
-                    && (record->conf->headers || record->responds))))
+        if (record == NULL) {
+            return ngx_http_next_header_filter(r);
+        }
+
+        /* before anything is told of them */
+
+        if (record->responds
+            && ngx_http_ratelimit_correct_charges(r, record) != NGX_OK)
         {
-            if (ngx_http_ratelimit_tell(r, record) != NGX_OK) {
-                return NGX_ERROR;
-            }
+            return NGX_ERROR;
+        }
+
+        if ((record->refused || (record->nitems && record->conf->headers))
+            && ngx_http_ratelimit_tell(r, record) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
     }
 

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) ngx_http_ratelimit_module authors
  *
- * What a response is told by: fields, and charges that it corrects.
+ * The fields that a response is told by.
  */
 
 
@@ -10,7 +10,6 @@
 #include "conf/ngx_http_ratelimit_clock.h"
 #include "conf/ngx_http_ratelimit_str.h"
 #include "policy/ngx_http_ratelimit_policy.h"
-#include "request/ngx_http_ratelimit_charge.h"
 #include "request/ngx_http_ratelimit_record.h"
 #include "response/ngx_http_ratelimit_field.h"
 #include "response/ngx_http_ratelimit_headers.h"
@@ -72,7 +71,8 @@ ngx_int_t
 ngx_http_ratelimit_tell(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record)
 {
-    ngx_http_ratelimit_fields_t  **fields;
+    ngx_http_ratelimit_fields_t   **fields;
+    ngx_http_ratelimit_headers_t   *headers;
 
     if (record->time.mono_ms != ngx_http_ratelimit_mono_ms()) {
         ngx_http_ratelimit_age_record(record);
@@ -80,13 +80,13 @@ ngx_http_ratelimit_tell(ngx_http_request_t *r,
 
     record->foreign = r->headers_out.headers.part.nelts;
 
-    if (record->responds || record->refused
-        || record->conf->headers->fields.nelts != 1)
-    {
+    headers = record->conf->headers;
+
+    if (record->refused || headers == NULL || headers->fields.nelts != 1) {
         return ngx_http_ratelimit_tell_more(r, record);
     }
 
-    fields = record->conf->headers->fields.elts;
+    fields = headers->fields.elts;
 
     return ngx_http_ratelimit_add(r, record, fields[0]);
 }
@@ -100,12 +100,6 @@ ngx_http_ratelimit_tell_more(ngx_http_request_t *r,
 {
     ngx_uint_t                     i, n;
     ngx_http_ratelimit_fields_t  **fields;
-
-    if (record->responds
-        && ngx_http_ratelimit_correct_charges(r, record) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
 
     if (record->conf->headers) {
         fields = record->conf->headers->fields.elts;

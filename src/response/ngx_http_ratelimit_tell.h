@@ -14,7 +14,7 @@
 #include "request/ngx_http_ratelimit_record.h"
 
 
-/* corrects what was charged, and adds the fields; of a record with either */
+/* adds the fields; of a record that has any, or that is of a refusal */
 
 ngx_int_t ngx_http_ratelimit_tell(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
