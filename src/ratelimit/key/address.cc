@@ -16,21 +16,25 @@ constexpr std::size_t kV4Len = 4;
 constexpr std::size_t kV6Len = 16;
 constexpr Byte kMappedPrefix[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
+// Most often nothing is masked.
 void mask(Byte* address, std::size_t len, unsigned bits) {
-  for (std::size_t i = 0; i < len; i++) {
-    const unsigned before = static_cast<unsigned>(i) * 8;
-    if (bits <= before) {
-      address[i] = 0;
-    } else if (bits < before + 8) {
-      address[i] &= static_cast<Byte>(0xff00 >> (bits - before));
-    }
-  }
+  const std::size_t whole = bits / 8;
+  if (whole >= len) return;
+  address[whole] &= static_cast<Byte>(0xff00 >> (bits % 8));
+  std::memset(address + whole + 1, 0, len - whole - 1);
+}
+
+void put_octet(Byte value, Writer* out) {
+  if (value < 10) return out->put(static_cast<char>('0' + value));
+  if (value >= 100) out->put(static_cast<char>('0' + value / 100));
+  put_two(value % 100, out->at);
+  out->at += 2;
 }
 
 void put_v4(const Byte* address, Writer* out) {
   for (std::size_t i = 0; i < kV4Len; i++) {
     if (i != 0) out->put('.');
-    out->put_number(address[i]);
+    put_octet(address[i], out);
   }
 }
 
@@ -90,13 +94,14 @@ int rl_key_addr(const unsigned char* address, std::size_t len,
   if (len != kV4Len && len != kV6Len) return 0;
 
   unsigned char masked[kV6Len];
-  std::memcpy(masked, address, len);
-  ratelimit::mask(masked, len,
-                  len == kV4Len ? source->v4_bits : source->v6_bits);
   ratelimit::Writer text{buf};
   if (len == kV4Len) {
+    std::memcpy(masked, address, kV4Len);
+    ratelimit::mask(masked, kV4Len, source->v4_bits);
     ratelimit::put_v4(masked, &text);
   } else {
+    std::memcpy(masked, address, kV6Len);
+    ratelimit::mask(masked, kV6Len, source->v6_bits);
     ratelimit::put_v6(masked, &text);
   }
   *out = ratelimit::slice(buf, text.at);
