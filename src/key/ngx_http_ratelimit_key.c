@@ -73,9 +73,7 @@ ngx_http_ratelimit_key_first(ngx_http_request_t *r,
 
     for (*i = 0; *i < key->sources.nelts; (*i)++) {
 
-        rc = key->cgi
-             ? ngx_http_ratelimit_cgi_value(r, &source[*i], scratch, out)
-             : ngx_http_ratelimit_key_value(r, &source[*i], scratch, out);
+        rc = source[*i].value(r, &source[*i], scratch, out);
 
         if (rc != NGX_DECLINED) {
             break;

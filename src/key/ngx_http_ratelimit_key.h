@@ -14,12 +14,27 @@
 #include "key/ngx_http_ratelimit_scratch.h"
 
 
-typedef struct {
+typedef struct ngx_http_ratelimit_source_s  ngx_http_ratelimit_source_t;
+
+
+/*
+ * What a request has for a source.  scratch is that of a decision, in which a
+ * value may be decoded rather than in the request's pool, or NULL.
+ * NGX_DECLINED: the source yields nothing.
+ */
+
+typedef ngx_int_t (*ngx_http_ratelimit_source_pt)(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
+
+
+struct ngx_http_ratelimit_source_s {
     rl_source_t                  core;
+    ngx_http_ratelimit_source_pt value;
     ngx_int_t                    index;      /* of a variable, a JWT's claim */
     rl_str_t                     tag;        /* of the chain's first source */
     ngx_str_t                    prefix;     /* "tag:"; empty: untagged */
-} ngx_http_ratelimit_source_t;
+};
 
 
 struct ngx_http_ratelimit_key_s {
@@ -50,22 +65,13 @@ ngx_int_t ngx_http_ratelimit_key_first(ngx_http_request_t *r,
 
 /* ngx_http_ratelimit_key_source.c */
 
-/*
- * scratch is that of a decision, in which a value may be decoded rather than
- * in the request's pool, or NULL.  NGX_DECLINED: the source yields nothing.
- */
-
-ngx_int_t ngx_http_ratelimit_key_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
-    rl_str_t *out);
+ngx_http_ratelimit_source_pt ngx_http_ratelimit_source_value(
+    rl_source_e kind);
 
 /* ngx_http_ratelimit_key_cgi.c */
 
 char *ngx_http_ratelimit_cgi_source(ngx_conf_t *cf,
     ngx_http_ratelimit_source_t *source);
-ngx_int_t ngx_http_ratelimit_cgi_value(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
-    rl_str_t *out);
 
 
 #endif /* _NGX_HTTP_RATELIMIT_KEY_H_INCLUDED_ */

@@ -13,13 +13,19 @@
 #include "key/ngx_http_ratelimit_key.h"
 
 
+static ngx_int_t ngx_http_ratelimit_cgi_value(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_cgi_fields(ngx_http_request_t *r,
     rl_source_t *source, rl_str_t name, rl_values_t *values);
 static ngx_int_t ngx_http_ratelimit_cgi_args(ngx_http_request_t *r,
     rl_source_t *source, rl_values_t *values);
 
 
-/* the name of a source as written, folded */
+/*
+ * The name of a source as written, folded, and all that has it for its value.
+ * A claim, an address and a variable are not looked for by their names.
+ */
 
 char *
 ngx_http_ratelimit_cgi_source(ngx_conf_t *cf,
@@ -46,13 +52,25 @@ ngx_http_ratelimit_cgi_source(ngx_conf_t *cf,
         return ngx_http_ratelimit_invalid(cf, "name", &text, allowed);
     }
 
+    switch (source->core.kind) {
+
+    case RL_SOURCE_JWT:
+    case RL_SOURCE_ADDR:
+    case RL_SOURCE_VAR:
+        break;
+
+    default:
+        source->value = ngx_http_ratelimit_cgi_value;
+        break;
+    }
+
     return NGX_CONF_OK;
 }
 
 
-/* as ngx_http_ratelimit_key_value() */
+/* as any ngx_http_ratelimit_source_pt */
 
-ngx_int_t
+static ngx_int_t
 ngx_http_ratelimit_cgi_value(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
     rl_str_t *out)
@@ -64,12 +82,6 @@ ngx_http_ratelimit_cgi_value(ngx_http_request_t *r,
     ngx_memzero(&values, sizeof(rl_values_t));
 
     switch (source->core.kind) {
-
-    case RL_SOURCE_BEARER:
-    case RL_SOURCE_BASIC:
-        name = ngx_http_ratelimit_make_str((u_char *) "authorization", 13);
-        rc = ngx_http_ratelimit_cgi_fields(r, &source->core, name, &values);
-        break;
 
     case RL_SOURCE_HEADER:
         name = source->core.name;
@@ -85,8 +97,10 @@ ngx_http_ratelimit_cgi_value(ngx_http_request_t *r,
         rc = ngx_http_ratelimit_cgi_args(r, &source->core, &values);
         break;
 
-    default:
-        return ngx_http_ratelimit_key_value(r, source, scratch, out);
+    default: /* RL_SOURCE_BEARER, RL_SOURCE_BASIC */
+        name = ngx_http_ratelimit_make_str((u_char *) "authorization", 13);
+        rc = ngx_http_ratelimit_cgi_fields(r, &source->core, name, &values);
+        break;
     }
 
     if (rc != NGX_OK) {

@@ -12,76 +12,64 @@
 #include "key/ngx_http_ratelimit_key_field.h"
 
 
-/* NGX_DECLINED: the field yields nothing */
+/* what a source has of one field's value; as ngx_http_ratelimit_source_pt */
 
 typedef ngx_int_t (*ngx_http_ratelimit_field_pt)(ngx_http_request_t *r,
     rl_source_t *source, ngx_str_t *field,
     ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
 
 
-static ngx_int_t ngx_http_ratelimit_authorization(ngx_http_request_t *r,
-    rl_source_t *source, ngx_http_ratelimit_field_pt extract,
+static ngx_int_t ngx_http_ratelimit_field_bearer(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field,
     ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
-static ngx_int_t ngx_http_ratelimit_find_field(ngx_http_request_t *r,
-    rl_source_t *source, rl_str_t *name,
+static ngx_int_t ngx_http_ratelimit_field_basic(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_field_header(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_field_cookie(ngx_http_request_t *r,
+    rl_source_t *source, ngx_str_t *field,
+    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
+
+
+/*
+ * The first field of that name from which the source yields a value: an empty
+ * field in front of the real one must not hide it.
+ */
+
+static ngx_inline ngx_int_t
+ngx_http_ratelimit_find_field(ngx_http_request_t *r,
+    rl_source_t *source, rl_str_t name,
     ngx_http_ratelimit_field_pt extract,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
-static ngx_int_t ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
-static ngx_int_t ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
-static ngx_int_t ngx_http_ratelimit_key_header(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
-static ngx_int_t ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
-
-
-/* the bearer credential */
-
-ngx_int_t
-ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out)
-{
-    return ngx_http_ratelimit_authorization(r, NULL,
-                                            ngx_http_ratelimit_key_bearer,
-                                            NULL, out);
-}
-
-
-ngx_int_t
-ngx_http_ratelimit_basic(ngx_http_request_t *r, rl_source_t *source,
     ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
-    return ngx_http_ratelimit_authorization(r, source,
-                                            ngx_http_ratelimit_key_basic,
-                                            scratch, out);
-}
+    ngx_int_t         rc;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header, *last;
 
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
 
-ngx_int_t
-ngx_http_ratelimit_header(ngx_http_request_t *r, rl_source_t *source,
-    rl_str_t *out)
-{
-    return ngx_http_ratelimit_find_field(r, source, &source->name,
-                                         ngx_http_ratelimit_key_header, NULL,
-                                         out);
-}
+        header = part->elts;
+        last = header + part->nelts;
 
+        for ( /* void */ ; header < last; header++) {
 
-ngx_int_t
-ngx_http_ratelimit_cookie(ngx_http_request_t *r, rl_source_t *source,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
-{
-    rl_str_t  name;
+            if (header->key.len != name.len
+                || !rl_is_field(header->key.data, name))
+            {
+                continue;
+            }
 
-    name = ngx_http_ratelimit_make_str((u_char *) "Cookie", 6);
+            rc = extract(r, source, &header->value, scratch, out);
 
-    return ngx_http_ratelimit_find_field(r, source, &name,
-                                         ngx_http_ratelimit_key_cookie,
-                                         scratch, out);
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -90,7 +78,7 @@ ngx_http_ratelimit_cookie(ngx_http_request_t *r, rl_source_t *source,
  * where that one yields nothing, and where it is NULL there are none.
  */
 
-static ngx_int_t
+static ngx_inline ngx_int_t
 ngx_http_ratelimit_authorization(ngx_http_request_t *r,
     rl_source_t *source, ngx_http_ratelimit_field_pt extract,
     ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
@@ -113,57 +101,62 @@ ngx_http_ratelimit_authorization(ngx_http_request_t *r,
 
     name = ngx_http_ratelimit_make_str((u_char *) "Authorization", 13);
 
-    return ngx_http_ratelimit_find_field(r, source, &name, extract, scratch,
-                                        out);
+    return ngx_http_ratelimit_find_field(r, source, name, extract, scratch,
+                                         out);
 }
 
 
-/*
- * The first field of that name from which the source yields a value: an empty
- * field in front of the real one must not hide it.
- */
+/* the bearer credential */
 
-static ngx_int_t
-ngx_http_ratelimit_find_field(ngx_http_request_t *r,
-    rl_source_t *source, rl_str_t *name,
-    ngx_http_ratelimit_field_pt extract,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
+ngx_int_t
+ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out)
 {
-    ngx_int_t         rc;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *header;
+    return ngx_http_ratelimit_authorization(r, NULL,
+                                            ngx_http_ratelimit_field_bearer,
+                                            NULL, out);
+}
 
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
 
-        header = part->elts;
+ngx_int_t
+ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
+{
+    return ngx_http_ratelimit_authorization(r, &source->core,
+                                            ngx_http_ratelimit_field_basic,
+                                            scratch, out);
+}
 
-        for (i = 0; i < part->nelts; i++) {
 
-            if (header[i].key.len != name->len
-                || ngx_strncasecmp(header[i].key.data, (u_char *) name->data,
-                                   name->len)
-                   != 0)
-            {
-                continue;
-            }
+ngx_int_t
+ngx_http_ratelimit_key_header(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
+{
+    return ngx_http_ratelimit_find_field(r, &source->core, source->core.name,
+                                         ngx_http_ratelimit_field_header,
+                                         scratch, out);
+}
 
-            rc = extract(r, source, &header[i].value, scratch, out);
 
-            if (rc != NGX_DECLINED) {
-                return rc;
-            }
-        }
-    }
+ngx_int_t
+ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
+{
+    rl_str_t  name;
 
-    return NGX_DECLINED;
+    name = ngx_http_ratelimit_make_str((u_char *) "Cookie", 6);
+
+    return ngx_http_ratelimit_find_field(r, &source->core, name,
+                                         ngx_http_ratelimit_field_cookie,
+                                         scratch, out);
 }
 
 
 static ngx_int_t
-ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
+ngx_http_ratelimit_field_bearer(ngx_http_request_t *r, rl_source_t *source,
+    ngx_str_t *field, ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     return rl_key_bearer(ngx_http_ratelimit_str(field), out) ? NGX_OK
                                                              : NGX_DECLINED;
@@ -171,9 +164,8 @@ ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
+ngx_http_ratelimit_field_basic(ngx_http_request_t *r, rl_source_t *source,
+    ngx_str_t *field, ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     u_char  *buf;
 
@@ -188,9 +180,8 @@ ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_ratelimit_key_header(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
+ngx_http_ratelimit_field_header(ngx_http_request_t *r, rl_source_t *source,
+    ngx_str_t *field, ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     return rl_key_header(ngx_http_ratelimit_str(field), out) ? NGX_OK
                                                              : NGX_DECLINED;
@@ -198,9 +189,8 @@ ngx_http_ratelimit_key_header(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
-    rl_source_t *source, ngx_str_t *field,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
+ngx_http_ratelimit_field_cookie(ngx_http_request_t *r, rl_source_t *source,
+    ngx_str_t *field, ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out)
 {
     u_char  *buf;
 

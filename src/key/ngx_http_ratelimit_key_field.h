@@ -11,18 +11,25 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "key/ngx_http_ratelimit_key.h"
 #include "key/ngx_http_ratelimit_scratch.h"
 
 
-/* NGX_DECLINED: no such field yields anything */
+/* NGX_DECLINED: there is none */
 
 ngx_int_t ngx_http_ratelimit_bearer(ngx_http_request_t *r, rl_str_t *out);
-ngx_int_t ngx_http_ratelimit_basic(ngx_http_request_t *r, rl_source_t *source,
-    ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
-ngx_int_t ngx_http_ratelimit_header(ngx_http_request_t *r,
-    rl_source_t *source, rl_str_t *out);
-ngx_int_t ngx_http_ratelimit_cookie(ngx_http_request_t *r,
-    rl_source_t *source, ngx_http_ratelimit_scratch_t *scratch, rl_str_t *out);
+
+/* as any ngx_http_ratelimit_source_pt */
+
+ngx_int_t ngx_http_ratelimit_key_basic(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
+ngx_int_t ngx_http_ratelimit_key_header(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
+ngx_int_t ngx_http_ratelimit_key_cookie(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
 
 /* scratch, if there is one and len fits, else memory of the request's */
 

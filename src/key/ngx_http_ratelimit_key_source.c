@@ -13,53 +13,68 @@
 #include "key/ngx_http_ratelimit_key_field.h"
 
 
+static ngx_int_t ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out);
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
+static ngx_int_t ngx_http_ratelimit_key_jwt(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
     rl_str_t *out);
 static ngx_int_t ngx_http_ratelimit_key_var(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out);
-
-
-ngx_int_t
-ngx_http_ratelimit_key_value(ngx_http_request_t *r,
     ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
-    rl_str_t *out)
+    rl_str_t *out);
+
+
+ngx_http_ratelimit_source_pt
+ngx_http_ratelimit_source_value(rl_source_e kind)
 {
-    switch (source->core.kind) {
+    switch (kind) {
 
     case RL_SOURCE_BEARER:
-        return ngx_http_ratelimit_bearer(r, out);
+        return ngx_http_ratelimit_key_bearer;
 
     case RL_SOURCE_BASIC:
-        return ngx_http_ratelimit_basic(r, &source->core, scratch, out);
+        return ngx_http_ratelimit_key_basic;
 
     case RL_SOURCE_HEADER:
-        return ngx_http_ratelimit_header(r, &source->core, out);
+        return ngx_http_ratelimit_key_header;
 
     case RL_SOURCE_COOKIE:
-        return ngx_http_ratelimit_cookie(r, &source->core, scratch, out);
+        return ngx_http_ratelimit_key_cookie;
 
     case RL_SOURCE_ARG:
-        return ngx_http_ratelimit_key_arg(r, source, out);
+        return ngx_http_ratelimit_key_arg;
 
     case RL_SOURCE_JWT:
-        return ngx_http_ratelimit_jwt_value(r, source->index, scratch,
-                                            out);
+        return ngx_http_ratelimit_key_jwt;
 
     case RL_SOURCE_ADDR:
-        return ngx_http_ratelimit_key_addr(r, source, scratch, out);
+        return ngx_http_ratelimit_key_addr;
 
     default: /* RL_SOURCE_VAR */
-        return ngx_http_ratelimit_key_var(r, source, out);
+        return ngx_http_ratelimit_key_var;
     }
 }
 
 
 static ngx_int_t
+ngx_http_ratelimit_key_bearer(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
+{
+    return ngx_http_ratelimit_bearer(r, out);
+}
+
+
+static ngx_int_t
 ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
 {
     u_char  *buf;
 
@@ -76,6 +91,15 @@ ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
     return rl_key_arg(ngx_http_ratelimit_str(&r->args), source->core.name, buf,
                       out)
            ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_key_jwt(ngx_http_request_t *r,
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
+{
+    return ngx_http_ratelimit_jwt_value(r, source->index, scratch, out);
 }
 
 
@@ -126,7 +150,8 @@ ngx_http_ratelimit_key_addr(ngx_http_request_t *r,
 
 static ngx_int_t
 ngx_http_ratelimit_key_var(ngx_http_request_t *r,
-    ngx_http_ratelimit_source_t *source, rl_str_t *out)
+    ngx_http_ratelimit_source_t *source, ngx_http_ratelimit_scratch_t *scratch,
+    rl_str_t *out)
 {
     ngx_http_variable_value_t  *vv;
 

@@ -89,6 +89,23 @@ TEST(Bearer, Values) {
   EXPECT_EQ(bearer("Bearer ,"), ",");
 }
 
+// Wherever it stands in a token of any length.
+TEST(Bearer, EveryByteThatEndsIt) {
+  for (const std::size_t len : {1u, 15u, 17u, 63u, 64u, 65u, 150u}) {
+    std::string token(len, 'x');
+    for (std::size_t at = 1; at < len; at++) {
+      for (int c = 0; c < 256; c++) {
+        token[at] = static_cast<char>(c);
+        const bool ends = c <= ' ' || c >= 0x7f || c == ',';
+        ASSERT_EQ(bearer("Bearer " + token),
+                  ends ? token.substr(0, at) : token)
+            << len << ' ' << at << ' ' << c;
+      }
+      token[at] = 'x';
+    }
+  }
+}
+
 TEST(Bearer, None) {
   for (const std::string& text :
        {std::string(""), std::string("Bearer"), std::string("Bearer "),
@@ -249,6 +266,80 @@ TEST(Cookie, OneMegabyte) {
   EXPECT_EQ(cookie(std::string(1 << 20, ';') + "k=v", "k"), "v");
   EXPECT_EQ(cookie("k=\"" + std::string(1 << 20, '\\') + "\"", "k"),
             std::string(1 << 19, '\\'));
+}
+
+std::string trimmed(const std::string& text) {
+  const auto is_blank = [](char c) {
+    return (c >= 0 && c <= ' ') || c == 127;
+  };
+  std::size_t begin = 0;
+  std::size_t end = text.size();
+  while (begin != end && is_blank(text[begin])) {
+    begin++;
+  }
+  while (begin != end && is_blank(text[end - 1])) {
+    end--;
+  }
+  return text.substr(begin, end - begin);
+}
+
+// Of what needs no decoding: split by semicolons and at the first equals sign.
+std::string plain_cookie(const std::string& text, const std::string& name) {
+  std::size_t at = 0;
+  while (at <= text.size()) {
+    const std::size_t stop = std::min(text.find(';', at), text.size());
+    const std::string pair = text.substr(at, stop - at);
+    const std::size_t equal = pair.find('=');
+    if (equal != std::string::npos && trimmed(pair.substr(0, equal)) == name &&
+        !trimmed(pair.substr(equal + 1)).empty()) {
+      return trimmed(pair.substr(equal + 1));
+    }
+    at = stop + 1;
+  }
+  return kNone;
+}
+
+TEST(Cookie, AsSplit) {
+  std::mt19937 random(9);
+  for (int i = 0; i < rounds(200000); i++) {
+    const std::string text = random_text(&random, " \t==;;kks1", 40);
+    if (text.find_first_of("%\"\\") != std::string::npos) continue;
+    ASSERT_EQ(cookie(text, "k"), plain_cookie(text, "k")) << text;
+    ASSERT_EQ(cookie(text, "ks"), plain_cookie(text, "ks")) << text;
+  }
+}
+
+bool is_field(const std::string& field, const std::string& name) {
+  Exact in(field);
+  const Exact wanted(name);
+  return rl_is_field(in.data(), wanted) != 0;
+}
+
+std::string in_lower_case(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+TEST(Field, LettersInAnyCaseAndNothingElse) {
+  for (const std::size_t len : {1u, 3u, 4u, 7u, 8u, 9u, 16u, 19u}) {
+    std::string name(len, '-');
+    std::string field(len, '-');
+    for (std::size_t at = 0; at < len; at++) {
+      for (int c = 0; c < 256; c++) {
+        for (const int other : {c, c ^ 0x20, c ^ 1, c ^ 0x80, c ^ 0xa0}) {
+          name[at] = static_cast<char>(c);
+          field[at] = static_cast<char>(other);
+          ASSERT_EQ(is_field(field, name),
+                    in_lower_case(field) == in_lower_case(name))
+              << len << ' ' << at << ' ' << c << ' ' << other;
+        }
+      }
+      name[at] = 'N';
+      field[at] = 'n';
+    }
+  }
 }
 
 TEST(Key, RandomTextIsSafe) {

@@ -88,6 +88,8 @@ rl_str_t rl_source_tag(rl_source_e kind) RL_NOEXCEPT;
  * is no base64 yields ":", which no user name is: decoders differ in what they
  * skip, and else each would be another key of the same user.
  * rl_key_header: a field's value without blanks and controls around it.
+ * rl_is_field: whether a field of that name, as long as the source's, is meant
+ * by it: letters in whatever case.
  * rl_key_arg: of a query string, the first non-empty occurrence; names and
  * values percent-decoded and compared case-sensitively; "+" stays "+"; an
  * invalid escape stays as it is.
@@ -109,6 +111,7 @@ int rl_key_bearer(rl_str_t authorization, rl_str_t *out) RL_NOEXCEPT;
 int rl_key_basic(rl_str_t authorization, unsigned char *buf,
                  rl_str_t *out) RL_NOEXCEPT;
 int rl_key_header(rl_str_t value, rl_str_t *out) RL_NOEXCEPT;
+int rl_is_field(const unsigned char *field, rl_str_t name) RL_NOEXCEPT;
 int rl_key_arg(rl_str_t query, rl_str_t name, unsigned char *buf,
                rl_str_t *out) RL_NOEXCEPT;
 int rl_is_plain_arg(rl_str_t name) RL_NOEXCEPT;

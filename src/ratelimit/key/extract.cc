@@ -62,6 +62,25 @@ inline const Byte* find_any(const Byte* at, const Byte* end, const Set& set) {
   return find_any(at, at, end, set);
 }
 
+// The first byte from `at` on that `set` holds, or one less than 64 before it.
+template <typename Set>
+inline const Byte* skip_long(const Byte* at, const Byte* end, const Set& set) {
+#ifdef RATELIMIT_SSE2
+  for (; end - at >= 64; at += 64) {
+    __m128i bytes[4];
+    std::memcpy(bytes, at, sizeof(bytes));
+    const __m128i first =
+        _mm_or_si128(set.find(bytes[0]), set.find(bytes[1]));
+    const __m128i last = _mm_or_si128(set.find(bytes[2]), set.find(bytes[3]));
+    if (_mm_movemask_epi8(_mm_or_si128(first, last)) != 0) break;
+  }
+#else
+  static_cast<void>(end);
+  static_cast<void>(set);
+#endif
+  return at;
+}
+
 // What ends an argument or needs decoding.
 struct Marks {
   static bool has(Byte c) { return c == '&' || c == '%'; }
@@ -69,6 +88,15 @@ struct Marks {
   static __m128i find(__m128i bytes) {
     return _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('&')),
                         _mm_cmpeq_epi8(bytes, _mm_set1_epi8('%')));
+  }
+#endif
+};
+
+struct Semicolon {
+  static bool has(Byte c) { return c == ';'; }
+#ifdef RATELIMIT_SSE2
+  static __m128i find(__m128i bytes) {
+    return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(';'));
   }
 #endif
 };
@@ -89,6 +117,24 @@ bool equals_in_lower_case(const Byte* at, rl_str_t lower) {
   return true;
 }
 
+// The letters of eight bytes in lower case.
+inline uint64_t in_lower_case(uint64_t bytes) {
+  constexpr uint64_t kEach = 0x0101010101010101u;
+  constexpr uint64_t kHigh = 0x80 * kEach;
+  const uint64_t low = bytes & ~kHigh;
+  const uint64_t from_a = low + (0x80 - 'A') * kEach;
+  const uint64_t beyond_z = low + (0x7f - 'Z') * kEach;
+  const uint64_t letters = (from_a ^ beyond_z) & ~bytes & kHigh;
+  return bytes | letters >> 2;
+}
+
+// Most names are sent as they are configured, or are others altogether.
+inline bool same_but_for_case(uint64_t a, uint64_t b) {
+  constexpr uint64_t kCase = 0x2020202020202020u;
+  if (a == b) return true;
+  return ((a ^ b) & ~kCase) == 0 && in_lower_case(a) == in_lower_case(b);
+}
+
 int yield(rl_str_t value, rl_str_t* out) {
   if (value.len == 0) return 0;
   *out = value;
@@ -107,11 +153,11 @@ struct TokenEnds {
   static bool has(Byte c) { return !is_visible(c) || c == ','; }
 #ifdef RATELIMIT_SSE2
   static __m128i find(__m128i bytes) {
-    // Bytes beyond ASCII are negative here.
-    return _mm_or_si128(
-        _mm_cmplt_epi8(bytes, _mm_set1_epi8(' ' + 1)),
-        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)),
-                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8(','))));
+    // Bytes beyond ASCII are negative here, and DEL is as well once it is one
+    // more; 0xff is 0 then.
+    const __m128i more = _mm_add_epi8(bytes, _mm_set1_epi8(1));
+    return _mm_or_si128(_mm_cmplt_epi8(more, _mm_set1_epi8(' ' + 2)),
+                        _mm_cmpeq_epi8(bytes, _mm_set1_epi8(',')));
   }
 #endif
 };
@@ -282,6 +328,25 @@ inline const Byte* value_of(const Byte* at, const Byte* end, rl_str_t name) {
   return at + name.len + 1;
 }
 
+inline const Byte* skip_blanks(const Byte* at, const Byte* end) {
+  while (at != end && is_blank(*at)) {
+    at++;
+  }
+  return at;
+}
+
+// Behind "name=" of a Cookie field, blanks around the name, if that is what
+// stands there.
+inline const Byte* cookie_of(const Byte* at, const Byte* end, rl_str_t name) {
+  at = skip_blanks(at, end);
+  if (static_cast<std::size_t>(end - at) <= name.len) return nullptr;
+  for (std::size_t i = 0; i < name.len; i++) {
+    if (at[i] != name.data[i]) return nullptr;
+  }
+  at = skip_blanks(at + name.len, end);
+  return at != end && *at == '=' ? at + 1 : nullptr;
+}
+
 // As rl_key_arg, in all cases.
 int escaped_arg(rl_str_t query, rl_str_t name, Byte* buf, rl_str_t* out) {
   const Byte* at = query.data;
@@ -318,8 +383,9 @@ int rl_key_bearer(rl_str_t authorization, rl_str_t* out) noexcept {
   if (ratelimit::is_plain_bearer(authorization)) {
     const Byte* const end = authorization.data + authorization.len;
     const Byte* const token = authorization.data + ratelimit::kBearerLen;
-    *out = ratelimit::slice(
-        token, ratelimit::find_any(token, end, ratelimit::TokenEnds()));
+    const ratelimit::TokenEnds ends;
+    const Byte* const at = ratelimit::skip_long(token, end, ends);
+    *out = ratelimit::slice(token, ratelimit::find_any(token, at, end, ends));
     return 1;
   }
   return ratelimit::odd_bearer(authorization, out);
@@ -342,6 +408,27 @@ int rl_key_basic(rl_str_t authorization, unsigned char* buf,
 int rl_key_header(rl_str_t value, rl_str_t* out) noexcept {
   return ratelimit::yield(ratelimit::trim(value.data, value.data + value.len),
                           out);
+}
+
+int rl_is_field(const unsigned char* field, rl_str_t name) noexcept {
+  using ratelimit::load_few;
+  using ratelimit::load_le64;
+  const Byte* const text = name.data;
+  const std::size_t len = name.len;
+  if (len < 8) {
+    const auto n = static_cast<unsigned>(len);
+    return n == 0 ||
+           ratelimit::same_but_for_case(load_few(field, n), load_few(text, n));
+  }
+  // The last eight bytes overlap those before them.
+  for (std::size_t at = 0; at + 8 < len; at += 8) {
+    if (!ratelimit::same_but_for_case(load_le64(field + at),
+                                      load_le64(text + at))) {
+      return 0;
+    }
+  }
+  return ratelimit::same_but_for_case(load_le64(field + len - 8),
+                                      load_le64(text + len - 8));
 }
 
 int rl_is_plain_arg(rl_str_t name) noexcept {
@@ -403,17 +490,13 @@ int rl_key_cookie(rl_str_t cookie, rl_str_t name, unsigned char* buf,
   const Byte* const end = at + cookie.len;
 
   while (at != end) {
-    const Byte* const stop = ratelimit::find_or_end(at, end, ';');
-    const Byte* const equal = ratelimit::find(at, stop, '=');
-    if (equal != nullptr) {
-      const rl_str_t found = ratelimit::trim(at, equal);
-      if (found.len == name.len &&
-          std::memcmp(found.data, name.data, name.len) == 0) {
-        if (ratelimit::yield(ratelimit::cookie_value(equal + 1, stop, buf),
-                             out)) {
-          return 1;
-        }
-      }
+    const Byte* const value = ratelimit::cookie_of(at, end, name);
+    const Byte* const stop =
+        ratelimit::find_any(cookie.data, value != nullptr ? value : at, end,
+                            ratelimit::Semicolon());
+    if (value != nullptr &&
+        ratelimit::yield(ratelimit::cookie_value(value, stop, buf), out)) {
+      return 1;
     }
     at = stop == end ? end : stop + 1;
   }
