@@ -313,6 +313,26 @@ TEST(Table, WhatWasNotedAsIdleAndIsUsedAgainStays) {
   EXPECT_FALSE(place.evicts_active);
 }
 
+// Keys that stay for their debt are often the oldest of a set by far.
+TEST(Table, NotesTheOlderHalfOfThoseWithoutDebt) {
+  const Shape shape = {RL_SLIDING, 10, 10, 0, 60000, 0};
+  Set set{};
+  for (uint32_t i = 0; i < kBucketsPerSet; ++i) {
+    const rl_time_t when = at(i < 10 ? 1000 : 40000 + 10 * i);
+    set.buckets[i].key = i;
+    open(&set.buckets[i], shape, when);
+    charge(&set.buckets[i], shape, i < 10 ? 5 : 1, when);
+    set.buckets[i].limit_code = encode_limit(10) & 0x7fff;
+    mark(&set, i, 1);
+  }
+  EXPECT_EQ(10u, choose_place(&set, 0, &set, 0, 50000).index);
+  uint32_t noted = 0;
+  for (uint32_t i = 11; i <= 20; ++i) {
+    noted |= 1u << i;
+  }
+  EXPECT_EQ(noted, set.hint);
+}
+
 TEST(Table, WarnsOfEvictionsOnceAMinute) {
   Arena arena(64 * 1024);
   rl_process_t process = arena.join();

@@ -36,49 +36,61 @@ Place hinted_place(Set* set, uint32_t kept, uint64_t now_ms) {
   return {set, kNone, false, false, 0, 0};
 }
 
-// Whether the bucket has less of a right to stay than *best; if so, it is
-// *best.  The share is the greater effort: in a flood, where most buckets have
-// none, it is asked for but a few of the buckets of a scan.
+// Whether it has less of a right to stay.
+bool goes_before(const Place& place, const Place& other) {
+  if (place.index == kNone || other.index == kNone) {
+    return other.index == kNone;
+  }
+  return place.debt_share != other.debt_share
+             ? place.debt_share < other.debt_share
+             : place.idle_at_ms < other.idle_at_ms;
+}
+
+// Takes the bucket for *best if that has a better right to stay.  The share is
+// the greater effort: in a flood, where most buckets have none, it is asked
+// for but a few of the buckets of a scan.
 void consider(Set* set, uint32_t index, uint64_t idle_at, uint64_t now_ms,
               Place* best) {
-  const bool later = best->index != kNone && idle_at >= best->idle_at_ms;
-  if (later && best->debt_share == 0) {
+  if (best->index != kNone && idle_at >= best->idle_at_ms &&
+      best->debt_share == 0) {
     return;
   }
   const Place place = place_of(set, index, idle_at, now_ms);
-  if (best->index == kNone || place.debt_share < best->debt_share ||
-      (place.debt_share == best->debt_share && !later)) {
-    *best = place;
-  }
+  if (goes_before(place, *best)) *best = place;
 }
 
-// Up to when those of a full set that may go soon are idle: now, if any is, or
-// else the first half of the time until all are, in a flood the older half of
-// its keys.  Places that are held are never idle.
-uint64_t soon_ms(const uint64_t (&idle_at)[kBucketsPerSet], uint64_t now_ms) {
-  uint64_t first = UINT64_MAX;
-  uint64_t last = 0;
-  for (const uint64_t at : idle_at) {
-    first = std::min(first, at);
-    if (at != UINT64_MAX) last = std::max(last, at);
-  }
-  return first <= now_ms || first > last ? now_ms : first + (last - first) / 2;
+// Up to when those of a full set that may go soon are idle: now, if the best
+// is, or else the first half of the time from then until all are, in a flood
+// the older half of its keys.  Those that are idle before the best stay for
+// their debt: counted from the oldest of them, that half would be of them.
+uint64_t soon_ms(const Place& best, uint64_t last_ms, uint64_t now_ms) {
+  const uint64_t first_ms = best.idle_at_ms;
+  return !best.evicts_active || first_ms > last_ms
+             ? now_ms
+             : first_ms + (last_ms - first_ms) / 2;
 }
 
-// Looks at every bucket of a full set, and notes the others that may go.
-void scan(Set* set, uint32_t kept, uint64_t now_ms, Place* best) {
+// Looks at every bucket of a full set, and notes those that may go.  Places
+// that are held are never idle.
+Place scan(Set* set, uint32_t kept, uint64_t now_ms) {
+  Place best = {set, kNone, false, false, 0, 0};
   uint64_t idle_at[kBucketsPerSet];
+  uint64_t last_ms = 0;
   for (uint32_t i = 0; i < kBucketsPerSet; ++i) {
-    idle_at[i] = idle_at_ms(set->buckets[i]);
-    if ((kept >> i & 1) == 0) consider(set, i, idle_at[i], now_ms, best);
+    const uint64_t at = idle_at_ms(set->buckets[i]);
+    idle_at[i] = at;
+    if (at != UINT64_MAX) last_ms = std::max(last_ms, at);
+    if ((kept >> i & 1) == 0) consider(set, i, at, now_ms, &best);
   }
-  set->hint_until_ms = soon_ms(idle_at, now_ms);
+  set->hint_until_ms = soon_ms(best, last_ms, now_ms);
   uint32_t soon = 0;
   for (uint32_t i = 0; i < kBucketsPerSet; ++i) {
-    soon |= uint32_t{idle_at[i] <= set->hint_until_ms} << i;
+    soon |= uint32_t{idle_at[i] >= best.idle_at_ms &&
+                     idle_at[i] <= set->hint_until_ms}
+            << i;
   }
-  if (best->set == set && best->index != kNone) soon &= ~(1u << best->index);
   set->hint = soon & ~kept;
+  return best;
 }
 
 }  // namespace
@@ -102,10 +114,12 @@ Place choose_place(Set* first, uint32_t first_kept, Set* second,
     best = hinted_place(second, second_kept, now_ms);
   }
   if (best.index == kNone) {
-    scan(first, first_kept, now_ms, &best);
+    best = scan(first, first_kept, now_ms);
     if (second != first && (best.index == kNone || best.evicts_active)) {
-      scan(second, second_kept, now_ms, &best);
+      const Place place = scan(second, second_kept, now_ms);
+      if (goes_before(place, best)) best = place;
     }
+    if (best.index != kNone) best.set->hint &= ~(1u << best.index);
   }
   return best;
 }
