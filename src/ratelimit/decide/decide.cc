@@ -102,11 +102,18 @@ inline ChargeResult try_charge_copy(const rl_process_t* process,
                                     const BucketRef& ref, const rl_time_t& now,
                                     Bucket* image, Charged* charged) {
   const unsigned code = limit_code_of(item);
-  if (ref.is_stored() && item.policy->algorithm == RL_SLIDING &&
-      ref.bucket->sliding.remainder == 1) {
-    return sliding_try_charge_into<false>(
-        *ref.bucket, item.quota.units, item.quota.window_ms, code,
-        item.cost_units, now.mono_ms, image, charged);
+  if (item.policy->algorithm == RL_SLIDING) {
+    const Bucket* from = ref.bucket;
+    if (!ref.is_stored()) {
+      sliding_open(image, item.bucket.lo, item.quota.units,
+                   item.quota.window_ms, 0, now.mono_ms);
+      from = image;
+    }
+    if (from->sliding.remainder == 1) {
+      return sliding_try_charge_into<false>(
+          *from, item.quota.units, item.quota.window_ms, code, item.cost_units,
+          now.mono_ms, image, charged);
+    }
   }
   const Shape shape = shape_of(process, item);
   prepare_copy(item, shape, now, ref, image);
