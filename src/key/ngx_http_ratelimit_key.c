@@ -10,10 +10,6 @@
 #include "key/ngx_http_ratelimit_key.h"
 
 
-static ngx_int_t ngx_http_ratelimit_key_lower(ngx_http_request_t *r,
-    rl_str_t *text);
-
-
 /* "tag:value" of the first source that yields a value, empty if none does */
 
 ngx_int_t
@@ -58,37 +54,7 @@ ngx_http_ratelimit_key_text(ngx_http_request_t *r,
 }
 
 
-/* the first source that yields a value, and that; scratch may be NULL */
-
 ngx_int_t
-ngx_http_ratelimit_key_first(ngx_http_request_t *r,
-    ngx_http_ratelimit_key_t *key, ngx_http_ratelimit_scratch_t *scratch,
-    ngx_uint_t *i, rl_str_t *out)
-{
-    ngx_int_t                     rc;
-    ngx_http_ratelimit_source_t  *source;
-
-    source = key->sources.elts;
-    rc = NGX_DECLINED;
-
-    for (*i = 0; *i < key->sources.nelts; (*i)++) {
-
-        rc = source[*i].value(r, &source[*i], scratch, out);
-
-        if (rc != NGX_DECLINED) {
-            break;
-        }
-    }
-
-    if (rc == NGX_OK && key->lower) {
-        return ngx_http_ratelimit_key_lower(r, out);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
 ngx_http_ratelimit_key_lower(ngx_http_request_t *r, rl_str_t *text)
 {
     u_char  *buf;

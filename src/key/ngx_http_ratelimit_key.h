@@ -34,6 +34,8 @@ struct ngx_http_ratelimit_source_s {
     ngx_int_t                    index;      /* of a variable, a JWT's claim */
     rl_str_t                     tag;        /* of the chain's first source */
     ngx_str_t                    prefix;     /* "tag:"; empty: untagged */
+    ngx_uint_t                   plain;      /* unsigned  plain:1;  the name of
+                                                an argument, as it stands */
 };
 
 
@@ -59,9 +61,37 @@ ngx_http_ratelimit_key_t *ngx_http_ratelimit_find_key(ngx_conf_t *cf,
 
 ngx_int_t ngx_http_ratelimit_key_text(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_str_t *out);
-ngx_int_t ngx_http_ratelimit_key_first(ngx_http_request_t *r,
+ngx_int_t ngx_http_ratelimit_key_lower(ngx_http_request_t *r, rl_str_t *text);
+
+
+/* the first source that yields a value, and that; scratch may be NULL */
+
+static ngx_inline ngx_int_t
+ngx_http_ratelimit_key_first(ngx_http_request_t *r,
     ngx_http_ratelimit_key_t *key, ngx_http_ratelimit_scratch_t *scratch,
-    ngx_uint_t *i, rl_str_t *out);
+    ngx_uint_t *i, rl_str_t *out)
+{
+    ngx_int_t                     rc;
+    ngx_uint_t                    n;
+    ngx_http_ratelimit_source_t  *source;
+
+    source = key->sources.elts;
+    rc = NGX_DECLINED;
+
+    for (n = 0; n < key->sources.nelts; n++) {
+        rc = source[n].value(r, &source[n], scratch, out);
+
+        if (rc != NGX_DECLINED) {
+            break;
+        }
+    }
+
+    *i = n;
+
+    return (rc == NGX_OK && key->lower) ? ngx_http_ratelimit_key_lower(r, out)
+                                        : rc;
+}
+
 
 /* ngx_http_ratelimit_key_source.c */
 

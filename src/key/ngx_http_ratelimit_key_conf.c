@@ -227,6 +227,7 @@ ngx_http_ratelimit_key_source(ngx_conf_t *cf, ngx_http_ratelimit_key_t *key,
 
     source->tag = *tag;
     source->value = ngx_http_ratelimit_source_value(source->core.kind);
+    source->plain = rl_is_plain_arg(source->core.name);
 
     if (source->core.kind == RL_SOURCE_VAR) {
         name.len = source->core.name.len;

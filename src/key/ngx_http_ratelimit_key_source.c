@@ -78,6 +78,13 @@ ngx_http_ratelimit_key_arg(ngx_http_request_t *r,
 {
     u_char  *buf;
 
+    if (source->plain
+        && rl_key_plain_arg(ngx_http_ratelimit_str(&r->args),
+                            source->core.name, out))
+    {
+        return NGX_OK;
+    }
+
     buf = NULL;
 
     if (ngx_strlchr(r->args.data, r->args.data + r->args.len, '%')) {

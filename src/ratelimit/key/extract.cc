@@ -22,12 +22,16 @@ namespace ratelimit {
 namespace {
 
 #ifdef RATELIMIT_SSE2
+inline __m128i load_16(const Byte* at) {
+  __m128i bytes;
+  std::memcpy(&bytes, at, sizeof(bytes));
+  return bytes;
+}
+
 // Bit i: `set` holds at[i].
 template <typename Set>
 inline unsigned found_in(const Byte* at, const Set& set) {
-  __m128i bytes;
-  std::memcpy(&bytes, at, sizeof(bytes));
-  return static_cast<unsigned>(_mm_movemask_epi8(set.find(bytes)));
+  return static_cast<unsigned>(_mm_movemask_epi8(set.find(load_16(at))));
 }
 #endif
 
@@ -67,12 +71,10 @@ template <typename Set>
 inline const Byte* skip_long(const Byte* at, const Byte* end, const Set& set) {
 #ifdef RATELIMIT_SSE2
   for (; end - at >= 64; at += 64) {
-    __m128i bytes[4];
-    std::memcpy(bytes, at, sizeof(bytes));
-    const __m128i first =
-        _mm_or_si128(set.find(bytes[0]), set.find(bytes[1]));
-    const __m128i last = _mm_or_si128(set.find(bytes[2]), set.find(bytes[3]));
-    if (_mm_movemask_epi8(_mm_or_si128(first, last)) != 0) break;
+    const __m128i found = _mm_or_si128(
+        _mm_or_si128(set.find(load_16(at)), set.find(load_16(at + 16))),
+        _mm_or_si128(set.find(load_16(at + 32)), set.find(load_16(at + 48))));
+    if (_mm_movemask_epi8(found) != 0) break;
   }
 #else
   static_cast<void>(end);
