@@ -121,27 +121,6 @@ uint64_t charge(Bucket* bucket, const Shape& shape, uint64_t cost_units,
   }
 }
 
-ChargeResult charge_hot_words(const Bucket& stored, const Shape& shape,
-                              unsigned limit_code, uint64_t cost_units,
-                              const rl_time_t& now, HotWords* hot_words,
-                              Charged* charged) noexcept {
-  switch (shape.algorithm) {
-    case RL_SLIDING:
-      return sliding_charge_hot_words(stored, shape, limit_code, cost_units,
-                                      now, hot_words, charged);
-    case RL_GCRA:
-      return gcra_charge_hot_words(stored, shape, limit_code, cost_units, now,
-                                   hot_words, charged);
-    case RL_CONCURRENT:
-      return concurrent_charge_hot_words(
-          stored, shape.process, process_changes(shape.process), shape.units,
-          limit_code, cost_units, hot_words, charged);
-    default:
-      return window_charge_hot_words(stored, shape, limit_code, cost_units,
-                                     now, hot_words, charged);
-  }
-}
-
 ChargeResult try_charge(Bucket* bucket, const Shape& shape,
                         unsigned limit_code, uint64_t cost_units,
                         const rl_time_t& now, Charged* charged) noexcept {

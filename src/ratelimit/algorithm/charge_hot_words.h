@@ -5,7 +5,12 @@
 #ifndef RATELIMIT_ALGORITHM_CHARGE_HOT_WORDS_H_
 #define RATELIMIT_ALGORITHM_CHARGE_HOT_WORDS_H_
 
+#include "ratelimit/algorithm/charge_place.h"
+#include "ratelimit/algorithm/gcra.h"
+#include "ratelimit/algorithm/holders.h"
+#include "ratelimit/algorithm/sliding.h"
 #include "ratelimit/algorithm/sliding_slots.h"
+#include "ratelimit/algorithm/window.h"
 #include "ratelimit/base/bytes.h"
 
 namespace ratelimit {
@@ -153,10 +158,26 @@ RATELIMIT_ALWAYS_INLINE ChargeResult sliding_try_charge_into(
 }
 
 // The same of any bucket.
-ChargeResult charge_hot_words(const Bucket& stored, const Shape& shape,
-                              unsigned limit_code, uint64_t cost_units,
-                              const rl_time_t& now, HotWords* hot_words,
-                              Charged* charged) noexcept;
+RATELIMIT_ALWAYS_INLINE ChargeResult
+charge_hot_words(const Bucket& stored, const Shape& shape, unsigned limit_code,
+                 uint64_t cost_units, const rl_time_t& now,
+                 HotWords* hot_words, Charged* charged) noexcept {
+  switch (shape.algorithm) {
+    case RL_SLIDING:
+      return sliding_charge_hot_words(stored, shape, limit_code, cost_units,
+                                      now, hot_words, charged);
+    case RL_GCRA:
+      return gcra_charge_hot_words(stored, shape, limit_code, cost_units, now,
+                                   hot_words, charged);
+    case RL_CONCURRENT:
+      return concurrent_charge_hot_words(
+          stored, shape.process, process_changes(shape.process), shape.units,
+          limit_code, cost_units, hot_words, charged);
+    default:
+      return window_charge_hot_words(stored, shape, limit_code, cost_units,
+                                     now, hot_words, charged);
+  }
+}
 
 }  // namespace ratelimit
 
