@@ -220,7 +220,7 @@ ngx_http_ratelimit_prepare_items(ngx_http_request_t *r,
                                          &record->time);
         }
 
-        if (step->varies) {
+        if (step->varies & ~NGX_HTTP_RATELIMIT_VARIES_SAME_KEY) {
             rc = ngx_http_ratelimit_vary(r, record, step, item, rc);
         }
 
