@@ -26,6 +26,7 @@ extern "C" {
 #define RL_OVERRIDE_POLICY_LEN 32 /* a policy of a longer name can have none */
 
 typedef enum {
+  RL_OVERRIDE_CLEARED = 0,   /* of shared ones: there is none any more */
   RL_OVERRIDE_SCALE = 1,     /* value: thousandths of a percent */
   RL_OVERRIDE_UNITS = 2,     /* value: the units of the quota */
   RL_OVERRIDE_UNLIMITED = 3, /* the policy does not apply */
