@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "zone/ngx_http_ratelimit_zone.h"
 
 #include <jansson.h>
 
@@ -256,6 +257,24 @@ ngx_int_t ngx_http_ratelimit_api_put_override(
     ngx_http_ratelimit_api_call_t *call);
 ngx_int_t ngx_http_ratelimit_api_delete_override(
     ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_no_room(ngx_http_ratelimit_api_call_t *call);
+
+/*
+ * ngx_http_ratelimit_api_change.c: changes of overrides of shared zones.
+ * Those of one zone are added in a row; until_ms is from now on.  What was
+ * done, or not, is answered and logged when all have been made.
+ */
+
+typedef struct ngx_http_ratelimit_api_changes_s
+    ngx_http_ratelimit_api_changes_t;
+
+ngx_http_ratelimit_api_changes_t *ngx_http_ratelimit_api_changes(
+    ngx_http_ratelimit_api_call_t *call);
+ngx_int_t ngx_http_ratelimit_api_add_change(
+    ngx_http_ratelimit_api_changes_t *changes,
+    ngx_http_ratelimit_zone_t *zone, rl_override_t *override);
+ngx_int_t ngx_http_ratelimit_api_make_changes(
+    ngx_http_ratelimit_api_changes_t *changes, ngx_str_t *what);
 
 /* ngx_http_ratelimit_api_bans.c */
 

@@ -8,54 +8,39 @@
 
 
 #include "ngx_http_ratelimit.h"
-#include "conf/ngx_http_ratelimit_str.h"
 #include "zone/ngx_http_ratelimit_process.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "policy/ngx_http_ratelimit_policy.h"
-#include "request/ngx_http_ratelimit_log.h"
-#include "api/ngx_http_ratelimit_api.h"
+#include "api/ngx_http_ratelimit_api_target.h"
 
 
-/* what an override is to be set on */
-
-typedef struct {
-    const rl_zone_t             *zone;
-    uint64_t                     id;
-    uint64_t                     key_id;     /* of a key, else 0 */
-    ngx_http_ratelimit_policy_t *policy;     /* NULL: all of the zone */
-    u_char                       text[512];  /* for the log */
-    size_t                       len;
-} ngx_http_ratelimit_target_t;
-
-
-static ngx_int_t ngx_http_ratelimit_api_find_target(
-    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
-static ngx_int_t ngx_http_ratelimit_api_zone_target(
-    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
-static ngx_int_t ngx_http_ratelimit_api_find_stored(
-    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target);
 static ngx_uint_t ngx_http_ratelimit_api_is_target(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target,
-    rl_zone_t *zone, rl_override_t *override);
+    ngx_http_ratelimit_zone_t *zone, rl_override_t *override);
+static ngx_int_t ngx_http_ratelimit_api_set_override(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_zone_t *zone,
+    rl_override_t *override, ngx_str_t *what);
+static ngx_int_t ngx_http_ratelimit_api_clear_overrides(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_target_t *target,
+    ngx_http_ratelimit_api_changes_t *changes, ngx_uint_t *cleared);
+static ngx_int_t ngx_http_ratelimit_api_clear_override(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_zone_t *zone,
+    rl_override_t *override, ngx_http_ratelimit_api_changes_t *changes);
+static ngx_str_t ngx_http_ratelimit_api_what(
+    ngx_http_ratelimit_api_call_t *call, const char *format, ...);
 static ngx_int_t ngx_http_ratelimit_api_override_busy(
     ngx_http_ratelimit_api_call_t *call);
-static ngx_int_t ngx_http_ratelimit_api_parse_override(
-    ngx_http_ratelimit_api_call_t *call, rl_override_t *override);
-static ngx_int_t ngx_http_ratelimit_api_parse_for(
-    ngx_http_ratelimit_api_call_t *call, rl_override_t *override);
 
 
 ngx_int_t
 ngx_http_ratelimit_api_put_override(ngx_http_ratelimit_api_call_t *call)
 {
-    int                           rc;
-    rl_override_t                    override;
-    rl_process_t                 *process;
-    ngx_http_ratelimit_target_t   target;
+    ngx_str_t                    what;
+    rl_override_t                override;
+    ngx_http_ratelimit_target_t  target;
 
     if (ngx_http_ratelimit_api_find_target(call, &target) != NGX_OK
-        || ngx_http_ratelimit_api_parse_override(call, &override) != NGX_OK
-        || ngx_http_ratelimit_api_parse_for(call, &override) != NGX_OK)
+        || ngx_http_ratelimit_api_parse_override(call, &override) != NGX_OK)
     {
         return call->rc;
     }
@@ -84,34 +69,94 @@ ngx_http_ratelimit_api_put_override(ngx_http_ratelimit_api_call_t *call)
         return call->rc;
     }
 
+    what = ngx_http_ratelimit_api_what(call, "override of %*s set to %V%s%V",
+                                       target.len, target.text,
+                                       call->args.scale.data
+                                       ? &call->args.scale : &call->args.quota,
+                                       override.until_ms ? " for " : "",
+                                       &call->args.duration);
+
+    return what.data ? ngx_http_ratelimit_api_set_override(call, target.zone,
+                                                           &override, &what)
+                     : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* until_ms is from now on, or 0 */
+
+static ngx_int_t
+ngx_http_ratelimit_api_set_override(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_zone_t *zone, rl_override_t *override, ngx_str_t *what)
+{
+    int                                rc;
+    rl_process_t                      *process;
+    ngx_http_ratelimit_api_changes_t  *changes;
+
+    if (zone->redis) {
+        changes = ngx_http_ratelimit_api_changes(call);
+
+        return (changes
+                && ngx_http_ratelimit_api_add_change(changes, zone, override)
+                   == NGX_OK)
+               ? ngx_http_ratelimit_api_make_changes(changes, what)
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     process = ngx_http_ratelimit_process(call->conf);
 
     if (process == NULL) {
         return ngx_http_ratelimit_api_no_place(call);
     }
 
-    rc = rl_override_set(process, target.zone, &override, &call->now);
+    if (override->until_ms) {
+        override->until_ms += call->now.mono_ms;
+    }
+
+    rc = rl_override_set(process, &zone->zone, override, &call->now);
 
     if (rc == RL_ERROR) {
-        ngx_http_ratelimit_api_problem(call, NGX_HTTP_INSUFFICIENT_STORAGE,
-                                       "a zone has no more than %d overrides, "
-                                       "delete one",
-                                       (int) RL_MAX_OVERRIDES);
-        return call->rc;
+        return ngx_http_ratelimit_api_no_room(call);
     }
 
     if (rc == RL_TIMEOUT) {
         return ngx_http_ratelimit_api_override_busy(call);
     }
 
-    ngx_http_ratelimit_api_log(call, "override of %*s set to %V%s%V",
-                               target.len, target.text,
-                               call->args.scale.data ? &call->args.scale
-                                                     : &call->args.quota,
-                               override.until_ms ? " for " : "",
-                               &call->args.duration);
+    ngx_http_ratelimit_api_log(call, "%V", what);
 
     return ngx_http_ratelimit_api_overrides(call);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_api_no_room(ngx_http_ratelimit_api_call_t *call)
+{
+    ngx_http_ratelimit_api_problem(call, NGX_HTTP_INSUFFICIENT_STORAGE,
+                                   "a zone has no more than %d overrides, "
+                                   "delete one", (int) RL_MAX_OVERRIDES);
+    return call->rc;
+}
+
+
+/* what the log says; data NULL: there is no memory for it */
+
+static ngx_str_t
+ngx_http_ratelimit_api_what(ngx_http_ratelimit_api_call_t *call,
+    const char *format, ...)
+{
+    u_char     text[1024];
+    va_list    args;
+    ngx_str_t  what, copy;
+
+    va_start(args, format);
+    what.data = text;
+    what.len = ngx_vslprintf(text, text + sizeof(text), format, args) - text;
+    va_end(args);
+
+    copy.len = what.len;
+    copy.data = ngx_pstrdup(call->request->pool, &what);
+
+    return copy;
 }
 
 
@@ -123,47 +168,31 @@ ngx_http_ratelimit_api_put_override(ngx_http_ratelimit_api_call_t *call)
 ngx_int_t
 ngx_http_ratelimit_api_delete_override(ngx_http_ratelimit_api_call_t *call)
 {
-    int                           rc;
-    size_t                        j, n;
-    ngx_uint_t                    i, cleared;
-    rl_override_t                    overrides[RL_MAX_OVERRIDES];
-    rl_process_t                 *process;
-    ngx_shm_zone_t              **zones;
-    ngx_http_ratelimit_zone_t    *zone;
-    ngx_http_ratelimit_target_t   target;
+    ngx_str_t                          what;
+    ngx_uint_t                         cleared;
+    ngx_http_ratelimit_target_t        target;
+    ngx_http_ratelimit_api_changes_t  *changes;
 
     if (ngx_http_ratelimit_api_find_stored(call, &target) != NGX_OK) {
         return call->rc;
     }
 
-    process = ngx_http_ratelimit_process(call->conf);
+    what = ngx_http_ratelimit_api_what(call, "override of %*s cleared",
+                                       target.len, target.text);
 
-    if (process == NULL) {
-        return ngx_http_ratelimit_api_no_place(call);
+    changes = ngx_http_ratelimit_api_changes(call);
+
+    if (what.data == NULL || changes == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     cleared = 0;
-    zones = call->conf->zones.elts;
 
-    for (i = 0; i < call->conf->zones.nelts; i++) {
-        zone = zones[i]->data;
-        n = rl_overrides(&zone->zone, &call->now, overrides);
-
-        for (j = 0; j < n; j++) {
-            if (!ngx_http_ratelimit_api_is_target(call, &target, &zone->zone,
-                                                  &overrides[j]))
-            {
-                continue;
-            }
-
-            rc = rl_override_clear(process, &zone->zone, overrides[j].id);
-
-            if (rc == RL_TIMEOUT) {
-                return ngx_http_ratelimit_api_override_busy(call);
-            }
-
-            cleared += (rc == RL_OK);
-        }
+    if (ngx_http_ratelimit_api_clear_overrides(call, &target, changes,
+                                               &cleared)
+        != NGX_OK)
+    {
+        return call->rc;
     }
 
     if (cleared == 0) {
@@ -172,54 +201,89 @@ ngx_http_ratelimit_api_delete_override(ngx_http_ratelimit_api_call_t *call)
         return call->rc;
     }
 
-    ngx_http_ratelimit_api_log(call, "override of %*s cleared", target.len,
-                               target.text);
-
-    return ngx_http_ratelimit_api_overrides(call);
+    return ngx_http_ratelimit_api_make_changes(changes, &what);
 }
 
 
 static ngx_int_t
-ngx_http_ratelimit_api_find_stored(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_target_t *target)
+ngx_http_ratelimit_api_clear_overrides(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_target_t *target,
+    ngx_http_ratelimit_api_changes_t *changes, ngx_uint_t *cleared)
 {
-    u_char     *p, *last;
-    ngx_str_t   policy, id;
+    size_t                       j, n;
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    rl_override_t                overrides[RL_MAX_OVERRIDES];
+    ngx_shm_zone_t             **zones;
+    ngx_http_ratelimit_zone_t   *zone;
 
-    policy = call->args.policy;
-    id = call->args.id;
+    zones = call->conf->zones.elts;
 
-    if (call->args.zone.data || call->args.keys.nelts || policy.data == NULL) {
-        return ngx_http_ratelimit_api_find_target(call, target);
+    for (i = 0; i < call->conf->zones.nelts; i++) {
+        zone = zones[i]->data;
+        n = rl_overrides(&zone->zone, &call->now, overrides);
+
+        for (j = 0; j < n; j++) {
+            if (!ngx_http_ratelimit_api_is_target(call, target, zone,
+                                                  &overrides[j]))
+            {
+                continue;
+            }
+
+            rc = ngx_http_ratelimit_api_clear_override(call, zone,
+                                                       &overrides[j],
+                                                       changes);
+            if (rc == NGX_ERROR) {
+                return rc;
+            }
+
+            *cleared += (rc == NGX_OK);
+        }
     }
-
-    ngx_memzero(target, sizeof(ngx_http_ratelimit_target_t));
-
-    if (id.data
-        && ngx_http_ratelimit_api_parse_id(call, &target->key_id) != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    policy.len = ngx_min(policy.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
-    last = target->text + sizeof(target->text);
-    p = target->text;
-
-    if (id.data) {
-        p = ngx_slprintf(p, last, "key %V of ", &id);
-    }
-
-    p = ngx_slprintf(p, last, "policy \"%V\"", &policy);
-
-    target->len = p - target->text;
 
     return NGX_OK;
 }
 
 
+/* NGX_DECLINED: somebody else has just done it */
+
+static ngx_int_t
+ngx_http_ratelimit_api_clear_override(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_zone_t *zone, rl_override_t *override,
+    ngx_http_ratelimit_api_changes_t *changes)
+{
+    int            rc;
+    rl_process_t  *process;
+
+    if (zone->redis) {
+        override->kind = RL_OVERRIDE_CLEARED;
+        override->value = 0;
+        override->until_ms = 0;
+
+        return ngx_http_ratelimit_api_add_change(changes, zone, override);
+    }
+
+    process = ngx_http_ratelimit_process(call->conf);
+
+    if (process == NULL) {
+        (void) ngx_http_ratelimit_api_no_place(call);
+        return NGX_ERROR;
+    }
+
+    rc = rl_override_clear(process, &zone->zone, override->id);
+
+    if (rc == RL_TIMEOUT) {
+        (void) ngx_http_ratelimit_api_override_busy(call);
+        return NGX_ERROR;
+    }
+
+    return rc == RL_OK ? NGX_OK : NGX_DECLINED;
+}
+
+
 static ngx_uint_t
 ngx_http_ratelimit_api_is_target(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_target_t *target, rl_zone_t *zone,
+    ngx_http_ratelimit_target_t *target, ngx_http_ratelimit_zone_t *zone,
     rl_override_t *override)
 {
     ngx_str_t  name;
@@ -242,183 +306,4 @@ ngx_http_ratelimit_api_override_busy(ngx_http_ratelimit_api_call_t *call)
     ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
                                    "the zone is held by a stopped process");
     return call->rc;
-}
-
-
-/* a zone, a policy, or a policy's key */
-
-static ngx_int_t
-ngx_http_ratelimit_api_find_target(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_target_t *target)
-{
-    u_char                       *last, id[16];
-    rl_hash_t                     bucket;
-    ngx_http_ratelimit_policy_t  *policy;
-
-    last = target->text + sizeof(target->text);
-
-    if (call->args.zone.data) {
-        return ngx_http_ratelimit_api_zone_target(call, target);
-    }
-
-    if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    target->policy = policy;
-    target->key_id = 0;
-    target->zone = policy->core.zone;
-
-    if (call->args.id.data == NULL && call->args.keys.nelts == 0) {
-        target->id = policy->core.secret.lo;
-        target->len = ngx_slprintf(target->text, last, "policy \"%V\"",
-                                   &policy->name)
-                      - target->text;
-
-        return NGX_OK;
-    }
-
-    if (ngx_http_ratelimit_api_find_bucket(call, policy, &bucket) != NGX_OK) {
-        return NGX_DECLINED;
-    }
-
-    target->id = bucket.lo;
-    target->key_id = rl_key_id(&policy->core, bucket.lo);
-
-    rl_render_key_id(target->key_id, id);
-
-    target->len = ngx_slprintf(target->text, last, "key %*s of policy \"%V\"",
-                               sizeof(id), id, &policy->name)
-                  - target->text;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_api_zone_target(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_target_t *target)
-{
-    u_char                     *last;
-    ngx_str_t                   name;
-    ngx_shm_zone_t             *shm_zone;
-    ngx_http_ratelimit_zone_t  *zone;
-
-    last = target->text + sizeof(target->text);
-    name = call->args.zone;
-
-    if (call->args.policy.data || call->args.id.data
-        || call->args.keys.nelts)
-    {
-        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                              "\"zone=\" excludes "
-                                              "\"policy=\" and keys");
-    }
-
-    shm_zone = ngx_http_ratelimit_find_zone(call->conf, &name);
-
-    if (shm_zone == NULL) {
-        name.len = ngx_min(name.len, NGX_HTTP_RATELIMIT_MAX_SHOWN);
-
-        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_NOT_FOUND,
-                                              "unknown zone \"%V\"",
-                                              &name);
-    }
-
-    zone = shm_zone->data;
-    target->policy = NULL;
-    target->key_id = 0;
-    target->zone = &zone->zone;
-    target->id = RL_OVERRIDE_ZONE;
-    target->len = ngx_slprintf(target->text, last, "zone \"%V\"", &name)
-                  - target->text;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ratelimit_api_parse_override(ngx_http_ratelimit_api_call_t *call,
-    rl_override_t *override)
-{
-    rl_str_t     text;
-    const char  *allowed, *name;
-    uint32_t     scale;
-
-    scale = 0;
-    ngx_memzero(override, sizeof(rl_override_t));
-
-    if ((call->args.scale.data == NULL) == (call->args.quota.data == NULL)) {
-        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                              "either \"scale=\" or "
-                                              "\"quota=\" is needed");
-    }
-
-    if (call->args.scale.data) {
-        name = "scale";
-        text = ngx_http_ratelimit_str(&call->args.scale);
-        override->kind = RL_OVERRIDE_SCALE;
-
-        /* empty is 100 % in a policy, where a variable may be */
-
-        if (text.len == 0) {
-            ngx_str_set(&call->args.scale, "-");
-            text = ngx_http_ratelimit_str(&call->args.scale);
-        }
-
-        allowed = rl_parse_scale(text, &scale);
-        override->value = scale;
-
-    } else {
-        name = "quota";
-        text = ngx_http_ratelimit_str(&call->args.quota);
-        override->kind = RL_OVERRIDE_UNITS;
-        allowed = rl_parse_units(text, &override->value);
-
-        if (allowed && text.len == 9
-            && ngx_strncmp(text.data, "unlimited", 9) == 0)
-        {
-            override->kind = RL_OVERRIDE_UNLIMITED;
-            allowed = NULL;
-        }
-    }
-
-    if (allowed) {
-        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                              "invalid \"%s=\", it %s%s", name,
-                                              allowed,
-                                              call->args.quota.data
-                                              ? ", or \"unlimited\"" : "");
-    }
-
-    return NGX_OK;
-}
-
-
-/* without "for=" it holds until it is cleared */
-
-static ngx_int_t
-ngx_http_ratelimit_api_parse_for(ngx_http_ratelimit_api_call_t *call,
-    rl_override_t *override)
-{
-    rl_quota_t   quota;
-    const char  *allowed;
-
-    override->until_ms = 0;
-
-    if (call->args.duration.data == NULL) {
-        return NGX_OK;
-    }
-
-    allowed = rl_parse_window(ngx_http_ratelimit_str(&call->args.duration), 0,
-                              &quota);
-    if (allowed) {
-        return ngx_http_ratelimit_api_problem(call, NGX_HTTP_BAD_REQUEST,
-                                              "invalid \"for=\", it %s",
-                                              allowed);
-    }
-
-    override->until_ms = call->now.mono_ms + quota.window_ms;
-
-    return NGX_OK;
 }

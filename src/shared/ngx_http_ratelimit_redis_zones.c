@@ -8,6 +8,7 @@
 
 #include "ngx_http_ratelimit.h"
 #include "zone/ngx_http_ratelimit_zone.h"
+#include "shared/ngx_http_ratelimit_overrides.h"
 #include "shared/ngx_http_ratelimit_redis.h"
 
 
@@ -67,7 +68,9 @@ ngx_http_ratelimit_init_redis(ngx_conf_t *cf)
         zone->redis->used = 1;
         zone->seed = zone->redis->seed;
 
-        if (ngx_http_ratelimit_add_rows(cf, zones[i]) != NGX_OK) {
+        if (ngx_http_ratelimit_add_rows(cf, zones[i]) != NGX_OK
+            || ngx_http_ratelimit_add_overrides(cf, zones[i]) != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }

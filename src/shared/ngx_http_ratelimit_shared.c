@@ -14,6 +14,7 @@
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_loss.h"
+#include "shared/ngx_http_ratelimit_overrides.h"
 #include "shared/ngx_http_ratelimit_shared.h"
 
 
@@ -229,6 +230,7 @@ ngx_http_ratelimit_announce_event(ngx_event_t *ev)
     ngx_http_ratelimit_count_held(redis);
     ngx_http_ratelimit_probe_links(redis);
     ngx_http_ratelimit_tell_rest(redis);
+    ngx_http_ratelimit_look_for_overrides(redis);
 
     link = redis->shards[0];
     due = stats->next_count;

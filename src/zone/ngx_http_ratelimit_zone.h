@@ -38,6 +38,7 @@ typedef struct {
     ngx_uint_t                   on_error;
     ngx_shm_zone_t              *rows;       /* of its buckets in Redis */
     rl_leases_t                 *leases;     /* of these, this worker's */
+    ngx_shm_zone_t              *overrides;  /* that all machines have */
 
     ngx_str_t                    state;      /* the file's path, or empty */
     ngx_shm_zone_t              *process_table;
