@@ -262,19 +262,35 @@ ngx_int_t ngx_http_ratelimit_api_no_room(ngx_http_ratelimit_api_call_t *call);
 /*
  * ngx_http_ratelimit_api_change.c: changes of overrides of shared zones.
  * Those of one zone are added in a row; until_ms is from now on.  What was
- * done, or not, is answered and logged when all have been made.
+ * done is logged, and answered by answer() with the call's data, when all have
+ * been made.
  */
 
 typedef struct ngx_http_ratelimit_api_changes_s
     ngx_http_ratelimit_api_changes_t;
 
 ngx_http_ratelimit_api_changes_t *ngx_http_ratelimit_api_changes(
-    ngx_http_ratelimit_api_call_t *call);
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_api_pt answer);
 ngx_int_t ngx_http_ratelimit_api_add_change(
     ngx_http_ratelimit_api_changes_t *changes,
     ngx_http_ratelimit_zone_t *zone, rl_override_t *override);
 ngx_int_t ngx_http_ratelimit_api_make_changes(
     ngx_http_ratelimit_api_changes_t *changes, ngx_str_t *what);
+
+/* rc, and why, as an exchange has them */
+
+ngx_int_t ngx_http_ratelimit_api_not_changed(
+    ngx_http_ratelimit_api_call_t *call, ngx_int_t rc, ngx_str_t *why);
+
+/* what the log is to say; data NULL: there is no memory for it */
+
+ngx_str_t ngx_http_ratelimit_api_what(ngx_http_ratelimit_api_call_t *call,
+    const char *format, ...);
+
+/* ngx_http_ratelimit_api_reset_shared.c: one key */
+
+ngx_int_t ngx_http_ratelimit_api_reset_shared(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
 
 /* ngx_http_ratelimit_api_bans.c */
 

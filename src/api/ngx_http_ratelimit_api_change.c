@@ -19,6 +19,8 @@ struct ngx_http_ratelimit_api_changes_s {
                                                   zone; NULL: it has ended */
     ngx_uint_t                      pending;
     ngx_str_t                       what;      /* for the log */
+    ngx_http_ratelimit_api_pt       answer;
+    void                           *data;      /* of the call, for answer */
     ngx_int_t                       rc;        /* of the first that failed */
     u_char                          why[200];
     size_t                          why_len;
@@ -29,14 +31,12 @@ static void ngx_http_ratelimit_api_changed(
     ngx_http_ratelimit_exchange_t *exchange);
 static ngx_int_t ngx_http_ratelimit_api_send_changes(
     ngx_http_ratelimit_api_call_t *call);
-static ngx_int_t ngx_http_ratelimit_api_not_changed(
-    ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_api_changes_t *changes);
 static void ngx_http_ratelimit_api_changes_cleanup(void *data);
 
 
 ngx_http_ratelimit_api_changes_t *
-ngx_http_ratelimit_api_changes(ngx_http_ratelimit_api_call_t *call)
+ngx_http_ratelimit_api_changes(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_api_pt answer)
 {
     ngx_pool_t                        *pool;
     ngx_http_cleanup_t                *cln;
@@ -63,6 +63,8 @@ ngx_http_ratelimit_api_changes(ngx_http_ratelimit_api_call_t *call)
     cln->data = changes;
 
     changes->call = call;
+    changes->answer = answer;
+    changes->data = call->data;
     changes->rc = NGX_OK;
 
     return changes;
@@ -177,43 +179,63 @@ ngx_http_ratelimit_api_changed(ngx_http_ratelimit_exchange_t *exchange)
 static ngx_int_t
 ngx_http_ratelimit_api_send_changes(ngx_http_ratelimit_api_call_t *call)
 {
+    ngx_str_t                          why;
     ngx_http_ratelimit_api_changes_t  *changes;
 
     changes = call->data;
+    call->data = changes->data;
 
     if (changes->rc != NGX_OK) {
-        return ngx_http_ratelimit_api_not_changed(call, changes);
+        why.data = changes->why;
+        why.len = changes->why_len;
+
+        return ngx_http_ratelimit_api_not_changed(call, changes->rc, &why);
     }
 
     ngx_http_ratelimit_api_log(call, "%V", &changes->what);
 
-    return ngx_http_ratelimit_api_overrides(call);
+    return changes->answer(call);
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_ratelimit_api_not_changed(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_api_changes_t *changes)
+    ngx_int_t rc, ngx_str_t *why)
 {
-    ngx_str_t  why;
+    ngx_str_t  away;
 
-    if (changes->rc == NGX_BUSY) {
+    ngx_str_set(&away, "Redis is away");
+
+    if (rc == NGX_BUSY) {
         return ngx_http_ratelimit_api_no_room(call);
     }
 
-    if (changes->why_len) {
-        why.data = changes->why;
-        why.len = changes->why_len;
-
-    } else {
-        ngx_str_set(&why, "Redis is away");
-    }
-
     ngx_http_ratelimit_api_problem(call, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                   changes->rc == NGX_ERROR
+                                   rc == NGX_ERROR
                                    ? "%V, the change may have been made"
-                                   : "%V, nothing was changed", &why);
+                                   : "%V, nothing was changed",
+                                   why->len ? why : &away);
     return call->rc;
+}
+
+
+ngx_str_t
+ngx_http_ratelimit_api_what(ngx_http_ratelimit_api_call_t *call,
+    const char *format, ...)
+{
+    u_char     text[1024];
+    va_list    args;
+    ngx_str_t  what, copy;
+
+    va_start(args, format);
+    what.data = text;
+    what.len = ngx_vslprintf(text, text + sizeof(text), format, args) - text;
+    va_end(args);
+
+    copy.len = what.len;
+    copy.data = ngx_pstrdup(call->request->pool, &what);
+
+    return copy;
 }
 
 

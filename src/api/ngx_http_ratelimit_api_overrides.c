@@ -26,8 +26,6 @@ static ngx_int_t ngx_http_ratelimit_api_clear_overrides(
 static ngx_int_t ngx_http_ratelimit_api_clear_override(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_zone_t *zone,
     rl_override_t *override, ngx_http_ratelimit_api_changes_t *changes);
-static ngx_str_t ngx_http_ratelimit_api_what(
-    ngx_http_ratelimit_api_call_t *call, const char *format, ...);
 static ngx_int_t ngx_http_ratelimit_api_override_busy(
     ngx_http_ratelimit_api_call_t *call);
 
@@ -93,7 +91,8 @@ ngx_http_ratelimit_api_set_override(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_api_changes_t  *changes;
 
     if (zone->redis) {
-        changes = ngx_http_ratelimit_api_changes(call);
+        changes = ngx_http_ratelimit_api_changes(call,
+                                            ngx_http_ratelimit_api_overrides);
 
         return (changes
                 && ngx_http_ratelimit_api_add_change(changes, zone, override)
@@ -138,28 +137,6 @@ ngx_http_ratelimit_api_no_room(ngx_http_ratelimit_api_call_t *call)
 }
 
 
-/* what the log says; data NULL: there is no memory for it */
-
-static ngx_str_t
-ngx_http_ratelimit_api_what(ngx_http_ratelimit_api_call_t *call,
-    const char *format, ...)
-{
-    u_char     text[1024];
-    va_list    args;
-    ngx_str_t  what, copy;
-
-    va_start(args, format);
-    what.data = text;
-    what.len = ngx_vslprintf(text, text + sizeof(text), format, args) - text;
-    va_end(args);
-
-    copy.len = what.len;
-    copy.data = ngx_pstrdup(call->request->pool, &what);
-
-    return copy;
-}
-
-
 /*
  * By what was stored: a policy that has gone, or has another key now, has
  * overrides still.  A key by its value is one of a policy that is there.
@@ -180,7 +157,8 @@ ngx_http_ratelimit_api_delete_override(ngx_http_ratelimit_api_call_t *call)
     what = ngx_http_ratelimit_api_what(call, "override of %*s cleared",
                                        target.len, target.text);
 
-    changes = ngx_http_ratelimit_api_changes(call);
+    changes = ngx_http_ratelimit_api_changes(call,
+                                            ngx_http_ratelimit_api_overrides);
 
     if (what.data == NULL || changes == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -51,13 +51,15 @@ ngx_http_ratelimit_api_delete_keys(ngx_http_ratelimit_api_call_t *call)
 
     zone = policy->shm_zone->data;
 
-    if (zone->redis) {
+    if (zone->redis && call->args.all.data) {
         ngx_http_ratelimit_api_problem(call, NGX_HTTP_CONFLICT,
-                                       "%s shared with other machines, "
-                                       "it cannot be reset here",
-                                       call->args.all.data ? "the policy is"
-                                                           : "the key is");
+                                       "the policy is shared with other "
+                                       "machines, it cannot be reset here");
         return call->rc;
+    }
+
+    if (zone->redis) {
+        return ngx_http_ratelimit_api_reset_shared(call, policy);
     }
 
     return call->args.all.data

@@ -96,7 +96,11 @@ ngx_http_ratelimit_api_turn(ngx_event_t *ev)
         return;
     }
 
-    ngx_del_timer(&call->hold);
+    /* else there is another turn to come */
+
+    if (rc != NGX_DONE) {
+        ngx_del_timer(&call->hold);
+    }
 
     ngx_http_finalize_request(r, rc);
     ngx_http_run_posted_requests(c);

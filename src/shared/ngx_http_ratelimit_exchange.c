@@ -13,19 +13,14 @@
 
 #include "ngx_http_ratelimit.h"
 #include "shared/ngx_http_ratelimit_cluster.h"
+#include "shared/ngx_http_ratelimit_eval.h"
 #include "shared/ngx_http_ratelimit_overrides.h"
-
-#include <ngx_sha1.h>
 
 
 /* how often others may come first; a slot that moves, and moved before */
 
 #define NGX_HTTP_RATELIMIT_MAX_ATTEMPTS   16
 #define NGX_HTTP_RATELIMIT_MAX_REDIRECTS  3
-
-/* all overrides are in its slot */
-
-#define NGX_HTTP_RATELIMIT_SHARD  0
 
 
 static void ngx_http_ratelimit_time_reply(ngx_http_ratelimit_link_t *link,
@@ -47,9 +42,6 @@ static void ngx_http_ratelimit_store_reply(ngx_http_ratelimit_link_t *link,
 static ngx_http_ratelimit_link_t *ngx_http_ratelimit_redirected(
     ngx_http_ratelimit_link_t *link, ngx_http_ratelimit_exchange_t *exchange,
     redisReply *reply);
-static void ngx_http_ratelimit_load_store(ngx_http_ratelimit_link_t *link);
-static void ngx_http_ratelimit_load_reply(ngx_http_ratelimit_link_t *link,
-    ngx_http_ratelimit_command_t *command, redisReply *reply);
 static size_t ngx_http_ratelimit_overrides_key(
     ngx_http_ratelimit_zone_t *zone, u_char *key);
 static void ngx_http_ratelimit_end_exchange(
@@ -87,8 +79,8 @@ ngx_http_ratelimit_look_for_overrides(ngx_http_ratelimit_redis_t *redis)
     ngx_http_ratelimit_exchange_t   *exchange;
     ngx_http_ratelimit_main_conf_t  *rmcf;
 
-    if (redis->shards[NGX_HTTP_RATELIMIT_SHARD] == NULL
-        || redis->shards[NGX_HTTP_RATELIMIT_SHARD]->state
+    if (redis->shards[NGX_HTTP_RATELIMIT_CLOCK_SHARD] == NULL
+        || redis->shards[NGX_HTTP_RATELIMIT_CLOCK_SHARD]->state
            != NGX_HTTP_RATELIMIT_LINK_READY)
     {
         return;
@@ -121,7 +113,7 @@ ngx_http_ratelimit_begin_exchange(ngx_http_ratelimit_exchange_t *exchange)
     ngx_http_ratelimit_link_t     *link;
     ngx_http_ratelimit_command_t  *command;
 
-    link = exchange->zone->redis->shards[NGX_HTTP_RATELIMIT_SHARD];
+    link = exchange->zone->redis->shards[NGX_HTTP_RATELIMIT_CLOCK_SHARD];
 
     if (link == NULL || link->state != NGX_HTTP_RATELIMIT_LINK_READY) {
         ngx_http_ratelimit_end_exchange(exchange, NGX_DECLINED, NULL);
@@ -129,6 +121,7 @@ ngx_http_ratelimit_begin_exchange(ngx_http_ratelimit_exchange_t *exchange)
     }
 
     exchange->redirects = 0;
+    exchange->asked_us = ngx_http_ratelimit_now_us();
 
     ngx_str_set(&arg, "TIME");
 
@@ -148,7 +141,6 @@ static void
 ngx_http_ratelimit_time_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply)
 {
-    ngx_int_t                       s, us;
     ngx_http_ratelimit_exchange_t  *exchange;
 
     exchange = command->data;
@@ -158,26 +150,13 @@ ngx_http_ratelimit_time_reply(ngx_http_ratelimit_link_t *link,
         return;
     }
 
-    s = NGX_ERROR;
-    us = NGX_ERROR;
+    exchange->server_ms = ngx_http_ratelimit_reply_ms(reply);
 
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
-        && reply->element[0]->type == REDIS_REPLY_STRING
-        && reply->element[1]->type == REDIS_REPLY_STRING)
-    {
-        s = ngx_atoi((u_char *) reply->element[0]->str,
-                     reply->element[0]->len);
-        us = ngx_atoi((u_char *) reply->element[1]->str,
-                      reply->element[1]->len);
-    }
-
-    if (s == NGX_ERROR || us == NGX_ERROR) {
+    if (exchange->server_ms == 0) {
         ngx_http_ratelimit_end_exchange(exchange, NGX_DECLINED,
                                         "Redis does not tell the time");
         return;
     }
-
-    exchange->server_ms = (uint64_t) s * 1000 + us / 1000;
 
     ngx_http_ratelimit_fetch(link, exchange);
 }
@@ -280,18 +259,12 @@ static void
 ngx_http_ratelimit_fetched(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_exchange_t *exchange)
 {
-    ngx_int_t                   rc;
-    ngx_http_ratelimit_zone_t  *zone;
+    ngx_int_t  rc;
 
-    zone = exchange->zone;
-
-    rc = ngx_http_ratelimit_take_overrides(zone, &exchange->overrides,
-                                           exchange->server_ms, 1);
+    rc = ngx_http_ratelimit_take_overrides(exchange, 1);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_ratelimit_merge_overrides(zone, &exchange->overrides,
-                                                exchange->server_ms,
-                                                &exchange->overrides);
+        rc = ngx_http_ratelimit_merge_overrides(exchange);
     }
 
     if (rc == NGX_AGAIN) {
@@ -351,31 +324,22 @@ static void
 ngx_http_ratelimit_store(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_exchange_t *exchange)
 {
-    u_char                         sha[20], hex[40],
-                                   key[NGX_HTTP_RATELIMIT_MAX_PREFIX
-                                       + RL_SHARED_OVERRIDES_KEY_LEN],
+    u_char                         name[NGX_HTTP_RATELIMIT_MAX_PREFIX
+                                        + RL_SHARED_OVERRIDES_KEY_LEN],
                                    bytes[RL_SHARED_OVERRIDES_LEN];
-    ngx_str_t                      args[6];
-    ngx_sha1_t                     sha1;
+    ngx_str_t                      key, args[2];
     ngx_http_ratelimit_command_t  *command;
 
-    ngx_sha1_init(&sha1);
-    ngx_sha1_update(&sha1, ngx_http_ratelimit_store_script.data,
-                    ngx_http_ratelimit_store_script.len);
-    ngx_sha1_final(sha, &sha1);
+    key.data = name;
+    key.len = ngx_http_ratelimit_overrides_key(exchange->zone, name);
 
-    ngx_str_set(&args[0], "EVALSHA");
-    args[1].data = hex;
-    args[1].len = ngx_hex_dump(hex, sha, sizeof(sha)) - hex;
-    ngx_str_set(&args[2], "1");
-    args[3].data = key;
-    args[3].len = ngx_http_ratelimit_overrides_key(exchange->zone, key);
-    args[4] = exchange->found;
-    args[5].data = bytes;
-    args[5].len = rl_shared_overrides_write(&exchange->overrides, bytes);
+    args[0] = exchange->found;
+    args[1].data = bytes;
+    args[1].len = rl_shared_overrides_write(&exchange->overrides, bytes);
 
-    command = ngx_http_ratelimit_command(link, ngx_http_ratelimit_store_reply,
-                                         args, 6);
+    command = ngx_http_ratelimit_eval(link, ngx_http_ratelimit_store_reply,
+                                      &ngx_http_ratelimit_store_script, &key,
+                                      args, 2);
     if (command == NULL) {
         ngx_http_ratelimit_end_exchange(exchange, NGX_DECLINED,
                                         "too much is on the way to Redis");
@@ -409,10 +373,10 @@ ngx_http_ratelimit_store_reply(ngx_http_ratelimit_link_t *link,
 
     if (reply->type == REDIS_REPLY_ERROR) {
 
-        if (ngx_strncmp(reply->str, "NOSCRIPT", 8) == 0
-            && exchange->attempts++ < NGX_HTTP_RATELIMIT_MAX_ATTEMPTS)
+        if (exchange->attempts++ < NGX_HTTP_RATELIMIT_MAX_ATTEMPTS
+            && ngx_http_ratelimit_no_script(link, reply,
+                                            &ngx_http_ratelimit_store_script))
         {
-            ngx_http_ratelimit_load_store(link);
             ngx_http_ratelimit_begin_exchange(exchange);
             return;
         }
@@ -435,9 +399,7 @@ ngx_http_ratelimit_store_reply(ngx_http_ratelimit_link_t *link,
 
     /* else the next look for what is new does it */
 
-    (void) ngx_http_ratelimit_take_overrides(exchange->zone,
-                                             &exchange->overrides,
-                                             exchange->server_ms, 0);
+    (void) ngx_http_ratelimit_take_overrides(exchange, 0);
 
     ngx_http_ratelimit_end_exchange(exchange, NGX_OK, NULL);
 }
@@ -459,38 +421,13 @@ ngx_http_ratelimit_redirected(ngx_http_ratelimit_link_t *link,
 
     exchange->redirects++;
 
-    node = ngx_http_ratelimit_moved(link, reply->str,
-                                    NGX_HTTP_RATELIMIT_SHARD);
+    (void) ngx_http_ratelimit_moved(link, reply->str,
+                                    NGX_HTTP_RATELIMIT_CLOCK_SHARD);
 
-    if (node == NULL) {
-        node = ngx_http_ratelimit_asking(link, reply->str);
-    }
+    node = ngx_http_ratelimit_redirect(link, reply->str);
 
     return (node && node->state == NGX_HTTP_RATELIMIT_LINK_READY) ? node
                                                                   : NULL;
-}
-
-
-static void
-ngx_http_ratelimit_load_store(ngx_http_ratelimit_link_t *link)
-{
-    ngx_str_t  args[3];
-
-    ngx_str_set(&args[0], "SCRIPT");
-    ngx_str_set(&args[1], "LOAD");
-    args[2] = ngx_http_ratelimit_store_script;
-
-    (void) ngx_http_ratelimit_command(link, ngx_http_ratelimit_load_reply,
-                                      args, 3);
-}
-
-
-/* whether it was loaded shows when it is called */
-
-static void
-ngx_http_ratelimit_load_reply(ngx_http_ratelimit_link_t *link,
-    ngx_http_ratelimit_command_t *command, redisReply *reply)
-{
 }
 
 

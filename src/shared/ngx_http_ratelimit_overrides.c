@@ -15,8 +15,8 @@
 #include "ngx_http_ratelimit.h"
 #include "conf/ngx_http_ratelimit_clock.h"
 #include "zone/ngx_http_ratelimit_process.h"
+#include "shared/ngx_http_ratelimit_link.h"
 #include "shared/ngx_http_ratelimit_overrides.h"
-#include "shared/ngx_http_ratelimit_redis.h"
 
 
 /* between two looks for what is new, in ms */
@@ -41,10 +41,14 @@ static ngx_http_ratelimit_known_t *ngx_http_ratelimit_lock_known(
     ngx_http_ratelimit_zone_t *zone);
 static void ngx_http_ratelimit_unlock_known(ngx_http_ratelimit_zone_t *zone);
 static ngx_int_t ngx_http_ratelimit_change_override(
-    ngx_http_ratelimit_zone_t *zone, rl_override_t *override,
-    uint64_t server_ms, ngx_uint_t tell);
+    ngx_http_ratelimit_exchange_t *exchange, rl_override_t *override,
+    ngx_uint_t tell);
+static ngx_int_t ngx_http_ratelimit_take_override(
+    ngx_http_ratelimit_exchange_t *exchange, rl_override_t *override);
+static ngx_int_t ngx_http_ratelimit_take_reset(
+    ngx_http_ratelimit_exchange_t *exchange, rl_override_t *override);
 static void ngx_http_ratelimit_tell_override(ngx_http_ratelimit_zone_t *zone,
-    rl_override_t *override, uint64_t server_ms, int rc);
+    rl_override_t *override, uint64_t server_ms, ngx_int_t rc);
 static u_char *ngx_http_ratelimit_override_target(u_char *p, u_char *last,
     ngx_http_ratelimit_zone_t *zone, rl_override_t *override);
 static u_char *ngx_http_ratelimit_override_value(u_char *p, u_char *last,
@@ -173,31 +177,31 @@ ngx_http_ratelimit_overrides_due(ngx_http_ratelimit_zone_t *zone)
 
 
 ngx_int_t
-ngx_http_ratelimit_merge_overrides(ngx_http_ratelimit_zone_t *zone,
-    rl_shared_overrides_t *redis, uint64_t server_ms,
-    rl_shared_overrides_t *out)
+ngx_http_ratelimit_merge_overrides(ngx_http_ratelimit_exchange_t *exchange)
 {
     int                          more;
     ngx_http_ratelimit_known_t  *known;
 
-    known = ngx_http_ratelimit_lock_known(zone);
+    known = ngx_http_ratelimit_lock_known(exchange->zone);
 
     if (known == NULL) {
         return NGX_AGAIN;
     }
 
-    more = rl_shared_overrides_merge(&known->known[known->current], redis,
-                                     server_ms, out);
+    more = rl_shared_overrides_merge(&known->known[known->current],
+                                     &exchange->overrides,
+                                     exchange->server_ms,
+                                     &exchange->overrides);
 
-    ngx_http_ratelimit_unlock_known(zone);
+    ngx_http_ratelimit_unlock_known(exchange->zone);
 
     return more ? NGX_DECLINED : NGX_OK;
 }
 
 
 ngx_int_t
-ngx_http_ratelimit_take_overrides(ngx_http_ratelimit_zone_t *zone,
-    rl_shared_overrides_t *overrides, uint64_t server_ms, ngx_uint_t tell)
+ngx_http_ratelimit_take_overrides(ngx_http_ratelimit_exchange_t *exchange,
+    ngx_uint_t tell)
 {
     size_t                          i, n;
     ngx_int_t                       rc;
@@ -213,7 +217,7 @@ ngx_http_ratelimit_take_overrides(ngx_http_ratelimit_zone_t *zone,
         return NGX_AGAIN;
     }
 
-    known = ngx_http_ratelimit_lock_known(zone);
+    known = ngx_http_ratelimit_lock_known(exchange->zone);
 
     if (known == NULL) {
         return NGX_AGAIN;
@@ -226,13 +230,13 @@ ngx_http_ratelimit_take_overrides(ngx_http_ratelimit_zone_t *zone,
 
     /* another worker may have taken later ones meanwhile */
 
-    (void) rl_shared_overrides_merge(from, overrides, server_ms, to);
+    (void) rl_shared_overrides_merge(from, &exchange->overrides,
+                                     exchange->server_ms, to);
 
     n = rl_shared_overrides_changes(from, to, changes);
 
     for (i = 0; i < n && rc == NGX_OK; i++) {
-        rc = ngx_http_ratelimit_change_override(zone, &changes[i], server_ms,
-                                                tell);
+        rc = ngx_http_ratelimit_change_override(exchange, &changes[i], tell);
     }
 
     if (rc == NGX_OK) {
@@ -240,53 +244,91 @@ ngx_http_ratelimit_take_overrides(ngx_http_ratelimit_zone_t *zone,
         known->current = 1 - known->current;
     }
 
-    ngx_http_ratelimit_unlock_known(zone);
+    ngx_http_ratelimit_unlock_known(exchange->zone);
 
     return rc;
 }
 
 
 static ngx_int_t
-ngx_http_ratelimit_change_override(ngx_http_ratelimit_zone_t *zone,
-    rl_override_t *override, uint64_t server_ms, ngx_uint_t tell)
+ngx_http_ratelimit_change_override(ngx_http_ratelimit_exchange_t *exchange,
+    rl_override_t *override, ngx_uint_t tell)
+{
+    ngx_int_t  rc;
+
+    rc = override->kind == RL_OVERRIDE_KEY_RESET
+         ? ngx_http_ratelimit_take_reset(exchange, override)
+         : ngx_http_ratelimit_take_override(exchange, override);
+
+    if (rc == NGX_ERROR || (rc == NGX_OK && tell)) {
+        ngx_http_ratelimit_tell_override(exchange->zone, override,
+                                         exchange->server_ms, rc);
+    }
+
+    return rc == NGX_AGAIN ? NGX_AGAIN : NGX_OK;
+}
+
+
+/* NGX_DECLINED: it was like that already; NGX_ERROR: there is no room */
+
+static ngx_int_t
+ngx_http_ratelimit_take_override(ngx_http_ratelimit_exchange_t *exchange,
+    rl_override_t *override)
 {
     int             rc;
+    uint64_t        server_ms;
     rl_time_t       now;
+    rl_zone_t      *zone;
     rl_process_t   *process;
     rl_override_t   local;
 
     process = &ngx_http_ratelimit_this_process;
+    zone = &exchange->zone->zone;
+    server_ms = exchange->server_ms;
     local = *override;
 
     ngx_http_ratelimit_now(&now);
 
-    if (local.until_ms && local.until_ms <= server_ms) {
-        local.kind = RL_OVERRIDE_CLEARED;
+    if (local.kind == RL_OVERRIDE_CLEARED
+        || (local.until_ms && local.until_ms <= server_ms))
+    {
+        rc = rl_override_clear(process, zone, local.id);
+
+        return rc == RL_TIMEOUT ? NGX_AGAIN
+                                : rc == RL_OK ? NGX_OK : NGX_DECLINED;
     }
 
-    if (local.kind == RL_OVERRIDE_CLEARED) {
-        rc = rl_override_clear(process, &zone->zone, local.id);
-
-        /* it was over, or never came here */
-
-        if (rc == RL_ERROR) {
-            return NGX_OK;
-        }
-
-    } else {
-        if (local.until_ms) {
-            local.until_ms = now.mono_ms + (local.until_ms - server_ms);
-        }
-
-        rc = rl_override_set(process, &zone->zone, &local, &now);
+    if (local.until_ms) {
+        local.until_ms = now.mono_ms + (local.until_ms - server_ms);
     }
 
-    if (rc == RL_TIMEOUT) {
+    rc = rl_override_set(process, zone, &local, &now);
+
+    return rc == RL_TIMEOUT ? NGX_AGAIN : rc == RL_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* what Redis counted is off, so is what counts where it is away */
+
+static ngx_int_t
+ngx_http_ratelimit_take_reset(ngx_http_ratelimit_exchange_t *exchange,
+    rl_override_t *override)
+{
+    rl_time_t                   now;
+    ngx_http_ratelimit_zone_t  *zone;
+
+    zone = exchange->zone;
+
+    ngx_http_ratelimit_now(&now);
+
+    if (rl_leases_reset(zone->leases, override, exchange->server_ms,
+                        exchange->asked_us, ngx_http_ratelimit_now_us())
+        != RL_OK
+        || rl_reset(&ngx_http_ratelimit_this_process, &zone->zone,
+                    rl_shared_reset_bucket(override), &now)
+           == RL_ERROR)
+    {
         return NGX_AGAIN;
-    }
-
-    if (tell || rc == RL_ERROR) {
-        ngx_http_ratelimit_tell_override(zone, override, server_ms, rc);
     }
 
     return NGX_OK;
@@ -297,7 +339,7 @@ ngx_http_ratelimit_change_override(ngx_http_ratelimit_zone_t *zone,
 
 static void
 ngx_http_ratelimit_tell_override(ngx_http_ratelimit_zone_t *zone,
-    rl_override_t *override, uint64_t server_ms, int rc)
+    rl_override_t *override, uint64_t server_ms, ngx_int_t rc)
 {
     u_char  *p, *last, *s, text[512];
 
@@ -312,7 +354,7 @@ ngx_http_ratelimit_tell_override(ngx_http_ratelimit_zone_t *zone,
         }
     }
 
-    if (rc == RL_ERROR) {
+    if (rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "ratelimit: no room for the override of %*s, as redis "
                       "\"%V\" says",
@@ -321,7 +363,9 @@ ngx_http_ratelimit_tell_override(ngx_http_ratelimit_zone_t *zone,
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                  "ratelimit: override of %*s, as redis \"%V\" says",
+                  "ratelimit: %s%*s, as redis \"%V\" says",
+                  override->kind == RL_OVERRIDE_KEY_RESET ? ""
+                                                          : "override of ",
                   (size_t) (p - text), text, &zone->redis->name);
 }
 
@@ -340,6 +384,10 @@ ngx_http_ratelimit_override_target(u_char *p, u_char *last,
     if (override->key_id) {
         rl_render_key_id(override->key_id, id);
         p = ngx_slprintf(p, last, "key %*s of ", sizeof(id), id);
+    }
+
+    if (override->kind == RL_OVERRIDE_KEY_RESET) {
+        return ngx_slprintf(p, last, "zone \"%V\"", &zone->name);
     }
 
     policy.data = (u_char *) override->policy;
@@ -367,6 +415,9 @@ ngx_http_ratelimit_override_value(u_char *p, u_char *last,
     case RL_OVERRIDE_UNLIMITED:
         p = ngx_slprintf(p, last, " set to unlimited");
         break;
+
+    case RL_OVERRIDE_KEY_RESET:
+        return ngx_slprintf(p, last, " reset");
 
     default: /* RL_OVERRIDE_CLEARED */
         return ngx_slprintf(p, last, " cleared");

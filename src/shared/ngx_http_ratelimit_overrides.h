@@ -28,24 +28,6 @@ ngx_int_t ngx_http_ratelimit_add_overrides(ngx_conf_t *cf,
 ngx_uint_t ngx_http_ratelimit_overrides_due(ngx_http_ratelimit_zone_t *zone);
 
 /*
- * out: all that is known.  NGX_DECLINED: that is more than Redis has;
- * NGX_AGAIN: another worker stands still, out is nothing.
- */
-
-ngx_int_t ngx_http_ratelimit_merge_overrides(ngx_http_ratelimit_zone_t *zone,
-    rl_shared_overrides_t *redis, uint64_t server_ms,
-    rl_shared_overrides_t *out);
-
-/*
- * From now on they hold here.  tell: the log has a line of each change.
- * NGX_AGAIN: not yet, another process stands still.
- */
-
-ngx_int_t ngx_http_ratelimit_take_overrides(ngx_http_ratelimit_zone_t *zone,
-    rl_shared_overrides_t *overrides, uint64_t server_ms, ngx_uint_t tell);
-
-
-/*
  * ngx_http_ratelimit_exchange.c: what is known here and what Redis has become
  * the same, with some changes made on the way
  */
@@ -70,6 +52,7 @@ struct ngx_http_ratelimit_exchange_s {
     ngx_int_t                    rc;
     char                        *why;        /* NULL: Redis is away, or that */
 
+    uint64_t                     asked_us;   /* before this, server_ms came */
     uint64_t                     server_ms;
     ngx_str_t                    found;      /* the version of what Redis has,
                                                 or nothing */
@@ -79,6 +62,23 @@ struct ngx_http_ratelimit_exchange_s {
     rl_shared_overrides_t        overrides;
 };
 
+
+/*
+ * What is known here is added to what the exchange has.  NGX_DECLINED: that is
+ * more than Redis has; NGX_AGAIN: another worker stands still, nothing was
+ * added.
+ */
+
+ngx_int_t ngx_http_ratelimit_merge_overrides(
+    ngx_http_ratelimit_exchange_t *exchange);
+
+/*
+ * What the exchange has holds here from now on.  tell: the log has a line of
+ * each change.  NGX_AGAIN: not yet, another process stands still.
+ */
+
+ngx_int_t ngx_http_ratelimit_take_overrides(
+    ngx_http_ratelimit_exchange_t *exchange, ngx_uint_t tell);
 
 /* begin_exchange() may end it at once; zones of this Redis: see what is new */
 

@@ -286,6 +286,27 @@ TEST(SharedOverrides, OneThatIsOverMakesRoom) {
   EXPECT_EQ(RL_MAX_OVERRIDES, m.in_force(0).size());
 }
 
+TEST(SharedOverrides, ResetsTakeNoRoomAndAreHeededOnce) {
+  Machines m(2);
+  for (uint64_t id = 1; id <= 2 * RL_SHARED_OVERRIDES; ++id) {
+    EXPECT_TRUE(m.set(0, {1000 + id, 0, RL_OVERRIDE_KEY_RESET, 0, 0, {}}));
+    if (id <= RL_MAX_OVERRIDES) {
+      EXPECT_TRUE(m.set(0, units_of(id, id)));
+    }
+  }
+  const rl_shared_overrides_t before = m.known(1);
+  m.poll(1);
+  rl_override_t out[RL_SHARED_CHANGES];
+  EXPECT_EQ(RL_SHARED_OVERRIDES,
+            rl_shared_overrides_changes(&before, &m.known(1), out));
+  const rl_shared_overrides_t once = m.known(1);
+  EXPECT_TRUE(m.set(0, {1001, 0, RL_OVERRIDE_KEY_RESET, 0, 0, {}}));
+  m.poll(1);
+  ASSERT_EQ(1u, rl_shared_overrides_changes(&once, &m.known(1), out))
+      << "the one that had to go for it says nothing";
+  EXPECT_EQ(1001u, out[0].id);
+}
+
 TEST(SharedOverrides, ChangesLeadFromOneToTheOther) {
   rl_shared_overrides_t from{};
   rl_shared_overrides_t to{};

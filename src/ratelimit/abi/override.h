@@ -30,7 +30,8 @@ typedef enum {
   RL_OVERRIDE_SCALE = 1,     /* value: thousandths of a percent */
   RL_OVERRIDE_UNITS = 2,     /* value: the units of the quota */
   RL_OVERRIDE_UNLIMITED = 3, /* the policy does not apply */
-  RL_OVERRIDE_RESET = 4      /* a mark of rl_policy_reset: key_id is when */
+  RL_OVERRIDE_RESET = 4,     /* a mark of rl_policy_reset: key_id is when */
+  RL_OVERRIDE_KEY_RESET = 5  /* of shared ones: a key was reset */
 } rl_override_kind_e;
 
 typedef struct {

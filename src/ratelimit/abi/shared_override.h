@@ -17,7 +17,9 @@
 #ifndef RATELIMIT_ABI_SHARED_OVERRIDE_H_
 #define RATELIMIT_ABI_SHARED_OVERRIDE_H_
 
+#include "ratelimit/abi/decision.h"
 #include "ratelimit/abi/override.h"
+#include "ratelimit/abi/shared.h"
 #include "ratelimit/abi/types.h"
 #include "ratelimit/abi/zone.h"
 
@@ -25,7 +27,10 @@
 extern "C" {
 #endif
 
-/* those in force, and as many that are over or cleared as there is room for */
+/*
+ * Those in force, and as many that are over or cleared as there is room for,
+ * and resets of keys, which each machine heeds once.
+ */
 #define RL_SHARED_OVERRIDES 64u
 
 typedef struct {
@@ -91,6 +96,24 @@ int rl_shared_overrides_set(rl_shared_overrides_t *overrides,
 size_t rl_shared_overrides_changes(const rl_shared_overrides_t *from,
                                    const rl_shared_overrides_t *to,
                                    rl_override_t *out) RL_NOEXCEPT;
+
+/*
+ * A reset of a key, as one of them: the item's bucket was emptied in Redis
+ * when its clock showed at_ms.  rl_shared_reset_bucket: the bucket's lo.
+ * rl_leases_reset: what this machine used of it before that, and has not told
+ * yet, is forgotten, as is that it was refused, and what could be taken back.
+ * Redis's clock showed server_ms after this machine's had shown asked_us.
+ * RL_TIMEOUT: the row is not to be had.
+ * rl_leases_bucket: finds bucket.hi by this machine's row of an item of which
+ * no more is known than bucket.lo; false: it has none.
+ */
+void rl_shared_reset(const rl_item_t *item, uint64_t at_ms,
+                     rl_override_t *out) RL_NOEXCEPT;
+uint64_t rl_shared_reset_bucket(const rl_override_t *reset) RL_NOEXCEPT;
+int rl_leases_reset(rl_leases_t *leases, const rl_override_t *reset,
+                    uint64_t server_ms, uint64_t asked_us,
+                    uint64_t now_us) RL_NOEXCEPT;
+int rl_leases_bucket(const rl_leases_t *leases, rl_item_t *item) RL_NOEXCEPT;
 
 #ifdef __cplusplus
 } /* extern "C" */

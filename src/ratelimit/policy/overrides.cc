@@ -253,8 +253,9 @@ int rl_override_apply(const rl_policy_t* policy, const rl_hash_t* bucket,
       case RL_OVERRIDE_UNLIMITED:
         quota->unlimited = 1;
         break;
-      case RL_OVERRIDE_CLEARED:  // of shared ones only, and no zone's
-      case RL_OVERRIDE_RESET:    // has an id that is nobody's
+      case RL_OVERRIDE_CLEARED:    // of shared ones only, and no zone's
+      case RL_OVERRIDE_KEY_RESET:  // likewise
+      case RL_OVERRIDE_RESET:      // has an id that is nobody's
         break;
     }
     if (is_key && override.kind != RL_OVERRIDE_SCALE) {

@@ -28,8 +28,10 @@ constexpr uint64_t kNameDomain = 0x6f76657272696465u;
 static_assert(RL_SHARED_OVERRIDE_LEN == 5 * 8 + RL_OVERRIDE_POLICY_LEN,
               "what write_one writes");
 
+// What has happened, a reset, holds for nobody who comes later.
 bool in_force(const rl_override_t& override, uint64_t server_ms) {
   return override.kind != RL_OVERRIDE_CLEARED &&
+         override.kind != RL_OVERRIDE_KEY_RESET &&
          (override.until_ms == 0 || override.until_ms > server_ms);
 }
 
@@ -44,6 +46,7 @@ const rl_shared_override_t* shared_of(const rl_shared_overrides_t& in,
 bool is_valid(const rl_override_t& override) {
   switch (override.kind) {
     case RL_OVERRIDE_CLEARED:
+    case RL_OVERRIDE_KEY_RESET:
     case RL_OVERRIDE_UNLIMITED:
       break;
     case RL_OVERRIDE_SCALE:
@@ -236,7 +239,8 @@ int rl_shared_overrides_set(rl_shared_overrides_t* overrides,
     others += ratelimit::in_force(one.override, server_ms);
     all.overrides[all.n++] = one;
   }
-  if (override->kind != RL_OVERRIDE_CLEARED && others >= RL_MAX_OVERRIDES) {
+  if (ratelimit::in_force(*override, server_ms) &&
+      others >= RL_MAX_OVERRIDES) {
     return RL_ERROR;
   }
   all.overrides[all.n++] = {version, *override};
@@ -258,7 +262,7 @@ size_t rl_shared_overrides_changes(const rl_shared_overrides_t* from,
   }
   for (uint32_t i = 0; i < from->n; ++i) {
     const rl_override_t& had = from->overrides[i].override;
-    if (had.kind == RL_OVERRIDE_CLEARED ||
+    if (had.kind == RL_OVERRIDE_CLEARED || had.kind == RL_OVERRIDE_KEY_RESET ||
         ratelimit::shared_of(*to, had.id) != nullptr) {
       continue;
     }
