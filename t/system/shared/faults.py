@@ -7,6 +7,7 @@ import signal
 import time
 
 import redis
+from machine import ALGORITHMS
 
 
 def none(world):
@@ -122,6 +123,19 @@ def clocks(world):
     time.sleep(0.5)
 
 
+def resets(world):
+    """Keys are reset, by any machine, while units are held or have been used;
+    nothing is given back meanwhile."""
+    for algorithm in ALGORITHMS:
+        for key in world.plan.keys:
+            asked = time.time()
+            status = random.choice(world.machines).reset(algorithm, key)
+            world.resets.append((algorithm, key, asked, time.time()))
+            if status != 200:
+                print(f"a reset was answered with {status}")
+    time.sleep(random.choice((0.3, 1, 3)))
+
+
 def several(world):
     """One after the other, by chance, while links break."""
     links(world)
@@ -130,5 +144,5 @@ def several(world):
 
 FAULTS = {f.__name__: f for f in (
     none, links, delays, workers, machines, stop, partition, reload, resize, upgrade,
-    frozen, lost, away, failover, clocks, several)}
+    frozen, lost, away, failover, clocks, resets, several)}
 FAULTS["full"] = none  # the clients see to it

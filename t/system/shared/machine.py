@@ -35,6 +35,8 @@ class Plan:
         self.quota, self.keys = (60, "ab") if self.mode == "strict" else (300, "a")
         if self.fault == "failover":
             self.quota, self.keys = 1000, "a"  # not used up yet when it happens
+        if self.fault == "resets" and self.mode == "lease":
+            self.quota = 2000  # not used up before all machines know of a reset
         self.zone = "64k" if self.fault == "full" else "1m"
 
 
@@ -152,7 +154,7 @@ http {{
         {locations}
         location = /ok {{ return 204; }}
         location = /okmiss {{ return 404; }}
-        location /ratelimit/ {{ ratelimit_api; allow all; }}
+        location /ratelimit/ {{ ratelimit_api write=on; allow 127.0.0.1; deny all; }}
     }}
 }}""")
 
@@ -211,6 +213,13 @@ http {{
                 return
             time.sleep(0.01)
         raise TimeoutError("nginx does not do what it was told")
+
+    def reset(self, policy, key):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection.request("DELETE", f"/ratelimit/keys?policy={policy}&key={key}")
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
 
     def decisions(self):
         """How many were decided by units in hand, and how many by Redis."""

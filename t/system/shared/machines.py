@@ -8,7 +8,8 @@ buckets go while units of theirs are in hand).  With mode lease the quota is
 larger, and there is one key, so that units are borrowed.  A fifth of the
 responses gives its units back.  Exits with 0 if nothing was admitted beyond the
 quota, every machine admitted to the end, and in mode lease some of it without
-asking; prints what was."""
+asking; prints what was.  Where keys are reset they have the quota from one reset
+to the next."""
 
 import http.client
 import os
@@ -38,6 +39,7 @@ class World:
         self.uses = []  # (path, key, sent, time of use, end of the window in ms, machine)
         self.statuses = {}
         self.harms = 0  # that were done
+        self.resets = []  # (policy, key, when it was asked for, when it was answered)
         self.server = redis.Server()
         self.replica = redis.Server() if plan.fault == "failover" else None
         self.machines = [
@@ -73,7 +75,8 @@ def client(world, machine, seed):
         try:
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", machine.port, timeout=5)
-            miss = "&miss=miss" if draw.random() < .2 else ""
+            gives_back = draw.random() < .2 and world.plan.fault != "resets"
+            miss = "&miss=miss" if gives_back else ""
             connection.request("GET", f"/{path}?k={key}{miss}")
             answer = connection.getresponse()
             answer.read()
@@ -154,6 +157,14 @@ def beyond(plan, algorithm, rows):
     return of(times, plan.quota, plan.window_s, slack_s)
 
 
+def between_resets(world, algorithm, key, rows):
+    """Those after a reset's answer and before the next one was asked for."""
+    resets = [r for r in world.resets if r[:2] == (algorithm, key)]
+    begins = [0.0] + [answered for *_, answered in resets]
+    ends = [asked - SLACK for _, _, asked, _ in resets] + [float("inf")]
+    return [[row for row in rows if begin < row[3] < end] for begin, end in zip(begins, ends)]
+
+
 def check(world, began):
     plan = world.plan
     bad = 0
@@ -163,7 +174,8 @@ def check(world, began):
                            (u[0] == algorithm or
                             u[0] == "two" and algorithm in ("sliding", "gcra"))),
                           key=lambda u: u[3])
-            over = beyond(plan, algorithm, rows)
+            over = max(beyond(plan, algorithm, part)
+                       for part in between_resets(world, algorithm, key, rows))
             print(f"{algorithm} {key}: {len(rows)} admitted, {over:.0f} beyond the quota")
             bad += over > 0
             bad += len(rows) < plan.quota
