@@ -362,3 +362,35 @@ soon p=8
 soon p=7
 1
 0
+
+
+
+=== TEST 10: over reloads, with workers that are killed
+--- init
+main::begin();
+my @told;
+my $master = do { local (@ARGV, $/) = "$main::one->{dir}/logs/nginx.pid"; <> + 0 };
+push @told, scalar main::put($main::one, 'policy=p&quota=9&for=1h');
+kill 'HUP', $master;
+sleep 0.5;
+push @told, main::listed($main::one), main::soon($main::two, 'p=9');
+push @told, scalar main::put($main::two, 'policy=p&quota=8');
+push @told, main::soon($main::one, 'p=8');
+kill 'KILL', $main::two->worker_pids;
+sleep 0.3;
+push @told, scalar main::put($main::one, 'policy=p&quota=7');
+push @told, main::soon($main::two, 'p=7');
+push @told, scalar main::delete($main::two, 'policy=p'), main::soon($main::one, 'none');
+main::tell(@told);
+--- response_body
+200
+p=9
+soon p=9
+200
+soon p=8
+200
+soon p=7
+200
+soon none
+--- no_error_log
+are not those of redis
