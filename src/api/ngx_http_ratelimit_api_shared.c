@@ -103,12 +103,16 @@ ngx_http_ratelimit_api_look(ngx_http_ratelimit_api_call_t *call,
         return;
     }
 
-    if (meant[i].tags == NULL) {
+    zone = looks->policy->shm_zone->data;
+
+    /* of an id, the rest of its name is in this machine's row */
+
+    if (meant[i].tags == NULL
+        && !rl_leases_bucket(zone->leases, &look->item))
+    {
         look->why = "Redis has keys by their name, not by their id";
         return;
     }
-
-    zone = looks->policy->shm_zone->data;
 
     if (ngx_http_ratelimit_look_in_redis(zone->redis, look) == NGX_AGAIN) {
         looks->pending++;

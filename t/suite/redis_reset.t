@@ -173,6 +173,8 @@ my @told;
 push @told, $main::one->count(301, 200, '/sliding?k=a');
 my (undef, $body) = $main::one->ask('GET', '/ratelimit/keys?policy=sliding&key=a');
 my ($id) = $body =~ /"(?:key_)?id": "(\w{16})"/;
+my ($used, $held) = main::counts("sliding&id=$id");
+push @told, $used + $held;
 push @told, scalar main::reset($main::one, "sliding&id=$id"), $main::one->count(301, 200, '/sliding?k=a');
 $main::one->ask('PUT', "/ratelimit/overrides?policy=fixed&key=b&quota=3");
 for my $what ('fixed&id=' . ($main::one->ask('GET', '/ratelimit/keys?policy=fixed&key=b'))[1] =~ s/.*"(?:key_)?id": "(\w{16})".*/$1/sr,
@@ -182,6 +184,7 @@ for my $what ('fixed&id=' . ($main::one->ask('GET', '/ratelimit/keys?policy=fixe
 }
 main::tell(@told);
 --- response_body
+300
 300
 200
 300
