@@ -41,7 +41,7 @@ bounds() {
 # What is kept under a lease that is renewed; a Redis that loses everything; a
 # row that is forgotten; windows of several leases; units that are taken back;
 # costs that are settled into debt; a row that several workers have, one of which
-# is killed.
+# is killed; a key that is reset.
 renewed() { bounds "$1" 'renewals' shorter -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3; }
 lost() { bounds "$1" 'a loss' grace -DT=3 -DQ=1 -DFAIL=2; }
 told() { bounds "$1" 'renewals and a loss' told -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3 -DFAIL=2; }
@@ -50,6 +50,8 @@ windows() { bounds "$1" 'a longer window' 'end back' -DT=4 -DQ=1 -DW=3; }
 workers() { bounds "$1" 'a row of several workers' "$2" -DT="$3" -DQ=1 -DSHARE=1 -DFORGET=1; }
 debts() { bounds "$1" debts lent -DN=1 -DT=3 -DQ=1 -DREFUND=1 -DDEBT=1 -DOPS=3; }
 refunds() { bounds "$1" refunds "$2" -DN=1 -DT=3 -DREFUND=1 -DOPS=4; }
+reset_of_one() { bounds "$1" 'a reset, one machine' "$2" -DT=4 -DQ=1 -DW=3 -DN=1 -DOPS=4 -DRESET=1; }
+resets() { bounds "$1" 'a reset' "$2" -DT="$3" -DQ=1 -DRESET=1; }
 
 rules=(
     'end seq two keep late back date'
@@ -69,11 +71,19 @@ refunds 0 'stale newest twice'
 refunds 1 'other twice'
 debts 0
 debts 1
+reset_of_one 0 'after unsent'
+reset_of_one 1 after
 if [ -n "${RATELIMIT_LONG:-}" ]; then
     refunds 2 'other twice'
     refunds 3 'refilled twice'
     debts 2
     debts 3
+    reset_of_one 2 after
+    reset_of_one 3 'after unsent'
+    resets 0 'charged after' 4
+    resets 1 after 3
+    resets 2 after 3
+    resets 3 'charged after' 4
     windows 2
     renewed 3
     workers 0 'samerow late two' 3

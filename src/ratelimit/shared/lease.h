@@ -14,7 +14,9 @@
 //     its lease;
 //   - units that Redis was told of are taken back once, while their use still
 //     counts, and in its window only; after a loss not at all;
-//   - a row that was forgotten goes on as another one.
+//   - a row that was forgotten goes on as another one;
+//   - of a key that is reset, what was used before and not sent is forgotten
+//     only where nothing was used since (see reset.cc).
 
 #ifndef RATELIMIT_SHARED_LEASE_H_
 #define RATELIMIT_SHARED_LEASE_H_
