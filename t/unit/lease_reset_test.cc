@@ -77,6 +77,20 @@ TEST_F(ResetTest, WhatIsOnItsWayIsNotTakenBack) {
   EXPECT_EQ(4u, sent(kUsed, 7));
 }
 
+TEST_F(ResetTest, WhatIsOwedIsForgottenIfItWasNotSent) {
+  rl_lease_t* lease = lent(4);
+  use(lease, 9);
+  EXPECT_EQ(3u, row(lease).owed_units);
+  send(lease);
+  use(lease, 2);
+  EXPECT_EQ(5u, row(lease).owed_units);
+  now_ += 100000;
+  EXPECT_EQ(RL_OK, reset(50));
+  EXPECT_EQ(3u, row(lease).owed_units);
+  reply(lease, Reply());
+  EXPECT_EQ(0u, row(lease).owed_units);
+}
+
 TEST_F(ResetTest, ALostRedisIsNotToldOfThem) {
   rl_lease_t* lease = lent(4);
   now_ += 100000;

@@ -5,6 +5,8 @@
 // forgets them, if all of them were used before the reset; else they count. So
 // what is admitted from then on is the quota at most, as everywhere.
 
+#include <algorithm>
+
 #include "ratelimit/base/bytes.h"
 #include "ratelimit/shared/lease.h"
 
@@ -44,7 +46,10 @@ void forget_own(Row* row, uint64_t at_us) {
 }
 
 void reset(Row* row, uint64_t at_us, uint64_t now_us) {
-  if (row->last_use_us < at_us) row->used_units = row->sent_used;
+  if (row->last_use_us < at_us) {
+    row->used_units = row->sent_used;
+    row->owed_units = std::min(row->owed_units, row->sent_owed);
+  }
   forget_own(row, at_us);
   if (row->told_sent_us < at_us) row->left_ms = 0;  // of the debt
   row->since_us = now_us;
