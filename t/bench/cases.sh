@@ -123,6 +123,22 @@ rows_of_ours() {
         "$gif location /limited { ratelimit p; }"
 }
 
+# As most clients come: nginx packs each field for HTTP/2, and encrypts it.
+rows_of_tls() {
+    local x='ratelimit_headers x-ratelimit;' tls='TLS and HTTP/2:'
+    algorithm=sliding
+    row_known "$tls limit_req" tls "$(limit_req_zone a '$arg_k')" \
+        "limit_req zone=a burst=1000 nodelay; $gif"
+    row_known "$tls limit_req + three add_header" tls "$(limit_req_zone a '$arg_k')" \
+        "limit_req zone=a burst=1000 nodelay; add_header X-RateLimit-Limit 600;
+        add_header X-RateLimit-Remaining 599; add_header X-RateLimit-Reset 60; $gif"
+    row_known "$tls sliding, key arg=k" tls "$(policy "$arg" '$c')" "ratelimit p; $gif"
+    row_known "$tls sliding, key arg=k, x-ratelimit" tls "$(policy "$arg" '$c')" \
+        "ratelimit p; $x $gif"
+    row_known "$tls three policies, two keys, x-ratelimit" tls "$(three)" \
+        "ratelimit token_minute token_hour account_minute; $x $gif"
+}
+
 # What is less usual, so that nothing of it falls off: where limit_req has the
 # same, beside it.
 rows_of_edges() {

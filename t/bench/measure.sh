@@ -72,6 +72,8 @@ make_loads() {
                 args => sub { "http://127.0.0.1:PORT/?k=$_[0]" },
                 two => sub { "http://127.0.0.1:PORT/?k=$_[0]&a="
                              . substr $_[0], 0, 8 },
+                tls => sub { "https://127.0.0.1:PORT/?k=$_[0]&a="
+                             . substr $_[0], 0, 8 },
                 line => sub { "http://127.0.0.1:PORT/?k=one" },
                 cost => sub { "http://127.0.0.1:PORT/?k=$_[0]&n=3" },
                 tokens => sub { "Authorization: Bearer $_[0]$_[0]" },
@@ -88,9 +90,23 @@ make_loads() {
         }
         open my $key, ">", "$dir/secret.txt" or die $!;
         print $key secret(), "\n"' "$dir"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 \
+        -keyout "$dir/tls.key" -out "$dir/tls.crt" 2> "$dir/openssl.log" ||
+        stop "no certificate, see $dir/openssl.log"
 }
 
-write_nginx_conf() { # FILE PORT HTTP SERVER PROCESSES
+# How nginx listens, and what h2load speaks, for that load.
+listens() { # LOAD.KIND
+    case $1 in
+        tls.*) echo "ssl http2; ssl_certificate $dir/tls.crt; ssl_certificate_key $dir/tls.key" ;;
+    esac
+}
+
+speaks() { # LOAD.KIND
+    case $1 in tls.*) ;; *) echo --h1 ;; esac
+}
+
+write_nginx_conf() { # FILE LISTEN HTTP SERVER PROCESSES
     cat > "$1" <<END
 $preamble
 $([ -z "${3##*ratelimit*}" ] && echo "load_module $module;")
@@ -124,7 +140,7 @@ send() { # PORT N LOAD.KIND FILE
         tokens.* | cookies.* | fields.* | jwt.*) perl t/bench/client "$1" "$2" "$dir/$3" ;;
         *)
             sed "s/PORT/$1/" "$dir/$3" > "$4.uris"
-            h2load --h1 -c "$(connections "$3")" -n "$2" -i "$4.uris" > "$4.h2load" 2>&1 &&
+            h2load $(speaks "$3") -c "$(connections "$3")" -n "$2" -i "$4.uris" > "$4.h2load" 2>&1 &&
                 grep -q "$2 done" "$4.h2load"
         ;;
     esac
@@ -155,7 +171,7 @@ per_request() { # LOAD.KIND HTTP SERVER
     local file=$dir/count
     rm -f "$file".*
     port=$(free_port)
-    write_nginx_conf "$file.conf" "$port" "$2" "$3" 'master_process off;'
+    write_nginx_conf "$file.conf" "$port $(listens "$1")" "$2" "$3" 'master_process off;'
     run_counted "$1" "$file" QUIT nginx -p "$dir" -c "$file.conf"
 }
 
@@ -237,6 +253,7 @@ print_instructions() {
     echo '|---|---|---|---|---|---|'
     rows_of_peers
     rows_of_ours
+    rows_of_tls
     rows_of_edges
     if (install libnginx-mod-http-lua) 2> /dev/null; then
         rows_of_lua
