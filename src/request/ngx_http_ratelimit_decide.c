@@ -15,7 +15,7 @@
 #include "request/ngx_http_ratelimit_plan.h"
 #include "request/ngx_http_ratelimit_queue.h"
 #include "request/ngx_http_ratelimit_record.h"
-#include "request/ngx_http_ratelimit_try.h"
+#include "request/ngx_http_ratelimit_wait_decide.h"
 #include "request/ngx_http_ratelimit_vary.h"
 #include "request/ngx_http_ratelimit_wait.h"
 

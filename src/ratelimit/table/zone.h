@@ -31,7 +31,7 @@ constexpr uint32_t kLayoutVersion = 11;
 constexpr uint32_t kThrottleSets = 14;
 constexpr uint32_t kThrottleWays = 8;
 
-// Turns of refused requests likewise: see turn.cc.
+// Turns of refused requests likewise: see retry_turn.cc.
 constexpr uint32_t kTurnSets = 3;
 constexpr uint32_t kTurnWays = 8;
 

@@ -6,8 +6,8 @@
  */
 
 
-#ifndef _NGX_HTTP_RATELIMIT_TRY_H_INCLUDED_
-#define _NGX_HTTP_RATELIMIT_TRY_H_INCLUDED_
+#ifndef _NGX_HTTP_RATELIMIT_WAIT_DECIDE_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_WAIT_DECIDE_H_INCLUDED_
 
 
 #include "ngx_http_ratelimit.h"
@@ -35,4 +35,4 @@ ngx_uint_t ngx_http_ratelimit_give_up_queue(
     ngx_http_ratelimit_record_t *record);
 
 
-#endif /* _NGX_HTTP_RATELIMIT_TRY_H_INCLUDED_ */
+#endif /* _NGX_HTTP_RATELIMIT_WAIT_DECIDE_H_INCLUDED_ */

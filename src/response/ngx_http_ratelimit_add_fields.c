@@ -13,7 +13,7 @@
 #include "request/ngx_http_ratelimit_record.h"
 #include "response/ngx_http_ratelimit_field.h"
 #include "response/ngx_http_ratelimit_headers.h"
-#include "response/ngx_http_ratelimit_tell.h"
+#include "response/ngx_http_ratelimit_add_fields.h"
 
 
 static ngx_int_t ngx_http_ratelimit_tell_more(

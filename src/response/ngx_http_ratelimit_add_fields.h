@@ -6,8 +6,8 @@
  */
 
 
-#ifndef _NGX_HTTP_RATELIMIT_TELL_H_INCLUDED_
-#define _NGX_HTTP_RATELIMIT_TELL_H_INCLUDED_
+#ifndef _NGX_HTTP_RATELIMIT_ADD_FIELDS_H_INCLUDED_
+#define _NGX_HTTP_RATELIMIT_ADD_FIELDS_H_INCLUDED_
 
 
 #include "ngx_http_ratelimit.h"
@@ -20,4 +20,4 @@ ngx_int_t ngx_http_ratelimit_tell(ngx_http_request_t *r,
     ngx_http_ratelimit_record_t *record);
 
 
-#endif /* _NGX_HTTP_RATELIMIT_TELL_H_INCLUDED_ */
+#endif /* _NGX_HTTP_RATELIMIT_ADD_FIELDS_H_INCLUDED_ */

@@ -21,7 +21,7 @@
 #include "ngx_http_ratelimit.h"
 #include "policy/ngx_http_ratelimit_rule.h"
 #include "request/ngx_http_ratelimit_queue.h"
-#include "request/ngx_http_ratelimit_try.h"
+#include "request/ngx_http_ratelimit_wait_decide.h"
 #include "request/ngx_http_ratelimit_wait.h"
 
 
