@@ -61,8 +61,11 @@ bool is_valid(const rl_override_t& override) {
   return override.id != 0 && override.id != UINT64_MAX;
 }
 
-void read_one(const unsigned char* bytes, rl_shared_override_t* out) {
+// False: nobody has written it.  An enumeration cannot hold a kind that there
+// is not.
+bool read_one(const unsigned char* bytes, rl_shared_override_t* out) {
   const uint64_t what = load_le64(bytes + 16);
+  if (what >> kKindAt > RL_OVERRIDE_KEY_RESET) return false;
   out->override.id = load_le64(bytes);
   out->override.key_id = load_le64(bytes + 8);
   out->override.kind = static_cast<rl_override_kind_e>(what >> kKindAt);
@@ -70,6 +73,7 @@ void read_one(const unsigned char* bytes, rl_shared_override_t* out) {
   out->override.until_ms = load_le64(bytes + 24);
   out->version = load_le64(bytes + 32);
   std::memcpy(out->override.policy, bytes + 40, RL_OVERRIDE_POLICY_LEN);
+  return is_valid(out->override);
 }
 
 void write_one(const rl_shared_override_t& from, unsigned char* bytes) {
@@ -177,8 +181,7 @@ int rl_shared_overrides_read(const unsigned char* bytes, size_t len,
   out->n = 0;
   for (size_t at = kHeadLen; at < len; at += RL_SHARED_OVERRIDE_LEN) {
     rl_shared_override_t one;
-    ratelimit::read_one(bytes + at, &one);
-    if (!ratelimit::is_valid(one.override) ||
+    if (!ratelimit::read_one(bytes + at, &one) ||
         ratelimit::shared_of(*out, one.override.id) != nullptr) {
       return RL_ERROR;
     }
