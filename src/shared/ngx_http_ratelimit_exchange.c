@@ -230,7 +230,7 @@ ngx_http_ratelimit_read_reply(ngx_http_ratelimit_exchange_t *exchange,
     int  rc;
 
     if (reply->type == REDIS_REPLY_NIL) {
-        ngx_str_null(&exchange->found);
+        ngx_str_set(&exchange->found, "");
         ngx_memzero(&exchange->overrides, sizeof(rl_shared_overrides_t));
         return NGX_OK;
     }
