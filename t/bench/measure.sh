@@ -262,8 +262,8 @@ print_instructions() {
         rows_of_haproxy
     fi
     echo
-    echo "Bare nginx: ${bare[args]:-–} instructions a request" \
-        "($(nginx -v 2>&1), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1))."
+    echo "Bare nginx: ${bare[args]:-–} instructions a request," \
+        "${bare[tls]:-–} over TLS and HTTP/2 ($(nginx -v 2>&1), $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1))."
 }
 
 print_line() {
