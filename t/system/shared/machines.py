@@ -140,7 +140,9 @@ def true_ends(plan, rows):
     for _, _, sent, at, end, machine in rows:
         if machine != 0:
             end = next((e for e in known if e > sent * 1000), 0)
-            if not end - plan.window_s * 1000 <= sent * 1000 <= at * 1000 < end:
+            begin = end - plan.window_s * 1000
+            # Ends are told to within some milliseconds.
+            if not begin + 5 <= sent * 1000 <= at * 1000 < end - 5:
                 continue
         ends.append(end)
     return ends
