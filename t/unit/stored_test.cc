@@ -23,9 +23,9 @@ std::string head(unsigned kind, uint64_t last, uint64_t used, uint64_t held) {
          bytes(0, 6) + bytes(0, 4) + bytes(0, 1) + bytes(0, 6);
 }
 
-std::string row(uint64_t held, uint64_t end) {
-  return std::string(19, 'r') + bytes(held, 7) + bytes(end, 6) +
-         std::string(4, '\0');
+std::string row(uint64_t held, uint64_t end, bool charged = false) {
+  return std::string(19, 'r') + bytes(held, 7) + bytes(end, 6) + bytes(0, 3) +
+         bytes(charged ? 1 : 0, 1);
 }
 
 struct Looked {
@@ -70,6 +70,22 @@ TEST(Stored, SlidingCountsWhatIsInTheWindow) {
   ASSERT_EQ(RL_OK, look.at(last + 30000, value));
   EXPECT_EQ(0U, look.bucket.used_units);
   EXPECT_EQ(0U, look.bucket.held_units);
+}
+
+// It is among the used units then, and the row says what it was of them.
+TEST(Stored, WhatALeaseHeldIsCountedOnceAfterIt) {
+  const uint64_t last = 1700000;
+  for (const rl_algorithm_e algorithm : {RL_FIXED, RL_CALENDAR}) {
+    Looked look(algorithm, 16000);
+    const std::string value = head(algorithm * 16 + 2, last, 20, 3) +
+                              bytes(last + 9000, 6) +
+                              row(4, last - 10, true) + row(3, last + 500);
+    ASSERT_EQ(RL_OK, look.at(last, value));
+    EXPECT_EQ(20U, look.bucket.used_units);
+    EXPECT_EQ(3U, look.bucket.held_units);
+    ASSERT_EQ(RL_OK, look.at(last + 1000, value));
+    EXPECT_EQ(20U + 3U, look.bucket.used_units);
+  }
 }
 
 TEST(Stored, LargeQuotasHaveWiderCounts) {

@@ -21,6 +21,7 @@ constexpr size_t kDebtHeadLen = 46;
 constexpr size_t kRowLen = 36;
 constexpr size_t kRowHeld = 19;
 constexpr size_t kRowEnd = 26;
+constexpr size_t kRowCharged = 35;
 
 struct Stored {
   unsigned width;  // of a sliding bucket's counts
@@ -117,7 +118,9 @@ int rl_shared_bucket(const rl_item_t* item, const unsigned char* value,
         ratelimit::load_few(row + ratelimit::kRowHeld, ratelimit::kUnitsLen);
     const uint64_t end_ms = ratelimit::load_few(row + ratelimit::kRowEnd, 6);
     out->rows++;
-    if (over) continue;
+    // What a lease that is over held is among the used units, once anybody has
+    // asked since.
+    if (over || row[ratelimit::kRowCharged] != 0) continue;
     if (end_ms > now_ms) {
       out->held_units += held;
     } else if (has_window || end_ms + item->quota.window_ms > now_ms) {
