@@ -180,7 +180,8 @@ def check(world, began):
                        for part in between_resets(world, algorithm, key, rows))
             print(f"{algorithm} {key}: {len(rows)} admitted, {over:.0f} beyond the quota")
             bad += over > 0
-            bad += len(rows) < plan.quota
+            # Within one window what was under way when Redis was killed is lost.
+            bad += len(rows) < plan.quota * (0.9 if plan.window_s > plan.seconds else 1)
     last = [max((u[3] for u in world.uses if u[5] == m.number), default=began)
             for m in world.machines]
     bad += sum(began + plan.seconds - at > 3 * plan.window_s / 2 for at in last)
