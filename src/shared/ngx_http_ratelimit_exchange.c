@@ -23,6 +23,10 @@
 #define NGX_HTTP_RATELIMIT_MAX_REDIRECTS  3
 
 
+typedef void (*ngx_http_ratelimit_exchange_send_pt)(
+    ngx_http_ratelimit_link_t *link, ngx_http_ratelimit_exchange_t *exchange);
+
+
 static void ngx_http_ratelimit_time_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
 static void ngx_http_ratelimit_fetch(ngx_http_ratelimit_link_t *link,
@@ -39,9 +43,10 @@ static void ngx_http_ratelimit_store(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_exchange_t *exchange);
 static void ngx_http_ratelimit_store_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply);
-static ngx_http_ratelimit_link_t *ngx_http_ratelimit_redirected(
+static ngx_uint_t ngx_http_ratelimit_not_replied(
     ngx_http_ratelimit_link_t *link, ngx_http_ratelimit_exchange_t *exchange,
-    redisReply *reply);
+    redisReply *reply, ngx_http_ratelimit_exchange_send_pt send,
+    ngx_int_t lost);
 static size_t ngx_http_ratelimit_overrides_key(
     ngx_http_ratelimit_zone_t *zone, u_char *key);
 static void ngx_http_ratelimit_end_exchange(
@@ -191,20 +196,13 @@ static void
 ngx_http_ratelimit_fetch_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply)
 {
-    ngx_http_ratelimit_link_t      *node;
     ngx_http_ratelimit_exchange_t  *exchange;
 
     exchange = command->data;
 
-    if (reply == NULL) {
-        ngx_http_ratelimit_end_exchange(exchange, NGX_DECLINED, NULL);
-        return;
-    }
-
-    node = ngx_http_ratelimit_redirected(link, exchange, reply);
-
-    if (node) {
-        ngx_http_ratelimit_fetch(node, exchange);
+    if (ngx_http_ratelimit_not_replied(link, exchange, reply,
+                                       ngx_http_ratelimit_fetch, NGX_DECLINED))
+    {
         return;
     }
 
@@ -354,20 +352,13 @@ static void
 ngx_http_ratelimit_store_reply(ngx_http_ratelimit_link_t *link,
     ngx_http_ratelimit_command_t *command, redisReply *reply)
 {
-    ngx_http_ratelimit_link_t      *node;
     ngx_http_ratelimit_exchange_t  *exchange;
 
     exchange = command->data;
 
-    if (reply == NULL) {
-        ngx_http_ratelimit_end_exchange(exchange, NGX_ERROR, NULL);
-        return;
-    }
-
-    node = ngx_http_ratelimit_redirected(link, exchange, reply);
-
-    if (node) {
-        ngx_http_ratelimit_store(node, exchange);
+    if (ngx_http_ratelimit_not_replied(link, exchange, reply,
+                                       ngx_http_ratelimit_store, NGX_ERROR))
+    {
         return;
     }
 
@@ -405,18 +396,27 @@ ngx_http_ratelimit_store_reply(ngx_http_ratelimit_link_t *link,
 }
 
 
-/* the node that is to be asked instead, or NULL */
+/*
+ * True: the connection has gone, and the exchange ends as `lost`; or `send`
+ * has asked another node, which has the slot now.
+ */
 
-static ngx_http_ratelimit_link_t *
-ngx_http_ratelimit_redirected(ngx_http_ratelimit_link_t *link,
-    ngx_http_ratelimit_exchange_t *exchange, redisReply *reply)
+static ngx_uint_t
+ngx_http_ratelimit_not_replied(ngx_http_ratelimit_link_t *link,
+    ngx_http_ratelimit_exchange_t *exchange, redisReply *reply,
+    ngx_http_ratelimit_exchange_send_pt send, ngx_int_t lost)
 {
     ngx_http_ratelimit_link_t  *node;
+
+    if (reply == NULL) {
+        ngx_http_ratelimit_end_exchange(exchange, lost, NULL);
+        return 1;
+    }
 
     if (reply->type != REDIS_REPLY_ERROR
         || exchange->redirects >= NGX_HTTP_RATELIMIT_MAX_REDIRECTS)
     {
-        return NULL;
+        return 0;
     }
 
     exchange->redirects++;
@@ -426,8 +426,13 @@ ngx_http_ratelimit_redirected(ngx_http_ratelimit_link_t *link,
 
     node = ngx_http_ratelimit_redirect(link, reply->str);
 
-    return (node && node->state == NGX_HTTP_RATELIMIT_LINK_READY) ? node
-                                                                  : NULL;
+    if (node == NULL || node->state != NGX_HTTP_RATELIMIT_LINK_READY) {
+        return 0;
+    }
+
+    send(node, exchange);
+
+    return 1;
 }
 
 
