@@ -20,7 +20,8 @@ run() {
 }
 
 goes_over() {
-    ! run "$@" > "$dir/control.log" && grep -q '[1-9][0-9]* beyond' "$dir/control.log"
+    run "$@" | tee "$dir/control.log"
+    grep -q '[1-9][0-9]* beyond' "$dir/control.log"
 }
 
 FAKETIME_LIBRARY=$(dpkg -L libfaketime 2> /dev/null | grep -m 1 '/libfaketime\.so\.')
@@ -48,6 +49,7 @@ if [ -n "${RATELIMIT_LONG:-}" ]; then
         check "$mode: three, and a Redis that loses everything 50 times" run 3 225 lost refuse $mode
     done
 fi
-check 'with on_error=allow that is too much, and seen' goes_over 2 "$seconds" lost allow lease
+# For 5 s nothing is refused for want of Redis, in windows that are longer.
+check 'with on_error=allow that is too much, and seen' goes_over 2 9 away allow strict
 
 finish
