@@ -71,7 +71,6 @@ yes
 
 
 === TEST 5: HTTP/2
---- timed
 --- config
     location /t { ratelimit token; empty_gif; }
 --- http2
@@ -79,9 +78,9 @@ yes
 [("GET /t?k=a") x 4]
 --- error_code eval
 [200, 200, 200, 429]
---- response_headers eval
-["X-RateLimit-Limit: 3\nX-RateLimit-Remaining: 2\nX-RateLimit-Reset: 60", "X-RateLimit-Limit: 3\nX-RateLimit-Remaining: 1\nX-RateLimit-Reset: 60",
- "X-RateLimit-Limit: 3\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 60", "X-RateLimit-Limit: 3\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: 60\nRetry-After: 60"]
+--- response_headers_like eval
+[(map { "X-RateLimit-Limit: 3\nX-RateLimit-Remaining: $_\nX-RateLimit-Reset: (60|5\\d)" } 2, 1, 0),
+ "X-RateLimit-Limit: 3\nX-RateLimit-Remaining: 0\nX-RateLimit-Reset: (60|5\\d)\nRetry-After: (60|5\\d)"]
 
 
 
@@ -130,7 +129,6 @@ GET /statuses
 
 
 === TEST 8: HTTP/2, a refusal with a body, and HEAD
---- timed
 --- config
     location /t { ratelimit token; ratelimit_body problem; empty_gif; }
 --- http2
@@ -138,8 +136,8 @@ GET /statuses
 ["GET /t?k=a", "GET /t?k=a", "HEAD /t?k=a", "GET /t?k=a", "HEAD /t?k=a"]
 --- error_code eval
 [200, 200, 200, 429, 429]
---- response_headers eval
-["", "", "X-RateLimit-Remaining: 0", "Content-Type: application/problem+json\nRetry-After: 60", "Content-Type: application/problem+json\nRetry-After: 60"]
+--- response_headers_like eval
+["", "", "X-RateLimit-Remaining: 0", "Content-Type: application/problem.json\nRetry-After: (60|5\\d)", "Content-Type: application/problem.json\nRetry-After: (60|5\\d)"]
 
 
 
