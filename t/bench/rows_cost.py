@@ -31,7 +31,7 @@ ids = [hashlib.sha256(b"machine %d" % i).digest()[:8] for i in range(MACHINES)]
 
 
 def name(i):
-    return b"ratelimit:{0a}" + hashlib.sha256(b"key %d" % i).hexdigest()[:24].encode()
+    return b"ratelimit:{0a}" + hashlib.sha256(b"key %d" % i).hexdigest()[:14].encode()
 
 
 def now_ms():

@@ -53,7 +53,7 @@ sub rows {
     return $redis->ask('EVAL', <<'_END_', 0);
 local n = 0
 for _, key in ipairs(redis.call('KEYS', '*')) do
-    if not key:find('gen$') and not key:find('machines$') then
+    if not key:find('}gen$') and not key:find('}machines$') then
         n = n + (redis.call('STRLEN', key) - 72) / 36
     end
 end

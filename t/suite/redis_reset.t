@@ -250,7 +250,7 @@ sleep 1.5;  # the shards have opened
 push @told, $main::two->count(301, 200, '/sliding?k=a');
 my ($from, $key);
 for my $node (@main::nodes) {
-    for (@{$node->ask('KEYS', 'reset7:*')}) { ($from, $key) = ($node, $_) if /\}[0-9a-f]{24}\z/ }
+    for (@{$node->ask('KEYS', 'reset7:*')}) { ($from, $key) = ($node, $_) if /\}[\w-]{14}\z/ }
 }
 my $slot = $from->ask('CLUSTER', 'KEYSLOT', $key);
 my ($to) = grep { $_ != $from } @main::nodes;

@@ -49,7 +49,7 @@ _END_
 # Each bucket's name and the rows that it has in Redis.
 our $of_buckets = <<'_END_';
 for _, key in ipairs(redis.call('KEYS', '*')) do
-    if not key:find('gen$') and not key:find('machines$') then
+    if not key:find('}gen$') and not key:find('}machines$') then
         %s
     end
 end

@@ -1,9 +1,10 @@
 // Leases of shared buckets: what a reply does to them, and what is told.
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <random>
+#include <regex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -359,17 +360,26 @@ TEST_F(LeaseTest, ABucketBelongsToItsWindow) {
 
 TEST_F(LeaseTest, AKeyIsItsShardAndTheBucketsName) {
   rl_lease_t* lease = find(1);
-  std::mt19937_64 random(1);
-  for (int i = 0; i < 1000; ++i) {
-    lease->name = {random(), random()};
-    char wanted[64];
-    std::snprintf(wanted, sizeof(wanted), "{%02x}%016llx%08x",
-                  rl_lease_shard(lease),
-                  static_cast<unsigned long long>(lease->name.lo),
-                  static_cast<unsigned>(lease->name.hi >> 32));
+  const auto key_of = [lease](uint64_t lo, uint64_t hi) {
+    lease->name = {lo, hi};
     unsigned char key[RL_SHARED_KEY_LEN];
     rl_lease_key(lease, key);
-    ASSERT_EQ(wanted, std::string(reinterpret_cast<char*>(key), sizeof(key)));
+    return std::string(reinterpret_cast<char*>(key), sizeof(key));
+  };
+  EXPECT_EQ("{00}AAAAAAAAAAAAAA", key_of(0, 0));
+  EXPECT_EQ("{ff}______________", key_of(~0ull, ~0ull));
+  EXPECT_EQ("{a5}BAAAAAAAAAAAAA", key_of(0xa5ull << 56 | 1, 0));
+  const std::regex form("\\{[0-9a-f]{2}\\}[A-Za-z0-9_-]{14}");
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 100; ++i) {
+    const uint64_t lo = random(), hi = random();
+    std::set<std::string> keys = {key_of(lo, hi)};
+    for (int bit = 0; bit < 64; ++bit) keys.insert(key_of(lo ^ 1ull << bit, hi));
+    for (int bit = 36; bit < 64; ++bit) {
+      keys.insert(key_of(lo, hi ^ 1ull << bit));
+    }
+    EXPECT_EQ(1u + 92, keys.size());
+    for (const std::string& key : keys) EXPECT_TRUE(std::regex_match(key, form));
   }
 }
 

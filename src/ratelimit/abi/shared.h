@@ -249,7 +249,7 @@ int rl_lease_wakes(const rl_lease_t *lease) RL_NOEXCEPT;
  * cluster the two are in one slot, rl_hash_slot() of the whole name.
  */
 #define RL_SHARDS 256u
-#define RL_SHARED_KEY_LEN 28u
+#define RL_SHARED_KEY_LEN 18u
 #define RL_SHARD_KEY_LEN 7u
 uint32_t rl_lease_shard(const rl_lease_t *lease) RL_NOEXCEPT;
 void rl_lease_key(const rl_lease_t *lease, unsigned char *buf) RL_NOEXCEPT;
