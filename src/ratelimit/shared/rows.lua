@@ -65,27 +65,19 @@
 --   c8 the generation's name if the bucket is new here, else zeros
 -- Times of leases are spans: the machine counts them from before it sent, less
 -- a thousandth.  It needs no common clock.
+--
+-- Redis runs all of this anew in each call, so that each function, table and
+-- captured local that is made on the way costs the usual request, too.
 local REPLY = '<bI7I4i7I7I6I6I6I6I6c8'
-local NO_NAME = string.rep('\0', 8)
-local REQ = '<c8I4BI5I7I7I7I7I3I7I7I5I4I2BI6I2I6I6I6I6'
-local ROW = '<c8I4I7I7I6I3B'
-local WRAPS, MOST = 2 ^ 52, 2 ^ 53 - 1
-local GRACE = 1000
-local unpack_, pack_, sub, find, floor, min, max = struct.unpack, struct.pack, string.sub, string.find, math.floor, math.min, math.max
-local call = redis.call
-local SLOTS = { [2] = '<' .. string.rep('I2', 17), [4] = '<' .. string.rep('I4', 17), [7] = '<' .. string.rep('I7', 17) }
-local SLOT = { [2] = '<I2', [4] = '<I4', [7] = '<I7' }
-local FULL = { [2] = 65535, [4] = 4294967295, [7] = MOST }
+local NO_NAME = '\0\0\0\0\0\0\0\0'
+local unpack_, pack_, floor, call = struct.unpack, struct.pack, math.floor, redis.call
 
 local t = call('TIME')
 local clock = t[1] * 1000 + floor(t[2] / 1000)
 
-local function refuse(status, wait, gen)
-  return pack_(REPLY, status, 0, 0, 0, 0, clock, wait, 0, 0, 0, gen and sub(gen, 7, 14) or NO_NAME)
-end
-
 -- What a shard tells; `hold` keeps one that is not open yet from opening.
 local function generation(gkey, name, now, hold)
+  local GRACE = 1000
   local gen = call('GET', gkey)
   if not gen then
     -- Redis is new or has lost everything: all had better speak before anything
@@ -97,7 +89,7 @@ local function generation(gkey, name, now, hold)
   local opens = unpack_('<I6', gen)
   if hold and opens > now and opens < now + GRACE - 100 then
     opens = now + GRACE
-    gen = pack_('<I6', opens) .. sub(gen, 7, 14)
+    gen = pack_('<I6', opens) .. gen:sub(7, 14)
     call('SET', gkey, gen)
   end
   return gen, opens
@@ -106,6 +98,16 @@ end
 -- The whole of the rules.  The usual request takes the short way below, which does the same for the case that nothing
 -- has ended by itself and the row is there.
 local function slow(key, gkey, req, ttl, v)
+  local REQ = '<c8I4BI5I7I7I7I7I3I7I7I5I4I2BI6I2I6I6I6I6'
+  local ROW = '<c8I4I7I7I6I3B'
+  local WRAPS, MOST = 2 ^ 52, 2 ^ 53 - 1
+  local SLOTS = { [2] = '<' .. string.rep('I2', 17), [4] = '<' .. string.rep('I4', 17), [7] = '<' .. string.rep('I7', 17) }
+  local SLOT = { [2] = '<I2', [4] = '<I4', [7] = '<I7' }
+  local FULL = { [2] = 65535, [4] = 4294967295, [7] = MOST }
+  local sub, find, min, max = string.sub, string.find, math.min, math.max
+  local function refuse(status, wait, gen)
+    return pack_(REPLY, status, 0, 0, 0, 0, clock, wait, 0, 0, 0, gen and sub(gen, 7, 14) or NO_NAME)
+  end
   local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win, cs, ce, cn = unpack_(REQ, req)
   local now = clock
   local back, back_age = 0, 0
@@ -421,7 +423,7 @@ local function one(key, gkey, req, ttl)
     from = 39 + 17 * width
   elseif alg == 3 then k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I7I7I6I4BI6d', v); from = 47
   else k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I7I7I6I4BI6I6', v); from = 45 end
-  local at = find(v, id, from, true)
+  local at = v:find(id, from, true)
   if k ~= kind or now < last or now >= nxt or nb > 0 or (now > est + slack and est > 0) or not at or (at - from) % 36 ~= 0 then return slow(key, gkey, req, ttl, v) end
   local rs, ru, rh, re, rw, rp = unpack_('<I4I7I7I6I3B', v, at + 8)
   local delta = U - ru
@@ -431,7 +433,8 @@ local function one(key, gkey, req, ttl)
   if alg == 0 then
     local j, jl, s = floor(16 * now / W), floor(16 * last / W), floor(16 * (now - age) / W)
     if j > jl + 1 or s <= j - 17 then return slow(key, gkey, req, ttl, v) end
-    local fmt = SLOT[width]
+    local fmt, full = '<I2', 65535
+    if width == 4 then fmt, full = '<I4', 4294967295 elseif width == 7 then fmt, full = '<I7', 2 ^ 53 - 1 end
     if j > jl then                                                          -- one count leaves, its place is the newest's
       p = 39 + j % 17 * width
       used = used - unpack_(fmt, v, p)
@@ -441,11 +444,11 @@ local function one(key, gkey, req, ttl)
       p = 39 + s % 17 * width
       n = unpack_(fmt, v, p) + delta
     end
-    if p and n > FULL[width] then return slow(key, gkey, req, ttl, v) end
+    if p and n > full then return slow(key, gkey, req, ttl, v) end
     used = used + delta
     held = held - rh + keep
     free = Q - used - held
-    if p then body = sub(v, 39, p - 1) .. pack_(fmt, n); q = p + width else q = 39 end
+    if p then body = v:sub(39, p - 1) .. pack_(fmt, n); q = p + width else q = 39 end
   else
     held = held - rh + keep
     if alg == 3 then
@@ -488,7 +491,7 @@ local function one(key, gkey, req, ttl)
   else
     head = pack_('<BI6I7I7I6I4BI6I6', kind, now, used, held, nxt, sumw, act, nb, z)
   end
-  call('SET', key, head .. (body or '') .. sub(v, q, at + 7) .. pack_('<I4I7I7I6I3', seq, U, keep + grant, e, mine) .. sub(v, at + 35), 'PX', ttl)
+  call('SET', key, head .. (body or '') .. v:sub(q, at + 7) .. pack_('<I4I7I7I6I3', seq, U, keep + grant, e, mine) .. v:sub(at + 35), 'PX', ttl)
   if alg == 0 then z = 0 end
   local left = alg == 3 and z or z - now
   return pack_(REPLY, 1, grant, e - now, free - grant, held - keep - grant, now, 0, 0, left > 0 and math.ceil(left) or 0,
@@ -499,7 +502,7 @@ if #ARGV == 1 then
   local known, out = call('GET', KEYS[1]) or '', {}
   for o = 1, #known, 14 do
     local id, seen = unpack_('<c8I6', known, o)
-    if id ~= ARGV[1] and clock < seen + 15000 then out[#out + 1] = sub(known, o, o + 13) end
+    if id ~= ARGV[1] and clock < seen + 15000 then out[#out + 1] = known:sub(o, o + 13) end
   end
   out[#out + 1] = ARGV[1] .. pack_('<I6', clock)
   call('SET', KEYS[1], table.concat(out), 'PX', 60000)
@@ -507,7 +510,7 @@ if #ARGV == 1 then
 end
 if #KEYS == 1 then
   local gen, opens = generation(KEYS[1], ARGV[1], clock, ARGV[2] == '1')
-  return pack_('<I6I6', max(opens - clock, 0), clock) .. sub(gen, 7, 14)
+  return pack_('<I6I6', math.max(opens - clock, 0), clock) .. gen:sub(7, 14)
 end
 if #KEYS == 2 then return one(KEYS[1], KEYS[2], ARGV[1], ARGV[2]) end
 local out = {}
