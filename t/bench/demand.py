@@ -3,9 +3,9 @@ ask at random times:
 
     demand.py REDIS_PORT
 
-Each request is sent to several limiters at once: five machines with mode=strict,
-the same five with mode=lease, and a single nginx that counts for itself, the ideal,
-where what is used is compared with that. Rows of a table. Environment: DIR, MODULE."""
+Each request is sent to several limiters at once: machines with mode=strict, the
+same ones with mode=lease, and a single nginx that counts for itself, the ideal, where
+what is used is compared with that. Rows of a table. Environment: DIR, MODULE."""
 
 import sys
 import time
@@ -14,7 +14,6 @@ import fleet
 from fleet import row
 from paced import Demand, ask
 
-MACHINES = 5
 SECONDS = 10
 
 redis_port = int(sys.argv[1])
@@ -44,9 +43,9 @@ def refused(counts, path):
             f"worst key {100 * worst:.1f} %")
 
 
-def beside(modes, quota, window, parts, bursts=False):
+def beside(modes, quota, window, parts, bursts=False, count=5):
     cells = [(mode, f"{quota}/{window}s") for mode in modes]
-    with fleet.Fleet(MACHINES, cells, redis_port) as machines:
+    with fleet.Fleet(count, cells, redis_port) as machines:
         targets = {f"/{mode}/{q}": machines.ports[:1] if mode == "local" else machines.ports
                    for mode, q in cells}
         counts, late = ask(targets, demands([(quota, window)], parts, bursts), SECONDS)
@@ -56,11 +55,13 @@ def beside(modes, quota, window, parts, bursts=False):
 
 
 def above():
-    for quota, window in (100, 1), (400, 4):
-        counts, paths = beside(("local", "strict", "lease"), quota, window, (1.5, 2, 4))
+    for count, word, quota, window in ((5, "five", 100, 1), (5, "five", 400, 4),
+                                       (20, "twenty", 100, 1), (20, "twenty", 400, 4)):
+        counts, paths = beside(("local", "strict", "lease"), quota, window, (1.5, 2, 4),
+                               count=count)
         sums = [sum(c.admitted for (p, _), c in counts.items() if p == path) for path in paths]
         row(f"admitted of the ideal's, keys at 150 to 400 % of {quota}/{window}s, "
-            "five machines", "≥ 99 %",
+            f"{word} machines", "≥ 99 %",
             f"lease {percent(sums[2], sums[0])}; strict {percent(sums[1], sums[0])}")
 
 
@@ -69,9 +70,9 @@ def below():
         counts, paths = beside(("lease", "strict"), quota, window, (0.5, 0.7, 0.85, 0.85))
         row(f"refused although there was room, steady, keys at 50 to 85 % of {quota}/{window}s",
             "≤ 1 %", refusals(counts, paths))
-    for quota, window, parts in (100, 1, (0.5,) * 5), (1000, 1, (0.5,)):
-        counts, paths = beside(("lease", "strict"), quota, window, parts, bursts=True)
-        row(f"… bursts of ten times the rate, keys at 50 % of {quota}/{window}s",
+    for count, quota, parts in (5, 100, (0.5,) * 5), (5, 1000, (0.5,)), (20, 100, (0.5,) * 5):
+        counts, paths = beside(("lease", "strict"), quota, 1, parts, bursts=True, count=count)
+        row(f"… bursts of ten times the rate, keys at 50 % of {quota}/1s, {count} machines",
             "≤ strict + 1 %", refusals(counts, paths))
 
 
