@@ -21,7 +21,7 @@ finish() {
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+sed -n '2,/^$/s/^# \{0,1\}//p' "${0##*/}"
 echo
 
 fail() { echo "CHANGED: $*" >&2; exit 1; }
