@@ -41,7 +41,7 @@ bounds() {
 # What is kept under a lease that is renewed; a Redis that loses everything; a
 # row that is forgotten; windows of several leases; units that are taken back;
 # costs that are settled into debt; a row that several workers have, one of which
-# is killed; a key that is reset.
+# is killed; a key that is reset; a policy that is.
 renewed() { bounds "$1" 'renewals' shorter -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3; }
 lost() { bounds "$1" 'a loss' grace -DT=3 -DQ=1 -DFAIL=2; }
 told() { bounds "$1" 'renewals and a loss' told -DT=3 -DQ=1 -DW=1 -DDMIN=1 -DD=3 -DFAIL=2; }
@@ -52,6 +52,12 @@ debts() { bounds "$1" debts lent -DN=1 -DT=3 -DQ=1 -DREFUND=1 -DDEBT=1 -DOPS=3; 
 refunds() { bounds "$1" refunds "$2" -DN=1 -DT=3 -DREFUND=1 -DOPS=4; }
 reset_of_one() { bounds "$1" 'a reset, one machine' "$2" -DT=4 -DQ=1 -DW=3 -DN=1 -DOPS=4 -DRESET=1; }
 resets() { bounds "$1" 'a reset' "$2" -DT="$3" -DQ=1 -DRESET=1; }
+
+renewal() { bounds "$1" 'a reset of all' 'hand noted late' -DT=3 -DQ=1 -DW=1 -DD=1 -DRENEW=1; }
+renewal_and_loss() {
+    bounds "$1" 'a reset of all and a loss' 'grace noted' -DT=3 -DQ=1 -DW=1 -DD=1 -DFAIL=2 -DRENEW=1
+}
+renewal_over() { bounds "$1" 'a reset of all that is over' over -DT=4 -DQ=1 -DW=1 -DD=1 -DRENEW=1; }
 
 rules=(
     'end seq two keep late back date'
@@ -73,6 +79,7 @@ debts 0
 debts 1
 reset_of_one 0 'after unsent'
 reset_of_one 1 after
+renewal 0
 if [ -n "${RATELIMIT_LONG:-}" ]; then
     refunds 2 'other twice'
     refunds 3 'refilled twice'
@@ -84,6 +91,13 @@ if [ -n "${RATELIMIT_LONG:-}" ]; then
     resets 1 after 3
     resets 2 after 3
     resets 3 'charged after' 4
+    for algorithm in 1 2 3; do
+        renewal $algorithm
+    done
+    for algorithm in 0 1 2 3; do
+        renewal_and_loss $algorithm
+        renewal_over $algorithm
+    done
     windows 2
     renewed 3
     workers 0 'samerow late two' 3
