@@ -61,7 +61,7 @@ TEST_F(ResetTest, UsesAfterItCount) {
   rl_lease_lost(lease);
   rl_leases_lose(leases_, RL_SHARDS);
   send(lease);
-  EXPECT_EQ(4u, sent(107, 7)) << "told to a Redis that has lost them";
+  EXPECT_EQ(4u, sent(kRequestLen, 7)) << "told to a Redis that has lost them";
 }
 
 TEST_F(ResetTest, WhatIsOnItsWayIsNotTakenBack) {
@@ -100,7 +100,7 @@ TEST_F(ResetTest, ALostRedisIsNotToldOfThem) {
   rl_leases_lose(leases_, RL_SHARDS);
   send(lease);
   ASSERT_EQ(kTellsAll, sent(kFlags, 1) & kTellsAll);
-  EXPECT_EQ(2u, sent(107, 7));
+  EXPECT_EQ(2u, sent(kRequestLen, 7));
 }
 
 TEST_F(ResetTest, NorOfADebtThatWasToldBefore) {

@@ -155,6 +155,48 @@ TEST_F(PolicyReset, LiftsBans) {
   EXPECT_EQ(0, rl_banned_until(&process_, p.get(), key, &now, &until_ms));
 }
 
+TEST_F(PolicyReset, OfMachinesCountsForAsLongAsTheirBucketsDo) {
+  const auto span_ms = [this](rl_algorithm_e algorithm, uint64_t capacity,
+                              const rl_quota_t* quota) {
+    Policy p(arena_.zone(), "p", 10, kHour, algorithm);
+    p.get()->capacity_units = capacity;
+    rl_override_t mark;
+    rl_policy_shared_mark(p.get(), quota, &mark);
+    EXPECT_EQ(RL_OVERRIDE_RESET, mark.kind);
+    return mark.until_ms;
+  };
+  rl_quota_t quota = {};
+  quota.units = 10;
+  quota.window_ms = kHour;
+  EXPECT_EQ(2 * kHour + kMinute, span_ms(RL_SLIDING, 0, &quota));
+  EXPECT_EQ(2 * kHour + kMinute, span_ms(RL_FIXED, 0, &quota));
+  EXPECT_EQ(2 * 31 * kHour + kMinute, span_ms(RL_GCRA, 300, &quota));
+  const uint64_t longest = 2 * RL_MAX_WINDOW_MS;
+  EXPECT_EQ(longest, span_ms(RL_GCRA, RL_MAX_UNITS, &quota));
+  EXPECT_EQ(longest, span_ms(RL_SLIDING, 0, nullptr));
+  quota.units = 0;
+  EXPECT_EQ(longest, span_ms(RL_GCRA, 300, &quota));
+}
+
+TEST_F(PolicyReset, OfMachinesIsOneThatCanBeTold) {
+  Policy p(arena_.zone(), "p", 1, kHour, RL_SLIDING);
+  rl_time_t now = at(1000);
+  EXPECT_EQ(0u, rl_policy_shared_reset(p.get(), &now));
+  reset(&p, 1000);
+  EXPECT_EQ(0u, rl_policy_shared_reset(p.get(), &now)) << "of this zone only";
+  rl_override_t mark;
+  rl_policy_shared_mark(p.get(), nullptr, &mark);
+  mark.value = 1795880000000;
+  mark.until_ms = 2000;
+  mark.key_id = 1001;
+  ASSERT_EQ(RL_OK,
+            rl_override_set(&process_, arena_.zone(), &mark, &now));
+  EXPECT_EQ(1795880000000u, rl_policy_shared_reset(p.get(), &now));
+  EXPECT_EQ(1001u, rl_policy_reset_at(p.get(), &now));
+  now = at(2000);
+  EXPECT_EQ(0u, rl_policy_shared_reset(p.get(), &now));
+}
+
 TEST_F(PolicyReset, ShowsAmongOverridesAndIsNone) {
   Policy p(arena_.zone(), "p", 1, kHour, RL_SLIDING);
   reset(&p, 1000);

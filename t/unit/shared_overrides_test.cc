@@ -307,6 +307,44 @@ TEST(SharedOverrides, ResetsTakeNoRoomAndAreHeededOnce) {
   EXPECT_EQ(1001u, out[0].id);
 }
 
+TEST(SharedOverrides, ALaterResetOfAPolicyIsOverLater) {
+  constexpr uint64_t kHour = 3600000;
+  Machines m(2);
+  const auto found = [](const rl_shared_overrides_t& in) {
+    EXPECT_EQ(RL_OVERRIDE_RESET, in.overrides[in.n - 1].override.kind);
+    return in.overrides[in.n - 1].override;
+  };
+  rl_override_t reset = {7, kDay + kHour, RL_OVERRIDE_RESET, 0, 0, {}};
+  EXPECT_TRUE(m.set(0, reset));
+  EXPECT_EQ(kDay + kHour, found(m.known(0)).value);
+  EXPECT_EQ(kDay + 2 * kHour, found(m.known(0)).until_ms);
+  m.poll(1);
+  EXPECT_EQ(kDay + kHour, found(m.known(1)).value);
+  reset.until_ms = kDay + 1000;  // with a shorter window
+  EXPECT_TRUE(m.set(1, reset));
+  EXPECT_EQ(kDay + kHour + 1, found(m.known(1)).value);
+  m.poll(0);
+  EXPECT_EQ(kDay + kHour + 1, found(m.known(0)).value);
+  m.lose();
+  m.poll(0);
+  EXPECT_EQ(kDay + kHour + 1, found(m.stored()).value) << "told anew";
+}
+
+TEST(SharedOverrides, OfAResetThatIsTooLateNothingIsRead) {
+  rl_shared_overrides_t from{};
+  rl_override_t reset = {7, uint64_t{1} << 47, RL_OVERRIDE_RESET, 0, 0, {}};
+  unsigned char buf[RL_SHARED_OVERRIDES_LEN] = {};
+  rl_shared_overrides_t to{};
+  ASSERT_EQ(RL_OK, rl_shared_overrides_set(&from, &reset, 1, kDay));
+  size_t len = rl_shared_overrides_write(&from, buf);
+  EXPECT_EQ(RL_ERROR, rl_shared_overrides_read(buf, len, &to));
+  from = {};
+  reset.until_ms--;
+  ASSERT_EQ(RL_OK, rl_shared_overrides_set(&from, &reset, 1, kDay));
+  len = rl_shared_overrides_write(&from, buf);
+  EXPECT_EQ(RL_OK, rl_shared_overrides_read(buf, len, &to));
+}
+
 TEST(SharedOverrides, ChangesLeadFromOneToTheOther) {
   rl_shared_overrides_t from{};
   rl_shared_overrides_t to{};

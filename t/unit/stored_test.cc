@@ -16,11 +16,12 @@ std::string bytes(uint64_t value, unsigned n) {
   return out;
 }
 
-// As rows.lua writes them: kind, last, used, held, next, wants, active,
-// closed.
-std::string head(unsigned kind, uint64_t last, uint64_t used, uint64_t held) {
+// As rows.lua writes them: kind, last, used, held, next, wants, active, reset
+// and closed.
+std::string head(unsigned kind, uint64_t last, uint64_t used, uint64_t held,
+                 uint64_t reset = 0) {
   return bytes(kind, 1) + bytes(last, 6) + bytes(used, 7) + bytes(held, 7) +
-         bytes(0, 6) + bytes(0, 4) + bytes(0, 1) + bytes(0, 6);
+         bytes(0, 6) + bytes(0, 4) + bytes(0, 1) + bytes(2 * reset, 6);
 }
 
 std::string row(uint64_t held, uint64_t end, bool charged = false) {
@@ -127,6 +128,24 @@ TEST(Stored, ADebtDrains) {
   EXPECT_EQ(1U, look.bucket.used_units);
   ASSERT_EQ(RL_OK, look.at(1500, value));
   EXPECT_EQ(0U, look.bucket.used_units);
+}
+
+TEST(Stored, OfBeforeAResetNothingCounts) {
+  Looked look(RL_FIXED, 60000);
+  const auto value = [](uint64_t reset) {
+    return head(16 * RL_FIXED + 2, 1000, 30, 5, reset) + bytes(50000, 6) +
+           row(5, 2000);
+  };
+  look.item.reset = 9000;
+  ASSERT_EQ(RL_OK, look.at(1500, value(8000)));
+  EXPECT_EQ(0U, look.bucket.used_units);
+  EXPECT_EQ(0U, look.bucket.held_units);
+  EXPECT_EQ(0U, look.bucket.rows);
+  ASSERT_EQ(RL_OK, look.at(1500, value(9000)));
+  EXPECT_EQ(30U, look.bucket.used_units);
+  EXPECT_EQ(5U, look.bucket.held_units);
+  ASSERT_EQ(RL_OK, look.at(9000, value(8000))) << "it is over";
+  EXPECT_EQ(35U, look.bucket.used_units);
 }
 
 TEST(Stored, RefusesOtherBytes) {

@@ -12,14 +12,14 @@ namespace {
 
 // The fields of rows.lua's request in their order: bytes, and where they are.
 constexpr unsigned kWidths[] = {8, 4, 1, 5, 7, 7, 7, 7, 3, 7, 7,
-                                5, 4, 2, 1, 6, 2, 6, 6, 6, 6};
+                                5, 4, 2, 1, 6, 2, 6, 6, 6, 6, 6};
 
 TEST(Wire, WritesEveryFieldInItsPlace) {
   std::mt19937_64 random(1);
   for (int round = 0; round < 1000; ++round) {
     WireRequest r = {};
-    uint64_t values[21];
-    for (int i = 0; i < 21; ++i) {
+    uint64_t values[22];
+    for (int i = 0; i < 22; ++i) {
       values[i] = random() >> (64 - 8 * kWidths[i]);
     }
     values[14] &= 0xd;  // no telling, nothing taken back
@@ -42,13 +42,14 @@ TEST(Wire, WritesEveryFieldInItsPlace) {
     r.latest_ms = values[15];
     r.slack_ms = static_cast<uint16_t>(values[16]);
     r.window_end_ms = values[17];
-    r.begin_ms = values[18];
-    r.end_ms = values[19];
-    r.next_end_ms = values[20];
+    r.reset = values[18];
+    r.begin_ms = values[19];
+    r.end_ms = values[20];
+    r.next_end_ms = values[21];
     unsigned char buf[RL_LEASE_REQUEST_LEN];
     ASSERT_EQ(kRequestLen, write_request(r, buf));
     size_t at = 0;
-    for (int i = 0; i < 21; at += kWidths[i++]) {
+    for (int i = 0; i < 22; at += kWidths[i++]) {
       ASSERT_EQ(values[i], little(buf + at, kWidths[i])) << "field " << i;
     }
     ASSERT_EQ(kRequestLen, at);

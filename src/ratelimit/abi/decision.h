@@ -70,6 +70,8 @@ typedef struct {
                               rl_decide, charge_id is then when, see
                               shared.h */
   uint32_t waited_ms;      /* its request; only fields want it */
+  uint64_t reset;          /* 0; of a policy that machines share and that was
+                              reset: rl_policy_shared_reset */
   void *data;              /* the caller's own, left alone */
 
   int admitted;            /* by this policy alone */

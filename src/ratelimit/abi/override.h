@@ -38,7 +38,8 @@ typedef struct {
   uint64_t id;       /* RL_OVERRIDE_ZONE, a policy's secret.lo, a bucket.lo */
   uint64_t until_ms; /* monotonic; 0: until it is cleared */
   rl_override_kind_e kind;
-  uint64_t value;
+  uint64_t value;    /* RL_OVERRIDE_RESET: 0, or of a shared policy which it
+                        was */
   uint64_t key_id;   /* rl_key_id of a key, else 0; with policy it says whose
                         the override is, also when that policy is gone */
   char policy[RL_OVERRIDE_POLICY_LEN]; /* zeros fill it up, all of a zone's */
@@ -83,6 +84,10 @@ int rl_override_apply(const rl_policy_t *policy, const rl_hash_t *bucket,
  * RL_ERROR: it is not the last one any more.
  * rl_policy_reset_at: the mark in force, a monotonic time; 0: there is none.
  * rl_empty_older: of the item's bucket, and of its ban's.
+ * rl_policy_shared_mark: the mark as one of those that machines share, which
+ * know it by when it is over: until_ms is for how long it counts, value and
+ * key_id are yet to come.  quota is NULL where it varies.
+ * rl_policy_shared_reset: which reset a mark in force is; 0: there is none.
  * rl_scan_policy: raises *until_ms to when the last of the buckets in these
  * sets that may be the policy's has no units in use any more; UINT64_MAX where
  * the zone is changing its size.  Goes on as rl_zone_scan.
@@ -96,6 +101,10 @@ uint64_t rl_policy_reset_at(const rl_policy_t *policy,
                             const rl_time_t *now) RL_NOEXCEPT;
 void rl_empty_older(rl_process_t *process, const rl_item_t *item,
                     const rl_time_t *now) RL_NOEXCEPT;
+void rl_policy_shared_mark(const rl_policy_t *policy, const rl_quota_t *quota,
+                           rl_override_t *out) RL_NOEXCEPT;
+uint64_t rl_policy_shared_reset(const rl_policy_t *policy,
+                                const rl_time_t *now) RL_NOEXCEPT;
 uint32_t rl_scan_policy(const rl_policy_t *policy, uint32_t first,
                         uint32_t sets, uint64_t *until_ms) RL_NOEXCEPT;
 

@@ -78,8 +78,9 @@ rl_lease_t *rl_lease_next(rl_leases_t *leases, rl_lease_t *last) RL_NOEXCEPT;
  * it gets lost.
  * rl_leases_settle: as rl_settle, of an item that was charged to a lease: its
  * `leased` is true.  RL_ERROR: its row is not to be had.
- * rl_leases_look: fills the second part of an item by what was told last, and
- * charges nothing; false: nothing was told, or it was too long ago.
+ * rl_leases_look: fills the second part of an item by what was told last, or
+ * as it is after a reset, and charges nothing; false: nothing was told, or it
+ * was too long ago.
  */
 int rl_leases_use(rl_leases_t *leases, rl_item_t *item, uint64_t now_us,
                   int *due) RL_NOEXCEPT;
@@ -205,7 +206,7 @@ int rl_leases_have_told(const rl_leases_t *leases,
  * bucket later will be another row's; true if Redis has the row and had better
  * be told.
  */
-#define RL_LEASE_REQUEST_LEN 232
+#define RL_LEASE_REQUEST_LEN 240
 typedef struct {
   uint64_t now_us;
   uint64_t wall_ms;

@@ -28,8 +28,9 @@ extern "C" {
 #endif
 
 /*
- * Those in force, and as many that are over or cleared as there is room for,
- * and resets of keys, which each machine heeds once.
+ * Those in force, marks of policies' resets among them, and as many that are
+ * over or cleared as there is room for, and resets of keys, which each machine
+ * heeds once.
  */
 #define RL_SHARED_OVERRIDES 64u
 
@@ -83,7 +84,10 @@ int rl_shared_overrides_merge(const rl_shared_overrides_t *ours,
                               uint64_t server_ms,
                               rl_shared_overrides_t *out) RL_NOEXCEPT;
 
-/* RL_ERROR: RL_MAX_OVERRIDES are in force. */
+/*
+ * RL_ERROR: RL_MAX_OVERRIDES are in force.  A reset, whose until_ms is when
+ * what was charged before counts no more, is given its value here.
+ */
 int rl_shared_overrides_set(rl_shared_overrides_t *overrides,
                             const rl_override_t *override, uint64_t version,
                             uint64_t server_ms) RL_NOEXCEPT;

@@ -12,6 +12,7 @@
 // nothing any more.  Setting one changes the flags in any case, so that such a
 // word, which knows nothing of it, comes too late.
 
+#include <algorithm>
 #include <cstring>
 
 #include "ratelimit/table/lock.h"
@@ -147,6 +148,37 @@ uint64_t reset_id_of(const rl_policy_t* policy) {
 
 // After so long nothing is left of what was charged before.
 constexpr uint64_t kLongestResetMs = 2 * RL_MAX_WINDOW_MS;
+
+// The mark in force, or nullptr.
+const Override* mark_of(const rl_policy_t* policy, const rl_time_t& now) {
+  const ZoneHeader* header = overrides_of(policy->zone);
+  const uint32_t n = overrides_used(header);
+  const uint64_t id = reset_id_of(policy);
+  for (uint32_t i = 0; i < n; ++i) {
+    const Override& place = header->overrides[i];
+    if (load_word(place.id) == id) {
+      return is_set(read(place), now) ? &place : nullptr;
+    }
+  }
+  return nullptr;
+}
+
+// For how long units may count, at the most, of those that machines share and
+// that are charged by now.  Twice, as an override may have them drain more
+// slowly; and leases.
+uint64_t longest_counted_ms(const rl_policy_t* policy,
+                            const rl_quota_t* quota) {
+  constexpr uint64_t kLeasesMs = 60000;
+  if (quota == nullptr) return kLongestResetMs;
+  uint64_t ms = quota->window_ms;
+  if (policy->algorithm == RL_GCRA) {
+    if (quota->units == 0) return kLongestResetMs;
+    const uint64_t windows = rl_capacity_units(policy, quota) / quota->units;
+    if (windows >= kLongestResetMs / ms) return kLongestResetMs;
+    ms *= windows + 1;
+  }
+  return std::min(2 * ms + kLeasesMs, kLongestResetMs);
+}
 
 // Where the overrides are, and stay until `make` has changed them.
 template <class Make>
@@ -298,15 +330,20 @@ int rl_policy_reset_until(rl_process_t* process, const rl_policy_t* policy,
 
 uint64_t rl_policy_reset_at(const rl_policy_t* policy,
                             const rl_time_t* now) noexcept {
-  const ZoneHeader* header = ratelimit::overrides_of(policy->zone);
-  const uint32_t n = ratelimit::overrides_used(header);
-  const uint64_t id = ratelimit::reset_id_of(policy);
-  for (uint32_t i = 0; i < n; ++i) {
-    const Override& place = header->overrides[i];
-    if (ratelimit::load_word(place.id) == id) {
-      const uint64_t at_ms = ratelimit::load_word(place.key_id);
-      return ratelimit::is_set(ratelimit::read(place), *now) ? at_ms : 0;
-    }
-  }
-  return 0;
+  const Override* mark = ratelimit::mark_of(policy, *now);
+  return mark == nullptr ? 0 : ratelimit::load_word(mark->key_id);
+}
+
+void rl_policy_shared_mark(const rl_policy_t* policy, const rl_quota_t* quota,
+                           rl_override_t* out) noexcept {
+  *out = {};
+  out->id = ratelimit::reset_id_of(policy);
+  out->kind = RL_OVERRIDE_RESET;
+  out->until_ms = ratelimit::longest_counted_ms(policy, quota);
+}
+
+uint64_t rl_policy_shared_reset(const rl_policy_t* policy,
+                                const rl_time_t* now) noexcept {
+  const Override* mark = ratelimit::mark_of(policy, *now);
+  return mark == nullptr ? 0 : ratelimit::read(*mark).value;
 }

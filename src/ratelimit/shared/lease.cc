@@ -182,7 +182,9 @@ using ratelimit::WireReply;
 rl_verdict_e rl_lease_take(rl_lease_t* lease, const rl_waiter_t* waiter,
                            rl_item_t* item, uint64_t asked_us,
                            uint64_t now_us) noexcept {
+  lease->terms.reset = std::max(lease->terms.reset, item->reset);
   Entry entry = ratelimit::enter(*lease);
+  entry.forget_older(lease->terms.reset);
   Row* row = entry.write();
   if (row == nullptr) {
     return entry.locked() ? RL_PENDING : RL_TIMEOUT;
@@ -283,6 +285,12 @@ rl_lease_reply_e rl_lease_reply(rl_lease_t* lease, rl_clock_t* clock,
     row->tells = true;
     row->is_first = false;
     return RL_LEASE_AGAIN;
+  }
+  if (reply.status == ratelimit::kBeforeReset) {
+    // wait_ms says which; what is in hand is of before, too.
+    entry.forget();
+    lease->terms.reset = std::max(lease->terms.reset, reply.wait_ms);
+    return lease->first != nullptr ? RL_LEASE_AGAIN : RL_LEASE_TOLD;
   }
   if (reply.status < 0) return RL_LEASE_AGAIN;
   const bool young = reply.status == ratelimit::kYoung;

@@ -16,7 +16,9 @@
 //     counts, and in its window only; after a loss not at all;
 //   - a row that was forgotten goes on as another one;
 //   - of a key that is reset, what was used before and not sent is forgotten
-//     only where nothing was used since (see reset.cc).
+//     only where nothing was used since (see reset.cc);
+//   - of a policy that is reset, a row from before goes on as another one,
+//     with nothing in hand, and a bucket notes which reset it knows of.
 
 #ifndef RATELIMIT_SHARED_LEASE_H_
 #define RATELIMIT_SHARED_LEASE_H_

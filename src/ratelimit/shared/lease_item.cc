@@ -25,7 +25,10 @@ int rl_leases_use(rl_leases_t* leases, rl_item_t* item, uint64_t now_us,
                   int* due) noexcept {
   Entry entry(leases->process, leases->rows, ratelimit::name_of(*item));
   const Row* found = entry.row();
-  if (found == nullptr || item->cost_units == 0) return 0;
+  if (found == nullptr || item->cost_units == 0 ||
+      found->terms.reset < item->reset) {
+    return 0;
+  }
   const uint64_t at_us = std::max(now_us, found->seen_us);
   if (item->cost_units > ratelimit::in_hand(*found, at_us) ||
       ratelimit::is_waited_for(*found, at_us)) {
@@ -90,6 +93,13 @@ int rl_leases_look(const rl_leases_t* leases, uint64_t now_us,
                    rl_item_t* item) noexcept {
   const Entry entry(leases->process, leases->rows, ratelimit::name_of(*item));
   const Row* row = entry.row();
+  Row renewed = {};
+  if (row != nullptr && row->terms.reset < item->reset) {
+    renewed.terms = ratelimit::terms_of(*item);
+    renewed.free_units = static_cast<int64_t>(ratelimit::limit_of(renewed));
+    renewed.told_us = renewed.told_sent_us = now_us;
+    row = &renewed;
+  }
   // Older than its window, what was told says nothing.
   if (row == nullptr || row->told_us == 0 ||
       now_us > row->told_us + row->terms.window_ms * 1000) {

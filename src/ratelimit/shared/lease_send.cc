@@ -132,6 +132,7 @@ void set_request(rl_lease_t* lease, Row* row, const rl_clock_t& clock,
   if (lease->ends) out->flags |= kLastRequest;
   out->slack_ms = send.slack_ms;
   out->window_end_ms = row->window_end_ms;
+  out->reset = row->terms.reset;
   set_clock(row, clock, send.now_us, out);
   if (row->terms.algorithm == RL_CALENDAR) {
     const uint64_t wall_ms =

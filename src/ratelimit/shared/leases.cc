@@ -184,7 +184,10 @@ int rl_leases_leave(rl_leases_t* leases) noexcept {
 rl_lease_t* rl_lease_find(rl_leases_t* leases,
                           const rl_item_t* item) noexcept {
   rl_lease_t* lease = ratelimit::find_lease(leases, ratelimit::name_of(*item));
-  if (lease != nullptr) lease->terms = ratelimit::terms_of(*item);
+  if (lease == nullptr) return nullptr;
+  const uint64_t reset = lease->terms.reset;  // it may have been told
+  lease->terms = ratelimit::terms_of(*item);
+  lease->terms.reset = std::max(reset, item->reset);
   return lease;
 }
 

@@ -22,6 +22,14 @@ namespace {
 constexpr size_t kHeadLen = 16;
 constexpr unsigned kKindAt = 56;
 
+// Twice that has room in a bucket: see rows.lua.
+constexpr uint64_t kMostResets = uint64_t{1} << 47;
+
+// A reset that is over is still heeded by all machines, so that one whose
+// clock is behind has no bucket begin anew where another one goes by it no
+// more.
+constexpr uint64_t kHeededMs = 3600000;
+
 // Another key than that of other hashes of the zone's.
 constexpr uint64_t kNameDomain = 0x6f76657272696465u;
 
@@ -48,6 +56,9 @@ bool is_valid(const rl_override_t& override) {
     case RL_OVERRIDE_CLEARED:
     case RL_OVERRIDE_KEY_RESET:
     case RL_OVERRIDE_UNLIMITED:
+      break;
+    case RL_OVERRIDE_RESET:
+      if (override.value >= kMostResets) return false;
       break;
     case RL_OVERRIDE_SCALE:
       if (override.value > UINT32_MAX) return false;
@@ -140,6 +151,16 @@ bool have_same(const rl_shared_overrides_t& a,
     if (one == nullptr || one->version != a.overrides[i].version) return false;
   }
   return true;
+}
+
+// It is over later than the one before.
+void name_reset(const rl_shared_overrides_t& in, rl_override_t* reset) {
+  const rl_shared_override_t* before = shared_of(in, reset->id);
+  reset->value = reset->until_ms;
+  if (before != nullptr && before->override.kind == RL_OVERRIDE_RESET) {
+    reset->value = std::max(reset->value, before->override.value + 1);
+  }
+  reset->until_ms = reset->value + kHeededMs;
 }
 
 unsigned char* put_hex(uint64_t value, unsigned char* buf) {
@@ -236,6 +257,10 @@ int rl_shared_overrides_set(rl_shared_overrides_t* overrides,
   all.horizon = overrides->horizon;
   all.n = 0;
   uint32_t others = 0;
+  rl_override_t added = *override;
+  if (added.kind == RL_OVERRIDE_RESET) {
+    ratelimit::name_reset(*overrides, &added);
+  }
   for (uint32_t i = 0; i < overrides->n; ++i) {
     const rl_shared_override_t& one = overrides->overrides[i];
     if (one.override.id == override->id) continue;
@@ -246,7 +271,7 @@ int rl_shared_overrides_set(rl_shared_overrides_t* overrides,
       others >= RL_MAX_OVERRIDES) {
     return RL_ERROR;
   }
-  all.overrides[all.n++] = {version, *override};
+  all.overrides[all.n++] = {version, added};
   ratelimit::settle(&all, server_ms, overrides);
   return RL_OK;
 }

@@ -6,11 +6,8 @@ namespace {
 
 void note_use(Row* row, uint64_t units, uint64_t now_us) {
   OwnUses* own = &row->own;
-  if (now_us >= own->end_us) {
-    const uint64_t slot = now_us / slot_us(*row);
-    advance(own, slot);
-    own->end_us = (slot + 1) * slot_us(*row);
-  }
+  const uint64_t span_us = slot_us(*row);
+  if (now_us >= (own->slot + 1) * span_us) advance(own, now_us / span_us);
   own->units[own->slot % kWireSlots] += units;
 }
 

@@ -20,12 +20,12 @@ struct Terms {
   uint64_t window_ms;
   uint64_t quota_units;
   uint64_t capacity_units;
+  uint64_t reset;  // of the policy, that it is from after
 };
 
 // Own uses by the sixteenth of the window that they fell in, for the telling.
 struct OwnUses {
-  uint64_t slot;    // the newest
-  uint64_t end_us;  // of it
+  uint64_t slot;  // the newest
   uint64_t units[kWireSlots];
 };
 
@@ -173,9 +173,13 @@ void use_in_hand(Row* row, uint64_t units, uint64_t now_us);
 void take_back(Row* row, uint64_t units, uint64_t used_us, uint64_t now_us);
 
 inline Terms terms_of(const rl_item_t& item) {
-  return {item.policy->algorithm, item.quota.window_months,
-          item.policy->tz_ms,     item.quota.window_ms,
-          item.quota.units,       item.capacity_units};
+  return {item.policy->algorithm,
+          item.quota.window_months,
+          item.policy->tz_ms,
+          item.quota.window_ms,
+          item.quota.units,
+          item.capacity_units,
+          item.reset};
 }
 
 // What an override may change of a bucket that keeps its name.

@@ -11,7 +11,7 @@ namespace ratelimit {
 namespace {
 
 constexpr uint64_t kRowTableMagic = 0x73776f7274736c72u;  // "rlstrows"
-constexpr uint32_t kRowTableVersion = 3;
+constexpr uint32_t kRowTableVersion = 4;
 
 // So many rows for each that is wanted: as they are not spread evenly, seven
 // would be too few in every third set.
@@ -72,6 +72,7 @@ bool wait_for_row_set(const rl_process_t* process, RowSet* set) {
 }
 
 Row* Entry::make(const Terms& terms, bool borrow, uint64_t now_us) {
+  forget_older(terms.reset);
   if (row_ != nullptr) {
     write()->borrowing.allowed = borrow;  // a reload may have changed it
     return row_;

@@ -120,6 +120,11 @@ class Entry {
   // It will be another row.
   void forget();
 
+  // The same, if it is from before that reset.
+  void forget_older(uint64_t reset) {
+    if (row_ != nullptr && row_->terms.reset < reset) forget();
+  }
+
  private:
   void find() {
     const uint64_t tag = row_tag(name_);

@@ -23,13 +23,21 @@
 -- none makes it, to open a second later, so that all can first tell what
 -- they have used.  A telling moves the time on.
 --
+-- reset: a policy's resets are known by when they are over, which is when
+-- nothing from before them could count any more; a later one is over later.
+-- Each request says which one its row knows of.  A bucket begins anew with the
+-- first that knows of a later one than it did; who knows of none so late is
+-- told, and goes on as another row.  That it is over says the clock of the
+-- bucket's server, so that for all machines it is over at once.
+--
 -- Units have 7 bytes; counts end at 2^53 - 1, up to which Lua's numbers are exact.
 --
 -- bucket: head, ring (sliding only), rows of 36 bytes.  All little-endian.
 --   head  I1 algorithm * 16 + width of the ring's counts | I6 time of the last
 --         request, ms | I7 used | I7 held by all rows | I6 when a row changes
 --         by itself, at the earliest | I4 sum of the rows' wants | I1 rows that
---         are active | I6 1: the shard was not open yet; 0: it is open |
+--         are active | I6 twice the reset it knows of, and 1 while the shard
+--         is not known to be open |
 --         fixed, calendar: I6 the window's end, 0: none | gcra: d how long
 --         the debt lasts from then on, ms (used: see the assertion)
 --   ring  17 counts of window/16 each, I2 (quota <= 65535), I4 (quota <=
@@ -37,7 +45,7 @@
 --   row   c8 id | I4 number of its last request | I7 used so far, as it said,
 --         modulo 2^52 | I7 held | I6 until when | I3 want | I1 0: the lease runs, 1: it is
 --         over and what it held is charged
--- request, 107 bytes:
+-- request, 113 bytes:
 --   c8 row | I4 number | I1 algorithm 0 sliding 1 fixed 2 calendar 3 gcra |
 --   I5 window ms | I7 quota | I7 capacity (gcra) | I7 need: units that the
 --   first waits for | I7 waits: all that wait | I3 want: with what the lease
@@ -49,7 +57,7 @@
 --   takes units back |
 --   I6 what Redis's clock can show now at the latest, as the machine reckons
 --   (0: cannot tell) | I2 slack for that, ms |
---   I6 window's end that it counts in (fixed, calendar) |
+--   I6 window's end that it counts in (fixed, calendar) | I6 reset |
 --   I6 I6 I6 calendar: start, end, next end around the present
 -- assertion, behind it: 17 x I7, its own uses by age in sixteenths of the
 --   window, youngest first (sliding); nothing (fixed, calendar); d debt in ms
@@ -59,7 +67,7 @@
 -- reply, 64 bytes:
 --   i1 status: 1 done, 0 done but young (nothing is given yet), -1 older than
 --   what is here, -2 tell all, -3 no such window now, -4 late, or Redis's clock
---   was set | I7 granted | I4 lease, ms | i7 free | I7 held by others |
+--   was set, -5 of before a reset, which stands for the ms until units come | I7 granted | I4 lease, ms | i7 free | I7 held by others |
 --   I6 Redis's time | I6 ms until units come | I6 ms until a lease of others
 --   may end | I6 ms until the window or the debt ends | I6 the window's end |
 --   c8 the generation's name if the bucket is new here, else zeros
@@ -98,7 +106,7 @@ end
 -- The whole of the rules.  The usual request takes the short way below, which does the same for the case that nothing
 -- has ended by itself and the row is there.
 local function slow(key, gkey, req, ttl, v)
-  local REQ = '<c8I4BI5I7I7I7I7I3I7I7I5I4I2BI6I2I6I6I6I6'
+  local REQ = '<c8I4BI5I7I7I7I7I3I7I7I5I4I2BI6I2I6I6I6I6I6'
   local ROW = '<c8I4I7I7I6I3B'
   local WRAPS, MOST = 2 ^ 52, 2 ^ 53 - 1
   local SLOTS = { [2] = '<' .. string.rep('I2', 17), [4] = '<' .. string.rep('I4', 17), [7] = '<' .. string.rep('I7', 17) }
@@ -108,11 +116,11 @@ local function slow(key, gkey, req, ttl, v)
   local function refuse(status, wait, gen)
     return pack_(REPLY, status, 0, 0, 0, 0, clock, wait, 0, 0, 0, gen and sub(gen, 7, 14) or NO_NAME)
   end
-  local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win, cs, ce, cn = unpack_(REQ, req)
+  local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win, reset, cs, ce, cn = unpack_(REQ, req)
   local now = clock
   local back, back_age = 0, 0
   if flags >= 16 then
-    back, back_age = unpack_('<I7I5', req, 108)
+    back, back_age = unpack_('<I7I5', req, 114)
     flags = flags - 16
   end
   local ends = flags >= 8
@@ -124,7 +132,7 @@ local function slow(key, gkey, req, ttl, v)
   local width = alg == 0 and Q > 65535 and (Q > 999999999 and 7 or 4) or 2
   local kind = alg * 16 + width
   local last, used, held, nxt, sumw, act, nb, z, ring, rows
-  local gen, opens = false, 0
+  local gen, opens, known = false, 0, 0
   if v then
     local k
     if alg == 0 then
@@ -141,7 +149,12 @@ local function slow(key, gkey, req, ttl, v)
         v = sub(v, 1, 38) .. pack_(SLOTS[width], unpack(c, 1, 17)) .. sub(v, 39 + 17 * (k % 16))
       end
     end
+    known = floor(nb / 2)
+    nb = nb % 2
+    if reset > known and clock < reset then v = false
+    elseif reset < known and clock < known then return refuse(-5, known) end
   end
+  known = max(known, reset)
   if not v then
     last, used, held, nxt, sumw, act, nb, z = now, 0, 0, 2 ^ 47, 0, 0, 0, 0
     nb = 1
@@ -299,14 +312,14 @@ local function slow(key, gkey, req, ttl, v)
     if rp == 0 then sumw = sumw - rw; act = act - 1 end
   elseif flags % 4 >= 2 then                                                -- it tells all
     if alg == 0 then
-      local a = { unpack_(SLOTS[7], req, 108) }
+      local a = { unpack_(SLOTS[7], req, 114) }
       open_ring()
       for i = 0, 16 do
         local n = min(a[i + 1], MOST - used)
         if n > 0 then local p = (j - i) % 17 + 1; c[p] = c[p] + n; used = used + n end
       end
     elseif alg == 3 then
-      local d, n = unpack_('<dI7', req, 108)
+      local d, n = unpack_('<dI7', req, 114)
       local a = used * unit                                                 -- `used`: what others told so; it stays on top of
       z = max(z - a, d) + a + n * unit                                -- whichever debt told is the latest
       used = min(used + n, MOST)
@@ -380,7 +393,7 @@ local function slow(key, gkey, req, ttl, v)
     if c then
       for p = 1, 17 do if c[p] > full then used = used - (c[p] - full); c[p] = full end end   -- more than any quota of this width
     end
-    head = pack_('<BI6I7I7I6I4BI6', kind, now, used, held, nxt, sumw, act, nb)
+    head = pack_('<BI6I7I7I6I4BI6', kind, now, used, held, nxt, sumw, act, 2 * known + nb)
     if c then ring = pack_(SLOTS[width], unpack(c, 1, 17))
     elseif p1 then
       local q = 38 + (p1 - 1) * width
@@ -388,8 +401,8 @@ local function slow(key, gkey, req, ttl, v)
     elseif v then ring = sub(v, 39, RB)
     else ring = string.rep('\0', 17 * width) end
     head = head .. ring
-  elseif alg == 3 then head = pack_('<BI6I7I7I6I4BI6d', kind, now, used, held, nxt, sumw, act, nb, z)
-  else head = pack_('<BI6I7I7I6I4BI6I6', kind, now, used, held, nxt, sumw, act, nb, z) end
+  elseif alg == 3 then head = pack_('<BI6I7I7I6I4BI6d', kind, now, used, held, nxt, sumw, act, 2 * known + nb, z)
+  else head = pack_('<BI6I7I7I6I4BI6I6', kind, now, used, held, nxt, sumw, act, 2 * known + nb, z) end
   call('SET', key, head .. rows, 'PX', ttl)
   wait = 0
   if grant < need then                                                      -- when do units come back?
@@ -410,7 +423,7 @@ end
 local function one(key, gkey, req, ttl)
   local v = call('GET', key)
   if not v then return slow(key, gkey, req, ttl, v) end
-  local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win = unpack_('<c8I4BI5I7I7I7I7I3I7I7I5I4I2BI6I2I6', req)
+  local id, seq, alg, W, Q, cap, need, waits, want, keep, U, age, life, least, flags, est, slack, win, reset = unpack_('<c8I4BI5I7I7I7I7I3I7I7I5I4I2BI6I2I6I6', req)
   if flags >= 8 then return slow(key, gkey, req, ttl, v) end
   if waits > want then want = waits end
   local width = alg == 0 and Q > 65535 and (Q > 999999999 and 7 or 4) or 2
@@ -424,7 +437,8 @@ local function one(key, gkey, req, ttl)
   elseif alg == 3 then k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I7I7I6I4BI6d', v); from = 47
   else k, last, used, held, nxt, sumw, act, nb, z = unpack_('<BI6I7I7I6I4BI6I6', v); from = 45 end
   local at = v:find(id, from, true)
-  if k ~= kind or now < last or now >= nxt or nb > 0 or (now > est + slack and est > 0) or not at or (at - from) % 36 ~= 0 then return slow(key, gkey, req, ttl, v) end
+  if nb ~= 2 * reset and (nb % 2 > 0 or now < reset or now < nb / 2) then return slow(key, gkey, req, ttl, v) end
+  if k ~= kind or now < last or now >= nxt or (now > est + slack and est > 0) or not at or (at - from) % 36 ~= 0 then return slow(key, gkey, req, ttl, v) end
   local rs, ru, rh, re, rw, rp = unpack_('<I4I7I7I6I3B', v, at + 8)
   local delta = U - ru
   if rp ~= 0 or seq <= rs or delta < 0 then return slow(key, gkey, req, ttl, v) end

@@ -12,9 +12,10 @@ namespace ratelimit {
 
 namespace {
 
-// kind, last, used, held, next, wants, active, closed; then a window's end or
-// how long the debt lasted then.
+// kind, last, used, held, next, wants, active, reset and closed; then a
+// window's end or how long the debt lasted then.
 constexpr size_t kHeadLen = 38;
+constexpr size_t kResetAt = 32;
 constexpr size_t kWindowHeadLen = 44;
 constexpr size_t kDebtHeadLen = 46;
 
@@ -100,6 +101,11 @@ int rl_shared_bucket(const rl_item_t* item, const unsigned char* value,
     return RL_ERROR;
   }
   *out = {};
+  // Which begins anew with the next request.
+  if (item->reset > ratelimit::load_few(value + ratelimit::kResetAt, 6) / 2 &&
+      now_ms < item->reset) {
+    return RL_OK;
+  }
   now_ms = std::max(now_ms, stored.last_ms);
   const bool has_window = algorithm == RL_FIXED || algorithm == RL_CALENDAR;
   const bool over =

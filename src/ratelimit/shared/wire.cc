@@ -84,6 +84,7 @@ size_t write_request(const WireRequest& request, unsigned char* buf) noexcept {
   out.put<6>(request.latest_ms);
   out.put<2>(request.slack_ms);
   out.put<6>(request.window_end_ms);
+  out.put<6>(request.reset);
   out.put<6>(request.begin_ms);
   out.put<6>(request.end_ms);
   out.put<6>(request.next_end_ms);

@@ -44,6 +44,7 @@ struct WireRequest {
   uint64_t latest_ms;
   uint16_t slack_ms;
   uint64_t window_end_ms;
+  uint64_t reset;
   uint64_t begin_ms;  // calendar
   uint64_t end_ms;
   uint64_t next_end_ms;
@@ -59,7 +60,7 @@ struct WireRequest {
 };
 
 constexpr unsigned kUnitsLen = 7;
-constexpr size_t kRequestLen = 107;
+constexpr size_t kRequestLen = 113;
 constexpr size_t kSlidingTellingLen = kUnitsLen * kWireSlots;
 constexpr size_t kGcraTellingLen = 8 + kUnitsLen;
 static_assert(kRequestLen + kSlidingTellingLen <= RL_LEASE_REQUEST_LEN,
@@ -74,7 +75,8 @@ enum WireStatus : int8_t {
   kOlder = -1,
   kTellAll = -2,
   kNoSuchWindow = -3,
-  kLate = -4
+  kLate = -4,
+  kBeforeReset = -5
 };
 
 struct WireReply {

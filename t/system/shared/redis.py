@@ -85,7 +85,7 @@ def little(value, width):
 REQUEST = (("row", 8), ("number", 4), ("algorithm", 1), ("window", 5), ("quota", 7),
            ("capacity", 7), ("need", 7), ("waits", 7), ("want", 3), ("keep", 7),
            ("used", 7), ("age", 5), ("longest", 4), ("shortest", 2), ("flags", 1),
-           ("latest", 6), ("slack", 2), ("window_end", 6), ("begin", 6), ("end", 6),
+           ("latest", 6), ("slack", 2), ("window_end", 6), ("reset", 6), ("begin", 6), ("end", 6),
            ("next_end", 6))
 
 

@@ -30,7 +30,7 @@ statuses = {}
 
 
 def new_row():
-    return dict(row=int.from_bytes(random.randbytes(8), "little"), number=0, left=0,
+    return dict(reset=0, row=int.from_bytes(random.randbytes(8), "little"), number=0, left=0,
                 end=0, used=0, last=now, window_end=0, first=True)
 
 
@@ -49,6 +49,8 @@ for number in range(rounds):
     now = 1795880000000 + random.randrange(10 ** 6)
     machines = [new_row() for _ in range(random.choice((1, 2, 5)))]
     clock_steps = chance() < .3
+    resets = chance() < .5
+    reset = 0
     for _ in range(500):
         now += random.choice((0, 1, 3, window // 40, window // 16, window // 8,
                               window // 3 if chance() < .1 else 1))
@@ -58,9 +60,13 @@ for number in range(rounds):
             quota = random.choice((quota, min(quota * 2, 10 ** 15 - 1), 70000, 60000))
             capacity = min(capacity, quota)
         client("SET", "{0a}now", now)
+        if resets and chance() < .01:
+            reset = now + random.choice((window // 8, 2 * window))
         m = random.choice(machines)
         if chance() < .01:
             m.update(new_row())
+        if m["reset"] < reset and chance() < .5:
+            m.update(new_row(), reset=reset)
         if now >= m["end"]:
             m["left"] = 0
         use = random.randrange(m["left"] + 1)
@@ -86,6 +92,7 @@ for number in range(rounds):
             keep=m["left"], used=m["used"], age=max(0, now - m["last"]),
             longest=window // 16, shortest=30, flags=int(m["first"]) + 8 * ends + 16 * (back > 0),
             latest=random.choice((0, now + 2)), slack=50, window_end=m["window_end"],
+            reset=m["reset"],
             begin=begin, end=begin + window, next_end=begin + 2 * window)
         if back:
             data += redis.little(back, 7) + redis.little(random.randrange(window), 5)
@@ -107,8 +114,8 @@ for number in range(rounds):
                 m.update(window_end=reply.window_end, used=0, left=0)
             m["left"] += reply.granted
             m["end"] = now + reply.lease
-        if reply.status == -2 or ends:
-            m.update(new_row())
+        if reply.status in (-2, -5) or ends:
+            m.update(new_row(), reset=reply.wait if reply.status == -5 else m["reset"])
 
 server.remove()
 print(f"{asked} requests, {differ} differ, {overdrawn} overdrawn, "
