@@ -287,9 +287,17 @@ ngx_int_t ngx_http_ratelimit_api_not_changed(
 ngx_str_t ngx_http_ratelimit_api_what(ngx_http_ratelimit_api_call_t *call,
     const char *format, ...);
 
-/* ngx_http_ratelimit_api_reset_shared.c: one key */
+/* the answer: it was reset at at_ms */
+
+ngx_int_t ngx_http_ratelimit_api_send_policy_reset(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    uint64_t at_ms);
+
+/* ngx_http_ratelimit_api_reset_shared.c: one key; all of a policy */
 
 ngx_int_t ngx_http_ratelimit_api_reset_shared(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
+ngx_int_t ngx_http_ratelimit_api_reset_shared_policy(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
 
 /* ngx_http_ratelimit_api_bans.c */

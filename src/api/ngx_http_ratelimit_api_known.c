@@ -42,6 +42,7 @@ ngx_http_ratelimit_api_learn(ngx_http_ratelimit_api_call_t *call,
     item->policy = policy;
     item->bucket = *bucket;
     item->cost_units = 1;
+    item->reset = rl_policy_shared_reset(policy, &call->now);
 
     known->was_refused = rl_find_top_key(policy, RL_TOP_REFUSED, bucket->lo,
                                          &call->now, &known->refused);

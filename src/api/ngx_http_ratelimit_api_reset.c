@@ -51,14 +51,7 @@ ngx_http_ratelimit_api_delete_keys(ngx_http_ratelimit_api_call_t *call)
 
     zone = policy->shm_zone->data;
 
-    if (zone->redis && call->args.all.data) {
-        ngx_http_ratelimit_api_problem(call, NGX_HTTP_CONFLICT,
-                                       "the policy is shared with other "
-                                       "machines, it cannot be reset here");
-        return call->rc;
-    }
-
-    if (zone->redis) {
+    if (zone->redis && call->args.all.data == NULL) {
         return ngx_http_ratelimit_api_reset_shared(call, policy);
     }
 
@@ -138,10 +131,17 @@ ngx_http_ratelimit_api_reset_policy(ngx_http_ratelimit_api_call_t *call,
 {
     int                          rc;
     rl_process_t                *process;
+    ngx_http_ratelimit_zone_t   *zone;
     ngx_http_ratelimit_reset_t  *reset;
 
     if (ngx_http_ratelimit_api_check_reset(call, policy) != NGX_OK) {
         return call->rc;
+    }
+
+    zone = policy->shm_zone->data;
+
+    if (zone->redis) {
+        return ngx_http_ratelimit_api_reset_shared_policy(call, policy);
     }
 
     process = ngx_http_ratelimit_process(call->conf);
@@ -251,12 +251,20 @@ ngx_http_ratelimit_api_reset_turn(ngx_http_ratelimit_api_call_t *call)
                               &call->now);
     }
 
+    return ngx_http_ratelimit_api_send_policy_reset(call, reset->policy,
+                                                    reset->at_ms);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_api_send_policy_reset(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, uint64_t at_ms)
+{
     return ngx_http_ratelimit_api_send_json(call, NGX_HTTP_OK,
                json_pack("{s:o, s:o, s:o}",
-                   "policy", ngx_http_ratelimit_api_string(
-                                                 &reset->policy->name),
+                   "policy", ngx_http_ratelimit_api_string(&policy->name),
                    "zone", ngx_http_ratelimit_api_string(
-                                         &reset->policy->shm_zone->shm.name),
+                                                  &policy->shm_zone->shm.name),
                    "reset_at", ngx_http_ratelimit_api_time(&call->now,
-                                                           reset->at_ms)));
+                                                           at_ms)));
 }

@@ -4,10 +4,14 @@
  *
  * Resetting a key that machines share: first in Redis, then, among the
  * overrides, all machines are told to forget what they have not told yet.
+ *
+ * Of a policy nobody knows the keys: the overrides have a mark, and a bucket
+ * begins anew with the first request of a machine that has read it.
  */
 
 
 #include "ngx_http_ratelimit.h"
+#include "conf/ngx_http_ratelimit_clock.h"
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "shared/ngx_http_ratelimit_reset.h"
@@ -31,6 +35,8 @@ static ngx_int_t ngx_http_ratelimit_api_tell_reset(
 static ngx_int_t ngx_http_ratelimit_api_send_reset(
     ngx_http_ratelimit_api_call_t *call);
 static void ngx_http_ratelimit_api_reset_cleanup(void *data);
+static ngx_int_t ngx_http_ratelimit_api_policy_reset(
+    ngx_http_ratelimit_api_call_t *call);
 
 
 ngx_int_t
@@ -197,4 +203,65 @@ ngx_http_ratelimit_api_reset_cleanup(void *data)
     ngx_http_ratelimit_bucket_reset_t *reset = data;
 
     ngx_http_ratelimit_end_reset(reset);
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_api_reset_shared_policy(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    ngx_str_t                          what;
+    ngx_uint_t                         varies;
+    rl_override_t                      mark;
+    ngx_http_ratelimit_step_t         *step;
+    ngx_http_ratelimit_api_changes_t  *changes;
+
+    step = &policy->step;
+    varies = policy->core.algorithm == RL_GCRA
+             ? (step->varies & (NGX_HTTP_RATELIMIT_VARIES_QUOTA
+                                |NGX_HTTP_RATELIMIT_VARIES_CAPACITY))
+             : policy->quota != NULL;
+
+    rl_policy_shared_mark(&policy->core, varies ? NULL : &step->item.quota,
+                          &mark);
+
+    ngx_memcpy(mark.policy, policy->name.data,
+               ngx_min(policy->name.len, sizeof(mark.policy)));
+
+    call->data = policy;
+
+    what = ngx_http_ratelimit_api_what(call, "all keys of policy \"%V\" reset",
+                                       &policy->name);
+
+    changes = ngx_http_ratelimit_api_changes(call,
+                                         ngx_http_ratelimit_api_policy_reset);
+
+    if (what.data == NULL || changes == NULL
+        || ngx_http_ratelimit_api_add_change(changes, policy->shm_zone->data,
+                                             &mark)
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ratelimit_api_make_changes(changes, &what);
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_api_policy_reset(ngx_http_ratelimit_api_call_t *call)
+{
+    uint64_t                      at_ms;
+    ngx_http_ratelimit_policy_t  *policy;
+
+    policy = call->data;
+
+    ngx_http_ratelimit_now(&call->now);
+
+    /* 0: a stopped process has the zone, which is to know it later */
+
+    at_ms = rl_policy_reset_at(&policy->core, &call->now);
+
+    return ngx_http_ratelimit_api_send_policy_reset(call, policy,
+                                            at_ms ? at_ms : call->now.mono_ms);
 }

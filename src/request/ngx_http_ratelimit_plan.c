@@ -15,6 +15,10 @@
 #include "request/ngx_http_ratelimit_vary.h"
 
 
+static void ngx_http_ratelimit_renew_item(rl_process_t *process,
+    rl_item_t *item, rl_time_t *now);
+
+
 ngx_int_t
 ngx_http_ratelimit_step_applies(ngx_http_request_t *r,
     ngx_http_ratelimit_step_t *step)
@@ -69,10 +73,22 @@ ngx_http_ratelimit_item_renewed(ngx_http_request_t *r, rl_item_t *item,
     process = ngx_http_ratelimit_process(rmcf);
 
     if (process) {
-        rl_empty_older(process, item, now);
+        ngx_http_ratelimit_renew_item(process, item, now);
     }
 
     return NGX_OK;
+}
+
+
+/* a zone that machines share has buckets of its own for when Redis is away */
+
+static void
+ngx_http_ratelimit_renew_item(rl_process_t *process, rl_item_t *item,
+    rl_time_t *now)
+{
+    item->reset = rl_policy_shared_reset(item->policy, now);
+
+    rl_empty_older(process, item, now);
 }
 
 
@@ -90,7 +106,7 @@ ngx_http_ratelimit_renew_items(ngx_http_request_t *r,
     items = &record->items[record->nitems];
 
     for (i = 0; process && i < record->nasked; i++) {
-        rl_empty_older(process, &items[i], &record->time);
+        ngx_http_ratelimit_renew_item(process, &items[i], &record->time);
     }
 }
 

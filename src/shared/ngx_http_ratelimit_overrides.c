@@ -302,6 +302,13 @@ ngx_http_ratelimit_take_override(ngx_http_ratelimit_exchange_t *exchange,
         local.until_ms = now.mono_ms + (local.until_ms - server_ms);
     }
 
+    /* what is charged here while Redis is away was charged before, so far */
+
+    if (local.kind == RL_OVERRIDE_RESET) {
+        local.key_id = now.mono_ms + 1;
+        ngx_memzero(local.policy, sizeof(local.policy));
+    }
+
     rc = rl_override_set(process, zone, &local, &now);
 
     return rc == RL_TIMEOUT ? NGX_AGAIN : rc == RL_OK ? NGX_OK : NGX_ERROR;
@@ -341,9 +348,12 @@ static void
 ngx_http_ratelimit_tell_override(ngx_http_ratelimit_zone_t *zone,
     rl_override_t *override, uint64_t server_ms, ngx_int_t rc)
 {
-    u_char  *p, *last, *s, text[512];
+    u_char      *p, *last, *s, text[512];
+    ngx_uint_t   resets;
 
     last = text + sizeof(text);
+    resets = override->kind == RL_OVERRIDE_KEY_RESET
+             || override->kind == RL_OVERRIDE_RESET;
 
     p = ngx_http_ratelimit_override_target(text, last, zone, override);
     p = ngx_http_ratelimit_override_value(p, last, override, server_ms);
@@ -356,17 +366,16 @@ ngx_http_ratelimit_tell_override(ngx_http_ratelimit_zone_t *zone,
 
     if (rc == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "ratelimit: no room for the override of %*s, as redis "
-                      "\"%V\" says",
-                      (size_t) (p - text), text, &zone->redis->name);
+                      "ratelimit: no room for %s%*s, as redis \"%V\" says",
+                      resets ? "" : "the override of ", (size_t) (p - text),
+                      text, &zone->redis->name);
         return;
     }
 
     ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                   "ratelimit: %s%*s, as redis \"%V\" says",
-                  override->kind == RL_OVERRIDE_KEY_RESET ? ""
-                                                          : "override of ",
-                  (size_t) (p - text), text, &zone->redis->name);
+                  resets ? "" : "override of ", (size_t) (p - text), text,
+                  &zone->redis->name);
 }
 
 
@@ -393,6 +402,10 @@ ngx_http_ratelimit_override_target(u_char *p, u_char *last,
     policy.data = (u_char *) override->policy;
     policy.len = strnlen(override->policy, sizeof(override->policy));
 
+    if (override->kind == RL_OVERRIDE_RESET) {
+        p = ngx_slprintf(p, last, "all keys of ");
+    }
+
     return ngx_slprintf(p, last, "policy \"%V\"", &policy);
 }
 
@@ -416,6 +429,7 @@ ngx_http_ratelimit_override_value(u_char *p, u_char *last,
         p = ngx_slprintf(p, last, " set to unlimited");
         break;
 
+    case RL_OVERRIDE_RESET:
     case RL_OVERRIDE_KEY_RESET:
         return ngx_slprintf(p, last, " reset");
 

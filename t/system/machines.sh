@@ -33,13 +33,14 @@ check 'three that borrow, and keys that fill their zones' run 3 "$seconds" full 
 check 'three that borrow, and a Redis that loses everything' run 3 "$seconds" lost refuse lease
 check 'three that ask each time, and a Redis that is empty after 5 s' run 3 11 away refuse strict
 check 'three that borrow, and keys that are reset' run 3 "$seconds" resets refuse lease
+check 'three that borrow, and policies that are reset' run 3 "$(short_or_long 11 60)" renewals refuse lease
 check 'three that borrow, and a replica that lacks writes takes over' run 3 9 failover refuse lease
 [ -z "$FAKETIME_LIBRARY" ] ||
     check 'four that borrow, and clocks that step and drift' run 4 "$seconds" clocks refuse lease
 if [ -n "${RATELIMIT_LONG:-}" ]; then
     for mode in lease strict; do
         for fault in none several full links delays workers machines stop partition reload \
-            resize upgrade resets frozen; do
+            resize upgrade resets renewals frozen; do
             check "$mode: three, and $fault" run 3 "$seconds" $fault refuse $mode
         done
         [ -z "$FAKETIME_LIBRARY" ] ||

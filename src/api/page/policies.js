@@ -139,10 +139,9 @@ function showKeysOf(policy) {
   byId("filter").focus({ preventScroll: true });
 }
 
-// Places come back as their requests end; what machines share is not ours.
+// Places come back as their requests end.
 const canReset = (policy) => known.state.write
-  && policy.algorithm !== "concurrent"
-  && !known.state.zones.find((zone) => zone.name === policy.zone)?.redis;
+  && policy.algorithm !== "concurrent";
 
 function termsOf(policy) {
   const { reserved, settled, returned } = policy.units;

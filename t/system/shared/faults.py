@@ -136,6 +136,18 @@ def resets(world):
     time.sleep(random.choice((0.3, 1, 3)))
 
 
+def renewals(world):
+    """All keys of a policy are reset, by any machine."""
+    for algorithm in ALGORITHMS:
+        asked = time.time()
+        status = random.choice(world.machines).reset(algorithm)
+        # Who has not read of it has the old quota's rest until then.
+        world.resets += [(algorithm, key, asked, time.time() + 2) for key in world.plan.keys]
+        if status != 200:
+            print(f"a reset was answered with {status}")
+    time.sleep(random.choice((5, 6, 8)))
+
+
 def several(world):
     """One after the other, by chance, while links break."""
     links(world)
@@ -144,5 +156,5 @@ def several(world):
 
 FAULTS = {f.__name__: f for f in (
     none, links, delays, workers, machines, stop, partition, reload, resize, upgrade,
-    frozen, lost, away, failover, clocks, resets, several)}
+    frozen, lost, away, failover, clocks, resets, renewals, several)}
 FAULTS["full"] = none  # the clients see to it

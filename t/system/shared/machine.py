@@ -214,9 +214,10 @@ http {{
             time.sleep(0.01)
         raise TimeoutError("nginx does not do what it was told")
 
-    def reset(self, policy, key):
+    def reset(self, policy, key=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        connection.request("DELETE", f"/ratelimit/keys?policy={policy}&key={key}")
+        what = "all=yes" if key is None else f"key={key}"
+        connection.request("DELETE", f"/ratelimit/keys?policy={policy}&{what}")
         answer = connection.getresponse()
         answer.read()
         return answer.status
