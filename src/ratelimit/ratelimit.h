@@ -25,6 +25,7 @@
 #include "ratelimit/abi/policy.h"
 #include "ratelimit/abi/response.h"
 #include "ratelimit/abi/shared.h"
+#include "ratelimit/abi/shared_ban.h"
 #include "ratelimit/abi/shared_override.h"
 #include "ratelimit/abi/statistics.h"
 #include "ratelimit/abi/types.h"

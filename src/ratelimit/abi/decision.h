@@ -92,7 +92,8 @@ typedef struct {
   uint64_t more_charge_id; /* charged is 2: that of the second charge, */
   uint64_t more_units;     /* and its part of cost_units */
   int banned;              /* of a policy that bans, by rl_decide_bans and
-                              rl_look_bans: RL_BANNED, RL_BAN_BEGINS, or 0 */
+                              its like: RL_BANNED, RL_BAN_BEGINS,
+                              RL_BAN_RESTARTS, or 0 */
 } rl_item_t;
 
 typedef enum {
@@ -167,6 +168,7 @@ int rl_return_reserved(rl_process_t *process, rl_item_t *item,
  */
 #define RL_BANNED 1
 #define RL_BAN_BEGINS 2
+#define RL_BAN_RESTARTS 3 /* it ends in another second than it did */
 rl_verdict_e rl_decide_bans(rl_process_t *process, rl_item_t *items, size_t n,
                             const rl_time_t *now) RL_NOEXCEPT;
 rl_verdict_e rl_look_bans(rl_process_t *process, rl_item_t *item,
@@ -176,6 +178,19 @@ int rl_banned_until(rl_process_t *process, const rl_policy_t *policy,
                     uint64_t *until_ms) RL_NOEXCEPT;
 int rl_lift_ban(rl_process_t *process, const rl_policy_t *policy,
                 uint64_t key_id, const rl_time_t *now) RL_NOEXCEPT;
+
+/*
+ * The parts of rl_decide_bans, for who decides by other means.
+ * rl_ask_bans: before; RL_REFUSED: some are banned, be it in dry run.
+ * rl_note_refusals: after, where it was decided.
+ * rl_begin_ban: as if that was a refused item's last refusal before a ban.
+ */
+rl_verdict_e rl_ask_bans(rl_process_t *process, rl_item_t *items, size_t n,
+                         const rl_time_t *now) RL_NOEXCEPT;
+void rl_note_refusals(rl_process_t *process, rl_item_t *items, size_t n,
+                      const rl_time_t *now) RL_NOEXCEPT;
+void rl_begin_ban(rl_process_t *process, rl_item_t *item,
+                  const rl_time_t *now) RL_NOEXCEPT;
 
 /*
  * As rl_decide would find them, charging nothing and creating no bucket:

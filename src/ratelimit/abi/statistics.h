@@ -197,7 +197,9 @@ typedef struct {
   uint64_t key_id;         /* of the policy's bucket, its lo */
   uint64_t since_ms;       /* the refusal that began it */
   uint64_t until_ms;
+  uint64_t forget_ms;      /* the next one is a longer one until then */
   uint32_t level;          /* 0: the first of the ban's durations, ... */
+  uint8_t tag;             /* of the policy's bucket, the lowest byte of hi */
 } rl_banned_key_t;
 
 /* Where a walk through a zone is; zeros at its beginning. */

@@ -53,7 +53,6 @@ uint64_t ban_left_ms(const Bucket& bucket, uint64_t now_ms) noexcept {
 
 bool ban_note_refusal(Bucket* bucket, const rl_policy_t& policy,
                       uint64_t window_ms, uint64_t now_ms) noexcept {
-  const rl_ban_t& ban = *policy.ban;
   BanState& state = bucket->ban;
   if (bucket->with_hi(state.window_lo) != window_ms) {
     bucket->set_window_ms(window_ms);
@@ -62,13 +61,22 @@ bool ban_note_refusal(Bucket* bucket, const rl_policy_t& policy,
   renew_counts(bucket, window_ms, now_ms);
   state.policy_id = policy.secret.lo;
   if (state.counts[0] < UINT8_MAX) ++state.counts[0];
-  if (refusals(state) < ban.after) return false;
+  if (refusals(state) < policy.ban->after) return false;
+  ban_begin(bucket, policy, now_ms);
+  return true;
+}
+
+void ban_begin(Bucket* bucket, const rl_policy_t& policy,
+               uint64_t now_ms) noexcept {
+  const rl_ban_t& ban = *policy.ban;
+  BanState& state = bucket->ban;
   const bool again = now_ms < state.forget_ms;
   const uint32_t level = again ? state.level + 1u : 0u;
   state.level = static_cast<uint8_t>(std::min(level, ban.n - 1));
+  state.policy_id = policy.secret.lo;
   std::memset(state.counts, 0, kCounts);
+  bucket->set_stamp(now_ms);
   ban_restart(bucket, ban, now_ms);
-  return true;
 }
 
 void ban_restart(Bucket* bucket, const rl_ban_t& ban,

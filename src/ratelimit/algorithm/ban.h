@@ -28,6 +28,10 @@ uint64_t ban_left_ms(const Bucket& bucket, uint64_t now_ms) noexcept;
 bool ban_note_refusal(Bucket* bucket, const rl_policy_t& policy,
                       uint64_t window_ms, uint64_t now_ms) noexcept;
 
+// Begins a ban, the next longer one if the last was of late.
+void ban_begin(Bucket* bucket, const rl_policy_t& policy,
+               uint64_t now_ms) noexcept;
+
 // As long as from its beginning.
 void ban_restart(Bucket* bucket, const rl_ban_t& ban,
                  uint64_t now_ms) noexcept;

@@ -37,6 +37,10 @@ void write(rl_process_t* process, const rl_item_t& ban, BucketRef* ref,
   commit(process, ref, 1);
 }
 
+uint64_t seconds_of_end(const Bucket& bucket) {
+  return bucket.ban.until_ms / 1000;
+}
+
 // False: a lock's living owner did not move.
 bool ask_ban(rl_process_t* process, rl_item_t* item, const rl_time_t& now,
              bool restarts) {
@@ -45,23 +49,27 @@ bool ask_ban(rl_process_t* process, rl_item_t* item, const rl_time_t& now,
   item->banned = 0;
   if (!lock_buckets(process, &ban, 1, now.mono_ms, &ref)) return false;
   uint64_t left_ms = ref.exists() ? ban_left_ms(*ref.bucket, now.mono_ms) : 0;
+  int banned = RL_BANNED;
   if (left_ms != 0 && restarts && item->policy->ban->restarts) {
     Bucket* image = &redo_log_of(process)->images[0];
     copy(*ref.bucket, image);
     ban_restart(image, *item->policy->ban, now.mono_ms);
     left_ms = ban_left_ms(*image, now.mono_ms);
+    if (seconds_of_end(*image) != seconds_of_end(*ref.bucket)) {
+      banned = RL_BAN_RESTARTS;
+    }
     write(process, ban, &ref, now.mono_ms);
   }
   release_all(process, &ref, 1);
-  if (left_ms != 0) tell_banned(left_ms, RL_BANNED, item);
+  if (left_ms != 0) tell_banned(left_ms, banned, item);
   return true;
 }
 
-// Counts a refusal of the policy's own.  Where the lock is not to be had, or
-// the zone has no room, one is not counted: the request is refused all the
-// same.
+// Counts a refusal of the policy's own, or begins a ban, unless there is one.
+// Where the lock is not to be had, or the zone has no room, one is not
+// counted: the request is refused all the same.
 void note_refusal_of(rl_process_t* process, rl_item_t* item,
-                     const rl_time_t& now) {
+                     const rl_time_t& now, bool enough) {
   const rl_item_t ban = ban_of(*item);
   BucketRef ref;
   if (!lock_buckets(process, &ban, 1, now.mono_ms, &ref)) return;
@@ -76,7 +84,9 @@ void note_refusal_of(rl_process_t* process, rl_item_t* item,
   uint64_t left_ms = ban_left_ms(*image, now.mono_ms);
   bool begins = false;
   if (left_ms == 0) {
-    begins = ban_note_refusal(image, *item->policy, window_ms, now.mono_ms);
+    begins = enough ||
+             ban_note_refusal(image, *item->policy, window_ms, now.mono_ms);
+    if (enough) ban_begin(image, *item->policy, now.mono_ms);
     left_ms = ban_left_ms(*image, now.mono_ms);
     write(process, ban, &ref, now.mono_ms);
   }
@@ -165,6 +175,33 @@ rl_verdict_e decide_rest(rl_process_t* process, rl_item_t* items, size_t n,
 
 }  // namespace ratelimit
 
+rl_verdict_e rl_ask_bans(rl_process_t* process, rl_item_t* items, size_t n,
+                         const rl_time_t* now) noexcept {
+  ratelimit::Banned banned;
+  if (process->process_table == nullptr ||
+      !ratelimit::ask_bans(process, items, n, *now, &banned)) {
+    return RL_TIMEOUT;
+  }
+  return banned.any ? RL_REFUSED : RL_ADMITTED;
+}
+
+void rl_note_refusals(rl_process_t* process, rl_item_t* items, size_t n,
+                      const rl_time_t* now) noexcept {
+  for (size_t i = 0; i < n; ++i) {
+    if (ratelimit::can_be_banned(items[i]) && !items[i].banned &&
+        !items[i].admitted) {
+      ratelimit::note_refusal_of(process, &items[i], *now, false);
+    }
+  }
+}
+
+void rl_begin_ban(rl_process_t* process, rl_item_t* item,
+                  const rl_time_t* now) noexcept {
+  item->banned = 0;
+  if (process->process_table == nullptr) return;
+  ratelimit::note_refusal_of(process, item, *now, true);
+}
+
 rl_verdict_e rl_decide_bans(rl_process_t* process, rl_item_t* items, size_t n,
                             const rl_time_t* now) noexcept {
   ratelimit::Banned banned;
@@ -176,12 +213,7 @@ rl_verdict_e rl_decide_bans(rl_process_t* process, rl_item_t* items, size_t n,
       banned.any
           ? ratelimit::decide_rest(process, items, n, *now, banned.enforced)
           : rl_decide(process, items, n, now);
-  for (size_t i = 0; verdict != RL_TIMEOUT && i < n; ++i) {
-    if (ratelimit::can_be_banned(items[i]) && !items[i].banned &&
-        !items[i].admitted) {
-      ratelimit::note_refusal_of(process, &items[i], *now);
-    }
-  }
+  if (verdict != RL_TIMEOUT) rl_note_refusals(process, items, n, now);
   return verdict;
 }
 

@@ -43,8 +43,13 @@ size_t banned_of(const Set& set, uint64_t now_ms, rl_banned_key_t* out) {
     if (bucket.algorithm != RL_BAN || ban_left_ms(bucket, now_ms) == 0) {
       continue;
     }
-    out[n++] = {bucket.ban.policy_id, bucket.key ^ kBanLo, bucket.stamp,
-                bucket.ban.until_ms, bucket.ban.level};
+    out[n++] = {bucket.ban.policy_id,
+                bucket.key ^ kBanLo,
+                bucket.stamp,
+                bucket.ban.until_ms,
+                bucket.ban.forget_ms,
+                bucket.ban.level,
+                static_cast<uint8_t>(set.tags[i] ^ kBanHi)};
   }
   return n;
 }
