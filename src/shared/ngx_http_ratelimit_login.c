@@ -14,7 +14,7 @@
 #include "shared/ngx_http_ratelimit_loss.h"
 #include "shared/ngx_http_ratelimit_outage.h"
 
-#include "ngx_http_ratelimit_script.h"
+#include "ngx_http_ratelimit_rows_script.h"
 
 
 static void ngx_http_ratelimit_auth_reply(ngx_http_ratelimit_link_t *link,
@@ -81,8 +81,8 @@ ngx_http_ratelimit_load_script(ngx_http_ratelimit_link_t *link)
 
     ngx_str_set(&args[0], "SCRIPT");
     ngx_str_set(&args[1], "LOAD");
-    args[2].data = (u_char *) ngx_http_ratelimit_script;
-    args[2].len = sizeof(ngx_http_ratelimit_script);
+    args[2].data = (u_char *) ngx_http_ratelimit_rows_script;
+    args[2].len = sizeof(ngx_http_ratelimit_rows_script);
 
     (void) ngx_http_ratelimit_command(link, ngx_http_ratelimit_script_reply,
                                       args, 3);
