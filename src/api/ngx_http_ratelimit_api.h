@@ -293,7 +293,16 @@ ngx_int_t ngx_http_ratelimit_api_send_policy_reset(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     uint64_t at_ms);
 
-/* ngx_http_ratelimit_api_reset_shared.c: one key; all of a policy */
+/* ngx_http_ratelimit_api_lift.c: the ban of a shared key, which is reset */
+
+ngx_int_t ngx_http_ratelimit_api_lift(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket);
+
+/* ngx_http_ratelimit_api_reset_shared.c: a known key; one key; all keys */
+
+ngx_int_t ngx_http_ratelimit_api_reset_shared_item(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
+    rl_item_t *item);
 
 ngx_int_t ngx_http_ratelimit_api_reset_shared(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);

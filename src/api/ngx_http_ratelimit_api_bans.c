@@ -370,6 +370,7 @@ ngx_http_ratelimit_api_delete_ban(ngx_http_ratelimit_api_call_t *call)
     uint64_t                      until_ms;
     rl_hash_t                     bucket;
     rl_process_t                 *process;
+    ngx_http_ratelimit_zone_t    *zone;
     ngx_http_ratelimit_policy_t  *policy;
 
     if (ngx_http_ratelimit_api_find_policy(call, &policy) != NGX_OK
@@ -386,6 +387,12 @@ ngx_http_ratelimit_api_delete_ban(ngx_http_ratelimit_api_call_t *call)
 
     rc = rl_banned_until(process, &policy->core, bucket.lo, &call->now,
                          &until_ms);
+
+    zone = policy->shm_zone->data;
+
+    if (rc == 1 && zone->redis) {
+        return ngx_http_ratelimit_api_lift(call, policy, &bucket);
+    }
 
     if (rc == 1) {
         rc = ngx_http_ratelimit_api_reset_key(process, policy, &bucket,

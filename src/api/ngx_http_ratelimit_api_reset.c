@@ -29,6 +29,8 @@ typedef struct {
 } ngx_http_ratelimit_reset_t;
 
 
+static ngx_int_t ngx_http_ratelimit_api_delete_shared(
+    ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
 static ngx_int_t ngx_http_ratelimit_api_delete_key(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy);
 static ngx_int_t ngx_http_ratelimit_api_reset_policy(
@@ -52,12 +54,44 @@ ngx_http_ratelimit_api_delete_keys(ngx_http_ratelimit_api_call_t *call)
     zone = policy->shm_zone->data;
 
     if (zone->redis && call->args.all.data == NULL) {
-        return ngx_http_ratelimit_api_reset_shared(call, policy);
+        return ngx_http_ratelimit_api_delete_shared(call, policy);
     }
 
     return call->args.all.data
            ? ngx_http_ratelimit_api_reset_policy(call, policy)
            : ngx_http_ratelimit_api_delete_key(call, policy);
+}
+
+
+/* of who is named by an id only what this machine knows can be lifted */
+
+static ngx_int_t
+ngx_http_ratelimit_api_delete_shared(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    uint64_t       until_ms;
+    rl_hash_t      bucket;
+    rl_process_t  *process;
+
+    process = ngx_http_ratelimit_process(call->conf);
+
+    if (policy->core.ban == NULL || process == NULL) {
+        return ngx_http_ratelimit_api_reset_shared(call, policy);
+    }
+
+    if (ngx_http_ratelimit_api_find_bucket(call, policy, &bucket) != NGX_OK) {
+        return call->rc;
+    }
+
+    if (call->args.id.data
+        && rl_banned_until(process, &policy->core, bucket.lo, &call->now,
+                           &until_ms)
+           != 1)
+    {
+        return ngx_http_ratelimit_api_reset_shared(call, policy);
+    }
+
+    return ngx_http_ratelimit_api_lift(call, policy, &bucket);
 }
 
 

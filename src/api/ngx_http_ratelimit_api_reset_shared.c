@@ -43,6 +43,18 @@ ngx_int_t
 ngx_http_ratelimit_api_reset_shared(ngx_http_ratelimit_api_call_t *call,
     ngx_http_ratelimit_policy_t *policy)
 {
+    rl_item_t  item;
+
+    return ngx_http_ratelimit_api_reset_item(call, policy, &item) == NGX_OK
+           ? ngx_http_ratelimit_api_reset_shared_item(call, policy, &item)
+           : call->rc;
+}
+
+
+ngx_int_t
+ngx_http_ratelimit_api_reset_shared_item(ngx_http_ratelimit_api_call_t *call,
+    ngx_http_ratelimit_policy_t *policy, rl_item_t *item)
+{
     ngx_int_t                        rc;
     ngx_http_cleanup_t              *cln;
     ngx_http_ratelimit_zone_t       *zone;
@@ -56,16 +68,11 @@ ngx_http_ratelimit_api_reset_shared(ngx_http_ratelimit_api_call_t *call,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_ratelimit_api_reset_item(call, policy, &reset->reset.item)
-        != NGX_OK)
-    {
-        return call->rc;
-    }
-
     cln->handler = ngx_http_ratelimit_api_reset_cleanup;
     cln->data = &reset->reset;
 
     reset->policy = policy;
+    reset->reset.item = *item;
     reset->reset.done = ngx_http_ratelimit_api_reset_done;
     reset->reset.data = call;
 

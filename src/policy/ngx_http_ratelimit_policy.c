@@ -21,6 +21,8 @@ static ngx_int_t ngx_http_ratelimit_init_policy(ngx_conf_t *cf,
     ngx_http_ratelimit_policy_t *policy);
 static ngx_int_t ngx_http_ratelimit_init_policy_zone(ngx_conf_t *cf,
     ngx_http_ratelimit_main_conf_t *rmcf, ngx_http_ratelimit_policy_t *policy);
+static ngx_int_t ngx_http_ratelimit_add_banning(ngx_conf_t *cf,
+    ngx_http_ratelimit_zone_t *zone, ngx_http_ratelimit_policy_t *policy);
 static ngx_http_ratelimit_partition_t *ngx_http_ratelimit_share_partition(
     ngx_conf_t *cf, ngx_http_ratelimit_main_conf_t *rmcf,
     ngx_http_ratelimit_policy_t *policy);
@@ -307,18 +309,39 @@ ngx_http_ratelimit_init_policy_zone(ngx_conf_t *cf,
 
     zone = policy->shm_zone->data;
 
-    if (zone->redis
-        && (policy->core.algorithm == RL_CONCURRENT || policy->core.ban))
-    {
+    if (zone->redis && policy->core.algorithm == RL_CONCURRENT) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"ratelimit_policy\" \"%V\" with \"%s\" must not be "
-                      "in the shared zone \"%V\": each machine has its own "
-                      "in %s:%ui",
-                      &policy->name,
-                      policy->core.ban ? "ban=" : "concurrent=",
-                      &zone->name, policy->file, policy->line);
+                      "\"ratelimit_policy\" \"%V\" with \"concurrent=\" must "
+                      "not be in the shared zone \"%V\": each machine has its "
+                      "own in %s:%ui",
+                      &policy->name, &zone->name, policy->file, policy->line);
         return NGX_ERROR;
     }
+
+    return policy->core.ban
+           ? ngx_http_ratelimit_add_banning(cf, zone, policy) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ratelimit_add_banning(ngx_conf_t *cf, ngx_http_ratelimit_zone_t *zone,
+    ngx_http_ratelimit_policy_t *policy)
+{
+    rl_policy_t  **banning;
+
+    if (zone->banning.elts == NULL
+        && ngx_array_init(&zone->banning, cf->pool, 4, sizeof(rl_policy_t *))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    banning = ngx_array_push(&zone->banning);
+    if (banning == NULL) {
+        return NGX_ERROR;
+    }
+
+    *banning = &policy->core;
 
     return NGX_OK;
 }

@@ -101,11 +101,6 @@ ngx_http_ratelimit_check_plan_together(ngx_conf_t *cf, ngx_array_t *plan)
                                            "of a shared zone");
     }
 
-    if (ban && shared) {
-        return ngx_http_ratelimit_not_with(cf, ban, "ban=", shared,
-                                           "of a shared zone");
-    }
-
     return NGX_OK;
 }
 

@@ -238,6 +238,12 @@ ngx_http_ratelimit_ask_leases(ngx_http_ratelimit_asking_t *asking,
         asked->verdict = RL_TIMEOUT;
         asked->taken = 0;
 
+        if (ngx_http_ratelimit_is_banned(&items[i])) {
+            asked->verdict = RL_REFUSED;
+            refused |= !items[i].dry_run;
+            continue;
+        }
+
         if (zone->redis == NULL) {
             continue;
         }
@@ -372,14 +378,26 @@ ngx_uint_t
 ngx_http_ratelimit_look_at(rl_process_t *process, rl_item_t *item,
     rl_time_t *now)
 {
+    ngx_uint_t                  found;
     ngx_http_ratelimit_zone_t  *zone;
 
     zone = ngx_http_ratelimit_item_zone(item);
 
-    if (zone->redis == NULL) {
-        return rl_look(process, item, 1, now) != RL_TIMEOUT
-               && rl_look_bans(process, item, now) != RL_TIMEOUT;
-    }
+    found = zone->redis
+            ? rl_leases_look(zone->leases, ngx_http_ratelimit_now_us(), item)
+            : rl_look(process, item, 1, now) != RL_TIMEOUT;
 
-    return rl_leases_look(zone->leases, ngx_http_ratelimit_now_us(), item);
+    /* who is banned is known, whatever is in use */
+
+    switch (rl_look_bans(process, item, now)) {
+
+    case RL_REFUSED:
+        return 1;
+
+    case RL_TIMEOUT:
+        return 0;
+
+    default:
+        return found;
+    }
 }

@@ -21,6 +21,12 @@
      ngx_http_ratelimit_item_policy(item)->shm_zone->data)
 
 
+/* of a policy that bans: known before anything is asked, and refused */
+
+#define ngx_http_ratelimit_is_banned(item)                                    \
+    ((item)->policy->ban && (item)->banned)
+
+
 /* true: a bucket of an item that is asked is shared */
 
 ngx_uint_t ngx_http_ratelimit_is_shared(ngx_http_ratelimit_record_t *record);
@@ -42,6 +48,11 @@ rl_verdict_e ngx_http_ratelimit_ask(ngx_http_request_t *r,
 
 ngx_uint_t ngx_http_ratelimit_use_leases(ngx_http_ratelimit_record_t *record,
     rl_process_t *process);
+
+/* ngx_http_ratelimit_ask_bans.c: the same, where a policy of it bans */
+
+rl_verdict_e ngx_http_ratelimit_ask_with_bans(ngx_http_request_t *r,
+    ngx_http_ratelimit_record_t *record, rl_process_t *process);
 
 /* ngx_http_ratelimit_ask_decide.c: once no answer is to be waited for */
 

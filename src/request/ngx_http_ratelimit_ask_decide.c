@@ -21,6 +21,8 @@ static void ngx_http_ratelimit_settle_items(
 static void ngx_http_ratelimit_drop_local(
     ngx_http_ratelimit_record_t *record,
     ngx_http_ratelimit_asking_t *asking, rl_item_t *items);
+static ngx_uint_t ngx_http_ratelimit_is_local(
+    ngx_http_ratelimit_asked_t *asked);
 static ngx_uint_t ngx_http_ratelimit_undecided_item(
     ngx_http_ratelimit_record_t *record, rl_item_t *item);
 static void ngx_http_ratelimit_divide(rl_item_t *item, ngx_uint_t machines);
@@ -78,7 +80,11 @@ ngx_http_ratelimit_decide_asked(ngx_http_request_t *r,
             continue;
         }
 
-        if (asked->redis) {
+        if (ngx_http_ratelimit_is_banned(asked->item)) {
+
+            /* it says so already */
+
+        } else if (asked->redis) {
             keep = verdict == RL_ADMITTED && (all || !asked->item->dry_run);
 
             ngx_http_ratelimit_conclude_lease(asked, keep, now_us);
@@ -136,13 +142,10 @@ ngx_http_ratelimit_settle_items(ngx_http_ratelimit_record_t *record,
 
             (void) ngx_atomic_fetch_add(asking->waits ? &stats->decided
                                                       : &stats->leased, 1);
+        }
 
-            if (asked->verdict == RL_REFUSED && !items[i].dry_run) {
-                asking->refused = 1;
-            }
-
-        } else {
-            asking->nlocal++;
+        if (asked->verdict == RL_REFUSED && !items[i].dry_run) {
+            asking->refused = 1;
         }
 
         if (n != i) {
@@ -150,9 +153,20 @@ ngx_http_ratelimit_settle_items(ngx_http_ratelimit_record_t *record,
         }
 
         asked->item = &items[n++];
+        asking->nlocal += ngx_http_ratelimit_is_local(asked);
     }
 
     record->nasked = n;
+}
+
+
+/* this machine's memory decides */
+
+static ngx_uint_t
+ngx_http_ratelimit_is_local(ngx_http_ratelimit_asked_t *asked)
+{
+    return asked->item && asked->redis == NULL
+           && !ngx_http_ratelimit_is_banned(asked->item);
 }
 
 
@@ -168,8 +182,11 @@ ngx_http_ratelimit_drop_local(ngx_http_ratelimit_record_t *record,
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
 
-        if (asked->item == NULL || asked->redis == NULL) {
+        if (ngx_http_ratelimit_is_local(asked)) {
             asked->item = NULL;
+        }
+
+        if (asked->item == NULL) {
             continue;
         }
 
@@ -257,7 +274,7 @@ ngx_http_ratelimit_decide_local(ngx_http_request_t *r,
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
 
-        if (asked->item && asked->redis == NULL) {
+        if (ngx_http_ratelimit_is_local(asked)) {
             local[n++] = *asked->item;
         }
     }
@@ -277,7 +294,7 @@ ngx_http_ratelimit_decide_local(ngx_http_request_t *r,
     for (i = 0; i < asking->n; i++) {
         asked = &asking->asked[i];
 
-        if (asked->item && asked->redis == NULL) {
+        if (ngx_http_ratelimit_is_local(asked)) {
             *asked->item = local[n++];
         }
     }

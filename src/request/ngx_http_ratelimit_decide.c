@@ -308,6 +308,10 @@ ngx_http_ratelimit_attempt_more(ngx_http_request_t *r,
     rl_item_t  *items;
 
     if (ngx_http_ratelimit_is_shared(record)) {
+        if (record->bans) {
+            return ngx_http_ratelimit_ask_with_bans(r, record, process);
+        }
+
         if (ngx_http_ratelimit_use_leases(record, process)) {
             return RL_ADMITTED;
         }

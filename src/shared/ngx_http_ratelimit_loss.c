@@ -8,6 +8,8 @@
 
 
 #include "ngx_http_ratelimit.h"
+#include "shared/ngx_http_ratelimit_bans.h"
+#include "shared/ngx_http_ratelimit_eval.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_login.h"
 #include "shared/ngx_http_ratelimit_loss.h"
@@ -144,6 +146,10 @@ ngx_http_ratelimit_lost(ngx_http_ratelimit_redis_t *redis, ngx_uint_t shard)
 
     for (i = 0; i < redis->leases.nelts; i++) {
         rl_leases_lose(leases[i], (uint32_t) shard);
+    }
+
+    if (shard == NGX_HTTP_RATELIMIT_CLOCK_SHARD || shard == RL_SHARDS) {
+        ngx_http_ratelimit_lose_bans(redis);
     }
 
     ngx_http_ratelimit_notice_loss(redis);

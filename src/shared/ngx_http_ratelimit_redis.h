@@ -35,6 +35,29 @@ typedef struct {
 } ngx_http_ratelimit_count_t;
 
 
+/* of bans, as far as this machine has read it */
+
+typedef struct {
+    ngx_atomic_t                 next_look;  /* as ngx_current_msec */
+    ngx_atomic_t                 next_walk;
+    ngx_atomic_t                 untold;     /* how often one was not told */
+    volatile uint64_t            epoch;      /* as bytes; 0: none was seen */
+    volatile uint64_t            version;
+    volatile uint64_t            told;       /* the epoch that was told of all
+                                                in force; 0: none */
+} ngx_http_ratelimit_feed_t;
+
+
+/* a walk through those in force, to tell them */
+
+typedef struct {
+    ngx_uint_t                   zone;       /* of all */
+    rl_bans_walk_t               at;
+    uint64_t                     epoch;      /* as it began */
+    ngx_atomic_uint_t            untold;
+} ngx_http_ratelimit_bans_walk_t;
+
+
 typedef struct {
     u_char                       machine[8]; /* its id */
     ngx_atomic_t                 machines;   /* seen lately, with this one */
@@ -75,6 +98,7 @@ typedef struct {
                                                 ngx_current_msec */
     volatile uint64_t            generations[RL_SHARDS];
                                              /* of its counts; 0: not known */
+    ngx_http_ratelimit_feed_t    feed;
 } ngx_http_ratelimit_redis_stats_t;
 
 
@@ -160,6 +184,10 @@ struct ngx_http_ratelimit_redis_s {
     ngx_event_t                  tell;
     ngx_event_t                  ending;     /* leases */
     ngx_event_t                  blocked;    /* by another worker's requests */
+    ngx_event_t                  tell_bans;
+    ngx_http_ratelimit_bans_walk_t walk;
+    ngx_uint_t                   refusals;   /* that are being told */
+    time_t                       bans_complained;
     ngx_connection_t            *wake;       /* NULL: nobody tells it */
     ngx_msec_t                   held;       /* shards, the last time */
     ngx_uint_t                   rtt_us;     /* a slow mean */

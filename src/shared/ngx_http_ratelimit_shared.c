@@ -11,6 +11,7 @@
 #include "zone/ngx_http_ratelimit_process.h"
 #include "zone/ngx_http_ratelimit_shm.h"
 #include "zone/ngx_http_ratelimit_zone.h"
+#include "shared/ngx_http_ratelimit_bans.h"
 #include "shared/ngx_http_ratelimit_cluster.h"
 #include "shared/ngx_http_ratelimit_lease.h"
 #include "shared/ngx_http_ratelimit_loss.h"
@@ -53,6 +54,10 @@ ngx_http_ratelimit_configure_shared(ngx_http_ratelimit_main_conf_t *rmcf)
 
         if (zone->redis) {
             rl_rows_configure(ngx_http_ratelimit_memory(zone->rows, &size));
+
+            /* of policies that are new it has passed over bans */
+
+            zone->redis->stats->feed.version = 0;
         }
     }
 }
@@ -156,7 +161,7 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
     ngx_http_ratelimit_redis_t *redis)
 {
     ngx_uint_t                    i, n, shard;
-    ngx_event_t                  *events[5];
+    ngx_event_t                  *events[6];
     ngx_http_ratelimit_link_t    *link;
     ngx_http_ratelimit_server_t  *servers;
 
@@ -167,14 +172,16 @@ ngx_http_ratelimit_init_link(ngx_cycle_t *cycle,
     redis->tell.handler = ngx_http_ratelimit_tell_redis_event;
     redis->ending.handler = ngx_http_ratelimit_ending_event;
     redis->blocked.handler = ngx_http_ratelimit_blocked_event;
+    redis->tell_bans.handler = ngx_http_ratelimit_feed_event;
 
     events[0] = &redis->announce;
     events[1] = &redis->look;
     events[2] = &redis->tell;
     events[3] = &redis->ending;
     events[4] = &redis->blocked;
+    events[5] = &redis->tell_bans;
 
-    for (i = 0; i < 5; i++) {
+    for (i = 0; i < 6; i++) {
         events[i]->data = redis;
         events[i]->log = cycle->log;
         events[i]->cancelable = 1;
@@ -231,6 +238,7 @@ ngx_http_ratelimit_announce_event(ngx_event_t *ev)
     ngx_http_ratelimit_probe_links(redis);
     ngx_http_ratelimit_tell_rest(redis);
     ngx_http_ratelimit_look_for_overrides(redis);
+    ngx_http_ratelimit_look_for_bans(redis);
 
     link = redis->shards[0];
     due = stats->next_count;

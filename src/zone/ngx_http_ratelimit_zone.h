@@ -29,6 +29,9 @@ typedef struct {
     u_char                      *file;       /* of the directive */
     ngx_uint_t                   line;
 
+    ngx_array_t                  banning;    /* rl_policy_t *, of its own that
+                                                ban; zeros: there is none */
+
     /* of one that machines share */
 
     ngx_str_t                    redis_name; /* or empty */

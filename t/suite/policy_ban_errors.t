@@ -62,13 +62,17 @@ invalid parameter "ban_restarts" in "ratelimit_policy", it must stand beside "ba
 invalid ban "10m" in "ratelimit_policy", it must not stand beside "concurrent=", which has no window in
 
 
-=== TEST 8: in a zone that machines share
+=== TEST 8: where requests wait, also in a zone that machines share
 --- http_config
     ratelimit_redis  r server=127.0.0.1:1;
     ratelimit_zone   zone=api:64k redis=r;
-    ratelimit_policy login key=$arg_k quota=5/1m ban=10m;
+    ratelimit_zone   zone=here:64k;
+    ratelimit_policy login key=$arg_k quota=5/1m ban=10m zone=api;
+    ratelimit_policy line  key=$arg_k quota=5/1m algorithm=gcra zone=here;
+--- config
+    location /t { ratelimit line wait=5s; ratelimit login; }
 --- error_log
-"ratelimit_policy" "login" with "ban=" must not be in the shared zone "api": each machine has its own in
+"wait=" of the policy "line" must not be decided together with the policy "login" that has "ban=" in
 
 
 === TEST 9: twice
