@@ -293,10 +293,14 @@ ngx_int_t ngx_http_ratelimit_api_send_policy_reset(
     ngx_http_ratelimit_api_call_t *call, ngx_http_ratelimit_policy_t *policy,
     uint64_t at_ms);
 
-/* ngx_http_ratelimit_api_lift.c: the ban of a shared key, which is reset */
+/*
+ * ngx_http_ratelimit_api_lift.c: a shared key is reset, and what is known of
+ * its refusals goes; banned: a ban is lifted
+ */
 
 ngx_int_t ngx_http_ratelimit_api_lift(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket);
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket,
+    ngx_uint_t banned);
 
 /* ngx_http_ratelimit_api_reset_shared.c: a known key; one key; all keys */
 

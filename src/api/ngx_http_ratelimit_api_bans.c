@@ -391,7 +391,7 @@ ngx_http_ratelimit_api_delete_ban(ngx_http_ratelimit_api_call_t *call)
     zone = policy->shm_zone->data;
 
     if (rc == 1 && zone->redis) {
-        return ngx_http_ratelimit_api_lift(call, policy, &bucket);
+        return ngx_http_ratelimit_api_lift(call, policy, &bucket, 1);
     }
 
     if (rc == 1) {

@@ -25,6 +25,7 @@ typedef struct {
     ngx_int_t                       rc;
     u_char                          why[200];
     size_t                          why_len;
+    unsigned                        banned:1;
 } ngx_http_ratelimit_api_lift_t;
 
 
@@ -40,7 +41,7 @@ static void ngx_http_ratelimit_api_lift_cleanup(void *data);
 
 ngx_int_t
 ngx_http_ratelimit_api_lift(ngx_http_ratelimit_api_call_t *call,
-    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket)
+    ngx_http_ratelimit_policy_t *policy, rl_hash_t *bucket, ngx_uint_t banned)
 {
     ngx_int_t                       rc;
     ngx_http_cleanup_t             *cln;
@@ -69,6 +70,7 @@ ngx_http_ratelimit_api_lift(ngx_http_ratelimit_api_call_t *call,
     lift->call = call;
     lift->policy = policy;
     lift->bucket = *bucket;
+    lift->banned = banned;
     lift->rc = NGX_DECLINED;
 
     call->data = lift;
@@ -143,10 +145,13 @@ ngx_http_ratelimit_api_lifted(ngx_http_ratelimit_api_call_t *call)
         return ngx_http_ratelimit_api_not_changed(call, lift->rc, &why);
     }
 
-    rl_render_key_id(rl_key_id(&lift->policy->core, lift->bucket.lo), id);
+    if (lift->banned) {
+        rl_render_key_id(rl_key_id(&lift->policy->core, lift->bucket.lo), id);
 
-    ngx_http_ratelimit_api_log(call, "ban of key %*s of policy \"%V\" lifted",
-                               sizeof(id), id, &lift->policy->name);
+        ngx_http_ratelimit_api_log(call,
+                                   "ban of key %*s of policy \"%V\" lifted",
+                                   sizeof(id), id, &lift->policy->name);
+    }
 
     if (!ngx_http_ratelimit_api_lifted_item(call, lift, &item)) {
         return ngx_http_ratelimit_api_send_key(call, lift->policy,

@@ -12,6 +12,7 @@
 #include "zone/ngx_http_ratelimit_zone.h"
 #include "policy/ngx_http_ratelimit_policy.h"
 #include "api/ngx_http_ratelimit_api.h"
+#include "api/ngx_http_ratelimit_api_known.h"
 
 
 /* as of a scan: some 100 microseconds */
@@ -63,7 +64,7 @@ ngx_http_ratelimit_api_delete_keys(ngx_http_ratelimit_api_call_t *call)
 }
 
 
-/* of who is named by an id only what this machine knows can be lifted */
+/* refusals that were counted are forgotten as well, if its name is known */
 
 static ngx_int_t
 ngx_http_ratelimit_api_delete_shared(ngx_http_ratelimit_api_call_t *call,
@@ -71,6 +72,8 @@ ngx_http_ratelimit_api_delete_shared(ngx_http_ratelimit_api_call_t *call,
 {
     uint64_t       until_ms;
     rl_hash_t      bucket;
+    rl_item_t      item;
+    ngx_uint_t     banned;
     rl_process_t  *process;
 
     process = ngx_http_ratelimit_process(call->conf);
@@ -83,15 +86,19 @@ ngx_http_ratelimit_api_delete_shared(ngx_http_ratelimit_api_call_t *call,
         return call->rc;
     }
 
-    if (call->args.id.data
-        && rl_banned_until(process, &policy->core, bucket.lo, &call->now,
-                           &until_ms)
-           != 1)
+    banned = rl_banned_until(process, &policy->core, bucket.lo, &call->now,
+                             &until_ms)
+             == 1;
+
+    if (!banned
+        && (call->args.id.data
+            || ngx_http_ratelimit_api_item(call, policy, &bucket, &item)
+               != NGX_OK))
     {
         return ngx_http_ratelimit_api_reset_shared(call, policy);
     }
 
-    return ngx_http_ratelimit_api_lift(call, policy, &bucket);
+    return ngx_http_ratelimit_api_lift(call, policy, &bucket, banned);
 }
 
 
