@@ -1,28 +1,18 @@
 use lib 't/lib';
 use JSON::PP ();
-use Machine;
-use Redis;
+use Machines;
 use RateLimit;
 use Test::Nginx::Socket;
 use Time::HiRes qw(sleep time);
 
 # Whom the machines that share a zone refuse again and again, all of them ban.
-our ($redis, @nodes);
-
-BEGIN {
-    plan(skip_all => 'not under valgrind, by the clock') if $ENV{TEST_NGINX_USE_VALGRIND};
-    plan(skip_all => 'no redis-server') if !Redis::program();
-    $redis = Redis->start;
-    @nodes = Redis->cluster({}, {}, {});
-    $ENV{TEST_NGINX_NODE_PORT} = $nodes[1]{port};
-}
 
 plan('no_plan');
 master_on();
 no_shuffle();
 no_long_string();
 
-our ($http, $server, $prefix);
+our $prefix;
 my $blocks = 0;
 
 add_block_preprocessor(sub {
@@ -31,46 +21,33 @@ add_block_preprocessor(sub {
     my $where = $block->cluster // '$TEST_NGINX_REDIS_PORT';
 
     $prefix = 'ban' . ++$blocks . ':';
-    $http = <<"_END_";
-    ratelimit_redis  main server=127.0.0.1:$where timeout=300ms prefix=$prefix;
+    my $http = <<"_END_";
+    ratelimit_redis  main server=127.0.0.1:$where timeout=1s prefix=$prefix;
     ratelimit_zone   zone=api:1m redis=main $zone;
     ratelimit_zone   zone=here:1m;
     ratelimit_policy login  key=\$arg_k quota=1/1m ban=10m,1h after=4 zone=api;
     ratelimit_policy second key=\$arg_k quota=1/1m ban=20m after=2 zone=api;
     ratelimit_policy quick  key=\$arg_k quota=1/500ms ban=1s,2s,30s after=2 zone=api;
     ratelimit_policy longer key=\$arg_k quota=1/1s ban=8s after=1 ban_restarts zone=api;
+    ratelimit_policy varies key=\$arg_k quota=\$arg_q ban=5m zone=api;
     ratelimit_policy large  key=\$arg_k quota=1000/1h zone=api;
     ratelimit_policy local  key=\$arg_k quota=1/1m ban=5m after=1 zone=here;
     ratelimit_headers x-ratelimit;
     ratelimit_log_level notice;
 _END_
-    $server = <<'_END_';
+    my $server = <<'_END_';
     location /login  { ratelimit login; empty_gif; }
     location /both   { ratelimit login second large; empty_gif; }
     location /quick  { ratelimit quick; empty_gif; }
     location /longer { ratelimit longer; empty_gif; }
     location /local  { ratelimit local large; empty_gif; }
+    location /varies { ratelimit varies; empty_gif; }
     location /dry    { ratelimit login dry_run=on; empty_gif; }
     location /left   { return 200 "$ratelimit_remaining_login $ratelimit_retry_after_login"; }
     location /ratelimit/ { ratelimit_api write=on; allow 127.0.0.1; deny all; }
 _END_
-    $block->set_value('http_config', $http);
-    $block->set_value('config', $server);
-    $redis->open_shards($prefix);
-    workers(2);
-    $block->set_value('request', "GET /out\n");
+    configure($block, $prefix, $http, $server);
 });
-
-our ($one, $two);
-
-# Both have their links to Redis, where nobody else has a part in their prefix.
-sub begin {
-    Machine->stop_all;
-    $one = Machine->own;
-    $two = Machine->start($http, $server);
-    $one->connect;
-    sleep 1;
-}
 
 # Requests on a machine, one after the other: their statuses.
 sub try {
@@ -126,8 +103,6 @@ sub used {
 sub lift { $_[0]->ask('DELETE', "/ratelimit/bans?$_[1]") }
 
 sub lines { scalar(() = $_[0]->log =~ /ratelimit: banned by policy/g) }
-
-sub tell { RateLimit::publish('out', join('', map { "$_\n" } @_)) }
 
 run_tests();
 
@@ -272,6 +247,7 @@ push @told, main::try($main::two, '/login?k=a', 5), main::soon($main::one, 'logi
 push @told, (map { main::about($_, 600) } (main::banned($main::one))[0][1]);
 ($status) = $main::two->ask('DELETE', '/ratelimit/keys?policy=login&key=a');
 push @told, $status, main::soon($main::one, 'nobody'), main::try($main::one, '/login?k=a', 1);
+push @told, scalar $main::one->ask('DELETE', "/ratelimit/keys?policy=$_") for 'login&key=never', 'varies&key=never';
 main::tell(@told);
 --- response_body
 200 429 429 429 429
@@ -293,6 +269,8 @@ about 600
 200
 soon nobody
 200
+200
+409
 --- error_log eval
 qr/ratelimit: ban of key \w{16} of policy "login" lifted by "ratelimit_api", client/
 

@@ -1,28 +1,17 @@
 use lib 't/lib';
 use JSON::PP ();
-use Machine;
-use Redis;
+use Machines;
 use RateLimit;
 use Test::Nginx::Socket;
 use Time::HiRes qw(sleep time);
 
 # What an operator sets on one of the machines that share a zone holds on all.
-our ($redis, @nodes);
-
-BEGIN {
-    plan(skip_all => 'not under valgrind, by the clock') if $ENV{TEST_NGINX_USE_VALGRIND};
-    plan(skip_all => 'no redis-server') if !Redis::program();
-    $redis = Redis->start;
-    @nodes = Redis->cluster({}, {}, {});
-    $ENV{TEST_NGINX_NODE_PORT} = $nodes[1]{port};
-}
 
 plan('no_plan');
 master_on();
 no_shuffle();
 no_long_string();
 
-our ($http, $server);
 my $blocks = 0;
 
 add_block_preprocessor(sub {
@@ -31,7 +20,7 @@ add_block_preprocessor(sub {
     my $prefix = 'of' . ++$blocks . ':';
     my $where = $block->cluster // '$TEST_NGINX_REDIS_PORT';
 
-    $http = <<"_END_";
+    my $http = <<"_END_";
     ratelimit_redis  main server=127.0.0.1:$where timeout=300ms prefix=$prefix;
     ratelimit_zone   zone=api:1m redis=main $zone;
     ratelimit_zone   zone=here:1m;
@@ -39,29 +28,14 @@ add_block_preprocessor(sub {
     ratelimit_policy large key=\$arg_k quota=1000/1h zone=api;
     ratelimit_policy local key=\$arg_k quota=3/1h zone=here;
 _END_
-    $server = <<'_END_';
+    my $server = <<'_END_';
     location /p     { ratelimit p; empty_gif; }
     location /large { ratelimit large; empty_gif; }
     location /local { ratelimit local; empty_gif; }
     location /ratelimit/ { ratelimit_api write=on; allow 127.0.0.1; deny all; }
 _END_
-    $block->set_value('http_config', $http);
-    $block->set_value('config', $server);
-    $redis->open_shards($prefix);
-    workers(2);
-    $block->set_value('request', "GET /out\n");
+    configure($block, $prefix, $http, $server);
 });
-
-our ($one, $two);
-
-# Both have their links to Redis, where nobody else has a part in their prefix.
-sub begin {
-    Machine->stop_all;
-    $one = Machine->own;
-    $two = Machine->start($http, $server);
-    $one->connect;
-    sleep 1;
-}
 
 # What a machine has set, as "key or policy=value", in order.
 sub listed {
@@ -90,8 +64,6 @@ sub soon {
 
 sub put    { $_[0]->ask('PUT', "/ratelimit/overrides?$_[1]") }
 sub delete { $_[0]->ask('DELETE', "/ratelimit/overrides?$_[1]") }
-
-sub tell { RateLimit::publish('out', join('', map { "$_\n" } @_)) }
 
 run_tests();
 

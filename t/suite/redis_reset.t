@@ -1,7 +1,6 @@
 use lib 't/lib';
 use JSON::PP ();
-use Machine;
-use Redis;
+use Machines;
 use RateLimit;
 use Test::Nginx::Socket;
 use Test::Nginx::Util qw(server_root);
@@ -9,22 +8,12 @@ use Time::HiRes qw(sleep time);
 
 # A key that one of the machines resets, and all keys of a policy, have their whole
 # quota on all, and not more.
-our ($redis, @nodes);
-
-BEGIN {
-    plan(skip_all => 'not under valgrind, by the clock') if $ENV{TEST_NGINX_USE_VALGRIND};
-    plan(skip_all => 'no redis-server') if !Redis::program();
-    $redis = Redis->start;
-    @nodes = Redis->cluster({}, {}, {});
-    $ENV{TEST_NGINX_NODE_PORT} = $nodes[1]{port};
-}
 
 plan('no_plan');
 master_on();
 no_shuffle();
 no_long_string();
 
-our ($http, $server);
 my $blocks = 0;
 
 add_block_preprocessor(sub {
@@ -33,7 +22,7 @@ add_block_preprocessor(sub {
     my $prefix = 'reset' . ++$blocks . ':';
     my $where = $block->cluster // '$TEST_NGINX_REDIS_PORT';
 
-    $http = <<"_END_";
+    my $http = <<"_END_";
     ratelimit_redis  main server=127.0.0.1:$where timeout=300ms prefix=$prefix;
     ratelimit_zone   zone=api:1m redis=main mode=$mode on_error=refuse;
     ratelimit_policy sliding  key=\$arg_k quota=300/1h;
@@ -45,7 +34,7 @@ add_block_preprocessor(sub {
     ratelimit_policy varies   key=\$arg_k quota=\$arg_q;
     keepalive_requests 1000000;
 _END_
-    $server = <<'_END_';
+    my $server = <<'_END_';
     location /sliding  { ratelimit sliding;  empty_gif; }
     location /fixed    { ratelimit fixed;    empty_gif; }
     location /calendar { ratelimit calendar; empty_gif; }
@@ -56,23 +45,8 @@ _END_
     location /standing { ratelimit sliding; ratelimit_standing; }
     location /ratelimit/ { ratelimit_api write=on; allow 127.0.0.1; deny all; }
 _END_
-    $block->set_value('http_config', $http);
-    $block->set_value('config', $server);
-    if (!defined $block->cluster) { $redis->open_shards($prefix) }
-    workers(2);
-    $block->set_value('request', "GET /out\n");
+    configure($block, $prefix, $http, $server);
 });
-
-our ($one, $two);
-
-# Both have their links to Redis, where nobody else has a part in their prefix.
-sub begin {
-    Machine->stop_all;
-    $one = Machine->own;
-    $two = Machine->start($http, $server);
-    $one->connect;
-    sleep 1;
-}
 
 sub master {
     open my $in, '<', server_root() . '/logs/nginx.pid' or die;
@@ -92,8 +66,6 @@ sub counts {
 }
 
 our @algorithms = qw(sliding fixed calendar gcra);
-
-sub tell { RateLimit::publish('out', join('', map { "$_\n" } @_)) }
 
 run_tests();
 
