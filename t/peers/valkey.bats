@@ -36,6 +36,14 @@ with_valkey() {
     with_valkey redis_cluster
 }
 
+@test 'bans' {
+    with_valkey redis_bans
+}
+
+@test 'what the script of bans does' {
+    prove -It/lib t/suite/redis_bans_script.t
+}
+
 @test "the script's short way is its long one" {
     python3 t/system/shared/ways.py src/ratelimit/shared/rows.lua 1 12
 }
