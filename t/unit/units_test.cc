@@ -142,6 +142,20 @@ TEST(Scale, RoundsOnceAtTheEnd) {
   EXPECT_EQ(rl_scale_units(5000, there_and_back, 2), 5u);
 }
 
+// 100 % as a second one changes nothing, but how it is multiplied.
+TEST(Scale, OneIsAsExactAsSeveral) {
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 100000; i++) {
+    const std::uint64_t units = random() >> random() % 64;
+    const auto scale =
+        static_cast<std::uint32_t>(random() >> (32 + random() % 32));
+    const std::uint32_t scales[] = {scale, 100000};
+    EXPECT_EQ(rl_scale_units(units, scales, 1),
+              rl_scale_units(units, scales, 2))
+        << units << " by " << scale;
+  }
+}
+
 TEST(Scale, Bounds) {
   EXPECT_EQ(rl_scale_units(7, nullptr, 0), 7u);
   const std::uint32_t zero[] = {10000000, 0, 10000000};

@@ -25,24 +25,6 @@ int hex_value(Byte c) {
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-bool Reader::take_number(std::uint64_t max, std::uint64_t* out) {
-  std::uint64_t value = 0;
-  if (!take_at_most(max + 1, &value) || value > max) return false;
-  *out = value;
-  return true;
-}
-
-bool Reader::take_at_most(std::uint64_t max, std::uint64_t* out) {
-  const Byte* const start = at;
-  std::uint64_t value = 0;
-  for (; !done() && is_digit(*at); at++) {
-    value = value * 10 + static_cast<unsigned>(*at - '0');
-    if (value > max) value = max;
-  }
-  *out = value;
-  return at != start;
-}
-
 }  // namespace ratelimit
 
 using ratelimit::Byte;

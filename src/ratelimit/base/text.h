@@ -27,7 +27,7 @@ inline rl_str_t literal(std::string_view text) {
 }
 
 inline bool equals(rl_str_t a, std::string_view b) {
-  return a.len == b.size() && std::memcmp(a.data, b.data(), a.len) == 0;
+  return a.len == b.size() && std::memcmp(a.data, b.data(), b.size()) == 0;
 }
 
 inline bool is_digit(Byte c) {
@@ -54,7 +54,8 @@ bool is_token(rl_str_t text);
 // The value of a hexadecimal digit, or -1.
 int hex_value(Byte c);
 
-// What is left of a text that is being read.
+// What is left of a text that is being read.  Inlined, so that it stays in
+// registers: a variable's quota is read for each request.
 struct Reader {
   const Byte* at;
   const Byte* end;
@@ -70,12 +71,26 @@ struct Reader {
     return true;
   }
 
-  // Decimal digits up to a value of max (at most 2^60), leading zeros allowed
-  // as in nginx's own numbers; false without a digit or beyond max.
-  bool take_number(std::uint64_t max, std::uint64_t* out);
+  // Decimal digits, however many, leading zeros allowed as in nginx's own
+  // numbers; beyond max (at most 2^60) it is max.  False without a digit.
+  bool take_at_most(std::uint64_t max, std::uint64_t* out) {
+    const Byte* const start = at;
+    std::uint64_t value = 0;
+    for (; !done() && is_digit(*at); at++) {
+      value = value * 10 + static_cast<unsigned>(*at - '0');
+      if (value > max) value = max;
+    }
+    *out = value;
+    return at != start;
+  }
 
-  // The same of however many digits; beyond max it is max.
-  bool take_at_most(std::uint64_t max, std::uint64_t* out);
+  // The same; false beyond max as well.
+  bool take_number(std::uint64_t max, std::uint64_t* out) {
+    std::uint64_t value = 0;
+    if (!take_at_most(max + 1, &value) || value > max) return false;
+    *out = value;
+    return true;
+  }
 };
 
 struct TwoDigits {

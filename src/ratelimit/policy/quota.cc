@@ -28,15 +28,6 @@ static_assert(in_order(kAlgorithms), "indexed by rl_algorithm_e");
 
 constexpr auto kAlgorithmPhrase = must_be_one_of<kAlgorithms>();
 
-struct Unit {
-  std::string_view suffix;
-  std::uint64_t ms;
-};
-
-constexpr Unit kUnits[] = {
-    {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
-};
-
 // A window of months is taken for its longest: 31 days each, a year 366.
 constexpr std::uint64_t kMonthMs = std::uint64_t{31} * 86400000;
 
@@ -73,6 +64,24 @@ constexpr const char* kTzPhrase =
 
 enum class WindowError { kNone, kMonths, kInvalid };
 
+// Of a window's unit; 0: it is none.
+std::uint64_t unit_ms(rl_str_t suffix) {
+  if (suffix.len == 2) return equals(suffix, "ms") ? 1 : 0;
+  if (suffix.len != 1) return 0;
+  switch (suffix.data[0]) {
+    case 's':
+      return 1000;
+    case 'm':
+      return 60000;
+    case 'h':
+      return 3600000;
+    case 'd':
+      return 86400000;
+    default:
+      return 0;
+  }
+}
+
 // All that is left is the window.
 WindowError take_window(Reader in, bool months, rl_quota_t* out) {
   const rl_str_t text = slice(in.at, in.end);
@@ -92,42 +101,43 @@ WindowError take_window(Reader in, bool months, rl_quota_t* out) {
     return WindowError::kNone;
   }
 
-  for (const Unit& unit : kUnits) {
-    if (!equals(suffix, unit.suffix)) continue;
-    if (count > RL_MAX_WINDOW_MS / unit.ms) break;
-    out->window_months = 0;
-    out->window_ms = count * unit.ms;
-    out->window_text = text;
-    return WindowError::kNone;
-  }
-  return WindowError::kInvalid;
+  const std::uint64_t ms = unit_ms(suffix);
+  if (ms == 0 || count * ms > RL_MAX_WINDOW_MS) return WindowError::kInvalid;
+  out->window_months = 0;
+  out->window_ms = count * ms;
+  out->window_text = text;
+  return WindowError::kNone;
 }
 
-struct Power {
-  char suffix;
-  std::uint64_t factor;
-};
-
-constexpr Power kPowers[] = {
-    {'k', 1000},
-    {'M', 1000000},
-    {'G', 1000000000},
-    {'T', 1000000000000},
-};
+// What a power of ten behind units stands for; 1: it is none.
+std::uint64_t power_of(Byte suffix) {
+  switch (suffix) {
+    case 'k':
+      return 1000;
+    case 'M':
+      return 1000000;
+    case 'G':
+      return 1000000000;
+    case 'T':
+      return 1000000000000;
+    default:
+      return 1;
+  }
+}
 
 // Units, with a power of ten behind them perhaps: "10M".
 bool take_units(Reader* in, Origin origin, std::uint64_t* out) {
   std::uint64_t units = 0;
   if (!take_number(in, RL_MAX_UNITS, origin, &units)) return false;
-  for (const Power& power : kPowers) {
-    if (!in->take(power.suffix)) continue;
-    if (units > RL_MAX_UNITS / power.factor) {
+  const std::uint64_t power = in->done() ? 1 : power_of(*in->at);
+  if (power != 1) {
+    in->at++;
+    if (units > RL_MAX_UNITS / power) {
       if (origin == Origin::kConstant) return false;
       units = RL_MAX_UNITS;
     } else {
-      units *= power.factor;
+      units *= power;
     }
-    break;
   }
   *out = units;
   return true;

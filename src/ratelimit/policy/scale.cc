@@ -22,6 +22,19 @@ constexpr std::uint32_t kScaleMaxPercent = 10000;
 // with more is rounded down once after each so many.
 constexpr std::size_t kExactScales = 16;
 
+std::uint64_t bounded(std::uint64_t scaled) {
+  if (scaled > RL_MAX_UNITS) return RL_MAX_UNITS;
+  return scaled == 0 ? 1 : scaled;
+}
+
+// By one scale, as most are: of whole multiples of its divisor, and of what is
+// left of the units, each product fits a word.
+std::uint64_t scale_once(std::uint64_t units, std::uint32_t scale) {
+  const std::uint64_t whole = units / kScaleOne;
+  if (whole > RL_MAX_UNITS / scale) return RL_MAX_UNITS;
+  return bounded(whole * scale + units % kScaleOne * scale / kScaleOne);
+}
+
 // A scale of less than 2^32 adds at most one limb to a product.
 std::uint64_t scale_exactly(std::uint64_t units, const std::uint32_t* scales,
                             std::size_t n) {
@@ -48,9 +61,8 @@ std::uint64_t scale_exactly(std::uint64_t units, const std::uint32_t* scales,
     }
     if (len > 2 && limbs[len - 1] == 0) len--;
   }
-  const std::uint64_t scaled = std::uint64_t{limbs[1]} << 32 | limbs[0];
-  if (len > 2 || scaled > RL_MAX_UNITS) return RL_MAX_UNITS;
-  return scaled == 0 ? 1 : scaled;
+  if (len > 2) return RL_MAX_UNITS;
+  return bounded(std::uint64_t{limbs[1]} << 32 | limbs[0]);
 }
 
 // The digits behind a point, as thousandths.  Of a variable's, the result of a
@@ -111,6 +123,7 @@ std::uint64_t rl_scale_units(std::uint64_t units, const std::uint32_t* scales,
   for (std::size_t i = 0; i < n; i++) {
     if (scales[i] == 0) return 0;
   }
+  if (n == 1) return ratelimit::scale_once(units, scales[0]);
   while (n > ratelimit::kExactScales) {
     units = ratelimit::scale_exactly(units, scales, ratelimit::kExactScales);
     scales += ratelimit::kExactScales;
