@@ -34,7 +34,7 @@ inline void give_up_place(BucketRef* ref) {
 
 // Asks one policy that is not charged.  A copy of its bucket is made only
 // where that is not as it would be now.
-inline bool ask_uncharged(const Decision& d, size_t i) {
+RATELIMIT_ALWAYS_INLINE bool ask_uncharged(const Decision& d, size_t i) {
   rl_item_t* item = &d.items[i];
   BucketRef* ref = &d.refs[i];
   const Shape shape = shape_of(d.process, *item);

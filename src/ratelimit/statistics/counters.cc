@@ -37,8 +37,8 @@ uint32_t next_gap(const rl_item_t& item, uint64_t admitted) {
   return static_cast<uint32_t>(1 + (draw(item, admitted) >> 40) % kMaxGap);
 }
 
-void count_refusal(const rl_process_t* process, const rl_item_t& item,
-                   rl_counter_e what, uint64_t now_ms) {
+inline void count_refusal(const rl_process_t* process, const rl_item_t& item,
+                          rl_counter_e what, uint64_t now_ms) {
   CounterRow* row = row_of(item.policy);
   if (row == nullptr) return;
   const uint64_t counted = count(shard_of(process, row), what);
