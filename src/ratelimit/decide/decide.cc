@@ -159,8 +159,10 @@ RATELIMIT_ALWAYS_INLINE bool try_charge(Decision d, size_t i,
   if (__builtin_expect(item->cost_units == 0, 0)) {
     return out_of_line<bool>(d, whole);
   }
+  // A crowded set is not locked alone.
   if (__builtin_expect(d.refs[i].bucket == nullptr, 0) &&
-      !out_of_line<bool>(d, open)) {
+      ((d.refs[i].other != nullptr && is_crowded(*d.refs[i].set)) ||
+       !out_of_line<bool>(d, open))) {
     return out_of_line<bool>(d, whole);
   }
   Charged charged;

@@ -9,7 +9,7 @@ namespace ratelimit {
 namespace {
 
 // In order of addresses, each once: few, and mostly in order already.
-size_t insert_sorted(Set** sets, size_t n, Set* set) {
+RATELIMIT_ALWAYS_INLINE size_t insert_sorted(Set** sets, size_t n, Set* set) {
   size_t at = n;
   while (at > 0 && sets[at - 1] > set) {
     --at;
