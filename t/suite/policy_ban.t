@@ -177,3 +177,17 @@ GET /t?k=o
 qr/ratelimit: would be banned \(dry run\)/
 --- grep_error_log_out
 ratelimit: would be banned (dry run)
+
+
+
+=== TEST 12: beside a ban, too, nothing remains of what a dry run would refuse
+--- http_config
+    ratelimit_policy dry key=$arg_k quota=3/1h;
+--- config
+    location /t { ratelimit login; ratelimit dry cost=5 dry_run=on; empty_gif; add_header X-Dry $ratelimit_remaining_dry always; }
+--- request eval
+[("GET /t?k=p") x 4]
+--- error_code eval
+[200, 429, 429, 429]
+--- response_headers eval
+[("X-Dry: 0") x 4]

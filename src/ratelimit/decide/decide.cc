@@ -314,9 +314,13 @@ rl_verdict_e rl_look(rl_process_t* process, rl_item_t* items, size_t n,
   bool admitted = true;
   for (size_t i = 0; i < n; ++i) {
     ratelimit::Bucket image;
-    admitted &= ratelimit::ask(ratelimit::shape_of(process, items[i]), *now,
-                               &items[i], &refs[i], &image) ||
-                items[i].dry_run;
+    if (ratelimit::ask(ratelimit::shape_of(process, items[i]), *now, &items[i],
+                       &refs[i], &image)) {
+      continue;
+    }
+    // As where it is decided: of what would be refused nothing remains.
+    if (items[i].dry_run) items[i].remaining_units = 0;
+    admitted &= items[i].dry_run != 0;
   }
   ratelimit::release_all(process, refs, n);
   return admitted ? RL_ADMITTED : RL_REFUSED;
