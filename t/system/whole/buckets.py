@@ -374,13 +374,3 @@ class Gcra:
             self.most -= min(units, charge.taken, self.most)
         charge.units -= min(units, charge.units)
         self.queue = [c for c in self.queue if c.units > 0]
-
-
-def new_bucket(policy):
-    if policy.algorithm == "sliding":
-        return Sliding()
-    if policy.algorithm == "gcra":
-        return Gcra()
-    if policy.algorithm == "calendar":
-        return Calendar(policy.tz_ms)
-    return Fixed()

@@ -26,6 +26,12 @@ class Told:
     def refused(self, policy):
         return self.policies[policy.name]["status"].startswith("REJECTED")
 
+    def tells_ban(self, policy, ban_ms):
+        """That one of this length has begun."""
+        told = self.policies[policy.name]
+        return told["remaining"] == "0" and \
+            told["reset"] == str(-(-ban_ms // 1000))
+
     def retry_rank(self, policy):
         """The greater, the longer it takes to admit again, as told."""
         told = self.policies[policy.name]
@@ -79,13 +85,12 @@ class Comparison:
         name, told = item.policy.name, self.told.policies[item.policy.name]
         refused = not item.admitted and not item.dry_run
         expect(f"status of {name}", told["status"],
-               "PASSED" if item.admitted
+               self.passed if item.admitted
                else "REJECTED" if refused else "REJECTED_DRY_RUN")
         self.numbers(item, told)
         if self.at_answer:
             elapsed_ms = self.counters.now_ms - item.told_at_ms
-            expect(f"reset of {name}", int(told["reset"]),
-                   seconds(item.reset_ms, elapsed_ms))
+            self.reset(item, told, seconds(item.reset_ms, elapsed_ms))
             self.retry(name, told, refused and seconds(
                 item.retry_after_ms, elapsed_ms, least=1))
 
@@ -104,9 +109,8 @@ class Comparison:
         self.numbers(item, told)
         if item.admitted is None:
             item.admitted = not told["retry_after"]
-        expect(f"reset of {name}", int(told["reset"]),
-               seconds(item.reset_ms if item.admitted
-                       else item.retry_after_ms))
+        self.reset(item, told, seconds(item.reset_ms if item.admitted
+                                       else item.retry_after_ms))
         self.retry(name, told, not item.admitted and seconds(
             item.retry_after_ms, least=1))
 
@@ -117,6 +121,15 @@ class Comparison:
         key = (name, item.key)
         expect(f"key id of {key}", told["key_id"],
                self.key_ids.setdefault(key, told["key_id"]))
+
+    @staticmethod
+    def reset(item, told, right):
+        """Of places nobody knows it."""
+        name = f"reset of {item.policy.name}"
+        if item.policy.algorithm == "concurrent":
+            expect(name, told["reset"], "")
+        else:
+            expect(name, int(told["reset"]), right)
 
     @staticmethod
     def retry(name, told, right):
@@ -132,6 +145,8 @@ class Comparison:
     def overall(self):
         told = self.told.overall
         expect("status", told["status"], self.overall_status())
+        expect("waited_ms", told["waited_ms"], str(self.record.waited_ms)
+               if self.record and self.record.items else "")
         items = self.record.items if self.record else self.looked_here()
         possible = self.reported([i for i in items if not i.policy.hidden])
         expect("reported policy", told["policy"], possible or {""})
@@ -157,7 +172,13 @@ class Comparison:
             return "BYPASSED"
         if self.record.refused:
             return "REJECTED"
-        return "REJECTED_DRY_RUN" if self.record.dry_run else "PASSED"
+        if self.record.dry_run:
+            return "REJECTED_DRY_RUN"
+        return self.passed
+
+    @property
+    def passed(self):
+        return "DELAYED" if self.record.waited_ms else "PASSED"
 
     def looked_here(self):
         """Without a decision the location's policies are told as they stand."""
@@ -181,9 +202,16 @@ class Comparison:
         def told(item, name):
             return int(self.told.policies[item.policy.name][name] or 0)
 
+        def places_s(item):
+            """As long as is told, drawn nearer as resets are."""
+            return seconds(item.retry_after_ms, self.at_answer
+                           and self.counters.now_ms - item.told_at_ms).low
+
         def rank(item):
             if not item.admitted:
-                return (told(item, "reset"),)
+                return (places_s(item)
+                        if item.policy.algorithm == "concurrent"
+                        else told(item, "reset"),)
             return (-told(item, "remaining") / (item.cost or 1),
                     told(item, "reset"))
 

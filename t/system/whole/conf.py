@@ -1,7 +1,8 @@
 """A world as nginx.conf."""
 
 PER_POLICY = ("status", "limit", "remaining", "reset", "retry_after", "key_id")
-OVERALL = ("status", "policy", "limit", "remaining", "reset", "retry_after")
+OVERALL = ("status", "policy", "limit", "remaining", "reset", "retry_after",
+           "waited_ms")
 
 
 def standing_format(world):
@@ -35,9 +36,9 @@ def policy_directive(policy):
     name = policy.name
     words = ["ratelimit_policy", name]
     words += ["key=" + source for source in policy.key]
-    words.append("quota=" + (f"$quota_{name}" if policy.quota_varies
-                             else policy.quota))
-    words.append("algorithm=" + policy.algorithm)
+    quota = f"$quota_{name}" if policy.quota_varies else policy.quota
+    words += ["concurrent=" + quota] if policy.algorithm == "concurrent" \
+        else ["quota=" + quota, "algorithm=" + policy.algorithm]
     if policy.scale_varies:
         words.append(f"scale=$http_x_scale_{name}")
     if policy.capacity:
@@ -57,7 +58,12 @@ def policy_directive(policy):
             words.append(f"{parameter}_if=$http_x_{parameter}")
     if policy.status:
         words.append(f"status={policy.status}")
-    words += [flag for flag in ("hidden", "keep") if getattr(policy, flag)]
+    if policy.bans_ms:
+        words.append("ban=" + ",".join(f"{ms // 1000}s"
+                                       for ms in policy.bans_ms))
+        words.append(f"after={policy.ban_after}")
+    words += [flag for flag in ("hidden", "keep", "ban_restarts")
+              if getattr(policy, flag)]
     return " ".join(words) + ";"
 
 
@@ -79,6 +85,8 @@ def line_directive(line):
         words.append("settle_at=end")
     if line.dry_run:
         words.append("dry_run=" + dry_run(line.dry_run))
+    if line.wait_ms:
+        words += [f"wait={line.wait_ms}ms", f"queue={line.queue}"]
     return " ".join(words) + ";"
 
 
@@ -140,6 +148,9 @@ http {{
     client_header_timeout 1000d;
     client_body_timeout 1000d;
     send_timeout 1000d;
+    keepalive_timeout 1000d;
+    keepalive_time 1000d;
+    keepalive_requests 1000000000;
     proxy_connect_timeout 1000d;
     proxy_read_timeout 1000d;
     proxy_send_timeout 1000d;
@@ -171,6 +182,11 @@ http {{
             internal;
             ratelimit off;
             proxy_pass http://backend/auth;
+        }}
+        location = /worker {{
+            ratelimit off;
+            access_log off;
+            return 200 $pid;
         }}
         location /ratelimit/ {{
             ratelimit off;

@@ -3,9 +3,18 @@ request's record says of them."""
 
 from dataclasses import dataclass, field
 
-from buckets import Span, exactly, new_bucket
+from bans import Bans
+from buckets import Calendar, Fixed, Gcra, Sliding, Span, exactly
+from places import Places
 from policy import (NONSENSE, cost_of, dry_run_of, key_of, line_applies,
                     quota_of, shape_of)
+
+
+def new_bucket(policy):
+    if policy.algorithm == "calendar":
+        return Calendar(policy.tz_ms)
+    return {"sliding": Sliding, "gcra": Gcra, "fixed": Fixed,
+            "concurrent": Places}[policy.algorithm]()
 
 
 @dataclass
@@ -23,6 +32,7 @@ class Item:
     charges: list = field(default_factory=list)
     returnable: bool = True
     settled: bool = False
+    banned: bool = False
     remaining: Span = None
     reset_ms: Span = None
     retry_after_ms: Span = None
@@ -31,10 +41,19 @@ class Item:
     def tell(self, standing, now_ms):
         self.remaining = standing.remaining
         self.reset_ms = standing.reset_ms
-        if self.policy.algorithm != "gcra":
+        if self.policy.algorithm in ("sliding", "fixed", "calendar"):
             self.reset_ms = self.reset_ms.map(
                 lambda ms: min(ms, self.shape.window_ms))
         self.told_at_ms = now_ms
+
+    def tell_banned(self, left_ms):
+        self.admitted = False
+        self.remaining = exactly(0)
+        self.reset_ms = self.retry_after_ms = exactly(left_ms)
+
+    @property
+    def can_be_banned(self):
+        return bool(self.policy.bans_ms) and self.cost > 0
 
 
 @dataclass
@@ -43,6 +62,7 @@ class Record:
     items: list = field(default_factory=list)
     refusing: list = field(default_factory=list)
     dry_run: bool = False
+    waited_ms: int = 0
     error: bool = False           # a policy could not decide it,
     failed: bool = False          # and so it is refused
 
@@ -70,6 +90,7 @@ class Counters:
         self.clock = clock
         self.overrides = overrides
         self.buckets = {}
+        self.bans = {}
 
     @property
     def now_ms(self):
@@ -84,6 +105,10 @@ class Counters:
         bucket = self.bucket(item)
         self.buckets[item.policy.name, item.key] = bucket
         return bucket
+
+    def bans_of(self, item):
+        return self.bans.setdefault((item.policy.name, item.key),
+                                    Bans(item.policy))
 
     # -------------------------------------------------------- deciding
 
@@ -102,11 +127,24 @@ class Counters:
         cost = cost_of(line, client) if line else 1
         dry_run = bool(line) and dry_run_of(line, location, client)
         item = Item(policy, line, key, shape, cost, dry_run)
-        standing = self.bucket(item).stand(shape, cost, self.now_ms)
-        item.tell(standing, self.now_ms)
-        item.admitted = True if cost == 0 else standing.admits
-        item.retry_after_ms = standing.retry_after_ms
+        self.look(item)
         return item
+
+    def look(self, item):
+        standing = self.bucket(item).stand(item.shape, item.cost, self.now_ms)
+        item.tell(standing, self.now_ms)
+        item.admitted = True if item.cost == 0 else standing.admits
+        item.retry_after_ms = standing.retry_after_ms
+        self.look_at_ban(item)
+
+    def look_at_ban(self, item):
+        """Whatever units are back."""
+        if not item.can_be_banned:
+            return
+        left_ms = self.bans_of(item).left_ms(self.now_ms)
+        if left_ms:
+            item.banned = True
+            item.tell_banned(left_ms)
 
     def collect(self, record, lines, location, client):
         """An item for every policy that applies and has not decided this
@@ -132,15 +170,13 @@ class Counters:
                 and not dry_run_of(line, location, client):
             record.failed = True
 
-    def decide(self, record, lines, location, client, witness):
+    def attempt(self, items, witness):
         """All or none.  True: the request goes on."""
-        if record.refused:
-            return True
-        items = self.collect(record, lines, location, client)
-        if record.failed:
-            self.return_charges(record)
-            return False
         for item in items:
+            self.look(item)
+            if item.banned and item.policy.ban_restarts:
+                self.bans_of(item).restart(self.now_ms)
+                self.look_at_ban(item)
             if item.admitted is None:
                 item.admitted = not witness.refused(item.policy)
             if not item.admitted:
@@ -153,15 +189,39 @@ class Counters:
                 item.remaining = exactly(0)
             if admitted and item.cost > 0:
                 self.charge(item)
-            else:
+            elif not self.is_only_looked_at(item, items):
                 self.bucket(item).touch(item.shape, self.now_ms)
+        for item in items:
+            if not item.admitted and not item.banned and item.can_be_banned:
+                self.count_refusal(item, witness)
+        return enforced
+
+    def conclude(self, record, items, enforced):
+        """The request is told."""
         if not enforced:
             self.return_charges(record)
             record.refusing = [i for i in items
                                if not i.admitted and not i.dry_run]
         record.items += items
-        record.dry_run |= enforced and not everything
-        return enforced
+        record.dry_run |= enforced and not all(i.admitted for i in items)
+
+    @staticmethod
+    def is_only_looked_at(item, items):
+        """A ban has refused the request, or would in dry run."""
+        return any(i.banned and (item.dry_run or not i.dry_run)
+                   for i in items)
+
+    def count_refusal(self, item, witness):
+        """The policy's own: one that is enough begins a ban."""
+        bans, now_ms = self.bans_of(item), self.now_ms
+        refusals = bans.refuse(item.shape.window_ms, now_ms)
+        after = item.policy.ban_after
+        begins = refusals.low >= after or (
+            refusals.high >= after
+            and witness.tells_ban(item.policy, bans.would_last_ms(now_ms)))
+        if begins:
+            bans.begin(now_ms)
+            item.tell_banned(bans.left_ms(now_ms))
 
     def charge(self, item):
         item.charges = [self.kept_bucket(item).charge(item.shape, item.cost,
@@ -175,6 +235,25 @@ class Counters:
             if item.returnable:
                 self.give_back(item)
                 item.settled = True
+
+    def end(self, record):
+        """The request is over.  Yields items whose places are free now."""
+        for item in record.items:
+            if item.policy.algorithm == "concurrent" and item.charges:
+                for charge in item.charges:
+                    self.bucket(item).give_back(charge, charge.units,
+                                                self.now_ms)
+                yield item
+
+    def give_back_last(self, item):
+        """Units that were taken ahead of their time, and are not used: those
+        who stand behind them keep their times."""
+        bucket = self.kept_bucket(item)
+        bucket.advance(self.now_ms)
+        for charge in item.charges:
+            if bucket.queue and bucket.queue[-1] is charge:
+                bucket.give_back(charge, charge.taken, self.now_ms)
+        item.charges = []
 
     # ------------------------------------------------------ correcting
 

@@ -2,7 +2,8 @@
 its policies decide.
 
 life() is a generator.  It yields a Contact wherever nginx asks a back end and
-is sent the Reply; the last thing that it yields is the Answer to the client.
+is sent the Reply, and a Wait as long as it stands in line; the last thing
+that it yields is the Answer to the client.
 """
 
 from dataclasses import dataclass, replace
@@ -10,12 +11,18 @@ from urllib.parse import parse_qsl
 
 from decision import Record
 from policy import is_true, parse_units
+from waiting import PENDING, Waiter
 
 
 @dataclass(frozen=True)
 class Contact:
     """nginx asks the back end."""
     what: str               # "auth" or "content"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The request waits until it is taken up."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +69,12 @@ class Send:
 
 
 class Life:
-    def __init__(self, world, counters, client):
+    def __init__(self, world, counters, queues, worker, client):
         self.world = world
         self.counters = counters
+        self.queues = queues
+        self.worker = worker
+        self.waiter = None
         self.client = client
         self.record = None
         self.witness = None       # what nginx told of itself, see Item
@@ -106,14 +116,14 @@ class Life:
 
     def one_pass(self):
         """Through a location's phases, to a Redirect or a Send."""
-        if not self.decide(precontent=False):
+        if not (yield from self.decide(precontent=False)):
             return self.error(self.refusal_status())
         if self.location.auth:
             reply = yield Contact("auth")
             self.client = replace(self.client, user=reply.user)
             if reply.status != 200:
                 return self.error(reply.status)
-        if not self.decide(precontent=True):
+        if not (yield from self.decide(precontent=True)):
             return self.error(self.refusal_status())
         if self.location.try_files:
             return Redirect(self.location.try_files)
@@ -136,8 +146,28 @@ class Life:
             return True
         if self.record is None:
             self.record = Record()
-        return self.counters.decide(self.record, lines, self.location,
-                                    self.client, self.witness)
+        record, counters = self.record, self.counters
+        if record.refused:
+            return True
+        items = counters.collect(record, lines, self.location, self.client)
+        if record.failed:
+            counters.return_charges(record)
+            return False
+        if any(item.line.wait_ms for item in items):
+            enforced = yield from self.in_line(items)
+        else:
+            enforced = counters.attempt(items, self.witness)
+        counters.conclude(record, items, enforced)
+        return enforced
+
+    def in_line(self, items):
+        self.waiter = waiter = Waiter(items, self, self.worker)
+        while True:
+            verdict = self.queues.attempt(waiter, self.witness)
+            if verdict is not PENDING:
+                self.record.waited_ms += waiter.waited_ms
+                return verdict
+            yield Wait()
 
     def refusal_status(self):
         if self.record.failed:
@@ -201,6 +231,14 @@ class Life:
         for item in self.record.items if self.record else ():
             if not self.record.refused:
                 self.settle(item, "end")
+
+    def is_over(self):
+        """Nothing of it is left in nginx."""
+        if self.waiter:
+            self.queues.leave(self.waiter)
+        if self.record:
+            for item in self.counters.end(self.record):
+                self.queues.place_is_free(self.worker, item)
 
     def settle(self, item, when):
         """By the first value that there is.  After a refusal nothing is

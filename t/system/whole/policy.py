@@ -30,8 +30,8 @@ class Shape:
 class Policy:
     name: str
     key: tuple               # of Source names, see KEYS
-    algorithm: str
-    quota: str
+    algorithm: str           # or "concurrent"
+    quota: str               # or how many places
     quota_varies: bool = False
     scale_varies: bool = False
     capacity: str = ""
@@ -44,6 +44,9 @@ class Policy:
     status: int = 0          # 0: the location's
     hidden: bool = False
     keep: bool = False
+    bans_ms: tuple = ()      # ban=, shortest first
+    ban_after: int = 0
+    ban_restarts: bool = False
 
     @property
     def corrects(self):
@@ -63,6 +66,8 @@ class Line:
     cost_varies: bool = False
     settles: str = ""        # "", "response" or "end"
     dry_run: str = ""        # "", "on", "off" or "varies"
+    wait_ms: int = 0
+    queue: int = 0           # how many may wait
 
 
 @dataclass
@@ -128,6 +133,13 @@ def parse_quota(text):
     return units, count * WINDOW_UNITS_MS[match[3]], 0
 
 
+def parse_places(text):
+    """(units, window_ms, months) as well: no window gives a place back."""
+    if text in ("", "unlimited"):
+        return "unlimited"
+    return (int(text), 0, 0) if text.isdigit() else NONSENSE
+
+
 def scaled(units, percentages):
     """Rounded down once, at least 1 unless one of them is 0 %."""
     for percentage in percentages:
@@ -141,7 +153,8 @@ def quota_of(policy, client):
     """(units, window_ms, months), scaled; "unlimited"; or NONSENSE."""
     text = client.header("X-Quota-" + policy.name) if policy.quota_varies \
         else ""
-    quota = parse_quota(text or policy.quota)
+    parse = parse_places if policy.algorithm == "concurrent" else parse_quota
+    quota = parse(text or policy.quota)
     if quota is NONSENSE or quota == "unlimited" or not policy.scale_varies:
         return quota
     scale = client.header("X-Scale-" + policy.name)

@@ -10,9 +10,10 @@ from burst import burst_world, run_bursts
 from compare import Comparison, Disagreement, Told, expect
 from conf import nginx_conf
 from decision import Counters
-from life import Answer, Life
+from life import Answer, Life, Wait
 from policy import Client, Overrides
 from server import Answered, Request, Server, reply
+from waiting import Queues
 from world import (Dice, make_auth_reply, make_override, make_reply,
                    make_request, make_world, pause_ms)
 
@@ -28,53 +29,92 @@ class Walk:
         query = "&".join(f"{name}={value}" for name, value in args.items())
         uri = path + ("?" + query if query else "")
         self.text = f"{method} {uri} {headers}"
-        self.life = Life(run.world, run.counters,
-                         Client(method, headers, args))
+        self.request = Request(run.server, run.some_worker(), method, uri,
+                               headers)
+        self.life = Life(run.world, run.counters, run.queues,
+                         self.request.worker, Client(method, headers, args))
         self.steps = self.life.run(path)
-        self.request = Request(run.server, method, uri, headers)
+        self.reply = None       # the back end's, which the model has not seen
+        self.event = None       # of nginx, which the model does not know yet
+        self.told = None
         self.asked = None       # the back end, which has not answered yet
-        self.status = None
+        self.is_done = False
 
-    def go_on(self, may_wait):
-        """To the end, or to where the back end lets it wait."""
-        while True:
-            event = self.request.next()
-            right = self.compare(event)
-            if isinstance(right, Answer):
-                self.status = event.status
-                return
+    def go_on(self):
+        """To where the model and nginx wait: in line, or for the back end."""
+        event = self.look()
+        answered = isinstance(event, Answered)
+        self.life.witness = told = self.told
+        right = self.steps.send(self.reply)
+        self.reply = None
+        if isinstance(right, Wait):
+            return      # as yet: what nginx tells may come of what is next
+        expect("what happens", self.describe(event), self.describe(right))
+        self.event = self.told = None
+        comparison = self.comparison(told, answered)
+        comparison.run()
+        if answered:
+            if not self.life.ends_early:
+                comparison.fields(event.fields)
+            self.life.end()
+            self.is_over()
+        else:
             self.asked = event
-            if right.what == "auth":
-                self.answer(make_auth_reply(self.run.dice, self.run.step))
-            elif may_wait and self.run.lets_wait():
-                return
-            else:
-                self.answer_content()
 
-    def answer_content(self):
-        self.answer(make_reply(self.run.dice, self.life.location))
+    def look(self):
+        """What nginx does, and what it tells of it; None: it waits."""
+        if self.event is None:
+            self.event = self.request.next(self.run.world.waits)
+            if isinstance(self.event, Answered):
+                self.told = self.told_in_log(self.event.status)
+            elif self.event:
+                self.told = Told(self.run.world,
+                                 self.event.fields["x-standing"])
+        return self.event
 
-    def answer(self, answer):
+    @staticmethod
+    def describe(event):
+        if event is None or isinstance(event, Wait):
+            return "it waits"
+        if isinstance(event, (Answer, Answered)):
+            return f"status {event.status}"
+        return event.what
+
+    def answer(self):
+        """The back end does."""
+        self.reply = make_auth_reply(self.run.dice, self.run.step) \
+            if self.asked.what == "auth" \
+            else make_reply(self.run.dice, self.life.location)
         fields = {}
-        if answer.user:
-            fields["X-User"] = answer.user
-        if answer.accel:
-            fields["X-Accel-Redirect"] = answer.accel
-        self.text += f"\n    the back end: {answer}"
-        reply(self.asked, answer.status, fields)
-        self.asked = answer
+        if self.reply.user:
+            fields["X-User"] = self.reply.user
+        if self.reply.accel:
+            fields["X-Accel-Redirect"] = self.reply.accel
+        self.text += f"\n    the back end: {self.reply}"
+        reply(self.asked, self.reply.status, fields)
+        self.asked = None
+        self.go_on()
 
     def abort(self):
-        """The client goes away while the back end works."""
+        """The client goes away while the back end works, or from the line."""
         self.text += "\n    the client goes away"
         self.request.client.close()
-        self.asked.socket.recv(1)
-        self.asked.socket.close()
+        if self.asked:
+            self.asked.socket.recv(1)
+            self.asked.socket.close()
+            self.asked = None
         told = self.told_in_log()
         if self.life.location.post_action:
             self.life.end()
         self.comparison(told, at_answer=False).run()
         self.life.abort()
+        # (The log is written first.)
+        self.run.server.let_work(self.request.worker)
+        self.is_over()
+
+    def is_over(self):
+        self.life.is_over()
+        self.is_done = True
 
     def verdict(self):
         record = self.life.record
@@ -82,45 +122,21 @@ class Walk:
             return "refused"
         return "admitted" if record and record.items else "undecided"
 
-    def compare(self, event):
-        answered = isinstance(event, Answered)
-        told = self.told_in_log(event.status) if answered \
-            else Told(self.run.world, event.fields["x-standing"])
-        self.life.witness = told
-        right = next(self.steps) if self.asked is None \
-            else self.steps.send(self.asked)
-        expect("what happens", self.describe(event),
-               f"status {right.status}" if isinstance(right, Answer)
-               else right.what)
-        comparison = self.comparison(told, answered)
-        comparison.run()
-        if answered:
-            if not self.life.ends_early:
-                comparison.fields(event.fields)
-            self.life.end()
-        return right
-
     def told_in_log(self, answer=None):
-        line = self.run.server.next_log_line()
-        step, pid, standing = line.split(";")
-        expect("step in the log", step, self.life.client.header("X-Step"))
-        self.run.pids.add(pid)
+        line = self.run.server.log_line(self.request.step)
+        _, pid, standing = line.split(";")
+        expect("worker in the log", pid, self.request.worker)
         return Told(self.run.world, standing, answer)
 
     def comparison(self, told, at_answer):
         return Comparison(self.run.world, self.run.counters, self.life, told,
                           self.run.key_ids, at_answer)
 
-    @staticmethod
-    def describe(event):
-        if isinstance(event, Answered):
-            return f"status {event.status}"
-        return "auth" if event.path == "/auth" else "content"
-
 
 def start(options, name, world, workers):
     return Server(os.path.join(options.dir, name), options.nginx,
-                  options.faketime, lambda port, directory: nginx_conf(
+                  options.faketime, workers,
+                  lambda port, directory: nginx_conf(
                       world, options.module, workers, port, directory))
 
 
@@ -132,53 +148,51 @@ class Run:
         self.server = start(options, f"seed{seed}", self.world, workers)
         self.overrides = Overrides(lambda: self.server.clock.now_ms)
         self.counters = Counters(self.server.clock, self.overrides)
+        self.queues = Queues(self.counters)
         self.key_ids = {}
-        self.pids = set()
-        self.held = []
+        self.walks = []
+        self.held = []          # of them, by the back end
         self.step = 0
         self.doing = ""
-        self.seen = {"admitted": 0, "refused": 0, "undecided": 0}
+        self.seen = {"admitted": 0, "refused": 0, "undecided": 0,
+                     "delayed": 0, "gone": 0}
 
-    def lets_wait(self):
-        return len(self.held) < MOST_HELD and self.dice.one_in(3)
+    # ----------------------------------------------------------- steps
 
     def take_step(self):
         # (Looks of one request in one millisecond are one look.)
-        self.server.clock.advance(pause_ms(self.dice) or bool(self.held))
+        self.pass_time(pause_ms(self.dice) or bool(self.walks))
+        self.forget_done()
         if self.dice.one_in(12):
             self.override()
         elif self.held and self.dice.one_in(4):
             self.release()
-        elif self.held and self.dice.one_in(20):
+        elif self.walks and self.dice.one_in(20):
             self.abort()
         else:
             self.send()
+        self.react()
+
+    def some_worker(self):
+        return self.dice.choice(list(self.server.workers))
 
     def send(self):
-        walk = Walk(self, *make_request(self.dice, self.world, self.step,
-                                        self.options.calm))
-        self.follow(walk, lambda: walk.go_on(may_wait=True))
+        self.doing = walk = Walk(self, *make_request(
+            self.dice, self.world, self.step, self.options.calm))
+        self.walks.append(walk)
+        walk.request.send()
+        walk.go_on()
 
     def release(self):
-        walk = self.held.pop(self.dice.randrange(len(self.held)))
-
-        def go_on():
-            walk.answer_content()
-            walk.go_on(may_wait=False)
-        self.follow(walk, go_on)
+        self.doing = walk = self.held.pop(self.dice.randrange(len(self.held)))
+        walk.answer()
 
     def abort(self):
-        walk = self.held.pop(self.dice.randrange(len(self.held)))
-        self.doing = walk
+        self.doing = walk = self.dice.choice(self.walks)
         walk.abort()
-
-    def follow(self, walk, go_on):
-        self.doing = walk
-        go_on()
-        if walk.status is None:
-            self.held.append(walk)
-        else:
-            self.seen[walk.verdict()] += 1
+        if walk in self.held:
+            self.held.remove(walk)
+        self.seen["gone"] += 1
 
     def override(self):
         method, target, arguments, row = make_override(
@@ -186,12 +200,90 @@ class Run:
             self.overrides)
         uri = "/ratelimit/overrides?" + arguments
         self.doing = f"{method} {uri}"
-        event = Request(self.server, method, uri, {}).next()
-        expect("status of the API", event.status, 200)
+        request = Request(self.server, self.some_worker(), method, uri, {})
+        request.send()
+        expect("status of the API", request.next().status, 200)
         if row:
             self.overrides.rows[target] = row
         else:
             del self.overrides.rows[target]
+
+    # ------------------------------------------------- what comes of it
+
+    def react(self):
+        """Until all that there is waits: in line, or for the back end."""
+        while True:
+            self.forget_done()
+            asked = [walk for walk in self.walks
+                     if walk.asked and walk not in self.held]
+            walk = next(iter(asked), None)
+            if self.queues.woken:
+                self.take_up(self.queues.woken.pop(0))
+            elif walk is None:
+                break
+            elif walk.asked.what == "content" and self.lets_wait():
+                self.held.append(walk)
+            else:
+                if len(asked) > 1:
+                    self.pass_time(1)
+                self.doing = walk
+                walk.answer()
+        self.expect_silence()
+
+    def lets_wait(self):
+        return len(self.held) < MOST_HELD and self.dice.one_in(3)
+
+    def forget_done(self):
+        for walk in self.walks:
+            if walk.is_done:
+                self.seen[walk.verdict()] += 1
+                self.seen["delayed"] += bool(
+                    walk.life.record and walk.life.record.waited_ms)
+        self.walks = [walk for walk in self.walks if not walk.is_done]
+
+    def take_up(self, waiter):
+        self.doing = next(walk for walk in self.walks
+                          if walk.life is waiter.request)
+        self.doing.go_on()
+
+    def expect_silence(self):
+        for waiter in self.queues.waiters:
+            walk = next(w for w in self.walks if w.life is waiter.request)
+            event = walk.look()
+            if event:
+                self.doing = walk
+            expect("what happens", walk.describe(event), "it waits")
+
+    # ------------------------------------------------------------ time
+
+    def pass_time(self, ms):
+        """Where somebody waits, from one time when something happens to the
+        next one."""
+        clock = self.server.clock
+        until_ms = clock.now_ms + ms
+        while clock.now_ms < until_ms:
+            time_ms = self.queues.next_time_ms()
+            if time_ms is None:
+                clock.move_to(until_ms)
+            else:
+                self.move_to(min(time_ms, until_ms))
+
+    def move_to(self, now_ms):
+        """One worker after the other sees it."""
+        server = self.server
+        for worker in server.workers:
+            server.stop_worker(worker)
+        server.clock.move_to(now_ms)
+        for worker in server.workers:
+            server.continue_worker(worker)
+            server.look_at_clock(worker)
+            while waiter := self.queues.next_timer(worker):
+                self.take_up(waiter)
+            while self.queues.woken:
+                self.take_up(self.queues.woken.pop(0))
+            server.stop_worker(worker)
+        for worker in server.workers:
+            server.continue_worker(worker)
 
     def run(self):
         """The disagreement that ended it, or None."""
@@ -202,7 +294,7 @@ class Run:
         except (Disagreement, TimeoutError) as error:
             return error
         finally:
-            for walk in self.held:
+            for walk in self.walks:
                 walk.request.client.close()
             self.server.stop()
         complaints = self.server.complaints()
@@ -224,6 +316,7 @@ def options_of(arguments):
                         help="no shape changes from request to request")
     options = parser.parse_args(arguments)
     options.dir = os.path.abspath(options.dir)
+    options.module = options.module and os.path.abspath(options.module)
     return options
 
 

@@ -50,6 +50,10 @@ class Asked:
     fields: dict
     socket: socket.socket
 
+    @property
+    def what(self):
+        return "auth" if self.path == "/auth" else "content"
+
 
 @dataclass
 class Answered:
@@ -77,29 +81,51 @@ def receive_head(sock):
     return data
 
 
-class Request:
-    """One request on a connection of its own."""
+def worker_of(sock):
+    """Which one serves a connection: it tells, once it has done all that it
+    was told before."""
+    sock.sendall(b"GET /worker HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    head, _, body = receive_head(sock).partition(b"\r\n\r\n")
+    _, fields = parse_head(head)
+    while len(body) < int(fields["content-length"]):
+        body += sock.recv(65536)
+    return body.decode()
 
-    def __init__(self, server, method, uri, headers):
+
+class Request:
+    """One request on a connection of its own, to that worker."""
+
+    def __init__(self, server, worker, method, uri, headers):
         self.server = server
-        self.client = socket.create_connection(("127.0.0.1", server.port))
-        self.client.settimeout(TIMEOUT_S)
+        self.worker = worker
+        self.client = server.connect_to(worker)
+        self.step = headers.get("X-Step", "")
         lines = [f"{method} {uri} HTTP/1.1", "Host: localhost",
                  "Connection: close", "Content-Length: 0"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        self.client.sendall("\r\n".join(lines + ["", ""]).encode())
+        self.text = "\r\n".join(lines + ["", ""])
 
-    def next(self):
-        """Asked or Answered, whichever comes first."""
-        ready, _, _ = select.select([self.client, self.server.backend], [], [],
-                                    TIMEOUT_S)
-        if self.server.backend in ready:
-            sock, _ = self.server.backend.accept()
-            sock.settimeout(TIMEOUT_S)
-            first, fields = parse_head(receive_head(sock))
-            return Asked(first[1], fields, sock)
-        if not ready:
-            raise TimeoutError("nginx neither answers nor asks")
+    def send(self):
+        self.client.sendall(self.text.encode())
+
+    def next(self, may_wait=False):
+        """Asked or Answered, whichever comes first; None: it waits."""
+        if may_wait:
+            self.server.let_work(self.worker)
+        while True:
+            self.server.accept()
+            if self.step in self.server.asked:
+                return self.server.asked.pop(self.step)
+            ready, _, _ = select.select([self.client, self.server.backend],
+                                        [], [], 0 if may_wait else TIMEOUT_S)
+            if self.client in ready:
+                return self.answer()
+            if not ready and may_wait:
+                return None
+            if not ready:
+                raise TimeoutError("nginx neither answers nor asks")
+
+    def answer(self):
         data = b""
         while True:
             got = self.client.recv(65536)
@@ -122,7 +148,7 @@ def reply(asked, status, fields):
 
 
 class Server:
-    def __init__(self, directory, binary, library, conf):
+    def __init__(self, directory, binary, library, workers, conf):
         """conf is a function of port and directory."""
         self.directory = directory
         shutil.rmtree(directory, ignore_errors=True)
@@ -135,6 +161,7 @@ class Server:
         self.backend.bind(path)
         os.chmod(path, 0o777)
         self.backend.listen(16)
+        self.asked = {}          # by the requests' steps
         self.conf_path = os.path.join(directory, "nginx.conf")
         with open(self.conf_path, "w") as file:
             file.write(conf(self.port, directory))
@@ -145,11 +172,15 @@ class Server:
         self.log_path = os.path.join(directory, "error.log")
         self.process = subprocess.Popen(
             [binary, "-p", directory + "/", "-c", self.conf_path,
-             "-e", self.log_path, "-g", "daemon off;"], env=environment)
+             "-e", self.log_path, "-g", "daemon off;"], env=environment,
+            stderr=subprocess.DEVNULL)     # it is in the log as well
         self.access_log = None
         self.unfinished_line = ""
+        self.lines = {}
+        self.workers = {}
         try:
             self.wait_until_up()
+            self.workers = self.find_workers(workers)
         except TimeoutError:
             self.stop()
             raise
@@ -168,6 +199,59 @@ class Server:
             return
         raise TimeoutError("nginx does not listen")
 
+    def connect(self):
+        sock = socket.create_connection(("127.0.0.1", self.port))
+        sock.settimeout(TIMEOUT_S)
+        return sock
+
+    def connect_to(self, worker):
+        while True:
+            sock = self.connect()
+            if worker_of(sock) == worker:
+                return sock
+            sock.close()
+
+    def find_workers(self, count):
+        """A connection to each, by their process ids."""
+        found = {}
+        for _ in range(1000):
+            sock = self.connect()
+            if found.setdefault(worker_of(sock), sock) is not sock:
+                sock.close()
+            if len(found) == count:
+                return found
+        raise TimeoutError("not all workers serve connections")
+
+    def let_work(self, worker):
+        """Until all is done that it knows of: what it does for one event may
+        be the next one."""
+        for _ in range(3):
+            worker_of(self.workers[worker])
+
+    def look_at_clock(self, worker):
+        """It is woken by a signal that means nothing to it."""
+        os.kill(int(worker), signal.SIGIO)
+        self.let_work(worker)
+
+    def stop_worker(self, worker):
+        os.kill(int(worker), signal.SIGSTOP)
+        for _ in range(1000):
+            with open(f"/proc/{worker}/stat") as file:
+                if file.read().rpartition(") ")[2][0] == "T":
+                    return
+            time.sleep(0.001)
+        raise TimeoutError("a worker does not stop")
+
+    def continue_worker(self, worker):
+        os.kill(int(worker), signal.SIGCONT)
+
+    def accept(self):
+        while select.select([self.backend], [], [], 0)[0]:
+            sock, _ = self.backend.accept()
+            sock.settimeout(TIMEOUT_S)
+            first, fields = parse_head(receive_head(sock))
+            self.asked[fields["x-step"]] = Asked(first[1], fields, sock)
+
     def log_lines(self):
         """The new ones: a connection is closed after its request is logged.
         What is being written may be read in parts."""
@@ -175,15 +259,18 @@ class Server:
             self.unfinished_line + self.access_log.read()).split("\n")
         return lines
 
-    def next_log_line(self):
+    def log_line(self, step):
         for _ in range(1000):
-            lines = self.log_lines()
-            if lines:
-                return lines[-1]
+            for line in self.log_lines():
+                self.lines[line.partition(";")[0]] = line
+            if step in self.lines:
+                return self.lines.pop(step)
             time.sleep(0.01)
         raise TimeoutError("nothing in the access log")
 
     def stop(self):
+        for worker in self.workers:
+            self.continue_worker(worker)
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(TIMEOUT_S)
         self.backend.close()

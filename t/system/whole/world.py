@@ -10,6 +10,11 @@ from policy import KEYS, Line, Policy
 ALGORITHMS = ("sliding", "fixed", "calendar", "gcra")
 QUOTAS = ("1/1s", "2/1s", "3/4s", "5/10s", "10/60s", "7/3s", "4/5m", "12/1h",
           "3/1d", "13/7s", "1000/1h")
+PLACES = ("1", "2", "3", "5")
+ODD_PLACES = ("0", "unlimited", "nonsense")
+WAITS_MS = (30, 500, 3_000, 20_000, 60_000)
+QUEUES = (1, 1, 2, 4)
+BANS_S = ((11,), (2, 29), (47, 3_700), (13, 610, 90_000))
 MONTHS = ("20/1M", "5/3M", "9/12M")
 ODD_QUOTAS = ("0/60s", "unlimited", "nonsense")
 SCALES = ("50%", "200%", "33.3%", "0%", "10%", "nonsense")
@@ -34,6 +39,7 @@ class World:
     policies: tuple
     server_lines: tuple
     locations: tuple
+    waits: bool = False      # some lines have wait=
 
     def location(self, path):
         return next(l for l in self.locations if l.name == path)
@@ -51,22 +57,41 @@ class Dice(random.Random):
         return tuple(self.sample(values, self.randint(least, most)))
 
 
-def make_policy(dice, name, calm):
-    algorithm = dice.choice(ALGORITHMS)
+def make_key(dice):
     key = dice.choice([("$client",), ("$client",), ("$http_x_key",),
                        ("$arg_k",), ("$user",), ("$http_x_key", "$arg_k"),
                        ("everybody",)])
     assert all(source in KEYS for source in key)
+    return key
+
+
+def make_places(dice, name, key, calm):
+    return Policy(name, key, "concurrent", dice.choice(PLACES),
+                  quota_varies=not calm and dice.one_in(3),
+                  scale_varies=not calm and dice.one_in(4),
+                  status=503 if dice.one_in(8) else 0,
+                  hidden=dice.one_in(8),
+                  keep=dice.one_in(5))
+
+
+def make_policy(dice, name, calm, waits):
+    """waits: without bans, which nginx refuses beside it, and `sliding`, of
+    which no exact time is known."""
+    if dice.one_in(4):
+        return make_places(dice, name, make_key(dice), calm)
+    algorithm = dice.choice(ALGORITHMS[1:] if waits else ALGORITHMS)
+    key = make_key(dice)
     quota = dice.choice(QUOTAS)
     if algorithm == "calendar" and dice.one_in(3):
         quota = dice.choice(MONTHS)
     capacity = dice.choice(CAPACITIES) \
         if algorithm == "gcra" and dice.one_in(2) else ""
+    bans = not waits and dice.one_in(3)
     status = {"skip_status": dice.some(STATUSES[3:], 2),
               "count_status": dice.some(STATUSES[2:], 3)}
     return Policy(
         name, key, algorithm, quota,
-        quota_varies=not calm and dice.one_in(2),
+        quota_varies=not calm and not bans and dice.one_in(2),
         scale_varies=not calm and dice.one_in(3),
         capacity=capacity,
         capacity_varies=bool(capacity) and not calm and dice.one_in(2),
@@ -78,10 +103,13 @@ def make_policy(dice, name, calm):
         count_if=dice.one_in(10),
         status=503 if dice.one_in(8) else 0,
         hidden=dice.one_in(8),
-        keep=dice.one_in(5))
+        keep=dice.one_in(5),
+        bans_ms=tuple(1000 * s for s in dice.choice(BANS_S)) if bans else (),
+        ban_after=dice.choice([1, 1, 2, 3]),
+        ban_restarts=bans and dice.one_in(3))
 
 
-def make_line(dice, policy):
+def make_line(dice, policy, waits):
     methods = dice.some(("GET", "POST", "DELETE"), 2) if dice.one_in(4) else ()
     return Line(policy,
                 precontent=policy.key == ("$user",) or dice.one_in(3),
@@ -90,23 +118,26 @@ def make_line(dice, policy):
                 conditional=dice.one_in(6),
                 cost_varies=dice.one_in(3),
                 settles=dice.choice(["response", "end"])
-                if dice.one_in(3) else "",
+                if policy.algorithm != "concurrent" and dice.one_in(3)
+                else "",
                 dry_run=dice.choice(["on", "off", "varies"])
-                if dice.one_in(8) else "")
+                if dice.one_in(8) else "",
+                wait_ms=dice.choice(WAITS_MS) if waits else 0,
+                queue=dice.choice(QUEUES) if waits else 0)
 
 
-def make_lines(dice, policies, most):
-    return tuple(make_line(dice, policy)
+def make_lines(dice, policies, most, waits):
+    return tuple(make_line(dice, policy, waits and not dice.one_in(4))
                  for policy in dice.some(policies, most, least=1))
 
 
-def make_location(dice, name, targets, policies, server_lines):
+def make_location(dice, name, targets, policies, server_lines, waits):
     def target():
         chosen = dice.choice(targets)
         return chosen + dice.choice(["", "?k=fixed"]) \
             if chosen.startswith("/") else chosen
 
-    own_lines = make_lines(dice, policies, 3)
+    own_lines = make_lines(dice, policies, 3, waits)
     inherit = dice.choice(["on", "merge", "merge", "off"])
     lines = {"on": own_lines or server_lines,
              "merge": own_lines + server_lines,
@@ -134,16 +165,19 @@ def make_location(dice, name, targets, policies, server_lines):
 def make_world(seed, calm=False):
     """calm: no shape changes from request to request."""
     dice = Dice(f"world {seed}")
-    policies = tuple(make_policy(dice, f"p{i}", calm) for i in range(6))
-    server_lines = make_lines(dice, policies, 1)
+    waits = dice.one_in(2)
+    policies = tuple(make_policy(dice, f"p{i}", calm, waits)
+                     for i in range(6))
+    server_lines = make_lines(dice, policies, 1, waits)
     locations = []
     for depth, layer in enumerate(LAYERS):
         targets = [name for later in LAYERS[depth + 1:] for name in later]
         locations += [make_location(dice, name, targets, policies,
-                                    server_lines) for name in layer]
-    lines = make_lines(dice, policies, 3)
+                                    server_lines, waits)
+                      for name in layer]
+    lines = make_lines(dice, policies, 3, waits)
     locations.append(Location(AFTER_RESPONSE, lines, lines, "off"))
-    return World(policies, server_lines, tuple(locations))
+    return World(policies, server_lines, tuple(locations), waits)
 
 
 # ------------------------------------------------------------- requests
@@ -152,7 +186,9 @@ def policy_headers(dice, policy, calm):
     name = policy.name
     headers = {}
     if policy.quota_varies and dice.one_in(2):
-        text = dice.choice(ODD_QUOTAS if dice.one_in(8) else QUOTAS)
+        usual, odd = (PLACES, ODD_PLACES) \
+            if policy.algorithm == "concurrent" else (QUOTAS, ODD_QUOTAS)
+        text = dice.choice(odd if dice.one_in(8) else usual)
         headers["X-Quota-" + name] = text
     if policy.scale_varies and dice.one_in(2):
         headers["X-Scale-" + name] = dice.choice(SCALES)
