@@ -39,6 +39,23 @@ class Told:
                 or policy.name == self.overall["policy"])
 
 
+class ToldNothing:
+    """As nginx has the request wait, right or wrong."""
+    answer = None
+
+    @staticmethod
+    def refused(_policy):
+        return True
+
+    @staticmethod
+    def tells_ban(_policy, _ban_ms):
+        return False
+
+    @staticmethod
+    def retry_rank(_policy):
+        return ()
+
+
 def expect(what, told, right):
     fits = told in right if isinstance(right, (set, Span)) else told == right
     if not fits:
@@ -202,16 +219,18 @@ class Comparison:
         def told(item, name):
             return int(self.told.policies[item.policy.name][name] or 0)
 
-        def places_s(item):
-            """As long as is told, drawn nearer as resets are."""
+        def wait_s(item):
+            """A refusal's reset is that; but of places, and of units that
+            are there for those in line, drawn nearer as resets are."""
+            if item.policy.algorithm != "concurrent" \
+                    and item.reset_ms == item.retry_after_ms:
+                return told(item, "reset")
             return seconds(item.retry_after_ms, self.at_answer
                            and self.counters.now_ms - item.told_at_ms).low
 
         def rank(item):
             if not item.admitted:
-                return (places_s(item)
-                        if item.policy.algorithm == "concurrent"
-                        else told(item, "reset"),)
+                return (wait_s(item),)
             return (-told(item, "remaining") / (item.cost or 1),
                     told(item, "reset"))
 

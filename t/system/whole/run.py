@@ -7,7 +7,8 @@ import sys
 from itertools import cycle
 
 from burst import burst_world, run_bursts
-from compare import Comparison, Disagreement, Told, expect
+from compare import (Comparison, Disagreement, Told, ToldNothing,
+                     expect)
 from conf import nginx_conf
 from decision import Counters
 from life import Answer, Life, Wait
@@ -44,7 +45,8 @@ class Walk:
         """To where the model and nginx wait: in line, or for the back end."""
         event = self.look()
         answered = isinstance(event, Answered)
-        self.life.witness = told = self.told
+        told = self.told
+        self.life.witness = told or ToldNothing()
         right = self.steps.send(self.reply)
         self.reply = None
         if isinstance(right, Wait):
@@ -161,7 +163,9 @@ class Run:
 
     def take_step(self):
         # (Looks of one request in one millisecond are one look.)
-        self.pass_time(pause_ms(self.dice) or bool(self.walks))
+        rests = self.queues.waiters and self.dice.one_in(2)
+        self.pass_time((0 if rests else pause_ms(self.dice))
+                       or bool(self.walks))
         self.forget_done()
         if self.dice.one_in(12):
             self.override()

@@ -12,8 +12,11 @@ QUOTAS = ("1/1s", "2/1s", "3/4s", "5/10s", "10/60s", "7/3s", "4/5m", "12/1h",
           "3/1d", "13/7s", "1000/1h")
 PLACES = ("1", "2", "3", "5")
 ODD_PLACES = ("0", "unlimited", "nonsense")
+# Of worlds where requests wait: what comes back before they have in vain.
 WAITS_MS = (30, 500, 3_000, 20_000, 60_000)
 QUEUES = (1, 1, 2, 4)
+SHORT_QUOTAS = ("1/1s", "2/1s", "3/4s", "1/5s", "5/10s", "7/3s", "1/20s")
+FEW_PLACES = ("1", "1", "2")
 BANS_S = ((11,), (2, 29), (47, 3_700), (13, 610, 90_000))
 MONTHS = ("20/1M", "5/3M", "9/12M")
 ODD_QUOTAS = ("0/60s", "unlimited", "nonsense")
@@ -65,8 +68,8 @@ def make_key(dice):
     return key
 
 
-def make_places(dice, name, key, calm):
-    return Policy(name, key, "concurrent", dice.choice(PLACES),
+def make_places(dice, name, key, calm, places):
+    return Policy(name, key, "concurrent", dice.choice(places),
                   quota_varies=not calm and dice.one_in(3),
                   scale_varies=not calm and dice.one_in(4),
                   status=503 if dice.one_in(8) else 0,
@@ -78,11 +81,12 @@ def make_policy(dice, name, calm, waits):
     """waits: without bans, which nginx refuses beside it, and `sliding`, of
     which no exact time is known."""
     if dice.one_in(4):
-        return make_places(dice, name, make_key(dice), calm)
+        return make_places(dice, name, make_key(dice), calm,
+                           FEW_PLACES if waits else PLACES)
     algorithm = dice.choice(ALGORITHMS[1:] if waits else ALGORITHMS)
     key = make_key(dice)
-    quota = dice.choice(QUOTAS)
-    if algorithm == "calendar" and dice.one_in(3):
+    quota = dice.choice(SHORT_QUOTAS if waits else QUOTAS)
+    if algorithm == "calendar" and not waits and dice.one_in(3):
         quota = dice.choice(MONTHS)
     capacity = dice.choice(CAPACITIES) \
         if algorithm == "gcra" and dice.one_in(2) else ""
@@ -91,7 +95,8 @@ def make_policy(dice, name, calm, waits):
               "count_status": dice.some(STATUSES[2:], 3)}
     return Policy(
         name, key, algorithm, quota,
-        quota_varies=not calm and not bans and dice.one_in(2),
+        quota_varies=not calm and not bans
+        and dice.one_in(4 if waits else 2),
         scale_varies=not calm and dice.one_in(3),
         capacity=capacity,
         capacity_varies=bool(capacity) and not calm and dice.one_in(2),
@@ -116,7 +121,7 @@ def make_line(dice, policy, waits):
                 methods=methods,
                 methods_excluded=bool(methods) and dice.one_in(2),
                 conditional=dice.one_in(6),
-                cost_varies=dice.one_in(3),
+                cost_varies=dice.one_in(6 if waits else 3),
                 settles=dice.choice(["response", "end"])
                 if policy.algorithm != "concurrent" and dice.one_in(3)
                 else "",
