@@ -1,6 +1,7 @@
 // ratelimit-suggest: what it reads in answers of ratelimit_api.
 
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -14,8 +15,8 @@ namespace {
 // True: *reader understands a file that holds this.
 template <typename Reader>
 bool read_text(Reader* reader, const std::string& text, std::string* error) {
-  const std::string path = testing::TempDir() + "suggest_answer";
-  std::FILE* file = std::fopen(path.c_str(), "we");
+  std::string path = testing::TempDir() + "suggest_answer.XXXXXX";
+  std::FILE* file = fdopen(mkstemp(path.data()), "w");
   std::fputs(text.c_str(), file);
   std::fclose(file);
   const bool ok = reader->read(path, error);
