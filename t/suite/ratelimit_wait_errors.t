@@ -66,16 +66,3 @@ invalid queue "0" in "ratelimit", it must be an integer of 1 to 100000 in
     ratelimit pace wait=2s;
 --- error_log
 "wait=" of the policy "pace" must not be decided together with the policy "login" that has "ban=" in
-
-
-=== TEST 8: a ban beside a shared policy
---- http_config
-    ratelimit_redis  r server=127.0.0.1:1;
-    ratelimit_zone   zone=api:64k;
-    ratelimit_zone   zone=common:64k redis=r;
-    ratelimit_policy login  key=$arg_k quota=1/1h ban=10m zone=api;
-    ratelimit_policy shared key=$arg_k quota=1/1h zone=common;
---- directive
-    ratelimit login shared;
---- error_log
-"ban=" of the policy "login" must not be decided together with the policy "shared" of a shared zone in
