@@ -78,7 +78,20 @@ sub tell_wrongly {
     }
 }
 
-sub statuses { join ' ', map { RateLimit::curl('-o /dev/null -w "%{http_code}"', "/t?a=$_") } @_ }
+# Of keys that Redis has decided: on a busy machine a link is up again later.
+sub statuses { join ' ', map { decided("/t?a=$_") } @_ }
+
+sub decided {
+    my ($path) = @_;
+    my $status;
+
+    for (1 .. 100) {
+        $status = RateLimit::curl('-o /dev/null -w "%{http_code}"', $path);
+        last if $status != 503;
+        sleep 0.1;
+    }
+    return $status;
+}
 
 run_tests();
 
