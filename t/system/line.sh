@@ -95,7 +95,7 @@ gone() {
 
 conf 64k > "$dir/nginx.conf"
 start
-trap 'kill $upstream; stop_nginx' EXIT
+beside+=("$upstream")
 
 # Places.
 hold hold

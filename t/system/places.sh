@@ -128,7 +128,7 @@ replaced() {
 
 conf 64k > "$dir/nginx.conf"
 start
-trap 'kill $upstream; stop_nginx' EXIT
+beside+=("$upstream")
 wait_for all_live
 
 kill_some KILL

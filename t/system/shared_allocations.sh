@@ -65,7 +65,6 @@ chmod 0666 "$dir/fault"
 export FAULT_FILE=$dir/fault
 MODULE=$dir/faulty.so conf > "$dir/nginx.conf"
 start
-trap 'stop_nginx; kill "$redis"' EXIT
 sleep 2
 
 get 't?k=a' > /dev/null

@@ -54,7 +54,6 @@ chmod 0666 "$dir/fault"
 export FAULT_FILE=$dir/fault
 MODULE=$dir/faulty.so conf > "$dir/nginx.conf"
 start
-trap 'stop_nginx; kill "$redis"' EXIT
 sleep 2
 
 both='"own";q=9;w=3600, "shared";q=1;w=3600'

@@ -66,11 +66,19 @@ nginx() {
     "$NGINX_BINARY" -p "$dir/" -c "$dir/nginx.conf" -e "$dir/error.log" "$@"
 }
 
-# start: and stop at the end of the check, however it ends.
+# start: and stop at the end of the check, however it ends, with the servers
+# whose pids are in $beside.
 start() {
     nginx || exit 1
-    trap stop_nginx EXIT
+    trap stop_all EXIT
     master=$(pid_in "$dir/nginx.pid")
+}
+
+beside=()
+
+stop_all() {
+    stop_nginx
+    [ ${#beside[@]} = 0 ] || kill "${beside[@]}" 2> /dev/null
 }
 
 stop_nginx() {

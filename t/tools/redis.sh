@@ -19,4 +19,6 @@ start_redis() {
     "$REDIS_SERVER" --port "$redis_port" --bind 127.0.0.1 --save '' --appendonly no \
         --dir "$dir" > "$dir/redis.log" 2>&1 &
     redis=$!
+    beside+=("$redis")
+    trap stop_all EXIT
 }
