@@ -12,39 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
+
+#include "longest.h"
 
 
 #define STEP_NS   250000
 #define PAGE      4096
 #define LONGEST   3
-
-
-static uint64_t
-now_ns(clockid_t clock)
-{
-    struct timespec  ts;
-
-    clock_gettime(clock, &ts);
-
-    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
-
-
-static void
-note(uint64_t *longest, int n, uint64_t ns)
-{
-    int       i;
-    uint64_t  shorter;
-
-    for (i = 0; i < n; i++) {
-        if (ns > longest[i]) {
-            shorter = longest[i];
-            longest[i] = ns;
-            ns = shorter;
-        }
-    }
-}
 
 
 /* a row of the table; memory NULL: nothing is touched */

@@ -13,8 +13,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "longest.h"
 
 
 #define LONGEST  4
@@ -60,33 +61,6 @@ map_turns(void)
 }
 
 
-static uint64_t
-now_ns(clockid_t clock)
-{
-    struct timespec  ts;
-
-    clock_gettime(clock, &ts);
-
-    return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
-}
-
-
-static void
-note(uint64_t *longest, uint64_t ns)
-{
-    int       i;
-    uint64_t  shorter;
-
-    for (i = 0; i < LONGEST; i++) {
-        if (ns > longest[i]) {
-            shorter = longest[i];
-            longest[i] = ns;
-            ns = shorter;
-        }
-    }
-}
-
-
 int
 epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
 {
@@ -100,8 +74,9 @@ epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout)
     }
 
     if (turns && wall_ns) {
-        note(turns->cpu_ns, now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns);
-        note(turns->wall_ns, now_ns(CLOCK_MONOTONIC) - wall_ns);
+        note(turns->cpu_ns, LONGEST,
+             now_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_ns);
+        note(turns->wall_ns, LONGEST, now_ns(CLOCK_MONOTONIC) - wall_ns);
         turns->turns++;
     }
 
