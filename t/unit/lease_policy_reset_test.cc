@@ -13,23 +13,6 @@ constexpr size_t kResetAt = 89;
 
 class PolicyResetTest : public LeaseTest {
  protected:
-  // Ten in hand for a while, of which four are used.
-  rl_lease_t* lent() {
-    rl_lease_t* lease = find(1, 100);
-    rl_waiter_t waiter = {};
-    rl_lease_wait(lease, &waiter, 1);
-    send(lease);
-    now_ += 1000;
-    Reply r;
-    r.granted = 10;
-    r.lease_ms = 3000;
-    reply(lease, r);
-    rl_lease_leave(&waiter);
-    use(lease, 4);
-    EXPECT_EQ(6u, left(lease));
-    return lease;
-  }
-
   rl_item_t reset_item() {
     rl_item_t it = item(1, 100);
     it.reset = kReset;
@@ -38,7 +21,7 @@ class PolicyResetTest : public LeaseTest {
 
   // Who comes now is not told more than before.
   rl_lease_t* renewed() {
-    rl_lease_t* lease = lent();
+    rl_lease_t* lease = lent(4);
     rl_item_t it = reset_item();
     EXPECT_EQ(RL_PENDING, rl_lease_take(lease, nullptr, &it, 0, now_));
     return lease;
@@ -46,7 +29,7 @@ class PolicyResetTest : public LeaseTest {
 };
 
 TEST_F(PolicyResetTest, WhatIsInHandIsUsedNoMore) {
-  rl_lease_t* lease = lent();
+  rl_lease_t* lease = lent(4);
   int due;
   rl_item_t it = item(1, 100);
   EXPECT_TRUE(rl_leases_use(leases_, &it, now_, &due));
@@ -58,7 +41,7 @@ TEST_F(PolicyResetTest, WhatIsInHandIsUsedNoMore) {
 }
 
 TEST_F(PolicyResetTest, TheNextRequestIsAnotherRowsFirst) {
-  rl_lease_t* lease = lent();
+  rl_lease_t* lease = lent(4);
   send(lease);
   const uint64_t before = sent(0, 8);
   EXPECT_EQ(0u, sent(kResetAt, 6));
@@ -74,7 +57,7 @@ TEST_F(PolicyResetTest, TheNextRequestIsAnotherRowsFirst) {
 }
 
 TEST_F(PolicyResetTest, AReplyOfBeforeIsNotBelieved) {
-  rl_lease_t* lease = lent();
+  rl_lease_t* lease = lent(4);
   send(lease);
   rl_item_t it = reset_item();
   EXPECT_EQ(RL_PENDING, rl_lease_take(lease, nullptr, &it, 0, now_));
@@ -86,7 +69,7 @@ TEST_F(PolicyResetTest, AReplyOfBeforeIsNotBelieved) {
 }
 
 TEST_F(PolicyResetTest, ABucketSaysThatItWas) {
-  rl_lease_t* lease = lent();
+  rl_lease_t* lease = lent(4);
   rl_waiter_t waiter = {};
   rl_lease_wait(lease, &waiter, 20);
   send(lease);
@@ -109,7 +92,7 @@ TEST_F(PolicyResetTest, ABucketSaysThatItWas) {
 }
 
 TEST_F(PolicyResetTest, WhereNobodyWaitsThereIsNoMoreToSay) {
-  rl_lease_t* lease = lent();
+  rl_lease_t* lease = lent(4);
   send(lease);
   Reply r;
   r.status = kBeforeReset;
@@ -131,7 +114,7 @@ TEST_F(PolicyResetTest, ALostRedisIsNotToldOfBefore) {
 }
 
 TEST_F(PolicyResetTest, WhatWasUsedBeforeIsNotGivenBack) {
-  rl_lease_t* lease = lent();
+  rl_lease_t* lease = lent(4);
   rl_item_t before = item(1, 100);
   int due;
   ASSERT_TRUE(rl_leases_use(leases_, &before, now_, &due));
@@ -153,7 +136,7 @@ TEST_F(PolicyResetTest, ALookSeesTheWholeQuota) {
        {RL_SLIDING, RL_FIXED, RL_CALENDAR, RL_GCRA}) {
     algorithm_ = algorithm;
     make(8);
-    lent();
+    lent(4);
     rl_item_t it = item(1, 100);
     ASSERT_TRUE(rl_leases_look(leases_, now_, &it));
     EXPECT_GT(100u, it.remaining_units);

@@ -13,24 +13,6 @@ constexpr uint64_t kServer = 1795880000000;  // ms
 
 class ResetTest : public LeaseTest {
  protected:
-  // Ten in hand for a while, of which so many are used.
-  rl_lease_t* lent(uint64_t used) {
-    rl_lease_t* lease = find(1, 100);
-    rl_waiter_t waiter = {};
-    rl_lease_wait(lease, &waiter, 1);
-    send(lease);
-    now_ += 1000;
-    Reply r;
-    r.granted = 10;
-    r.lease_ms = 3000;
-    r.left_ms = 700;
-    reply(lease, r);
-    rl_lease_leave(&waiter);
-    now_ += 1000;
-    use(lease, used);
-    return lease;
-  }
-
   // Redis did it so long ago, as it has just been told.
   int reset(uint64_t ago_ms) {
     rl_item_t it = item(1, 100);

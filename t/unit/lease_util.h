@@ -153,6 +153,24 @@ class LeaseTest : public testing::Test {
                           now_, &generation_);
   }
 
+  // Ten in hand for a while, of which so many are used.
+  rl_lease_t* lent(uint64_t used) {
+    rl_lease_t* lease = find(1, 100);
+    rl_waiter_t waiter = {};
+    rl_lease_wait(lease, &waiter, 1);
+    send(lease);
+    now_ += 1000;
+    Reply r;
+    r.granted = 10;
+    r.lease_ms = 3000;
+    r.left_ms = 700;
+    reply(lease, r);
+    rl_lease_leave(&waiter);
+    now_ += 1000;
+    use(lease, used);
+    return lease;
+  }
+
   rl_verdict_e ask(const rl_lease_t* lease, const rl_waiter_t* waiter,
                    uint64_t units = 1) {
     Entry entry = enter(*lease);
